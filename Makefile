@@ -1,0 +1,96 @@
+# opportunity_fdw: build, install and test with PGXS.
+#
+#   make && sudo make install      needs pg_config, libcurl and jansson
+#   make installcheck              against the running server of PGHOST and PGPORT
+#   make check                     against a throwaway server of its own
+#   make prove                     the TAP tests, each with throwaway servers
+#   make format                    clang-format over the C sources
+#
+# COPT=-Werror turns warnings into errors, as the tests do.
+
+EXTENSION = opportunity_fdw
+MODULE_big = opportunity_fdw
+DATA = opportunity_fdw--1.0.sql
+PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign table"
+
+# In the order of the data's way: plan -> scan -> fetch -> api -> http and back.
+OBJS = \
+	opportunity_fdw.o \
+	src/import.o \
+	src/explain.o \
+	src/plan.o \
+	src/scan.o \
+	src/filter.o \
+	src/fetch.o \
+	src/statement.o \
+	src/api.o \
+	src/connection.o \
+	src/http.o \
+	src/record.o \
+	src/value.o \
+	src/iso8601.o \
+	src/attribute.o \
+	src/option.o \
+	src/url.o
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --encoding=UTF8 --no-locale --dbname=opportunity_fdw_regress
+EXTRA_CLEAN = tmp_check
+
+# --- libcurl and jansson: pkg-config first, then libcurl's own curl-config ---
+
+PKG_CONFIG ?= pkg-config
+CURL_CONFIG ?= curl-config
+
+ifeq ($(filter clean distclean format,$(MAKECMDGOALS)),)
+
+CURL_LIBS := $(shell $(PKG_CONFIG) --libs 'libcurl >= 7.74' 2>/dev/null)
+ifneq ($(CURL_LIBS),)
+CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl)
+else
+CURL_LIBS := $(shell $(CURL_CONFIG) --checkfor 7.74.0 >/dev/null 2>&1 && $(CURL_CONFIG) --libs)
+CURL_CFLAGS := $(shell $(CURL_CONFIG) --cflags 2>/dev/null)
+endif
+ifeq ($(CURL_LIBS),)
+$(error libcurl 7.74 or later was not found; on Debian: apt-get install libcurl4-openssl-dev pkg-config)
+endif
+
+JANSSON_LIBS := $(shell $(PKG_CONFIG) --libs 'jansson >= 2.13' 2>/dev/null)
+ifeq ($(JANSSON_LIBS),)
+$(error jansson 2.13 or later was not found; on Debian: apt-get install libjansson-dev pkg-config)
+endif
+
+endif
+
+SHLIB_LINK = $(CURL_LIBS) $(JANSSON_LIBS)
+
+# PostgreSQL's headers are not written for -Wextra, so they count as system
+# headers; ours have to be clean.
+PG_CONFIG ?= pg_config
+PG_CFLAGS = -Wall -Wextra
+PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
+	$(CURL_CFLAGS) $(shell $(PKG_CONFIG) --cflags jansson 2>/dev/null)
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS),)
+$(error $(PG_CONFIG) was not found; on Debian: apt-get install postgresql-server-dev-all, or set PG_CONFIG)
+endif
+include $(PGXS)
+
+$(OBJS): $(wildcard src/*.h)
+
+# Every test talks to a stand-in of the API that lives as long as the tests do.
+pg_regress_installcheck = test/with-standin \
+	$(top_builddir)/src/test/regress/pg_regress \
+	--inputdir=$(srcdir) --bindir='$(bindir)' $(EXTRA_REGRESS_OPTS)
+
+.PHONY: check prove format
+
+check: all
+	scripts/check regress
+
+prove: all
+	scripts/check prove
+
+format:
+	clang-format -i *.c src/*.c src/*.h

@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * opportunity_fdw.c
+ *	  The module's front door: what PostgreSQL calls by name.
+ *
+ * The parts stand in src/, each with its own header comment; a record's way is
+ * plan -> scan -> fetch -> api -> http, and back as bytes -> JSON -> record ->
+ * value -> tuple.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "utils/builtins.h"
+
+#include "src/api.h"
+#include "src/compat.h"
+#include "src/explain.h"
+#include "src/http.h"
+#include "src/import.h"
+#include "src/plan.h"
+#include "src/scan.h"
+#include "src/version.h"
+
+OPPORTUNITY_MODULE_MAGIC("opportunity_fdw", OPPORTUNITY_FDW_VERSION);
+
+PG_FUNCTION_INFO_V1(opportunity_fdw_handler);
+PG_FUNCTION_INFO_V1(opportunity_fdw_version);
+
+/* SQL function: the callbacks of the foreign data wrapper. */
+Datum
+opportunity_fdw_handler(PG_FUNCTION_ARGS)
+{
+	FdwRoutine *routine = makeNode(FdwRoutine);
+
+	(void) fcinfo;
+	routine->GetForeignRelSize = plan_rel_size;
+	routine->GetForeignPaths = plan_paths;
+	routine->GetForeignPlan = plan_scan;
+
+	routine->BeginForeignScan = scan_begin;
+	routine->IterateForeignScan = scan_iterate;
+	routine->ReScanForeignScan = scan_rescan;
+	routine->EndForeignScan = scan_end;
+
+	routine->ExplainForeignScan = explain_scan;
+	routine->ImportForeignSchema = import_schema;
+
+	PG_RETURN_POINTER(routine);
+}
+
+/* SQL function: what the extension is built on, in one line. */
+Datum
+opportunity_fdw_version(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf(
+		"opportunity_fdw %s, PostgreSQL %s, %s, %s", OPPORTUNITY_FDW_VERSION,
+		PG_VERSION, http_library_version(), api_json_library_version())));
+}

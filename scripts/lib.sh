@@ -1,0 +1,265 @@
+# What the scripts of this folder share: choosing a PostgreSQL, dropping
+# privileges, private folders that clean up after themselves, and running the
+# tests against an extension that is installed nowhere but in such a folder.
+#
+# Sourced with `set -euo pipefail` in force.
+# shellcheck shell=bash
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+
+# An empty environment has no PATH, and a user's often lacks the sbin folders.
+system_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PATH=${PATH:+$PATH:}$system_path
+export PATH
+
+# What root makes here is read by the server's user.
+umask 022
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# usage FILE: its header comment.
+usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$1"; }
+
+# --- Undoing things at the end, the last one first ---
+
+cleanups=()
+
+at_exit() { cleanups=("$1" "${cleanups[@]}"); }
+
+run_cleanups() {
+    local status=$? command
+    set +e
+    for command in "${cleanups[@]}"; do
+        eval "$command"
+    done
+    exit "$status"
+}
+
+# --- Choosing the PostgreSQL to build for ---
+
+# usable_pg_config FILE: are the server and its headers there too? The
+# pg_config of libpq-dev alone is of no use.
+usable_pg_config() {
+    local pgxs bindir
+    pgxs=$("$1" --pgxs 2>/dev/null) && bindir=$("$1" --bindir 2>/dev/null) &&
+        [ -f "$pgxs" ] && [ -x "$bindir/postgres" ]
+}
+
+# find_pg_config WANTED: prints the path of the pg_config to use. WANTED is a
+# major version, the path of a pg_config, or empty: the one on PATH, else the
+# newest installed.
+find_pg_config() {
+    local candidate candidates=()
+    case $1 in
+        */*) candidates=("$1") ;;
+        ?*) candidates=("/usr/lib/postgresql/$1/bin/pg_config") ;;
+        *)
+            candidates=("$(command -v pg_config || true)")
+            while IFS= read -r candidate; do
+                candidates+=("$candidate")
+            done < <(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -rV)
+            ;;
+    esac
+    for candidate in "${candidates[@]}"; do
+        if usable_pg_config "$candidate"; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# use_pg WANTED: sets the variables below, which everything here goes by.
+use_pg() {
+    pg_config=$(find_pg_config "$1") ||
+        die "no PostgreSQL ${1:+$1 }with its server headers was found; scripts/setup installs one"
+    pg_bindir=$("$pg_config" --bindir)
+    pg_major=$("$pg_config" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+    pgxs_root=$(cd -- "$(dirname -- "$("$pg_config" --pgxs)")/../.." && pwd)
+    test_bindir=$pg_bindir
+    make_flags=(PG_CONFIG="$pg_config")
+    # The bitcode for JIT takes the very clang that PostgreSQL was built with.
+    local clang
+    clang=$(sed -n 's/^CLANG[ \t]*=[ \t]*//p' "$pgxs_root/src/Makefile.global")
+    command -v "${clang:-clang}" >/dev/null || make_flags+=(with_llvm=no)
+}
+
+# --- A private folder, and the user that the server runs as ---
+
+# PostgreSQL refuses to run as root, so root hands the server parts to the
+# user that its package made.
+choose_server_user() {
+    local user
+    server_user=
+    if [ "$(id -u)" = 0 ]; then
+        for user in postgres nobody; do
+            if getent passwd "$user" >/dev/null; then
+                server_user=$user
+                return
+            fi
+        done
+        die "there is no user 'postgres' or 'nobody' to run the server as"
+    fi
+}
+
+# make_work: makes $work, owned by the server's user and removed at the end.
+# The current folder becomes $work, since that user may not be able to enter
+# the one that we were called in.
+make_work() {
+    choose_server_user
+    work=$(mktemp -d "${TMPDIR:-/tmp}/opportunity_fdw.XXXXXX")
+    trap run_cleanups EXIT
+    # shellcheck disable=SC2016 # expanded when it runs
+    at_exit 'cd / && rm -rf -- "$work"'
+    chmod 755 "$work"
+    give_to_server "$work"
+    cd "$work" || exit
+}
+
+give_to_server() { [ -z "$server_user" ] || chown -R "$server_user:" "$@"; }
+
+# as_server COMMAND...: as the server's user, in an environment of our own:
+# PGHOST, http_proxy and the like of the caller must change nothing.
+as_server() {
+    local command=(env -i "PATH=$test_bindir:$system_path" "HOME=$work"
+        "LANG=C.UTF-8" "TERM=${TERM:-dumb}" "PG_CONFIG=$pg_config" "$@")
+    if [ -n "$server_user" ]; then
+        runuser -u "$server_user" -- "${command[@]}"
+    else
+        "${command[@]}"
+    fi
+}
+
+# copy_sources DIR: the tree without history and build products.
+copy_sources() {
+    mkdir -p "$1"
+    tar -C "$top" --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.bc' \
+        --exclude=./results --exclude='./regression.*' --exclude=./tmp_check \
+        --exclude=./output_iso --exclude=__pycache__ -cf - . |
+        tar -C "$1" --no-same-owner -xf -
+}
+
+# copy_tree DIR: the same, for the server's user, who may not be able to read
+# the original.
+copy_tree() {
+    copy_sources "$1"
+    give_to_server "$1"
+}
+
+free_port() {
+    python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# --- The extension installed in a private folder ---
+
+# server_config DESTDIR FILE: writes the settings with which a server finds
+# what `make install DESTDIR=...` put there.
+server_config() {
+    local libdir sharedir
+    libdir=$("$pg_config" --pkglibdir)
+    sharedir=$("$pg_config" --sharedir)
+    {
+        if [ "$pg_major" -ge 18 ]; then
+            printf "extension_control_path = '%s:\$system'\n" "$1$sharedir"
+        elif "$pg_bindir/postgres" --describe-config | grep '^extension_destdir' >/dev/null; then
+            printf "extension_destdir = '%s'\n" "$1"
+        else
+            die "this PostgreSQL cannot load an extension from a private folder;" \
+                "use make install and make installcheck"
+        fi
+        printf "dynamic_library_path = '%s:\$libdir'\n" "$1$libdir"
+    } >"$2"
+}
+
+# make_in TREE ARG...
+make_in() {
+    local tree=$1
+    shift
+    as_server make --no-print-directory -C "$tree" "${make_flags[@]}" "$@"
+}
+
+# build_private TREE FLAG...: builds there and installs into a private folder
+# that $work/server.conf tells a server of.
+build_private() {
+    local tree=$1
+    shift
+    make_in "$tree" -j2 "$@" && make_in "$tree" install "$@" DESTDIR="$work/install" &&
+        server_config "$work/install" "$work/server.conf"
+}
+
+# --- Running the tests; TREE is what they are read from, OUT a folder of the
+# --- server's user for all that they write ---
+
+# run_regress TREE OUT [NAME...]: pg_regress with a server of its own. The
+# settings are those of $work/server.conf.
+run_regress() {
+    local tree=$1 out=$2 options
+    shift 2
+    as_server mkdir -p "$out"
+    options="--temp-instance='$out/instance' --temp-config='$work/server.conf'"
+    options+=" --port=$(free_port) --outputdir='$out'"
+    make_in "$tree" installcheck \
+        "bindir=$test_bindir" EXTRA_REGRESS_OPTS="$options" \
+        ${1:+REGRESS="$*"}
+}
+
+# run_prove TREE OUT FILE...: TAP tests, with the environment that PGXS's prove_installcheck gives them. TESTDATADIR and
+# TESTLOGDIR are TESTDIR's successors in PostgreSQL 16.
+run_prove() {
+    local tree=$1 out=$2
+    shift 2
+    as_server mkdir -p "$out/tmp_check/log"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    as_server TESTDIR="$out" TESTDATADIR="$out/tmp_check" TESTLOGDIR="$out/tmp_check/log" \
+        PG_TEST_PORT_DIR="$out" TEMP_CONFIG="$work/server.conf" PGPORT="$(free_port)" \
+        PG_REGRESS="$pgxs_root/src/test/regress/pg_regress" \
+        PERL5LIB="$pgxs_root/src/test/perl" \
+        sh -c 'cd "$0" && exec prove -j2 "$@"' "$tree" "$@"
+}
+
+# prove_result FILE OUTPUT: ok, skipped or FAILED, by what prove printed, which is
+# `t/name.pl .. ok`. A file that it did not come to has failed.
+prove_result() {
+    local pattern=${1//./\\.}
+    if grep -Eq "^$pattern \.+ ok( |$)" "$2"; then
+        say ok
+    elif grep -Eq "^$pattern \.+ skipped" "$2"; then
+        say skipped
+    else
+        say FAILED
+    fi
+}
+
+# show_regress_failure OUT, show_prove_failure OUT FILE: what there is to read
+# about it, in bearable length.
+show_regress_failure() {
+    local file found=
+    if [ -s "$1/regression.diffs" ]; then
+        head -n 200 "$1/regression.diffs"
+        return
+    fi
+    while IFS= read -r file; do
+        found=1
+        say "--- ${file##*/}" && tail -n 30 "$file"
+    done < <(find "$1" -name '*.log' -size +0 2>/dev/null)
+    [ -n "$found" ] || say "(no log was left)"
+}
+
+show_prove_failure() {
+    local name file
+    name=$(basename "$2" .pl)
+    for file in "$1/tmp_check/log/regress_log_$name" "$1/tmp_check/log/$name"_*.log; do
+        if [ -s "$file" ]; then
+            say "--- ${file##*/}"
+            tail -n 60 "$file"
+        fi
+    done
+}

@@ -1,0 +1,520 @@
+/*-------------------------------------------------------------------------
+ *
+ * api.c
+ *	  The endpoints of the Reevo API: builds requests, reads answers, and
+ *	  turns what the API refuses into errors.
+ *
+ * Paths, statuses and codes are those of the API's version 2 as its
+ * documentation gives them; the form of an error is not documented, so every
+ * form seen is understood.  Nothing that the API sends is trusted, and what of
+ * it is shown has the key taken out.
+ *
+ * Knows nothing of SQL, and of HTTP only what http.h says.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "api.h"
+#include "compat.h"
+#include "connection.h"
+#include "url.h"
+
+/*
+ * PostgreSQL exports a json_object of its own, which the dynamic linker would
+ * take for jansson's: the one function of that library not to call.
+ */
+#define json_object jansson_json_object
+#include <jansson.h>
+#undef json_object
+#ifdef __GNUC__
+#pragma GCC poison json_object
+#endif
+
+#define API_HEALTH_PATH "/api/v2/health"
+
+/* How much of an answer is shown in a message, in bytes. */
+#define API_EXCERPT 200
+
+/* A larger body is not searched for an error's code. */
+#define API_MAX_ERROR_BODY (1024 * 1024)
+
+struct Api
+{
+	const Settings *settings;
+	Credentials    *credentials;
+	Connection     *connection;
+	HttpTarget      target;
+	HttpTarget      anonymous_target; /* the same without the key */
+};
+
+/* What the body of a refusal says. */
+typedef struct ApiProblem
+{
+	bool is_json;
+	bool is_bare_not_found; /* as a server says that has no such path */
+	char code[128];         /* empty: none */
+	char message[1024];
+} ApiProblem;
+
+/* What became of a request for a record that got the status 404. */
+typedef enum NotFound
+{
+	NOT_FOUND_RECORD,
+	NOT_FOUND_PATH,
+	NOT_FOUND_ASK_HEALTH
+} NotFound;
+
+static void       forget_key(void *arg);
+static bool       read_record(Api *api, HttpTransfer *transfer, const char *id,
+							  const AttributeSet *wanted, Record **record);
+static bool       same_uuid(const char *text, const char *canonical);
+static NotFound   classify_not_found(const ApiProblem *problem);
+static bool       is_healthy(Api *api, HttpBudget *budget);
+static ApiProblem read_problem(const HttpTransfer *transfer);
+static void find_code_and_message(const json_t *root, ApiProblem *problem);
+static void find_detail(const json_t *detail, ApiProblem *problem);
+static void copy_string(const json_t *value, char *target, size_t size);
+static void
+pg_attribute_noreturn() raise_refusal(const Api *api, HttpTransfer *transfer);
+static void
+pg_attribute_noreturn() raise_not_found(const Api *api, HttpTransfer *transfer,
+										const ApiProblem *problem);
+static void pg_attribute_noreturn()
+	raise_malformed(const Api *api, const HttpTransfer *transfer,
+					const char *problem);
+static char *describe(const Api *api, const HttpTransfer *transfer,
+					  const ApiProblem *problem);
+static char *excerpt(const Api *api, const char *text, size_t length);
+static void  redact(char *text, size_t length, const char *key);
+
+/*
+ * Makes the API reachable for a user.  Lives in the current context, to whose
+ * end it also holds the user's connections; settings and credentials must live
+ * as long.  Makes no request.
+ */
+Api *
+api_open(const Settings *settings, Credentials *credentials)
+{
+	Api                   *api = palloc0(sizeof(Api));
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	UrlParts               parts;
+
+	callback->func = forget_key;
+	callback->arg = credentials;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+
+	if (!url_parse(settings->base_url, &parts))
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("option \"base_url\" cannot be read")));
+
+	api->settings = settings;
+	api->credentials = credentials;
+	api->connection = connection_acquire(credentials->umid, settings->serverid);
+	api->anonymous_target.host = parts.host;
+	api->anonymous_target.proxy = settings->proxy;
+	api->anonymous_target.ca_file = settings->ca_file;
+	api->anonymous_target.connect_timeout =
+		(long) (settings->connect_timeout * 1000);
+	api->anonymous_target.request_timeout =
+		(long) (settings->request_timeout * 1000);
+	api->anonymous_target.max_retries = settings->max_retries;
+	api->anonymous_target.max_retry_wait =
+		(long) (settings->max_retry_wait * 1000);
+	api->anonymous_target.max_response_size =
+		(size_t) settings->max_response_size * 1024 * 1024;
+	api->target = api->anonymous_target;
+	api->target.bearer_token = credentials->api_key;
+	return api;
+}
+
+/*
+ * Starts GET /api/v2/{record_type}/{id}; the id is a UUID in canonical form.
+ * The transfer belongs to the current context.
+ */
+HttpTransfer *
+api_get_record(Api *api, const char *id, HttpBudget *budget)
+{
+	char *path = psprintf(API_RECORD_PATH, api->settings->record_type, id);
+
+	return http_start(api->connection->pool, &api->target,
+					  psprintf("%s%s", api->settings->base_url, path), budget);
+}
+
+/*
+ * Waits for the answer to api_get_record and reads it.
+ *
+ * Returns whether the API has the record.  *record is made in the current
+ * context and points into the answer, which lives until http_end.  Raises an
+ * error for any other answer, and for none.
+ */
+bool
+api_finish_record(Api *api, HttpTransfer *transfer, const char *id,
+				  HttpBudget *budget, const AttributeSet *wanted,
+				  Record **record)
+{
+	ApiProblem problem;
+
+	for (;;)
+	{
+		http_wait(transfer);
+		if (transfer->outcome != HTTP_ANSWERED)
+			http_raise(transfer);
+		if (transfer->status != 200)
+			break;
+		if (read_record(api, transfer, id, wanted, record))
+			return true;
+		if (!http_retry(transfer))
+			http_raise(transfer);
+	}
+
+	if (transfer->status != 404)
+		raise_refusal(api, transfer);
+	problem = read_problem(transfer);
+	switch (classify_not_found(&problem))
+	{
+		case NOT_FOUND_RECORD:
+			return false;
+		case NOT_FOUND_ASK_HEALTH:
+			if (is_healthy(api, budget))
+				return false;
+			break;
+		case NOT_FOUND_PATH:
+			break;
+	}
+	raise_not_found(api, transfer, &problem);
+}
+
+/* jansson's version. */
+char *
+api_json_library_version(void)
+{
+	return psprintf("jansson %s", JANSSON_VERSION);
+}
+
+/* The statement is over: its copy of the key goes. */
+static void
+forget_key(void *arg)
+{
+	Credentials *credentials = arg;
+
+	if (credentials->api_key != NULL)
+		explicit_bzero(credentials->api_key, strlen(credentials->api_key));
+}
+
+/*
+ * Reads the body of a successful answer.  Returns false where it ends early,
+ * whatever libcurl made of that.
+ */
+static bool
+read_record(Api *api, HttpTransfer *transfer, const char *id,
+			const AttributeSet *wanted, Record **record)
+{
+	char *problem = NULL;
+
+	switch (record_parse(wanted,
+						 transfer->body != NULL ? transfer->body : pstrdup(""),
+						 transfer->length, record, &problem))
+	{
+		case RECORD_OK:
+			break;
+		case RECORD_CUT:
+			return false;
+		case RECORD_MALFORMED:
+			raise_malformed(api, transfer, problem);
+		case RECORD_UNTRANSLATABLE:
+			ereport(ERROR,
+					(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+					 errmsg("the API's answer has a character that PostgreSQL "
+							"cannot store"),
+					 errdetail("\\u0000 in the record %s.", id)));
+	}
+	if (!same_uuid((*record)->id, id))
+		raise_malformed(api, transfer,
+						psprintf("the record %s was asked for", id));
+	return true;
+}
+
+/* Whether a text spells a UUID that is given in canonical form. */
+static bool
+same_uuid(const char *text, const char *canonical)
+{
+	return pg_strcasecmp(text, canonical) == 0;
+}
+
+/*
+ * Whether it is the record that is missing, or the path.  A server that is not
+ * the API, or has another base URL, does not say which.
+ */
+static NotFound
+classify_not_found(const ApiProblem *problem)
+{
+	if (!problem->is_json)
+		return NOT_FOUND_PATH;
+	if (problem->is_bare_not_found)
+		return NOT_FOUND_ASK_HEALTH;
+	if (strcmp(problem->code, "unknown_record_type") == 0)
+		return NOT_FOUND_PATH;
+	return NOT_FOUND_RECORD;
+}
+
+/*
+ * Whether the API answers GET /api/v2/health behind this base URL.  Asked once
+ * in a session, without the key.
+ */
+static bool
+is_healthy(Api *api, HttpBudget *budget)
+{
+	HttpTransfer *transfer;
+	json_t       *root;
+	const char   *status;
+
+	if (api->connection->health != API_HEALTH_UNKNOWN)
+		return api->connection->health == API_HEALTH_GOOD;
+
+	transfer = http_start(
+		api->connection->pool, &api->anonymous_target,
+		psprintf("%s%s", api->settings->base_url, API_HEALTH_PATH), budget);
+	http_wait(transfer);
+	if (transfer->outcome != HTTP_ANSWERED)
+		http_raise(transfer);
+
+	/* Nothing between here and json_decref can raise an error. */
+	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY
+			   ? json_loadb(transfer->body, transfer->length, 0, NULL)
+			   : NULL;
+	status = json_string_value(
+		json_object_get(json_object_get(root, "data"), "status"));
+	api->connection->health = status != NULL && strcmp(status, "healthy") == 0
+								  ? API_HEALTH_GOOD
+								  : API_HEALTH_BAD;
+	json_decref(root);
+
+	http_end(transfer);
+	return api->connection->health == API_HEALTH_GOOD;
+}
+
+/* Looks for a code and a message in the body of a refusal. */
+static ApiProblem
+read_problem(const HttpTransfer *transfer)
+{
+	ApiProblem problem = {0};
+	json_t    *root;
+
+	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
+		return problem;
+
+	/* Nothing between here and json_decref can raise an error. */
+	root = json_loadb(transfer->body, transfer->length, 0, NULL);
+	problem.is_json = json_is_object(root);
+	if (problem.is_json)
+		find_code_and_message(root, &problem);
+	json_decref(root);
+	return problem;
+}
+
+/* The forms in which an error may come, in the order of their likelihood. */
+static void
+find_code_and_message(const json_t *root, ApiProblem *problem)
+{
+	const json_t *error = json_object_get(root, "error");
+
+	if (json_is_object(error))
+	{
+		copy_string(json_object_get(error, "code"), problem->code,
+					sizeof(problem->code));
+		copy_string(json_object_get(error, "message"), problem->message,
+					sizeof(problem->message));
+	}
+	else
+	{
+		copy_string(json_object_get(root, "code"), problem->code,
+					sizeof(problem->code));
+		if (problem->code[0] == '\0')
+			copy_string(error, problem->code, sizeof(problem->code));
+		copy_string(json_object_get(root, "message"), problem->message,
+					sizeof(problem->message));
+	}
+	if (problem->code[0] == '\0' && problem->message[0] == '\0')
+		find_detail(json_object_get(root, "detail"), problem);
+}
+
+/* "detail" is a text, or a list of {"loc": [...], "msg": "..."}. */
+static void
+find_detail(const json_t *detail, ApiProblem *problem)
+{
+	copy_string(json_is_array(detail)
+					? json_object_get(json_array_get(detail, 0), "msg")
+					: detail,
+				problem->message, sizeof(problem->message));
+	problem->is_bare_not_found =
+		json_is_string(detail) && strcmp(problem->message, "Not Found") == 0;
+}
+
+/* Copies a JSON string, cut to the target's size; nothing for other values. */
+static void
+copy_string(const json_t *value, char *target, size_t size)
+{
+	if (json_is_string(value))
+		strlcpy(target, json_string_value(value), size);
+}
+
+/* Raises the error of an answer whose status is neither 200 nor 404. */
+static void
+raise_refusal(const Api *api, HttpTransfer *transfer)
+{
+	ApiProblem problem = read_problem(transfer);
+	char      *description = describe(api, transfer, &problem);
+	const long status = transfer->status;
+
+	CHECK_FOR_INTERRUPTS();
+
+	if (status == 401)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("the API did not accept the API key"),
+				 errdetail_internal("%s", description),
+				 errhint("Check the option api_key of the user mapping.")));
+	if (status == 403)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("the API key lacks a permission"),
+						errdetail_internal("%s", description),
+						errhint("Reading needs the permission \"Opportunities: "
+								"read\", or that of the record type.")));
+	if (status == 429 || status == 503)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("the API is throttling requests"),
+			 transfer->retry_after >= 0
+				 ? errdetail("It asked to wait %ld seconds, after %d %s.",
+							 transfer->retry_after / 1000, transfer->attempts,
+							 transfer->attempts == 1 ? "attempt" : "attempts")
+				 : errdetail_internal("%s", description),
+			 errhint("Try again later, ask for less at once, or raise "
+					 "max_retries and max_retry_wait of the server.")));
+	if (status >= 300 && status < 400)
+		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
+						errmsg("the API redirected the request"),
+						errdetail_internal("%s", description),
+						errhint("Redirects are not followed, so that the API "
+								"key cannot get lost. Check the server's "
+								"option base_url.")));
+	if (status >= 400 && status < 500)
+		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
+						errmsg("the API refused the request"),
+						errdetail_internal("%s", description)));
+	if (status >= 500)
+		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR), errmsg("the API failed"),
+						errdetail_internal("%s", description),
+						errhint("Try again later.")));
+	raise_malformed(api, transfer,
+					psprintf("status 200 was expected, not %ld", status));
+}
+
+/* Raises the error for a path that does not exist. */
+static void
+raise_not_found(const Api *api, HttpTransfer *transfer,
+				const ApiProblem *problem)
+{
+	CHECK_FOR_INTERRUPTS();
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("the API has no records of type \"%s\"",
+					api->settings->record_type),
+			 errdetail_internal("%s", describe(api, transfer, problem)),
+			 errhint("Check the server's option base_url (\"%s\") and the "
+					 "foreign table's option record_type.",
+					 api->settings->base_url)));
+}
+
+/* Raises the error for an answer that is not what is documented. */
+static void
+raise_malformed(const Api *api, const HttpTransfer *transfer,
+				const char *problem)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_PROTOCOL_VIOLATION),
+		 errmsg("the API's answer is not a record as documented: %s", problem),
+		 errdetail("The answer (%s) starts with: %s",
+				   transfer->content_type[0] != '\0' ? transfer->content_type
+													 : "no content type",
+				   excerpt(api, transfer->body, transfer->length))));
+}
+
+/* What the API said in a refusal, for a message. */
+static char *
+describe(const Api *api, const HttpTransfer *transfer,
+		 const ApiProblem *problem)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "Status %ld", transfer->status);
+	if (problem->code[0] != '\0')
+		appendStringInfo(&text, ", %s",
+						 excerpt(api, problem->code, strlen(problem->code)));
+	if (problem->message[0] != '\0')
+		appendStringInfo(
+			&text, ": %s",
+			excerpt(api, problem->message, strlen(problem->message)));
+	else if (problem->code[0] == '\0' && transfer->length > 0)
+		appendStringInfo(&text, ": %s",
+						 excerpt(api, transfer->body, transfer->length));
+	return text.data;
+}
+
+/*
+ * The start of a text of the API, fit for a message: without the key, without
+ * control characters, and in the database's encoding.
+ */
+static char *
+excerpt(const Api *api, const char *text, size_t length)
+{
+	const char *key = api->credentials->api_key;
+	size_t      kept;
+	char       *copy;
+	bool        is_text =
+		GetDatabaseEncoding() == PG_UTF8 && length <= INT_MAX &&
+		(size_t) compat_valid_utf8_prefix(text, (int) length) == length;
+
+	if (length == 0)
+		return pstrdup("(nothing)");
+
+	/* A key that begins in the excerpt has to be there as a whole. */
+	kept = Min(length, API_EXCERPT + (key != NULL ? strlen(key) : 0));
+	copy = pnstrdup(text, kept);
+	if (key != NULL)
+		redact(copy, kept, key);
+
+	if (kept > API_EXCERPT)
+		kept = is_text ? (size_t) pg_mbcliplen(copy, kept, API_EXCERPT)
+					   : API_EXCERPT;
+	for (size_t i = 0; i < kept; i++)
+	{
+		unsigned char c = (unsigned char) copy[i];
+
+		if (c < ' ' || c == 0x7f || (c >= 0x80 && !is_text))
+			copy[i] = c == '\n' || c == '\r' || c == '\t' ? ' ' : '?';
+	}
+	copy[kept] = '\0';
+	return kept < length ? psprintf("%s...", copy) : copy;
+}
+
+/* Overwrites each occurrence of the key with asterisks. */
+static void
+redact(char *text, size_t length, const char *key)
+{
+	size_t key_length = strlen(key);
+
+	for (size_t i = 0; i + key_length <= length; i++)
+	{
+		if (memcmp(text + i, key, key_length) == 0)
+			memset(text + i, '*', key_length);
+	}
+}

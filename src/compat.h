@@ -1,0 +1,299 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  What differs between the PostgreSQL majors 13 to 18, and nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_COMPAT_H
+#define OPPORTUNITY_COMPAT_H
+
+#include "postgres.h"
+
+#include "commands/explain.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+#include "common/jsonapi.h"
+#if PG_VERSION_NUM >= 150000
+#include "common/pg_prng.h"
+#endif
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "nodes/execnodes.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
+#include "optimizer/pathnode.h"
+#include "optimizer/optimizer.h"
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#else
+#include "pgstat.h"
+#endif
+#if PG_VERSION_NUM < 160000
+#include "parser/parsetree.h"
+#endif
+#include "utils/selfuncs.h"
+#include "utils/varlena.h"
+
+#if PG_VERSION_NUM < 130000
+#error "opportunity_fdw needs PostgreSQL 13 or later"
+#endif
+
+/* 18 lets a module name itself and its version. */
+#if PG_VERSION_NUM >= 180000
+#define OPPORTUNITY_MODULE_MAGIC(module_name, module_version) \
+	PG_MODULE_MAGIC_EXT(.name = (module_name), .version = (module_version))
+#else
+#define OPPORTUNITY_MODULE_MAGIC(module_name, module_version) PG_MODULE_MAGIC
+#endif
+
+/*
+ * The user whose rights and user mapping a foreign scan uses, InvalidOid for
+ * the current one.  16 moved it from the range table entry into the plan node.
+ */
+static inline Oid
+compat_scan_check_as_user(ForeignScan *plan, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) estate;
+	return plan->checkAsUser;
+#else
+	return rt_fetch(plan->scan.scanrelid, estate->es_range_table)->checkAsUser;
+#endif
+}
+
+/* 17 added fdw_restrictinfo, 18 disabled_nodes. */
+static inline ForeignPath *
+compat_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
+							   Cost startup_cost, Cost total_cost,
+							   Relids required_outer)
+{
+	return create_foreignscan_path(root, rel, NULL, rows,
+#if PG_VERSION_NUM >= 180000
+								   0,
+#endif
+								   startup_cost, total_cost, NIL,
+								   required_outer, NULL,
+#if PG_VERSION_NUM >= 170000
+								   NIL,
+#endif
+								   NIL);
+}
+
+/* 17 passes the planner's state, to look into statistics. */
+static inline double
+compat_estimate_array_length(PlannerInfo *root, Node *array)
+{
+#if PG_VERSION_NUM >= 170000
+	return estimate_array_length(root, array);
+#else
+	(void) root;
+	return estimate_array_length(array);
+#endif
+}
+
+/* 14 passes the planner's state, for placeholders. */
+static inline Relids
+compat_pull_varnos(PlannerInfo *root, Node *node)
+{
+#if PG_VERSION_NUM >= 140000
+	return pull_varnos(root, node);
+#else
+	(void) root;
+	return pull_varnos(node);
+#endif
+}
+
+/* 17 names the wait events of extensions. */
+static inline uint32
+compat_wait_event(const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	return WaitEventExtensionNew(name);
+#else
+	(void) name;
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/* A random number from 0 to 1; 15 has the better generator. */
+static inline double
+compat_random_fraction(void)
+{
+#if PG_VERSION_NUM >= 150000
+	return pg_prng_double(&pg_global_prng_state);
+#else
+	return (double) random() / ((double) MAX_RANDOM_VALUE + 1);
+#endif
+}
+
+/* 17 lets the caller own the lexer. */
+static inline JsonLexContext *
+compat_make_json_lexer(char *json, int length)
+{
+#if PG_VERSION_NUM >= 170000
+	return makeJsonLexContextCstringLen(NULL, json, length, PG_UTF8, true);
+#else
+	return makeJsonLexContextCstringLen(json, length, PG_UTF8, true);
+#endif
+}
+
+/* From 16 on the JSON parser's callbacks return a result. */
+#if PG_VERSION_NUM >= 160000
+typedef JsonParseErrorType JsonActionResult;
+#define JSON_ACTION_RETURN return JSON_SUCCESS
+#else
+typedef void JsonActionResult;
+#define JSON_ACTION_RETURN return
+#endif
+
+/*
+ * The hint for an unknown option, palloc'd, or NULL for none: the closest valid
+ * name from 16 on, all of them before.
+ */
+static inline char *
+compat_option_hint(const char *given, List *valid_names)
+{
+	ListCell *cell;
+
+	if (valid_names == NIL)
+		return pstrdup("There are no valid options in this context.");
+#if PG_VERSION_NUM >= 160000
+	{
+		ClosestMatchState match_state;
+		const char       *closest;
+
+		initClosestMatch(&match_state, given, 4);
+		foreach (cell, valid_names)
+			updateClosestMatch(&match_state, lfirst(cell));
+		closest = getClosestMatch(&match_state);
+		return closest == NULL
+				   ? NULL
+				   : psprintf("Perhaps you meant the option \"%s\".", closest);
+	}
+#else
+	{
+		StringInfoData names;
+
+		(void) given;
+		initStringInfo(&names);
+		foreach (cell, valid_names)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+							 (char *) lfirst(cell));
+		return psprintf("Valid options in this context are: %s", names.data);
+	}
+#endif
+}
+
+/*
+ * Whether the type's input function can be called so that a bad value is no
+ * error: any from 16 on, some built-in ones before.
+ */
+static inline bool
+compat_has_soft_input(Oid type)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) type;
+	return true;
+#else
+	switch (type)
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case UUIDOID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case JSONOID:
+		case JSONBOID:
+			return true;
+		default:
+			return false;
+	}
+#endif
+}
+
+/*
+ * Calls an input function for which compat_has_soft_input is true.  On a bad
+ * value, returns false and the function's message, palloc'd.
+ */
+static inline bool
+compat_soft_input(FmgrInfo *input, char *text, Oid input_param, int32 typmod,
+				  Datum *value, char **message)
+{
+#if PG_VERSION_NUM >= 160000
+	ErrorSaveContext escontext = {T_ErrorSaveContext};
+
+	escontext.details_wanted = true;
+	if (InputFunctionCallSafe(input, text, input_param, typmod,
+							  (Node *) &escontext, value))
+		return true;
+	*message = pstrdup(escontext.error_data->message);
+	return false;
+#else
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool valid = true;
+
+	/*
+	 * These input functions hold nothing that only an abort would release, so
+	 * their complaints about data can be caught without a subtransaction.
+	 */
+	PG_TRY();
+	{
+		*value = InputFunctionCall(input, text, input_param, typmod);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		*message = error->message;
+		valid = false;
+	}
+	PG_END_TRY();
+	return valid;
+#endif
+}
+
+/*
+ * How many bytes at the start of a text are valid UTF-8 without NUL.  Before
+ * 14 the verifier counts nothing it can return for an invalid text.
+ */
+static inline int
+compat_valid_utf8_prefix(const char *text, int length)
+{
+#if PG_VERSION_NUM >= 140000
+	return pg_encoding_verifymbstr(PG_UTF8, text, length);
+#else
+	int valid = 0;
+
+	while (valid < length)
+	{
+		int char_length = pg_utf_mblen((const unsigned char *) text + valid);
+
+		if (text[valid] == '\0' || char_length > length - valid ||
+			!pg_utf8_islegal((const unsigned char *) text + valid, char_length))
+			break;
+		valid += char_length;
+	}
+	return valid;
+#endif
+}
+
+#endif /* OPPORTUNITY_COMPAT_H */

@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * connection.h
+ *	  The connections of a session, kept per user mapping.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_CONNECTION_H
+#define OPPORTUNITY_CONNECTION_H
+
+#include "postgres.h"
+
+#include "http.h"
+
+/* What is known of the API behind a base URL: see api.c. */
+typedef enum ApiHealth
+{
+	API_HEALTH_UNKNOWN,
+	API_HEALTH_GOOD,
+	API_HEALTH_BAD
+} ApiHealth;
+
+/* What a session keeps for one user mapping. */
+typedef struct Connection
+{
+	HttpPool *pool;
+	ApiHealth health;
+} Connection;
+
+extern Connection *connection_acquire(Oid umid, Oid serverid);
+
+#endif /* OPPORTUNITY_CONNECTION_H */

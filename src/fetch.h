@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * fetch.h
+ *	  Where the records of a scan come from.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_FETCH_H
+#define OPPORTUNITY_FETCH_H
+
+#include "postgres.h"
+
+#include "statement.h"
+
+/* A scan's way through its records. */
+typedef struct Fetch Fetch;
+
+extern Fetch *fetch_ids(RecordCache *cache, const pg_uuid_t *ids, int count,
+						int concurrency, HttpBudget *budget, int64 *cache_hits);
+extern bool   fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
+extern void   fetch_end(Fetch *fetch);
+
+#endif /* OPPORTUNITY_FETCH_H */

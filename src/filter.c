@@ -1,0 +1,410 @@
+/*-------------------------------------------------------------------------
+ *
+ * filter.c
+ *	  Which conditions of a query say what records it needs: those that compare
+ *	  the id with something that is known before the record is.
+ *
+ * Every condition is checked again on the rows that come, so what is found here
+ * may be wider than SQL's condition, and never narrower.
+ *
+ * Knows nothing of requests.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "filter.h"
+
+/* Bytes of a UUID in its canonical form. */
+#define UUID_TEXT_LENGTH 36
+
+static List *comparison_condition(PlannerInfo *root, const RelOptInfo *rel,
+								  const Bitmapset *id_columns, OpExpr *clause,
+								  List **expressions);
+static List *array_condition(PlannerInfo *root, const RelOptInfo *rel,
+							 const Bitmapset   *id_columns,
+							 ScalarArrayOpExpr *clause, List **expressions);
+static List *boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
+							   const Bitmapset *id_columns, BoolExpr *clause,
+							   List **expressions);
+static bool  is_id_equality(Oid operator_oid, Oid collation);
+static bool
+is_known(PlannerInfo *root, const RelOptInfo *rel, Node *expression);
+static List *leaf(IdConditionKind kind, Node *expression, List **expressions);
+static IdSet
+evaluate_leaf(IdConditionKind kind, ExprState *state, ExprContext *econtext);
+static void  add_id(IdSet *set, Datum value, Oid type);
+static bool  parse_canonical(const char *text, pg_uuid_t *id);
+static IdSet unite(IdSet a, IdSet b);
+static IdSet intersect(IdSet a, IdSet b);
+static void  sort_and_deduplicate(IdSet *set);
+static int   compare_ids(const void *a, const void *b);
+
+/*
+ * Whether an expression is the id of one of the relation's rows: a column that
+ * shows it, or such a column cast between text and uuid.
+ */
+bool
+filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
+			 Node *expression)
+{
+	for (;;)
+	{
+		if (IsA(expression, RelabelType))
+			expression = (Node *) ((RelabelType *) expression)->arg;
+		else if (IsA(expression, CoerceViaIO))
+			expression = (Node *) ((CoerceViaIO *) expression)->arg;
+		else
+			break;
+	}
+	if (!IsA(expression, Var))
+		return false;
+	return (Index) ((Var *) expression)->varno == rel->relid &&
+		   ((Var *) expression)->varlevelsup == 0 &&
+		   bms_is_member(((Var *) expression)->varattno, id_columns);
+}
+
+/*
+ * The condition that a clause puts on the id, or NIL where it puts none.
+ *
+ * The expressions that the id is compared with are appended to *expressions;
+ * these have no variables of the relation itself, and nothing volatile.
+ */
+List *
+filter_id_condition(PlannerInfo *root, const RelOptInfo *rel,
+					const Bitmapset *id_columns, Node *clause,
+					List **expressions)
+{
+	switch (nodeTag(clause))
+	{
+		case T_OpExpr:
+			return comparison_condition(root, rel, id_columns,
+										(OpExpr *) clause, expressions);
+		case T_ScalarArrayOpExpr:
+			return array_condition(root, rel, id_columns,
+								   (ScalarArrayOpExpr *) clause, expressions);
+		case T_BoolExpr:
+			return boolean_condition(root, rel, id_columns, (BoolExpr *) clause,
+									 expressions);
+		default:
+			return NIL;
+	}
+}
+
+/* All of the given conditions at once; NIL for none. */
+List *
+filter_conjunction(List *conditions)
+{
+	if (list_length(conditions) <= 1)
+		return conditions == NIL ? NIL : linitial(conditions);
+	return lcons(makeInteger(ID_AND), conditions);
+}
+
+/* How many ids a condition is likely to allow. */
+double
+filter_estimate_ids(PlannerInfo *root, List *condition, List *expressions)
+{
+	double    estimate = 0;
+	ListCell *cell;
+
+	switch ((IdConditionKind) intVal(linitial(condition)))
+	{
+		case ID_EQUAL:
+			return 1;
+		case ID_ANY:
+			return compat_estimate_array_length(
+				root, list_nth(expressions, intVal(lsecond(condition))));
+		case ID_OR:
+			for_each_from(cell, condition, 1) estimate +=
+				filter_estimate_ids(root, lfirst(cell), expressions);
+			return estimate;
+		case ID_AND:
+			estimate =
+				filter_estimate_ids(root, lsecond(condition), expressions);
+			for_each_from(cell, condition, 2) estimate = Min(
+				estimate, filter_estimate_ids(root, lfirst(cell), expressions));
+			return estimate;
+	}
+	return 1;
+}
+
+/*
+ * The ids that a condition allows, in the current context; states are those of
+ * the condition's expressions.  NULLs and texts that are no UUID allow none.
+ */
+IdSet
+filter_evaluate_ids(List *condition, List *states, ExprContext *econtext)
+{
+	IdConditionKind kind = intVal(linitial(condition));
+	IdSet           set;
+	ListCell       *cell;
+
+	if (kind == ID_EQUAL || kind == ID_ANY)
+		return evaluate_leaf(kind, list_nth(states, intVal(lsecond(condition))),
+							 econtext);
+
+	set = filter_evaluate_ids(lsecond(condition), states, econtext);
+	for_each_from(cell, condition, 2)
+	{
+		IdSet other = filter_evaluate_ids(lfirst(cell), states, econtext);
+
+		set = kind == ID_OR ? unite(set, other) : intersect(set, other);
+	}
+	return set;
+}
+
+/* id = expression, either way round */
+static List *
+comparison_condition(PlannerInfo *root, const RelOptInfo *rel,
+					 const Bitmapset *id_columns, OpExpr *clause,
+					 List **expressions)
+{
+	Node *left;
+	Node *right;
+
+	if (!is_id_equality(clause->opno, clause->inputcollid))
+		return NIL;
+	left = linitial(clause->args);
+	right = lsecond(clause->args);
+	if (filter_is_id(rel, id_columns, left) && is_known(root, rel, right))
+		return leaf(ID_EQUAL, right, expressions);
+	if (filter_is_id(rel, id_columns, right) && is_known(root, rel, left))
+		return leaf(ID_EQUAL, left, expressions);
+	return NIL;
+}
+
+/* id = ANY (expression), which is what id IN (...) becomes */
+static List *
+array_condition(PlannerInfo *root, const RelOptInfo *rel,
+				const Bitmapset *id_columns, ScalarArrayOpExpr *clause,
+				List **expressions)
+{
+	Node *array = lsecond(clause->args);
+
+	if (!clause->useOr || !is_id_equality(clause->opno, clause->inputcollid) ||
+		!filter_is_id(rel, id_columns, linitial(clause->args)) ||
+		!is_known(root, rel, array))
+		return NIL;
+	return leaf(ID_ANY, array, expressions);
+}
+
+/*
+ * AND needs one arm that restricts the id, OR needs that of each of them.
+ */
+static List *
+boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
+				  const Bitmapset *id_columns, BoolExpr *clause,
+				  List **expressions)
+{
+	List     *found = NIL;
+	int       old_count = list_length(*expressions);
+	ListCell *cell;
+
+	if (clause->boolop == NOT_EXPR)
+		return NIL;
+	foreach (cell, clause->args)
+	{
+		Node *arm = lfirst(cell);
+		List *condition;
+
+		/* Arms of an OR are wrapped once more by the planner. */
+		if (IsA(arm, RestrictInfo))
+			arm = (Node *) ((RestrictInfo *) arm)->clause;
+		condition =
+			filter_id_condition(root, rel, id_columns, arm, expressions);
+		if (condition != NIL)
+			found = lappend(found, condition);
+		else if (clause->boolop == OR_EXPR)
+		{
+			*expressions = list_truncate(*expressions, old_count);
+			return NIL;
+		}
+	}
+	if (clause->boolop == AND_EXPR)
+		return filter_conjunction(found);
+	return lcons(makeInteger(ID_OR), found);
+}
+
+/*
+ * Whether an operator is equality of UUIDs, or of texts that are equal only
+ * byte by byte.
+ */
+static bool
+is_id_equality(Oid operator_oid, Oid collation)
+{
+	if (operator_oid == TextEqualOperator)
+		return !OidIsValid(collation) ||
+			   get_collation_isdeterministic(collation);
+	return operator_oid == lookup_type_cache(UUIDOID, TYPECACHE_EQ_OPR)->eq_opr;
+}
+
+/* Whether an expression can be evaluated before the relation's row is there. */
+static bool
+is_known(PlannerInfo *root, const RelOptInfo *rel, Node *expression)
+{
+	return !bms_is_member(rel->relid, compat_pull_varnos(root, expression)) &&
+		   !contain_volatile_functions(expression);
+}
+
+static List *
+leaf(IdConditionKind kind, Node *expression, List **expressions)
+{
+	*expressions = lappend(*expressions, expression);
+	return list_make2(makeInteger(kind),
+					  makeInteger(list_length(*expressions) - 1));
+}
+
+static IdSet
+evaluate_leaf(IdConditionKind kind, ExprState *state, ExprContext *econtext)
+{
+	IdSet      set = {NULL, 0};
+	Oid        type = exprType((Node *) state->expr);
+	bool       isnull;
+	Datum      value = ExecEvalExprSwitchContext(state, econtext, &isnull);
+	ArrayType *array;
+	Oid        element_type;
+	int16      length;
+	bool       byval;
+	char       align;
+	Datum     *elements;
+	bool      *nulls;
+	int        count;
+
+	if (isnull)
+		return set;
+	if (kind == ID_EQUAL)
+	{
+		set.ids = palloc(sizeof(pg_uuid_t));
+		add_id(&set, value, type);
+		return set;
+	}
+
+	array = DatumGetArrayTypeP(value);
+	element_type = ARR_ELEMTYPE(array);
+	get_typlenbyvalalign(element_type, &length, &byval, &align);
+	deconstruct_array(array, element_type, length, byval, align, &elements,
+					  &nulls, &count);
+	set.ids = palloc(Max(count, 1) * sizeof(pg_uuid_t));
+	for (int i = 0; i < count; i++)
+	{
+		if (!nulls[i])
+			add_id(&set, elements[i], element_type);
+	}
+	sort_and_deduplicate(&set);
+	return set;
+}
+
+/* Adds a value, unless it is a text that no id can be. */
+static void
+add_id(IdSet *set, Datum value, Oid type)
+{
+	if (getBaseType(type) == UUIDOID)
+		set->ids[set->count++] = *DatumGetUUIDP(value);
+	else if (parse_canonical(TextDatumGetCString(value), &set->ids[set->count]))
+		set->count++;
+}
+
+/*
+ * Reads a UUID as the API spells them.  Any other spelling that uuid_in would
+ * take is not equal to that as a text.
+ */
+static bool
+parse_canonical(const char *text, pg_uuid_t *id)
+{
+	int nibble = 0;
+
+	if (strlen(text) != UUID_TEXT_LENGTH)
+		return false;
+	memset(id, 0, sizeof(*id));
+	for (int i = 0; i < UUID_TEXT_LENGTH; i++)
+	{
+		char c = text[i];
+		int  digit;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23)
+		{
+			if (c != '-')
+				return false;
+			continue;
+		}
+		if (c >= '0' && c <= '9')
+			digit = c - '0';
+		else if (c >= 'a' && c <= 'f')
+			digit = c - 'a' + 10;
+		else if (c >= 'A' && c <= 'F')
+			digit = c - 'A' + 10;
+		else
+			return false;
+		id->data[nibble / 2] |= digit << (nibble % 2 == 0 ? 4 : 0);
+		nibble++;
+	}
+	return true;
+}
+
+static IdSet
+unite(IdSet a, IdSet b)
+{
+	IdSet set;
+
+	set.count = a.count + b.count;
+	set.ids = palloc(Max(set.count, 1) * sizeof(pg_uuid_t));
+	if (a.count > 0)
+		memcpy(set.ids, a.ids, a.count * sizeof(pg_uuid_t));
+	if (b.count > 0)
+		memcpy(set.ids + a.count, b.ids, b.count * sizeof(pg_uuid_t));
+	sort_and_deduplicate(&set);
+	return set;
+}
+
+static IdSet
+intersect(IdSet a, IdSet b)
+{
+	IdSet set = {a.ids, 0};
+
+	for (int i = 0, j = 0; i < a.count && j < b.count;)
+	{
+		int order = compare_ids(&a.ids[i], &b.ids[j]);
+
+		if (order == 0)
+			set.ids[set.count++] = a.ids[i];
+		if (order <= 0)
+			i++;
+		if (order >= 0)
+			j++;
+	}
+	return set;
+}
+
+static void
+sort_and_deduplicate(IdSet *set)
+{
+	int kept = 0;
+
+	if (set->count < 2)
+		return;
+	qsort(set->ids, set->count, sizeof(pg_uuid_t), compare_ids);
+	for (int i = 1; i < set->count; i++)
+	{
+		if (compare_ids(&set->ids[kept], &set->ids[i]) != 0)
+			set->ids[++kept] = set->ids[i];
+	}
+	set->count = kept + 1;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(pg_uuid_t));
+}

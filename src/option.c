@@ -1,0 +1,696 @@
+/*-------------------------------------------------------------------------
+ *
+ * option.c
+ *	  The table of options, the validator, and the resolved settings of a
+ *	  foreign table.
+ *
+ * Each option stands once, in option_table: the validator, its hints and the
+ * readers follow from that row.  Knows nothing of plans, scans or transfers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+#include "access/reloptions.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/builtins.h"
+
+#include "compat.h"
+#include "option.h"
+#include "url.h"
+
+/* Where an option may stand. */
+#define OPTION_SERVER (1 << 0)
+#define OPTION_TABLE (1 << 1)
+#define OPTION_COLUMN (1 << 2)
+#define OPTION_USER (1 << 3)
+#define OPTION_IMPORT (1 << 4)
+
+typedef enum OptionKind
+{
+	OPTION_BOOL,
+	OPTION_INT,
+	OPTION_REAL,
+	OPTION_TEXT,
+	OPTION_CHOICE
+} OptionKind;
+
+/* Raises an error where a text value is not acceptable. */
+typedef void (*OptionCheck)(const char *name, const char *value);
+
+/*
+ * One option.  An offset is where the readers put the value: into Settings for
+ * servers and tables, ColumnSettings for columns, ImportSettings for imports;
+ * an option that is read elsewhere has none.
+ */
+typedef struct OptionDef
+{
+	const char        *name;
+	int                contexts;
+	OptionKind         kind;
+	const char        *default_value; /* NULL: none */
+	double             min;           /* of a number */
+	double             max;
+	const char *const *choices; /* of a choice, ended by NULL */
+	OptionCheck        check;   /* of a text */
+	bool               superuser_only;
+	int                settings_offset;
+	int                column_offset;
+} OptionDef;
+
+#define NO_OFFSET (-1)
+#define IN_SETTINGS(field) offsetof(Settings, field), NO_OFFSET
+#define IN_COLUMN(field) NO_OFFSET, offsetof(ColumnSettings, field)
+#define ELSEWHERE NO_OFFSET, NO_OFFSET
+#define IN_BOTH(field) \
+	offsetof(Settings, field), offsetof(ColumnSettings, field)
+
+static void check_base_url(const char *name, const char *value);
+static void check_proxy(const char *name, const char *value);
+static void check_ca_file(const char *name, const char *value);
+static void check_record_type(const char *name, const char *value);
+static void check_attribute(const char *name, const char *value);
+static void check_filter_operators(const char *name, const char *value);
+static void check_api_key(const char *name, const char *value);
+
+#define ST (OPTION_SERVER | OPTION_TABLE)
+#define STC (OPTION_SERVER | OPTION_TABLE | OPTION_COLUMN)
+
+#define BOOL_OPTION(name, where, def, superuser, target)                   \
+	{                                                                      \
+		name, where, OPTION_BOOL, def, 0, 0, NULL, NULL, superuser, target \
+	}
+#define INT_OPTION(name, where, def, min, max, target)                    \
+	{                                                                     \
+		name, where, OPTION_INT, def, min, max, NULL, NULL, false, target \
+	}
+#define REAL_OPTION(name, where, def, min, max, target)                    \
+	{                                                                      \
+		name, where, OPTION_REAL, def, min, max, NULL, NULL, false, target \
+	}
+#define TEXT_OPTION(name, where, def, check, superuser, target)             \
+	{                                                                       \
+		name, where, OPTION_TEXT, def, 0, 0, NULL, check, superuser, target \
+	}
+
+static const char *const invalid_value_choices[] = {
+	[INVALID_VALUE_ERROR] = "error", [INVALID_VALUE_NULL] = "null", NULL};
+
+static const OptionDef option_table[] = {
+	TEXT_OPTION("base_url", OPTION_SERVER, "https://api.reevo.ai",
+				check_base_url, false, IN_SETTINGS(base_url)),
+	BOOL_OPTION("allow_http", OPTION_SERVER, "false", true,
+				IN_SETTINGS(allow_http)),
+	TEXT_OPTION("proxy", OPTION_SERVER, NULL, check_proxy, false,
+				IN_SETTINGS(proxy)),
+	TEXT_OPTION("ca_file", OPTION_SERVER, NULL, check_ca_file, true,
+				IN_SETTINGS(ca_file)),
+	REAL_OPTION("connect_timeout", OPTION_SERVER, "10", 0.1, 3600,
+				IN_SETTINGS(connect_timeout)),
+	REAL_OPTION("request_timeout", OPTION_SERVER, "30", 0.1, 3600,
+				IN_SETTINGS(request_timeout)),
+	INT_OPTION("max_retries", OPTION_SERVER, "5", 0, 100,
+			   IN_SETTINGS(max_retries)),
+	REAL_OPTION("max_retry_wait", OPTION_SERVER, "60", 0, 3600,
+				IN_SETTINGS(max_retry_wait)),
+	INT_OPTION("max_response_size", OPTION_SERVER, "64", 1, 1000,
+			   IN_SETTINGS(max_response_size)),
+	INT_OPTION("max_requests", ST, "0", 0, INT_MAX, IN_SETTINGS(max_requests)),
+	INT_OPTION("max_concurrency", ST, "8", 1, 100,
+			   IN_SETTINGS(max_concurrency)),
+	INT_OPTION("page_size", ST, "100", 1, 10000, IN_SETTINGS(page_size)),
+	BOOL_OPTION("use_query", ST, "true", false, IN_SETTINGS(use_query)),
+	INT_OPTION("cache_ttl", ST, "0", 0, INT_MAX, IN_SETTINGS(cache_ttl)),
+	BOOL_OPTION("query_returns_archived", ST, "false", false,
+				IN_SETTINGS(query_returns_archived)),
+	BOOL_OPTION("include_archived", ST, "true", false,
+				IN_SETTINGS(include_archived)),
+	{"invalid_value", STC, OPTION_CHOICE, "error", 0, 0, invalid_value_choices,
+	 NULL, false, IN_BOTH(invalid_value)},
+	REAL_OPTION("fdw_startup_cost", ST, "100", 0, 1e10,
+				IN_SETTINGS(fdw_startup_cost)),
+	REAL_OPTION("fdw_tuple_cost", ST, "0.01", 0, 1e10,
+				IN_SETTINGS(fdw_tuple_cost)),
+	TEXT_OPTION("record_type", OPTION_TABLE, OPTION_DEFAULT_RECORD_TYPE,
+				check_record_type, false, IN_SETTINGS(record_type)),
+	TEXT_OPTION("attribute", OPTION_COLUMN, NULL, check_attribute, false,
+				IN_COLUMN(attribute)),
+	TEXT_OPTION("filter_operators", OPTION_COLUMN, NULL, check_filter_operators,
+				false, IN_COLUMN(filter_operators)),
+	BOOL_OPTION("sortable", OPTION_COLUMN, NULL, false, IN_COLUMN(sortable)),
+	TEXT_OPTION("api_key", OPTION_USER, NULL, check_api_key, false, ELSEWHERE),
+	/* IMPORT has this one option, so its reader needs no offset. */
+	BOOL_OPTION("discover", OPTION_IMPORT, "false", false, ELSEWHERE),
+};
+
+/* The operators that the API documents for filters. */
+static const char *const api_operators[] = {
+	"eq", "ne",  "in", "not_in", "contains", "starts_with", "ends_with",
+	"gt", "gte", "lt", "lte",    "between",  "exists",      "not_exists"};
+
+PG_FUNCTION_INFO_V1(opportunity_fdw_validator);
+
+static int              context_of_catalog(Oid catalog);
+static const OptionDef *find_option(const char *name, int context);
+static void             report_unknown_option(const char *name, int context);
+static void             check_option(const OptionDef *option, DefElem *def);
+static void             check_transport(List *options);
+static void
+parse_option(const OptionDef *option, const char *text, void *target);
+static void
+apply_options(List *options, int context, char *base, bool for_column);
+static void apply_defaults(char *base, bool for_column);
+
+/*
+ * Checks the options of a catalog object: unknown names, values out of range,
+ * and what only a superuser may set.  Called by the DDL commands with the whole
+ * list as it will be stored.
+ */
+Datum
+opportunity_fdw_validator(PG_FUNCTION_ARGS)
+{
+	List     *options = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid       catalog = PG_GETARG_OID(1);
+	int       context = context_of_catalog(catalog);
+	ListCell *cell;
+
+	foreach (cell, options)
+	{
+		DefElem         *def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, context);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, context);
+		check_option(option, def);
+	}
+
+	if (context == OPTION_SERVER)
+		check_transport(options);
+
+	PG_RETURN_VOID();
+}
+
+/*
+ * The settings of a foreign table: its own options, then its server's, then
+ * the defaults.  Palloc'd.
+ */
+Settings *
+settings_read(Oid relid)
+{
+	ForeignTable  *table = GetForeignTable(relid);
+	ForeignServer *server = GetForeignServer(table->serverid);
+	Settings      *settings = palloc0(sizeof(Settings));
+	size_t         length;
+
+	settings->relid = relid;
+	settings->serverid = table->serverid;
+
+	apply_defaults((char *) settings, false);
+	apply_options(server->options, OPTION_SERVER, (char *) settings, false);
+	apply_options(table->options, OPTION_TABLE, (char *) settings, false);
+
+	length = strlen(settings->base_url);
+	while (length > 0 && settings->base_url[length - 1] == '/')
+		settings->base_url[--length] = '\0';
+	return settings;
+}
+
+/* The settings of one column of a foreign table.  Palloc'd. */
+ColumnSettings *
+column_settings_read(const Settings *table, AttrNumber attnum)
+{
+	ColumnSettings *column = palloc0(sizeof(ColumnSettings));
+
+	column->invalid_value = table->invalid_value;
+	apply_options(GetForeignColumnOptions(table->relid, attnum), OPTION_COLUMN,
+				  (char *) column, true);
+	return column;
+}
+
+/*
+ * The options of IMPORT FOREIGN SCHEMA, which no validator sees.  Raises the
+ * validator's errors.  Palloc'd.
+ */
+ImportSettings *
+import_settings_read(List *options)
+{
+	ImportSettings *settings = palloc0(sizeof(ImportSettings));
+	ListCell       *cell;
+
+	foreach (cell, options)
+	{
+		DefElem         *def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, OPTION_IMPORT);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, OPTION_IMPORT);
+		parse_option(option, defGetString(def), &settings->discover);
+	}
+	return settings;
+}
+
+/*
+ * What a user brings along to the table's server.
+ *
+ * Raises PostgreSQL's own error where the user has no mapping.  Without a key
+ * only a superuser may go on, so that nobody reaches a server through whatever
+ * rights the database's machine has there.
+ */
+Credentials *
+credentials_read(const Settings *settings, Oid userid)
+{
+	UserMapping *mapping = GetUserMapping(userid, settings->serverid);
+	Credentials *credentials = palloc0(sizeof(Credentials));
+	ListCell    *cell;
+
+	credentials->umid = mapping->umid;
+	foreach (cell, mapping->options)
+	{
+		DefElem *def = lfirst_node(DefElem, cell);
+
+		if (strcmp(def->defname, "api_key") == 0)
+			credentials->api_key = defGetString(def);
+	}
+
+	if (credentials->api_key == NULL && !superuser_arg(userid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("user mapping for \"%s\" has no api_key",
+						MappingUserName(userid)),
+				 errdetail("Only a superuser may use server \"%s\" without "
+						   "one.",
+						   GetForeignServer(settings->serverid)->servername),
+				 errhint("ALTER USER MAPPING FOR \"%s\" SERVER \"%s\" OPTIONS "
+						 "(ADD api_key '...')",
+						 MappingUserName(userid),
+						 GetForeignServer(settings->serverid)->servername)));
+	return credentials;
+}
+
+/* The context of the object whose options a DDL command passes. */
+static int
+context_of_catalog(Oid catalog)
+{
+	switch (catalog)
+	{
+		case ForeignServerRelationId:
+			return OPTION_SERVER;
+		case ForeignTableRelationId:
+			return OPTION_TABLE;
+		case AttributeRelationId:
+			return OPTION_COLUMN;
+		case UserMappingRelationId:
+			return OPTION_USER;
+		default:
+			return 0;
+	}
+}
+
+/* The option of that name in that context, or NULL. */
+static const OptionDef *
+find_option(const char *name, int context)
+{
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) != 0 &&
+			strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	}
+	return NULL;
+}
+
+/* Raises the error for a name that is no option in that context. */
+static void
+report_unknown_option(const char *name, int context)
+{
+	List *valid_names = NIL;
+	char *hint;
+
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) != 0)
+			valid_names =
+				lappend(valid_names, unconstify(char *, option_table[i].name));
+	}
+	hint = compat_option_hint(name, valid_names);
+
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					errmsg("invalid option \"%s\"", name),
+					hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/* Checks one option as the validator gets it. */
+static void
+check_option(const OptionDef *option, DefElem *def)
+{
+	union
+	{
+		bool   boolean;
+		int    integer;
+		double real;
+		char  *text;
+	} parsed;
+
+	if (option->superuser_only && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"%s\"", option->name),
+				 errhint("Only a superuser may set it, or change the other "
+						 "options while it is set.")));
+
+	parse_option(option, defGetString(def), &parsed);
+}
+
+/*
+ * Refuses a server that would send the key in clear text, but for a loopback
+ * host or where a superuser allowed it.
+ */
+static void
+check_transport(List *options)
+{
+	char     *base_url = NULL;
+	bool      allow_http = false;
+	UrlParts  parts;
+	ListCell *cell;
+
+	foreach (cell, options)
+	{
+		DefElem *def = lfirst_node(DefElem, cell);
+
+		if (strcmp(def->defname, "base_url") == 0)
+			base_url = defGetString(def);
+		else if (strcmp(def->defname, "allow_http") == 0)
+			allow_http = defGetBoolean(def);
+	}
+
+	if (base_url == NULL || !url_parse(base_url, &parts) ||
+		strcmp(parts.scheme, "http") != 0)
+		return;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"base_url\" to an "
+						"http URL"),
+				 errdetail("The API key would travel in clear text."),
+				 errhint("Use https, or ask a superuser.")));
+	if (!parts.is_loopback && !allow_http)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"base_url\" must be an https URL: the API key "
+						"would travel in clear text to host \"%s\"",
+						parts.host),
+				 errhint("Use https, or set allow_http 'true'.")));
+}
+
+/*
+ * Parses and checks one value.  The target is a bool, int, double or char *
+ * by the option's kind.
+ */
+static void
+parse_option(const OptionDef *option, const char *text, void *target)
+{
+	switch (option->kind)
+	{
+		case OPTION_BOOL:
+			if (!parse_bool(text, (bool *) target))
+				ereport(ERROR,
+						(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						 errmsg("invalid value for option \"%s\": \"%s\"",
+								option->name, text),
+						 errhint("Valid values are true and false.")));
+			break;
+		case OPTION_INT:
+		case OPTION_REAL:
+		{
+			double number = 0;
+			char  *end = NULL;
+
+			errno = 0;
+			number = strtod(text, &end);
+			if (errno != 0 || end == text || *end != '\0' || isnan(number) ||
+				number < option->min || number > option->max ||
+				(option->kind == OPTION_INT && number != floor(number)))
+				ereport(ERROR,
+						(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						 errmsg("invalid value for option \"%s\": \"%s\"",
+								option->name, text),
+						 errhint("Valid values are %s from %.15g to %.15g.",
+								 option->kind == OPTION_INT ? "whole numbers"
+															: "numbers",
+								 option->min, option->max)));
+			if (option->kind == OPTION_INT)
+				*(int *) target = (int) number;
+			else
+				*(double *) target = number;
+			break;
+		}
+		case OPTION_TEXT:
+			if (option->check != NULL)
+				option->check(option->name, text);
+			*(char **) target = pstrdup(text);
+			break;
+		case OPTION_CHOICE:
+		{
+			StringInfoData names;
+
+			initStringInfo(&names);
+			for (int i = 0; option->choices[i] != NULL; i++)
+			{
+				if (strcmp(text, option->choices[i]) == 0)
+				{
+					*(int *) target = i;
+					return;
+				}
+				appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+								 option->choices[i]);
+			}
+			ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+							errmsg("invalid value for option \"%s\": \"%s\"",
+								   option->name, text),
+							errhint("Valid values are: %s.", names.data)));
+		}
+	}
+}
+
+/* Where the readers put an option, or NO_OFFSET. */
+static int
+target_offset(const OptionDef *option, bool for_column)
+{
+	return for_column ? option->column_offset : option->settings_offset;
+}
+
+/* Reads a list of stored options into Settings or ColumnSettings. */
+static void
+apply_options(List *options, int context, char *base, bool for_column)
+{
+	ListCell *cell;
+
+	foreach (cell, options)
+	{
+		DefElem         *def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, context);
+
+		if (option != NULL && target_offset(option, for_column) != NO_OFFSET)
+			parse_option(option, defGetString(def),
+						 base + target_offset(option, for_column));
+	}
+}
+
+/* Sets every member that has a default. */
+static void
+apply_defaults(char *base, bool for_column)
+{
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		const OptionDef *option = &option_table[i];
+		int              offset = target_offset(option, for_column);
+
+		if (option->default_value != NULL && offset != NO_OFFSET)
+			parse_option(option, option->default_value, base + offset);
+	}
+}
+
+/*
+ * base_url: a scheme, a host, perhaps a port and a path.  Whether http is
+ * acceptable depends on other options: see check_transport.
+ */
+static void
+check_base_url(const char *name, const char *value)
+{
+	UrlParts parts;
+
+	if (!url_parse(value, &parts) || (strcmp(parts.scheme, "https") != 0 &&
+									  strcmp(parts.scheme, "http") != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"%s\" is not an https URL", name),
+				 errhint("It should look like https://api.reevo.ai, with a "
+						 "port and a path where needed.")));
+	if (parts.has_credentials)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"%s\" must not contain a user name or a "
+						"password",
+						name),
+				 errhint("The API key belongs into the user mapping's option "
+						 "api_key.")));
+	if (parts.has_query_or_fragment)
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("option \"%s\" must not contain a query or a "
+							   "fragment",
+							   name)));
+}
+
+/* proxy: what libcurl takes as one. */
+static void
+check_proxy(const char *name, const char *value)
+{
+	static const char *const schemes[] = {"http",    "https",  "socks4",
+										  "socks4a", "socks5", "socks5h"};
+	UrlParts                 parts;
+
+	if (strstr(value, "://") == NULL)
+		value = psprintf("http://%s", value);
+	if (url_parse(value, &parts) && !parts.has_query_or_fragment)
+	{
+		for (size_t i = 0; i < lengthof(schemes); i++)
+		{
+			if (strcmp(parts.scheme, schemes[i]) == 0)
+				return;
+		}
+	}
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					errmsg("option \"%s\" is not a proxy URL", name),
+					errhint("It should look like http://proxy.example:3128; "
+							"the schemes are http, https, socks4, socks4a, "
+							"socks5 and socks5h.")));
+}
+
+/* ca_file: a file of PEM certificates that this server process can read. */
+static void
+check_ca_file(const char *name, const char *value)
+{
+	char  line[256];
+	bool  found = false;
+	FILE *file;
+
+	if (!is_absolute_path(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"%s\" must be an absolute path", name)));
+
+	file = AllocateFile(value, PG_BINARY_R);
+	if (file == NULL)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not open the file of option \"%s\", "
+							   "\"%s\": %m",
+							   name, value)));
+	while (!found && fgets(line, sizeof(line), file) != NULL)
+		found = strncmp(line, "-----BEGIN ", 11) == 0 &&
+				strstr(line, "CERTIFICATE-----") != NULL;
+	FreeFile(file);
+
+	if (!found)
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("the file of option \"%s\", \"%s\", has no "
+							   "certificate in PEM form",
+							   name, value)));
+}
+
+/* record_type: one segment of a path. */
+static void
+check_record_type(const char *name, const char *value)
+{
+	if (value[0] == '\0' || strlen(value) > 128 ||
+		strspn(value,
+			   "abcdefghijklmnopqrstuvwxyz"
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
+				 errhint("A record type has letters, digits, underscores and "
+						 "hyphens only, such as opportunity.")));
+}
+
+/* attribute: "*", or a name with perhaps a dot and one key behind it. */
+static void
+check_attribute(const char *name, const char *value)
+{
+	const char *dot = strchr(value, '.');
+
+	if (value[0] == '\0' || dot == value ||
+		(dot != NULL && (dot[1] == '\0' || strchr(dot + 1, '.') != NULL)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
+				 errhint("It is an attribute's API name, with a key of its "
+						 "value where wanted, such as "
+						 "stage.closing_probability, or * for the whole "
+						 "record.")));
+}
+
+/* filter_operators: a comma separated list of documented operators. */
+static void
+check_filter_operators(const char *name, const char *value)
+{
+	char     *copy = pstrdup(value);
+	List     *operators;
+	ListCell *cell;
+
+	if (!SplitIdentifierString(copy, ',', &operators))
+		operators = list_make1(pstrdup(value));
+
+	foreach (cell, operators)
+	{
+		const char *operator_name = lfirst(cell);
+		bool        known = false;
+
+		for (size_t i = 0; i < lengthof(api_operators); i++)
+			known = known || strcmp(operator_name, api_operators[i]) == 0;
+		if (!known)
+		{
+			StringInfoData names;
+
+			initStringInfo(&names);
+			for (size_t i = 0; i < lengthof(api_operators); i++)
+				appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+								 api_operators[i]);
+			ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+							errmsg("invalid operator in option \"%s\": \"%s\"",
+								   name, operator_name),
+							errhint("Valid operators are: %s.", names.data)));
+		}
+	}
+}
+
+/*
+ * api_key: printable ASCII without spaces, so that it cannot end the header
+ * that carries it.  The error never shows it.
+ */
+static void
+check_api_key(const char *name, const char *value)
+{
+	bool valid = value[0] != '\0' && strlen(value) <= 4096;
+
+	for (const char *c = value; valid && *c != '\0'; c++)
+		valid = (unsigned char) *c > ' ' && (unsigned char) *c < 0x7f;
+	if (!valid)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\"", name),
+				 errdetail("A key is printable ASCII without spaces, at most "
+						   "4096 characters.")));
+}

@@ -1,0 +1,37 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.h
+ *	  What the planner's part hands to the executor's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_PLAN_H
+#define OPPORTUNITY_PLAN_H
+
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+#include "nodes/pathnodes.h"
+
+/*
+ * The positions of ForeignScan.fdw_private.  All are plain nodes: the plan can
+ * be copied and kept, and has no secrets.  The expressions that the condition
+ * refers to are in fdw_exprs.
+ */
+typedef enum ScanPrivate
+{
+	/* numbers of the columns to fill, an integer list */
+	SCAN_PRIVATE_COLUMNS,
+	/* the condition on the id as filter.h describes it, or NIL: none */
+	SCAN_PRIVATE_ID_CONDITION,
+	/* rows that the query is likely to stop after, an Integer; 0: no limit */
+	SCAN_PRIVATE_LIMIT
+} ScanPrivate;
+
+extern void plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid);
+extern void plan_paths(PlannerInfo *root, RelOptInfo *baserel, Oid relid);
+extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
+							  ForeignPath *best_path, List *tlist,
+							  List *scan_clauses, Plan *outer_plan);
+
+#endif /* OPPORTUNITY_PLAN_H */

@@ -1,0 +1,776 @@
+/*-------------------------------------------------------------------------
+ *
+ * record.c
+ *	  One record of the API, read from an answer's JSON.
+ *
+ * PostgreSQL's own streaming parser reads the response buffer once; no tree is
+ * made, numbers stay text, and only the wanted attributes are kept.  A record
+ * can be written again with nothing but its wanted attributes, in the same
+ * form, which is how the statement's cache keeps it.
+ *
+ * Knows the shape of a record (all from the API's documentation of
+ * GET /opportunity/{id}), but nothing of columns or of transfers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/json.h"
+
+#include "compat.h"
+#include "record.h"
+
+/* A wanted attribute and its number. */
+typedef struct AttributeName
+{
+	const char *name;
+	int         number;
+} AttributeName;
+
+struct AttributeSet
+{
+	MemoryContext  context;
+	bool           wants_record; /* somebody wants the whole record */
+	int            count;
+	int            capacity;
+	AttributeName *sorted; /* by name */
+};
+
+/* What the value that is being read means. */
+typedef enum Place
+{
+	PLACE_ANSWER, /* the answer itself */
+	PLACE_DATA,   /* "data": the record */
+	PLACE_ID,     /* keys of the record: "id" ... */
+	PLACE_CREATED_AT,
+	PLACE_UPDATED_AT,
+	PLACE_RECORD_TYPE,
+	PLACE_ATTRIBUTES,
+	PLACE_ATTRIBUTE,  /* one wanted attribute */
+	PLACE_ELEMENT,    /* one element of an attribute that is a list */
+	PLACE_VALUE,      /* "value" of an envelope */
+	PLACE_VALUE_TYPE, /* "value_type" of an envelope */
+	PLACE_MEMBER,     /* a key of a value that is an object */
+	PLACE_IGNORED
+} Place;
+
+#define PLACE_COUNT (PLACE_IGNORED + 1)
+
+/* The kinds of JSON that a place may hold. */
+#define OBJECT (1 << JSON_TOKEN_OBJECT_START)
+#define ARRAY (1 << JSON_TOKEN_ARRAY_START)
+#define STRING (1 << JSON_TOKEN_STRING)
+#define NULLS (1 << JSON_TOKEN_NULL)
+#define ANYTHING (~0)
+
+/* The documented shape of each place, and what to say of any other. */
+static const struct
+{
+	int         allowed;
+	const char *expected;
+} place_rules[PLACE_COUNT] = {
+	[PLACE_ANSWER] = {OBJECT, "an object was expected"},
+	[PLACE_DATA] = {OBJECT, "\"data\" should be an object"},
+	[PLACE_ID] = {STRING, "\"id\" should be a string"},
+	[PLACE_CREATED_AT] = {STRING | NULLS, "\"created_at\" should be a string"},
+	[PLACE_UPDATED_AT] = {STRING | NULLS, "\"updated_at\" should be a string"},
+	[PLACE_RECORD_TYPE] = {STRING | NULLS,
+						   "\"record_type\" should be a string"},
+	[PLACE_ATTRIBUTES] = {OBJECT, "\"attributes\" should be an object"},
+	[PLACE_ATTRIBUTE] = {OBJECT | ARRAY | NULLS,
+						 "it should be an object or a list"},
+	[PLACE_ELEMENT] = {OBJECT | NULLS, "a list's element should be an object"},
+	[PLACE_VALUE] = {ANYTHING, NULL},
+	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" should be a string"},
+	[PLACE_MEMBER] = {ANYTHING, NULL},
+	[PLACE_IGNORED] = {ANYTHING, NULL},
+};
+
+/*
+ * The keys of a record that matter.  Those with a value type stand again among
+ * the attributes, and either place may be the only one.
+ */
+static const struct
+{
+	const char *name;
+	Place       place;
+	const char *value_type;
+} record_keys[] = {
+	{"id", PLACE_ID, "uuid"},
+	{"created_at", PLACE_CREATED_AT, "timestamp"},
+	{"updated_at", PLACE_UPDATED_AT, "timestamp"},
+	{"record_type", PLACE_RECORD_TYPE, NULL},
+	{"attributes", PLACE_ATTRIBUTES, NULL},
+};
+
+typedef struct RecordParser
+{
+	const AttributeSet *wanted;
+	JsonLexContext     *lexer;
+	Record             *record;
+	char               *problem; /* the first deviation from the shape */
+
+	/*
+	 * places[depth] is what the value under way at that depth means; the answer
+	 * itself has depth 0, what it contains depth 1, and so on.
+	 */
+	int   depth;
+	Place places[RECORD_MAX_NESTING + 1];
+
+	bool      seen[PLACE_COUNT]; /* of "data" and the record's keys */
+	JsonValue tops[PLACE_COUNT]; /* the values of those */
+
+	/* what is under way */
+	const char      *attribute_name;
+	RecordAttribute *attribute;
+	Envelope        *envelope;
+} RecordParser;
+
+static int  compare_names(const void *a, const void *b);
+static int  find_wanted(const AttributeSet *set, const char *name);
+static void rewrite_escapes(char *body, int *length);
+static int  unicode_escape(const char *text, const char *end);
+static bool ended_early(const JsonLexContext *lexer, JsonParseErrorType error);
+static void check_complete(RecordParser *parser);
+static void apply_tops(RecordParser *parser);
+static void report(RecordParser *parser, const char *problem);
+
+static void  begin_value(RecordParser *parser, Place place);
+static void  see_value(RecordParser *parser, JsonTokenType kind, char *text);
+static void  end_value(RecordParser *parser);
+static Place place_of_key(RecordParser *parser, char *name);
+static Place place_of_record_key(RecordParser *parser, const char *name);
+static Place place_of_attribute(RecordParser *parser, const char *name);
+static Place place_of_envelope_key(RecordParser *parser, const char *name);
+static Place place_of_value_key(RecordParser *parser, char *name);
+static Place once(RecordParser *parser, bool *seen, Place place);
+static void  add_envelope(RecordParser *parser);
+static void *
+grow_array(void *array, int count, int *capacity, size_t element_size);
+static JsonValue *value_under_way(RecordParser *parser);
+
+static JsonActionResult on_object_start(void *state);
+static JsonActionResult on_object_end(void *state);
+static JsonActionResult on_array_start(void *state);
+static JsonActionResult on_field_start(void *state, char *name, bool isnull);
+static JsonActionResult on_field_end(void *state, char *name, bool isnull);
+static JsonActionResult on_element_start(void *state, bool isnull);
+static JsonActionResult on_element_end(void *state, bool isnull);
+static JsonActionResult on_scalar(void *state, char *token, JsonTokenType kind);
+
+/* An empty set, in the current context, where it also grows. */
+AttributeSet *
+attribute_set_create(void)
+{
+	AttributeSet *set = palloc0(sizeof(AttributeSet));
+
+	set->context = CurrentMemoryContext;
+	return set;
+}
+
+/* Adds an attribute by its name in UTF-8; returns its number. */
+int
+attribute_set_add(AttributeSet *set, const char *name)
+{
+	MemoryContext old_context;
+	int           number = find_wanted(set, name);
+
+	if (number >= 0)
+		return number;
+
+	old_context = MemoryContextSwitchTo(set->context);
+	if (set->count == set->capacity)
+	{
+		set->capacity = Max(8, set->capacity * 2);
+		set->sorted =
+			set->sorted == NULL
+				? palloc(set->capacity * sizeof(AttributeName))
+				: repalloc(set->sorted, set->capacity * sizeof(AttributeName));
+	}
+	number = set->count++;
+	set->sorted[number].name = pstrdup(name);
+	set->sorted[number].number = number;
+	qsort(set->sorted, set->count, sizeof(AttributeName), compare_names);
+	MemoryContextSwitchTo(old_context);
+	return number;
+}
+
+/* Says that the whole record is wanted. */
+void
+attribute_set_add_record(AttributeSet *set)
+{
+	set->wants_record = true;
+}
+
+/*
+ * Reads the answer to a GET of one record, {"data": {...}}.
+ *
+ * The body is length bytes, of the server's making, and may be rewritten in
+ * place.  On RECORD_OK, *record is the record; otherwise *problem says what was
+ * expected and where, in ASCII.  Raises only PostgreSQL's own errors (memory).
+ */
+RecordStatus
+record_parse(const AttributeSet *wanted, char *body, int length,
+			 Record **record, char **problem)
+{
+	RecordParser       parser = {0};
+	JsonSemAction      actions = {0};
+	JsonParseErrorType error;
+	int                valid = compat_valid_utf8_prefix(body, length);
+
+	/* Bytes that miss at the very end are those of a character cut in two. */
+	if (valid < length)
+	{
+		*problem = psprintf("it is not UTF-8 at byte %d", valid);
+		return length - valid < pg_utf_mblen((unsigned char *) body + valid)
+				   ? RECORD_CUT
+				   : RECORD_MALFORMED;
+	}
+	if (GetDatabaseEncoding() != PG_UTF8)
+		rewrite_escapes(body, &length);
+
+	parser.wanted = wanted;
+	parser.lexer = compat_make_json_lexer(body, length);
+	parser.record = palloc0(sizeof(Record));
+	parser.record->attributes =
+		palloc0(Max(wanted->count, 1) * sizeof(RecordAttribute));
+	parser.places[0] = PLACE_ANSWER;
+
+	actions.semstate = &parser;
+	actions.object_start = on_object_start;
+	actions.object_end = on_object_end;
+	actions.array_start = on_array_start;
+	actions.object_field_start = on_field_start;
+	actions.object_field_end = on_field_end;
+	actions.array_element_start = on_element_start;
+	actions.array_element_end = on_element_end;
+	actions.scalar = on_scalar;
+
+	error = pg_parse_json(parser.lexer, &actions);
+	if (error != JSON_SUCCESS)
+	{
+		*problem = psprintf("it is not JSON at byte %d",
+							(int) (parser.lexer->token_start == NULL
+									   ? 0
+									   : parser.lexer->token_start - body));
+		if (error == JSON_UNICODE_CODE_POINT_ZERO)
+			return RECORD_UNTRANSLATABLE;
+		return ended_early(parser.lexer, error) ? RECORD_CUT : RECORD_MALFORMED;
+	}
+
+	check_complete(&parser);
+	apply_tops(&parser);
+	if (parser.problem != NULL)
+	{
+		*problem = parser.problem;
+		return RECORD_MALFORMED;
+	}
+	parser.record->id = parser.tops[PLACE_ID].text;
+	parser.record->whole = parser.tops[PLACE_DATA].raw;
+	*record = parser.record;
+	return RECORD_OK;
+}
+
+/*
+ * Appends the record with only its wanted attributes, in the form that
+ * record_parse reads.
+ */
+void
+record_write_cut(const AttributeSet *wanted, const Record *record,
+				 StringInfo target)
+{
+	bool first = true;
+
+	if (wanted->wants_record)
+	{
+		appendStringInfoString(target, "{\"data\":");
+		appendBinaryStringInfo(target, record->whole.start,
+							   record->whole.length);
+		appendStringInfoChar(target, '}');
+		return;
+	}
+
+	appendStringInfoString(target, "{\"data\":{\"id\":");
+	escape_json(target, record->id);
+	appendStringInfoString(target, ",\"attributes\":{");
+	for (int i = 0; i < wanted->count; i++)
+	{
+		const AttributeName   *name = &wanted->sorted[i];
+		const RecordAttribute *attribute = &record->attributes[name->number];
+
+		if (!attribute->is_present || attribute->raw.length == 0)
+			continue;
+		if (!first)
+			appendStringInfoChar(target, ',');
+		first = false;
+		escape_json(target, name->name);
+		appendStringInfoChar(target, ':');
+		appendBinaryStringInfo(target, attribute->raw.start,
+							   attribute->raw.length);
+	}
+	appendStringInfoString(target, "}}}");
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(((const AttributeName *) a)->name,
+				  ((const AttributeName *) b)->name);
+}
+
+/* The number of an attribute, or -1 where it is not wanted. */
+static int
+find_wanted(const AttributeSet *set, const char *name)
+{
+	AttributeName  key = {name, 0};
+	AttributeName *found;
+
+	if (set->count == 0)
+		return -1;
+	found = bsearch(&key, set->sorted, set->count, sizeof(AttributeName),
+					compare_names);
+	return found == NULL ? -1 : found->number;
+}
+
+/*
+ * Writes \u escapes of characters beyond ASCII as UTF-8, in place: they shrink.
+ *
+ * The backend's lexer would turn such an escape into the database's encoding in
+ * the middle of a text that is UTF-8.  Escapes that are no character (a lone
+ * surrogate) stay, for the lexer to refuse.
+ */
+static void
+rewrite_escapes(char *body, int *length)
+{
+	const char *end = body + *length;
+	const char *from = body;
+	char       *to = body;
+
+	while (from < end)
+	{
+		int code;
+
+		if (*from != '\\' || from + 1 >= end)
+		{
+			*to++ = *from++;
+			continue;
+		}
+		code = unicode_escape(from, end);
+		if (code >= 0x80 && !is_utf16_surrogate_first(code) &&
+			!is_utf16_surrogate_second(code))
+		{
+			unicode_to_utf8(code, (unsigned char *) to);
+			to += pg_utf_mblen((unsigned char *) to);
+			from += 6;
+		}
+		else if (code >= 0 && is_utf16_surrogate_first(code) &&
+				 is_utf16_surrogate_second(unicode_escape(from + 6, end)))
+		{
+			code = surrogate_pair_to_codepoint(code,
+											   unicode_escape(from + 6, end));
+			unicode_to_utf8(code, (unsigned char *) to);
+			to += pg_utf_mblen((unsigned char *) to);
+			from += 12;
+		}
+		else
+		{
+			/* Both bytes, so that the second of \\ starts no escape. */
+			*to++ = *from++;
+			*to++ = *from++;
+		}
+	}
+	*length = to - body;
+}
+
+/* The code of the \uXXXX at text, or -1 where there is none. */
+static int
+unicode_escape(const char *text, const char *end)
+{
+	int code = 0;
+
+	if (end - text < 6 || text[0] != '\\' || text[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++)
+	{
+		unsigned char c = (unsigned char) text[i];
+
+		code <<= 4;
+		if (c >= '0' && c <= '9')
+			code |= c - '0';
+		else if (c >= 'a' && c <= 'f')
+			code |= c - 'a' + 10;
+		else if (c >= 'A' && c <= 'F')
+			code |= c - 'A' + 10;
+		else
+			return -1;
+	}
+	return code;
+}
+
+/*
+ * Whether the parser ran into the end of a text that started out as JSON: then
+ * the text was cut.  An answer that never was JSON (HTML, say) was not.
+ */
+static bool
+ended_early(const JsonLexContext *lexer, JsonParseErrorType error)
+{
+	const char *end = lexer->input + lexer->input_length;
+	const char *start = lexer->input;
+
+	if (error == JSON_EXPECTED_END)
+		return false;
+	while (start < end && strchr(" \t\r\n", *start) != NULL)
+		start++;
+	if (start < end && *start != '{')
+		return false;
+	return lexer->token_terminator == NULL || lexer->token_terminator >= end ||
+		   lexer->token_type == JSON_TOKEN_END;
+}
+
+/* Reports the documented members that are missing. */
+static void
+check_complete(RecordParser *parser)
+{
+	if (!parser->seen[PLACE_DATA])
+		report(parser, "\"data\" is missing");
+	else if (!parser->seen[PLACE_ID])
+		report(parser, "\"id\" is missing");
+	else if (!parser->seen[PLACE_ATTRIBUTES])
+		report(parser, "\"attributes\" is missing");
+}
+
+/*
+ * Takes wanted values from the top of the record where they are missing among
+ * its attributes.  The id has to be the same in both places.
+ */
+static void
+apply_tops(RecordParser *parser)
+{
+	for (size_t i = 0; i < lengthof(record_keys); i++)
+	{
+		JsonValue       *top = &parser->tops[record_keys[i].place];
+		int              number;
+		RecordAttribute *attribute;
+		Envelope        *envelope;
+
+		number = find_wanted(parser->wanted, record_keys[i].name);
+		if (number < 0 || record_keys[i].value_type == NULL ||
+			top->kind != JSON_TOKEN_STRING)
+			continue;
+		attribute = &parser->record->attributes[number];
+		if (attribute->count > 0 && attribute->envelopes[0].has_value &&
+			attribute->envelopes[0].value.kind != JSON_TOKEN_NULL)
+		{
+			const char *text = attribute->envelopes[0].value.text;
+
+			if (record_keys[i].place == PLACE_ID &&
+				(text == NULL || strcmp(text, top->text) != 0))
+				report(parser, "attribute \"id\" is not the record's \"id\"");
+			continue;
+		}
+
+		memset(attribute, 0, sizeof(RecordAttribute));
+		envelope = palloc0(sizeof(Envelope));
+		envelope->value_type = unconstify(char *, record_keys[i].value_type);
+		envelope->has_value = true;
+		envelope->value = *top;
+		attribute->is_present = true;
+		attribute->count = 1;
+		attribute->envelopes = envelope;
+		/* What the cut form shows. */
+		attribute->raw.start =
+			psprintf("{\"value\":%.*s,\"value_type\":\"%s\"}", top->raw.length,
+					 top->raw.start, record_keys[i].value_type);
+		attribute->raw.length = strlen(attribute->raw.start);
+	}
+}
+
+/* Notes the first deviation from the documented shape, and where it is. */
+static void
+report(RecordParser *parser, const char *problem)
+{
+	if (parser->problem != NULL)
+		return;
+	if (parser->attribute_name != NULL)
+		parser->problem =
+			psprintf("attribute \"%s\": %s",
+					 pg_any_to_server(parser->attribute_name,
+									  strlen(parser->attribute_name), PG_UTF8),
+					 problem);
+	else
+		parser->problem = pstrdup(problem);
+}
+
+/* A value starts; the lexer stands on its first token. */
+static void
+begin_value(RecordParser *parser, Place place)
+{
+	if (parser->depth >= RECORD_MAX_NESTING)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("the API's answer is nested more than %d levels deep",
+						RECORD_MAX_NESTING)));
+	parser->places[++parser->depth] = place;
+
+	if (place == PLACE_ATTRIBUTE)
+		parser->attribute->raw.start = parser->lexer->token_start;
+	else if (value_under_way(parser) != NULL)
+		value_under_way(parser)->raw.start = parser->lexer->token_start;
+}
+
+/* The kind of the value that has started is known, and a scalar's text. */
+static void
+see_value(RecordParser *parser, JsonTokenType kind, char *text)
+{
+	Place      place = parser->places[parser->depth];
+	JsonValue *value = value_under_way(parser);
+
+	if ((place_rules[place].allowed & (1 << kind)) == 0)
+		report(parser, place_rules[place].expected);
+
+	if (value != NULL)
+	{
+		value->kind = kind;
+		value->text = text;
+	}
+	else if (place == PLACE_ATTRIBUTE && kind == JSON_TOKEN_ARRAY_START)
+		parser->attribute->is_list = true;
+	else if ((place == PLACE_ATTRIBUTE && kind == JSON_TOKEN_OBJECT_START) ||
+			 place == PLACE_ELEMENT)
+		add_envelope(parser);
+	else if (place == PLACE_VALUE_TYPE && kind == JSON_TOKEN_STRING)
+		parser->envelope->value_type = text;
+}
+
+/* The value under way has ended; the lexer stands behind it. */
+static void
+end_value(RecordParser *parser)
+{
+	const char *end = parser->lexer->prev_token_terminator;
+	JsonValue  *value = value_under_way(parser);
+
+	if (value != NULL)
+		value->raw.length = end - value->raw.start;
+	if (parser->places[parser->depth] == PLACE_ATTRIBUTE)
+	{
+		parser->attribute->raw.length = end - parser->attribute->raw.start;
+		parser->attribute_name = NULL;
+	}
+	parser->depth--;
+}
+
+/* Where the value at the present depth is kept as such, or NULL. */
+static JsonValue *
+value_under_way(RecordParser *parser)
+{
+	Place place = parser->places[parser->depth];
+
+	switch (place)
+	{
+		case PLACE_DATA:
+		case PLACE_ID:
+		case PLACE_CREATED_AT:
+		case PLACE_UPDATED_AT:
+			return &parser->tops[place];
+		case PLACE_VALUE:
+			return &parser->envelope->value;
+		case PLACE_MEMBER:
+			return &parser->envelope
+						->members[parser->envelope->member_count - 1]
+						.value;
+		default:
+			return NULL;
+	}
+}
+
+/* What a key of the object under way means. */
+static Place
+place_of_key(RecordParser *parser, char *name)
+{
+	switch (parser->places[parser->depth])
+	{
+		case PLACE_ANSWER:
+			return strcmp(name, "data") == 0
+					   ? once(parser, &parser->seen[PLACE_DATA], PLACE_DATA)
+					   : PLACE_IGNORED;
+		case PLACE_DATA:
+			return place_of_record_key(parser, name);
+		case PLACE_ATTRIBUTES:
+			return place_of_attribute(parser, name);
+		case PLACE_ATTRIBUTE:
+		case PLACE_ELEMENT:
+			return place_of_envelope_key(parser, name);
+		case PLACE_VALUE:
+			return place_of_value_key(parser, name);
+		default:
+			return PLACE_IGNORED;
+	}
+}
+
+static Place
+place_of_record_key(RecordParser *parser, const char *name)
+{
+	for (size_t i = 0; i < lengthof(record_keys); i++)
+	{
+		Place place = record_keys[i].place;
+
+		if (strcmp(record_keys[i].name, name) == 0)
+			return once(parser, &parser->seen[place], place);
+	}
+	return PLACE_IGNORED;
+}
+
+static Place
+place_of_attribute(RecordParser *parser, const char *name)
+{
+	int number = find_wanted(parser->wanted, name);
+
+	if (number < 0)
+		return PLACE_IGNORED;
+	parser->attribute_name = name;
+	parser->attribute = &parser->record->attributes[number];
+	return once(parser, &parser->attribute->is_present, PLACE_ATTRIBUTE);
+}
+
+static Place
+place_of_envelope_key(RecordParser *parser, const char *name)
+{
+	Envelope *envelope = parser->envelope;
+
+	if (strcmp(name, "value") == 0)
+		return once(parser, &envelope->has_value, PLACE_VALUE);
+	if (strcmp(name, "value_type") == 0)
+		return once(parser, &envelope->has_value_type, PLACE_VALUE_TYPE);
+	return PLACE_IGNORED;
+}
+
+static Place
+place_of_value_key(RecordParser *parser, char *name)
+{
+	Envelope *envelope = parser->envelope;
+	bool      seen = false;
+
+	for (int i = 0; i < envelope->member_count && !seen; i++)
+		seen = strcmp(envelope->members[i].name, name) == 0;
+	if (once(parser, &seen, PLACE_MEMBER) == PLACE_IGNORED)
+		return PLACE_IGNORED;
+
+	envelope->members =
+		grow_array(envelope->members, envelope->member_count,
+				   &envelope->member_capacity, sizeof(JsonMember));
+	envelope->members[envelope->member_count++].name = name;
+	return PLACE_MEMBER;
+}
+
+/* A key that may stand only once, as JSON does not say which one counts. */
+static Place
+once(RecordParser *parser, bool *seen, Place place)
+{
+	if (*seen)
+	{
+		report(parser, "a key stands twice");
+		return PLACE_IGNORED;
+	}
+	*seen = true;
+	return place;
+}
+
+/* One more envelope for the attribute under way. */
+static void
+add_envelope(RecordParser *parser)
+{
+	RecordAttribute *attribute = parser->attribute;
+
+	attribute->envelopes = grow_array(attribute->envelopes, attribute->count,
+									  &attribute->capacity, sizeof(Envelope));
+	parser->envelope = &attribute->envelopes[attribute->count++];
+}
+
+/*
+ * Makes room for one more element, zeroed.  The array is palloc'd, or NULL when
+ * *capacity is 0.
+ */
+static void *
+grow_array(void *array, int count, int *capacity, size_t element_size)
+{
+	if (count == *capacity)
+	{
+		*capacity = Max(4, *capacity * 2);
+		array = array == NULL ? palloc(*capacity * element_size)
+							  : repalloc(array, *capacity * element_size);
+	}
+	memset((char *) array + count * element_size, 0, element_size);
+	return array;
+}
+
+static JsonActionResult
+on_object_start(void *state)
+{
+	see_value(state, JSON_TOKEN_OBJECT_START, NULL);
+	JSON_ACTION_RETURN;
+}
+
+static JsonActionResult
+on_array_start(void *state)
+{
+	see_value(state, JSON_TOKEN_ARRAY_START, NULL);
+	JSON_ACTION_RETURN;
+}
+
+static JsonActionResult
+on_scalar(void *state, char *token, JsonTokenType kind)
+{
+	see_value(state, kind, token);
+	JSON_ACTION_RETURN;
+}
+
+/* An empty value comes in many forms, but {} is none of them. */
+static JsonActionResult
+on_object_end(void *state)
+{
+	RecordParser *parser = state;
+	Place         place = parser->places[parser->depth];
+
+	if ((place == PLACE_ATTRIBUTE || place == PLACE_ELEMENT) &&
+		!parser->envelope->has_value && !parser->envelope->has_value_type)
+		report(parser, "\"value\" is missing");
+	JSON_ACTION_RETURN;
+}
+
+static JsonActionResult
+on_field_start(void *state, char *name, bool isnull)
+{
+	(void) isnull;
+	begin_value(state, place_of_key(state, name));
+	JSON_ACTION_RETURN;
+}
+
+static JsonActionResult
+on_field_end(void *state, char *name, bool isnull)
+{
+	(void) name;
+	(void) isnull;
+	end_value(state);
+	JSON_ACTION_RETURN;
+}
+
+static JsonActionResult
+on_element_start(void *state, bool isnull)
+{
+	RecordParser *parser = state;
+	Place         container = parser->places[parser->depth];
+
+	(void) isnull;
+	begin_value(parser,
+				container == PLACE_ATTRIBUTE ? PLACE_ELEMENT : PLACE_IGNORED);
+	JSON_ACTION_RETURN;
+}
+
+static JsonActionResult
+on_element_end(void *state, bool isnull)
+{
+	(void) isnull;
+	end_value(state);
+	JSON_ACTION_RETURN;
+}

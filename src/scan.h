@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.h
+ *	  The executor's callbacks of a foreign scan.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_SCAN_H
+#define OPPORTUNITY_SCAN_H
+
+#include "postgres.h"
+
+#include "nodes/execnodes.h"
+
+/* What a scan has done so far, for EXPLAIN ANALYZE. */
+typedef struct ScanCounters
+{
+	int64 requests;
+	int64 retries;
+	int64 cache_hits;
+} ScanCounters;
+
+extern void            scan_begin(ForeignScanState *node, int eflags);
+extern TupleTableSlot *scan_iterate(ForeignScanState *node);
+extern void            scan_rescan(ForeignScanState *node);
+extern void            scan_end(ForeignScanState *node);
+extern ScanCounters    scan_counters(const ForeignScanState *node);
+
+#endif /* OPPORTUNITY_SCAN_H */

@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * url.c
+ *	  Reading of base URLs and proxies, by libcurl's own URL parser: what is
+ *	  checked here is then what libcurl will connect to.
+ *
+ * Knows nothing of options or of transfers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+
+#include "url.h"
+
+/* Longest part that is looked at; a host name has 253 characters at most. */
+#define URL_PART_MAX 512
+
+static bool url_part(CURLU *handle, CURLUPart what, char *target);
+static bool host_is_loopback(const char *host);
+
+/*
+ * Takes a URL apart.
+ *
+ * The scheme must be spelled out.  Returns false where libcurl cannot read the
+ * URL, a part is absurdly long, or it holds a byte that has no place in a URL.
+ */
+bool
+url_parse(const char *url, UrlParts *parts)
+{
+	char   scheme[URL_PART_MAX];
+	char   host[URL_PART_MAX];
+	char   ignored[URL_PART_MAX];
+	CURLU *handle;
+	bool   valid;
+
+	/* libcurl would escape some of these instead of refusing them. */
+	for (const char *c = url; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c <= ' ' || (unsigned char) *c >= 0x7f ||
+			*c == '\\' || *c == '"')
+			return false;
+	}
+
+	handle = curl_url();
+	if (handle == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+
+	/* Nothing between here and the cleanup can raise an error. */
+	valid = curl_url_set(handle, CURLUPART_URL, url,
+						 CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+			url_part(handle, CURLUPART_SCHEME, scheme) &&
+			url_part(handle, CURLUPART_HOST, host);
+	if (valid)
+	{
+		parts->has_credentials =
+			url_part(handle, CURLUPART_USER, ignored) ||
+			url_part(handle, CURLUPART_PASSWORD, ignored) ||
+			strchr(url, '@') != NULL;
+		parts->has_query_or_fragment =
+			strchr(url, '?') != NULL || strchr(url, '#') != NULL;
+	}
+	curl_url_cleanup(handle);
+
+	if (!valid)
+		return false;
+
+	for (char *c = scheme; *c != '\0'; c++)
+		*c = pg_ascii_tolower((unsigned char) *c);
+	parts->scheme = pstrdup(scheme);
+	parts->host = pstrdup(host);
+	parts->is_loopback = host_is_loopback(host);
+	return true;
+}
+
+/*
+ * Copies one part into a buffer of URL_PART_MAX bytes.  False where the part
+ * is missing, empty or too long.
+ */
+static bool
+url_part(CURLU *handle, CURLUPart what, char *target)
+{
+	char *part = NULL;
+	bool  found;
+
+	found = curl_url_get(handle, what, &part, 0) == CURLUE_OK && part != NULL &&
+			part[0] != '\0' && strlen(part) < URL_PART_MAX;
+	if (found)
+		strcpy(target, part);
+	curl_free(part);
+	return found;
+}
+
+/* Whether the name can only mean this machine. */
+static bool
+host_is_loopback(const char *host)
+{
+	struct in_addr address;
+
+	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+		return true;
+	return inet_pton(AF_INET, host, &address) == 1 &&
+		   (ntohl(address.s_addr) >> 24) == 127;
+}

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * url.h
+ *	  Reading of base URLs and proxies.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_URL_H
+#define OPPORTUNITY_URL_H
+
+#include "postgres.h"
+
+/* The parts of a URL that decisions are made on; strings are palloc'd. */
+typedef struct UrlParts
+{
+	char *scheme; /* lower case */
+	char *host;   /* without port; an IPv6 address in brackets */
+	bool  is_loopback;
+	bool  has_credentials;
+	bool  has_query_or_fragment;
+} UrlParts;
+
+extern bool url_parse(const char *url, UrlParts *parts);
+
+#endif /* OPPORTUNITY_URL_H */

@@ -1,0 +1,565 @@
+/*-------------------------------------------------------------------------
+ *
+ * value.c
+ *	  Turns the values of a record into the columns of a row.
+ *
+ * The column's declared type decides: JSON columns take a value as it is,
+ * arrays take lists, and every other type takes the scalar of the value, as
+ * text, through its own input function.  What a column needs is looked up once,
+ * when its reader is made.
+ *
+ * Knows nothing of where records come from.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "attribute.h"
+#include "compat.h"
+#include "iso8601.h"
+#include "value.h"
+
+/* What a type takes. */
+typedef enum ValueForm
+{
+	FORM_SCALAR,
+	FORM_JSON,
+	FORM_TIMESTAMPTZ,
+	FORM_TIMESTAMP,
+	FORM_DATE,
+	FORM_TIME
+} ValueForm;
+
+struct ColumnReader
+{
+	/* for messages */
+	const char *table_name;
+	const char *column_name;
+	const char *attribute_label; /* as the column's option spells it */
+	const char *record_id;       /* of the record being read */
+
+	AttrNumber           attnum;
+	const AttributePath *path;
+	int                  attribute; /* its number in the AttributeSet */
+	bool                 is_id;
+	InvalidValue         invalid_value;
+	bool                 has_warned;
+
+	/* the column's type, or that of an array's elements */
+	Oid       type;
+	Oid       base_type; /* what is under a domain */
+	int32     typmod;
+	ValueForm form;
+	FmgrInfo  input;
+	Oid       input_param;
+	FmgrInfo  timestamptz_input; /* to read a timestamp as UTC */
+
+	/* for an array */
+	bool          is_array;
+	int16         element_length;
+	bool          element_byval;
+	char          element_align;
+	Oid           array_domain; /* InvalidOid: the array type itself */
+	void         *domain_extra;
+	MemoryContext context;
+};
+
+static ValueForm form_of_type(Oid type);
+static void      check_record_column(const ColumnReader *reader);
+static void      conversion_context(void *arg);
+static bool      read_attribute(ColumnReader *reader, const Record *record,
+								Datum *value, bool *isnull);
+static bool read_array(ColumnReader *reader, const RecordAttribute *attribute,
+					   Datum *value, bool *isnull);
+static bool read_envelope(ColumnReader *reader, const Envelope *envelope,
+						  Datum *value, bool *isnull);
+static bool
+find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text);
+static const JsonValue *
+find_value(const ColumnReader *reader, const Envelope *envelope);
+static const JsonValue *find_member(const Envelope *envelope, const char *name);
+static void             append_json(StringInfo target, const JsonValue *value);
+static bool input_json(ColumnReader *reader, const char *json, int length,
+					   Datum *value, bool *isnull);
+static bool
+input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull);
+static bool
+normalize_time(ColumnReader *reader, const char *text, const char **normalized);
+static bool
+utc_reading(ColumnReader *reader, const char *text, const char **reading);
+static bool call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
+					   Oid input_param, int32 typmod, Datum *value);
+static bool misfit(ColumnReader *reader, int sqlstate, const char *message,
+				   const char *hint);
+static void warn_once(ColumnReader *reader, const char *message);
+
+/*
+ * Makes the reader of a column in the current context, and adds the attribute
+ * that it reads to the wanted ones.  Raises an error for a column that can
+ * never be filled.
+ */
+ColumnReader *
+column_reader_create(const Settings *settings, TupleDesc tupdesc,
+					 AttrNumber attnum, const char *table_name,
+					 AttributeSet *wanted)
+{
+	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
+	ColumnSettings   *options = column_settings_read(settings, attnum);
+	ColumnReader     *reader = palloc0(sizeof(ColumnReader));
+	Oid               base_type = getBaseType(attribute->atttypid);
+	Oid               element_type = get_element_type(base_type);
+	Oid               input_function;
+
+	reader->table_name = table_name;
+	reader->column_name = pstrdup(NameStr(attribute->attname));
+	reader->attribute_label =
+		options->attribute != NULL ? options->attribute : reader->column_name;
+	reader->attnum = attnum;
+	reader->path = attribute_path_read(options, reader->column_name);
+	reader->is_id = attribute_path_is_id(reader->path);
+	reader->invalid_value =
+		reader->is_id ? INVALID_VALUE_ERROR : options->invalid_value;
+	reader->context = CurrentMemoryContext;
+
+	reader->type = attribute->atttypid;
+	if (OidIsValid(element_type))
+	{
+		reader->is_array = true;
+		if (base_type != attribute->atttypid)
+			reader->array_domain = attribute->atttypid;
+		reader->type = element_type;
+		get_typlenbyvalalign(element_type, &reader->element_length,
+							 &reader->element_byval, &reader->element_align);
+	}
+	reader->base_type = getBaseType(reader->type);
+	reader->form = form_of_type(reader->base_type);
+	reader->typmod = attribute->atttypmod;
+	getTypeInputInfo(reader->type, &input_function, &reader->input_param);
+	fmgr_info(input_function, &reader->input);
+	getTypeInputInfo(TIMESTAMPTZOID, &input_function, &(Oid){InvalidOid});
+	fmgr_info(input_function, &reader->timestamptz_input);
+
+	if (reader->path->is_record)
+	{
+		check_record_column(reader);
+		attribute_set_add_record(wanted);
+	}
+	else
+		reader->attribute = attribute_set_add(wanted, reader->path->attribute);
+	return reader;
+}
+
+/* The column that the reader fills. */
+AttrNumber
+column_reader_attnum(const ColumnReader *reader)
+{
+	return reader->attnum;
+}
+
+/*
+ * The column's value for a record, in the current context.
+ *
+ * record_id, in canonical form, is for messages.  Raises the errors of the
+ * type's input function, and those for a value that cannot fit the type, with
+ * the column, the attribute and the record as context; where the column's
+ * option invalid_value is null, such a value is NULL instead.
+ */
+Datum
+column_reader_read(ColumnReader *reader, const Record *record,
+				   const char *record_id, bool *isnull)
+{
+	ErrorContextCallback callback;
+	Datum                value = (Datum) 0;
+
+	reader->record_id = record_id;
+	callback.callback = conversion_context;
+	callback.arg = reader;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	*isnull = false;
+	if (!read_attribute(reader, record, &value, isnull))
+		*isnull = true;
+	if (*isnull && OidIsValid(reader->array_domain))
+		domain_check((Datum) 0, true, reader->array_domain,
+					 &reader->domain_extra, reader->context);
+	else if (*isnull && !reader->is_array)
+		InputFunctionCall(&reader->input, NULL, reader->input_param,
+						  reader->typmod); /* a domain may refuse NULL */
+
+	error_context_stack = callback.previous;
+	return value;
+}
+
+static ValueForm
+form_of_type(Oid type)
+{
+	switch (type)
+	{
+		case JSONOID:
+		case JSONBOID:
+			return FORM_JSON;
+		case TIMESTAMPTZOID:
+			return FORM_TIMESTAMPTZ;
+		case TIMESTAMPOID:
+			return FORM_TIMESTAMP;
+		case DATEOID:
+			return FORM_DATE;
+		case TIMEOID:
+			return FORM_TIME;
+		default:
+			return FORM_SCALAR;
+	}
+}
+
+/* A whole record fits a JSON or a text column only. */
+static void
+check_record_column(const ColumnReader *reader)
+{
+	if (!reader->is_array &&
+		(reader->form == FORM_JSON || reader->base_type == TEXTOID ||
+		 reader->base_type == VARCHAROID))
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+		 errmsg("column \"%s\" of foreign table \"%s\" shows the whole "
+				"record and cannot be of type %s",
+				reader->column_name, reader->table_name,
+				format_type_be(reader->is_array ? get_array_type(reader->type)
+												: reader->type)),
+		 errhint("Declare it as jsonb, json or text.")));
+}
+
+/* Says which value was being converted.  Makes no catalog lookup. */
+static void
+conversion_context(void *arg)
+{
+	const ColumnReader *reader = arg;
+
+	errcontext("column \"%s\" of foreign table \"%s\", attribute \"%s\", "
+			   "record %s",
+			   reader->column_name, reader->table_name, reader->attribute_label,
+			   reader->record_id);
+}
+
+/*
+ * This and the functions that follow set *value or *isnull.  They return false
+ * for a value that does not fit but is to be NULL.
+ */
+static bool
+read_attribute(ColumnReader *reader, const Record *record, Datum *value,
+			   bool *isnull)
+{
+	const RecordAttribute *attribute;
+	StringInfoData         json;
+
+	if (reader->path->is_record)
+		return input_json(reader, record->whole.start, record->whole.length,
+						  value, isnull);
+
+	attribute = &record->attributes[reader->attribute];
+	if (!attribute->is_list && attribute->count == 0)
+	{
+		*isnull = true;
+		return true;
+	}
+	if (reader->is_array)
+		return read_array(reader, attribute, value, isnull);
+	if (!attribute->is_list)
+		return read_envelope(reader, &attribute->envelopes[0], value, isnull);
+	if (reader->form != FORM_JSON)
+		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
+					  psprintf("a list does not fit a column of type %s",
+							   format_type_be(reader->type)),
+					  psprintf("Declare the column as %s[] or as jsonb.",
+							   format_type_be(reader->type)));
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	for (int i = 0; i < attribute->count; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(&json, ',');
+		append_json(&json, find_value(reader, &attribute->envelopes[i]));
+	}
+	appendStringInfoChar(&json, ']');
+	return input_json(reader, json.data, json.len, value, isnull);
+}
+
+static bool
+read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
+		   bool *isnull)
+{
+	Datum *elements = palloc(Max(attribute->count, 1) * sizeof(Datum));
+	bool  *nulls = palloc(Max(attribute->count, 1) * sizeof(bool));
+	int    lower_bound = 1;
+
+	(void) isnull;
+	if (!attribute->is_list)
+		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
+					  psprintf("a value that is not a list does not fit a "
+							   "column of type %s[]",
+							   format_type_be(reader->type)),
+					  psprintf("Declare the column as %s or as jsonb.",
+							   format_type_be(reader->type)));
+
+	for (int i = 0; i < attribute->count; i++)
+	{
+		nulls[i] = false;
+		if (!read_envelope(reader, &attribute->envelopes[i], &elements[i],
+						   &nulls[i]))
+			return false;
+	}
+
+	if (attribute->count == 0)
+		*value = PointerGetDatum(construct_empty_array(reader->type));
+	else
+		*value = PointerGetDatum(construct_md_array(
+			elements, nulls, 1, unconstify(int *, &attribute->count),
+			&lower_bound, reader->type, reader->element_length,
+			reader->element_byval, reader->element_align));
+	if (OidIsValid(reader->array_domain))
+		domain_check(*value, false, reader->array_domain, &reader->domain_extra,
+					 reader->context);
+	return true;
+}
+
+static bool
+read_envelope(ColumnReader *reader, const Envelope *envelope, Datum *value,
+			  bool *isnull)
+{
+	const char *text;
+
+	if (reader->form == FORM_JSON)
+	{
+		const JsonValue *json = find_value(reader, envelope);
+
+		*isnull = json == NULL || json->kind == JSON_TOKEN_NULL;
+		return *isnull || input_json(reader, json->raw.start, json->raw.length,
+									 value, isnull);
+	}
+
+	if (!find_scalar(reader, envelope, &text))
+		return false;
+	*isnull = text == NULL;
+	return *isnull || input_text(reader, text, value, isnull);
+}
+
+/*
+ * The text that a scalar column takes from an envelope; NULL where that is
+ * empty.
+ */
+static bool
+find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
+{
+	const JsonValue *value = find_value(reader, envelope);
+	const ValueType *type;
+
+	*text = NULL;
+	if (value == NULL || value->kind == JSON_TOKEN_NULL)
+		return true;
+
+	type = envelope->value_type != NULL && reader->path->key == NULL
+			   ? value_type_find(envelope->value_type)
+			   : NULL;
+	if (value->kind == JSON_TOKEN_OBJECT_START && type != NULL &&
+		type->scalar_key != NULL)
+	{
+		const char *key = reader->base_type == UUIDOID && type->uuid_key != NULL
+							  ? type->uuid_key
+							  : type->scalar_key;
+
+		value = find_member(envelope, key);
+		if (value == NULL)
+			return misfit(
+				reader, ERRCODE_PROTOCOL_VIOLATION,
+				psprintf("a value of type %s has no \"%s\"", type->name, key),
+				NULL);
+		if (value->kind == JSON_TOKEN_NULL)
+			return true;
+	}
+
+	if (value->kind == JSON_TOKEN_OBJECT_START ||
+		value->kind == JSON_TOKEN_ARRAY_START)
+		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
+					  psprintf("a structured value does not fit a column of "
+							   "type %s",
+							   format_type_be(reader->type)),
+					  "Declare the column as jsonb, or name a key of the value "
+					  "in its option attribute, as in \"stage.color\".");
+	*text = value->text;
+	return true;
+}
+
+/*
+ * The value of an envelope that the column shows, or NULL where there is none.
+ * A key in a value that has none is as if it were missing.
+ */
+static const JsonValue *
+find_value(const ColumnReader *reader, const Envelope *envelope)
+{
+	if (!envelope->has_value)
+		return NULL;
+	if (reader->path->key == NULL)
+		return &envelope->value;
+	return find_member(envelope, reader->path->key);
+}
+
+static const JsonValue *
+find_member(const Envelope *envelope, const char *name)
+{
+	for (int i = 0; i < envelope->member_count; i++)
+	{
+		if (strcmp(envelope->members[i].name, name) == 0)
+			return &envelope->members[i].value;
+	}
+	return NULL;
+}
+
+static void
+append_json(StringInfo target, const JsonValue *value)
+{
+	if (value == NULL)
+		appendStringInfoString(target, "null");
+	else
+		appendBinaryStringInfo(target, value->raw.start, value->raw.length);
+}
+
+/* JSON as it stands in the answer, so that numbers stay exact. */
+static bool
+input_json(ColumnReader *reader, const char *json, int length, Datum *value,
+		   bool *isnull)
+{
+	return input_text(reader, pnstrdup(json, length), value, isnull);
+}
+
+/* UTF-8 text through the type's input function. */
+static bool
+input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull)
+{
+	(void) isnull;
+	if (reader->form != FORM_SCALAR && reader->form != FORM_JSON &&
+		!normalize_time(reader, text, &text))
+		return false;
+	text = pg_any_to_server(text, strlen(text), PG_UTF8);
+	return call_input(reader, &reader->input, text, reader->input_param,
+					  reader->typmod, value);
+}
+
+/*
+ * Makes of an ISO 8601 text what the column's type reads as that instant, or as
+ * its UTC reading where the type has no time zone.  A text without an offset is
+ * in UTC, as all timestamps of the API are.
+ */
+static bool
+normalize_time(ColumnReader *reader, const char *text, const char **normalized)
+{
+	Iso8601 parts;
+
+	if (!iso8601_parse(text, &parts) ||
+		(reader->form != FORM_TIME && parts.date_length == 0) ||
+		(reader->form == FORM_TIME &&
+		 (parts.time_length == 0 ||
+		  (parts.date_length == 0 && !parts.zone_is_utc))))
+		return misfit(reader, ERRCODE_INVALID_DATETIME_FORMAT,
+					  psprintf("invalid ISO 8601 value for type %s: \"%s\"",
+							   format_type_be(reader->type),
+							   pg_any_to_server(text, strlen(text), PG_UTF8)),
+					  NULL);
+
+	if (reader->form == FORM_TIMESTAMPTZ)
+	{
+		*normalized =
+			parts.zone_length > 0
+				? text
+				: psprintf("%s%s", text,
+						   parts.time_length > 0 ? "Z" : " 00:00:00Z");
+		return true;
+	}
+	if (!parts.zone_is_utc)
+		return utc_reading(reader, text, normalized);
+	*normalized = pnstrdup(text, strlen(text) - parts.zone_length);
+	return true;
+}
+
+/* Writes a timestamp with an offset as the UTC clock showed it. */
+static bool
+utc_reading(ColumnReader *reader, const char *text, const char **reading)
+{
+	Datum        value;
+	Timestamp    timestamp;
+	struct pg_tm tm;
+	fsec_t       fsec;
+	char        *buffer = palloc(MAXDATELEN + 1);
+
+	if (!call_input(reader, &reader->timestamptz_input, text, InvalidOid, -1,
+					&value))
+		return false;
+
+	/* A timestamptz is microseconds of UTC: what a timestamp of it would be. */
+	timestamp = DatumGetTimestampTz(value);
+	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("timestamp out of range")));
+	EncodeDateTime(&tm, fsec, false, 0, NULL, USE_ISO_DATES, buffer);
+	*reading = buffer;
+	return true;
+}
+
+/* Calls an input function, softly where misfits are to be NULL. */
+static bool
+call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
+		   Oid input_param, int32 typmod, Datum *value)
+{
+	char *message;
+
+	if (reader->invalid_value == INVALID_VALUE_ERROR ||
+		!compat_has_soft_input(reader->type))
+	{
+		*value = InputFunctionCall(input, unconstify(char *, text), input_param,
+								   typmod);
+		return true;
+	}
+	if (compat_soft_input(input, unconstify(char *, text), input_param, typmod,
+						  value, &message))
+		return true;
+	warn_once(reader, message);
+	return false;
+}
+
+/* A value that does not fit its column: an error, or NULL with a warning. */
+static bool
+misfit(ColumnReader *reader, int sqlstate, const char *message,
+	   const char *hint)
+{
+	if (reader->invalid_value == INVALID_VALUE_ERROR)
+		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message),
+						hint != NULL ? errhint("%s", hint) : 0));
+	warn_once(reader, message);
+	return false;
+}
+
+static void
+warn_once(ColumnReader *reader, const char *message)
+{
+	if (reader->has_warned)
+		return;
+	reader->has_warned = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("column \"%s\" of foreign table \"%s\" has values that do "
+					"not fit; they are shown as NULL",
+					reader->column_name, reader->table_name),
+			 errdetail_internal("%s", message)));
+}

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * version.h
+ *	  The extension's version, as opportunity_fdw.control has it too.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_VERSION_H
+#define OPPORTUNITY_VERSION_H
+
+#define OPPORTUNITY_FDW_VERSION "1.0"
+
+#endif /* OPPORTUNITY_VERSION_H */

@@ -1,0 +1,1 @@
+"""The stand-in for the Reevo API that the tests talk to."""

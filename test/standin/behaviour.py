@@ -1,0 +1,135 @@
+"""What a test can ask of the stand-in: the behaviours, their defaults and their counters."""
+
+import collections
+
+# Behaviours that shape how an answer is delivered; all off leaves the fast path.
+WIRE = {
+    "only": None,
+    "delay_ms": 0,
+    "jitter": 0,
+    "stall": None,
+    "status": None,
+    "body": None,
+    "content_type": None,
+    "headers": None,
+    "fail_first": 0,
+    "fail_every": 0,
+    "fail_how": "status",
+    "fail_status": 503,
+    "cut_at": None,
+    "retry_after": None,
+    "retry_after_date_in": 2,
+    "rate_limit": 0,
+    "chunked": False,
+    "gzip": False,
+    "gzip_bomb": 0,
+    "close_each": False,
+    "idle_close_ms": 0,
+    "drip": 0,
+    "endless_body": False,
+    "header_bomb": False,
+    "redirect": None,
+}
+
+# Behaviours that shape what the API says.
+API = {
+    "not_found_form": "code",
+    "healthy": True,
+    "swap_id": False,
+    "custom_fields": False,
+    "archived_hidden_from_get": False,
+    "archived_hidden_from_query": False,
+    "cursor_under": "top",
+    "omit_null_cursor": False,
+    "clamp_limit": 0,
+    "refuse_limit": 0,
+    "case_insensitive": False,
+    "wildcards": False,
+    "null_logic": "sql",
+    "between_exclusive": False,
+    "select_match": ["id", "api_name", "display_value"],
+    "max_filter_depth": 5,
+    "refuse_operators": [],
+    "refuse_fields": [],
+    "refuse_sort": False,
+    "refuse_status": 400,
+    "in_limit": 0,
+    "short_pages": False,
+    "empty_pages_with_cursor": False,
+    "expire_cursors_after": 0,
+    "expire_cursors_times": 0,
+    "repeat_cursor": False,
+    "nulls_first": False,
+    "sort_casefold": False,
+    "ignore_sort": False,
+    "ignore_filters": False,
+    "query_drops_some": [],
+    "move_between_pages": False,
+}
+
+DEFAULTS = dict(WIRE, **API)
+
+CHOICES = {
+    "stall": (None, "headers", "mid-headers", "body"),
+    "fail_how": ("status", "close", "reset", "half-body-close", "half-body-reset", "cut-json",
+                 "bad-length", "chunked-cut", "stall"),
+    "not_found_form": ("code", "flat", "detail", "bare", "html", "string"),
+    "cursor_under": ("top", "meta", "pagination"),
+    "null_logic": ("sql", "two_valued"),
+}
+
+
+class Behaviours:
+    """The current behaviours as attributes, with the counters of the faults."""
+
+    def __init__(self):
+        self.reset()
+
+    def reset(self):
+        self.__dict__.update(DEFAULTS)
+        self._seen = 0
+        self._accepted = collections.deque()
+        self.expired = 0
+        self._settle()
+
+    def merge(self, changes):
+        """Takes over changes (null: the default again); raises ValueError, then nothing changed."""
+        for name, value in changes.items():
+            if name not in DEFAULTS:
+                raise ValueError("unknown behaviour: %s" % name)
+            if value is not None and name in CHOICES and value not in CHOICES[name]:
+                raise ValueError("%s must be one of %s" % (name, ", ".join(map(str, CHOICES[name]))))
+        for name, value in changes.items():
+            setattr(self, name, DEFAULTS[name] if value is None else value)
+        if "fail_first" in changes or "fail_every" in changes:
+            self._seen = 0
+        if "expire_cursors_after" in changes or "expire_cursors_times" in changes:
+            self.expired = 0
+        self._settle()
+
+    def _settle(self):
+        self.plain = all(getattr(self, name) == value for name, value in WIRE.items())
+
+    def concerns(self, kind):
+        return not self.only or kind in self.only
+
+    def next_fails(self):
+        """Counts a request; whether it is one of those to fail."""
+        if not self.fail_first and not self.fail_every:
+            return False
+        self._seen += 1
+        if self._seen <= self.fail_first:
+            return True
+        return bool(self.fail_every) and self._seen % self.fail_every == 0
+
+    def throttles(self, now):
+        """Counts a request; whether it is over the rate limit of a sliding second."""
+        if not self.rate_limit:
+            return False
+        accepted = self._accepted
+        while accepted and accepted[0] <= now - 1:
+            accepted.popleft()
+        if len(accepted) >= self.rate_limit:
+            return True
+        accepted.append(now)
+        return False

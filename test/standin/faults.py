@@ -1,0 +1,231 @@
+"""Delivery of an answer when behaviours are on: late, in pieces, wrong, or not at all."""
+
+import asyncio
+import email.utils
+import gzip
+import random
+import socket
+import struct
+import time
+import zlib
+
+from . import api, jsontext, server
+
+_CHUNK = 1000
+# Time for the peer to read what came before a reset.
+_BEFORE_RESET = 0.05
+_FILLER = b"x" * 16384
+
+
+class Delivery:
+    """One answer on its way; owns the timers, so that a lost connection stops it."""
+
+    def __init__(self, connection, request):
+        self.connection = connection
+        self.request = request
+        self.server = connection.server
+        self.behaviours = connection.server.behaviours
+        self.transport = connection.transport
+        self.loop = asyncio.get_running_loop()
+        self.timer = None
+        self.source = None      # pieces still to be written while the client reads
+
+    def cancel(self):
+        self.source = None
+        if self.timer:
+            self.timer.cancel()
+
+    def later(self, seconds, action, *args):
+        self.timer = self.loop.call_later(seconds, action, *args)
+
+    # What to answer
+
+    def start(self):
+        behaviours = self.behaviours
+        fault = behaviours.fail_how if behaviours.next_fails() else None
+        throttled = behaviours.throttles(self.loop.time())
+        if fault == "stall" or behaviours.stall == "headers":
+            return
+        seconds = behaviours.delay_ms / 1000
+        if behaviours.jitter:
+            seconds += random.random() * behaviours.jitter / 1000
+        if seconds:
+            self.later(seconds, self._deliver, fault, throttled)
+        else:
+            self._deliver(fault, throttled)
+
+    def _deliver(self, fault, throttled):
+        if fault == "close":
+            self.connection.finish(False)
+        elif fault == "reset":
+            self._reset()
+        else:
+            self._send(self._choose(fault, throttled), fault)
+
+    def _choose(self, fault, throttled):
+        behaviours = self.behaviours
+        if throttled:
+            return self._refusal(429)
+        if fault == "status":
+            return self._refusal(behaviours.fail_status)
+        if behaviours.status:
+            return self._refusal(behaviours.status)
+        if behaviours.redirect:
+            return api.Answer(302, b"", "text/html", [("Location", behaviours.redirect)])
+        answer = self.server.api.answer(self.request)
+        if behaviours.headers:
+            answer.headers = list(answer.headers) + list(behaviours.headers.items())
+        return answer
+
+    def _refusal(self, status):
+        behaviours = self.behaviours
+        answer = api.error(status, "rate_limited" if status == 429 else "http_%d" % status,
+                           server.reason(status))
+        if behaviours.body is not None:
+            answer.body = (behaviours.body.encode("utf-8") if isinstance(behaviours.body, str)
+                           else jsontext.dumps(behaviours.body))
+        if behaviours.content_type is not None:
+            answer.content_type = behaviours.content_type
+        answer.headers = list((behaviours.headers or {}).items())
+        if behaviours.retry_after is not None:
+            answer.headers.append(("Retry-After", self._retry_after()))
+        return answer
+
+    def _retry_after(self):
+        wanted = self.behaviours.retry_after
+        if wanted != "date":
+            return str(wanted)
+        # Rounded up: a date has whole seconds, and must not be earlier than asked for.
+        moment = int(time.time() + self.behaviours.retry_after_date_in + 0.999)
+        return email.utils.formatdate(moment, usegmt=True)
+
+    # How to answer
+
+    def _send(self, answer, fault):
+        behaviours = self.behaviours
+        self.server.counters.answered(self.request, answer.status)
+        body, extra = self._encode(answer)
+        close = behaviours.close_each or not self.request.keep_alive or fault is not None and fault != "status"
+        if close and fault not in ("half-body-close", "half-body-reset", "cut-json"):
+            extra.append(("Connection", "close"))
+        if behaviours.header_bomb:
+            self._pour(self._header_lines(answer))
+        elif behaviours.endless_body:
+            self._pour(self._endless(answer, extra))
+        elif behaviours.stall:
+            self._stall(answer, body, extra)
+        elif fault not in (None, "status"):
+            self._broken(fault, answer, body, extra)
+        elif behaviours.drip:
+            self._drip(answer, body, extra, not close)
+        else:
+            self.transport.write(self._framed(answer, body, extra))
+            self.connection.finish(not close)
+
+    def _encode(self, answer):
+        behaviours = self.behaviours
+        if behaviours.gzip_bomb:
+            return _bomb(behaviours.gzip_bomb), [("Content-Encoding", "gzip")]
+        if behaviours.gzip and "gzip" in self.request.headers.get("accept-encoding", ""):
+            return gzip.compress(answer.body, 6, mtime=0) if answer.body else b"", [
+                ("Content-Encoding", "gzip")]
+        return answer.body, []
+
+    def _head(self, answer, length, extra):
+        if self.behaviours.chunked or length is None:
+            return server.head_of(answer, None, extra + [("Transfer-Encoding", "chunked")])
+        return server.head_of(answer, length, extra)
+
+    def _framed(self, answer, body, extra):
+        head = self._head(answer, len(body), extra)
+        return head + (_chunks(body) if self.behaviours.chunked else body)
+
+    def _stall(self, answer, body, extra):
+        whole = self._framed(answer, body, extra)
+        head_length = whole.find(b"\r\n\r\n") + 4
+        if self.behaviours.stall == "mid-headers":
+            self.transport.write(whole[:head_length // 2])
+        else:
+            self.transport.write(whole[:head_length + (len(whole) - head_length) // 2])
+
+    def _broken(self, fault, answer, body, extra):
+        if fault == "cut-json":
+            at = self.behaviours.cut_at
+            cut = body[:len(body) // 2 if at is None else at]
+            self.transport.write(self._framed(answer, cut, extra))
+            self.connection.finish(self.request.keep_alive)
+            return
+        if fault == "bad-length":
+            self.transport.write(server.head_of(answer, len(body) + 1000, extra) + body)
+        elif fault == "chunked-cut":
+            self.transport.write(self._head(answer, None, extra) + _chunks(body)[:len(body) // 2])
+        else:
+            self.transport.write(self._head(answer, len(body), extra) + body[:len(body) // 2])
+        if fault == "half-body-reset":
+            self.later(_BEFORE_RESET, self._reset)
+        else:
+            self.connection.finish(False)
+
+    def _reset(self):
+        sock = self.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    # Answers in many pieces
+
+    def _drip(self, answer, body, extra, keep_alive):
+        whole = self._framed(answer, body, extra)
+        head_length = whole.find(b"\r\n\r\n") + 4
+        self.transport.write(whole[:head_length])
+        self._drip_on(whole, head_length, keep_alive)
+
+    def _drip_on(self, whole, position, keep_alive):
+        if position >= len(whole):
+            self.connection.finish(keep_alive)
+            return
+        rate = self.behaviours.drip or len(whole) * 50
+        size = max(1, int(rate / 50))
+        self.transport.write(whole[position:position + size])
+        self.later(size / rate, self._drip_on, whole, position + size, keep_alive)
+
+    def _pour(self, source):
+        self.source = source
+        self.resume()
+
+    def resume(self):
+        """Writes on while the client reads; called again when it has read."""
+        while self.source is not None and self.connection.writable and not self.transport.is_closing():
+            self.transport.write(next(self.source))
+
+    def _header_lines(self, answer):
+        yield server.head_of(answer, None)[:-2]
+        number = 0
+        while True:
+            number += 1
+            yield b"X-Filler-%d: %s\r\n" % (number, _FILLER[:1000])
+
+    def _endless(self, answer, extra):
+        extra = [pair for pair in extra if pair[0] != "Content-Encoding"]
+        yield server.head_of(answer, None, extra + [("Transfer-Encoding", "chunked")])
+        start = b'{"data":{"id":"'
+        yield b"%x\r\n%s\r\n" % (len(start), start)
+        while True:
+            yield b"%x\r\n%s\r\n" % (len(_FILLER), _FILLER)
+
+
+def _chunks(body):
+    made = []
+    for start in range(0, len(body), _CHUNK):
+        piece = body[start:start + _CHUNK]
+        made.append(b"%x\r\n%s\r\n" % (len(piece), piece))
+    return b"".join(made) + b"0\r\n\r\n"
+
+
+def _bomb(megabytes):
+    """A small gzip that unpacks to JSON of that many megabytes."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    made = [packer.compress(b'{"data":"')]
+    for _ in range(int(megabytes)):
+        made.append(packer.compress(b"x" * 1048576))
+    made.append(packer.compress(b'"}') + packer.flush())
+    return b"".join(made)

@@ -1,0 +1,443 @@
+"""POST /{record_type}/_query: filters, sorts, pages and cursors."""
+
+import hashlib
+import json
+import re
+
+from . import schema, store as store_module, values
+
+_DEFAULT_LIMIT = 100
+_MOST_SORTS = 3
+_MOST_CURSORS = 100000
+_OPERATORS = {"eq", "ne", "in", "not_in", "contains", "starts_with", "ends_with",
+              "gt", "gte", "lt", "lte", "between", "exists", "not_exists"}
+_NEGATIVE = {"ne", "not_in"}
+
+
+class Refused(Exception):
+    """A query that the API refuses with one of its documented codes."""
+
+    def __init__(self, code, message, status=None):
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class Malformed(Exception):
+    """A body that is not of the documented shape."""
+
+    def __init__(self, where, message, kind="value_error"):
+        super().__init__(message)
+        self.where = where
+        self.kind = kind
+
+
+class Filters:
+    """Compiles filters into a test of a record's id: True, False, or None for unknown."""
+
+    def __init__(self, fields, column, behaviours):
+        self.fields = fields
+        self.column = column
+        self.behaviours = behaviours
+
+    def compile(self, filters):
+        if not isinstance(filters, list):
+            raise Malformed(["filters"], "Input should be a valid list", "list_type")
+        return _all_of([self._node(node, 0) for node in filters])
+
+    def _node(self, node, depth):
+        if not isinstance(node, dict):
+            raise Malformed(["filters"], "Input should be a valid dictionary", "dict_type")
+        group = set(node) & {"and", "or", "not"}
+        if not group:
+            return self._leaf(node)
+        if len(node) != 1:
+            raise Refused("invalid_filter_value", "A group has one key: and, or, not.")
+        if depth >= self.behaviours.max_filter_depth:
+            raise Refused("filter_depth_exceeded", "The filter is nested too deeply.")
+        return self._group(group.pop(), node, depth + 1)
+
+    def _group(self, kind, node, depth):
+        operands = node[kind]
+        if kind == "not" and isinstance(operands, dict):
+            operands = [operands]
+        if not isinstance(operands, list) or not operands:
+            raise Refused("invalid_filter_value", "The group '%s' needs a list of filters." % kind)
+        tests = [self._node(operand, depth) for operand in operands]
+        if kind == "or":
+            return _any_of(tests)
+        return _negated(_all_of(tests)) if kind == "not" else _all_of(tests)
+
+    def _leaf(self, node):
+        if set(node) - {"field", "operator", "value"}:
+            raise Malformed(["filters"], "Extra inputs are not permitted", "extra_forbidden")
+        name, operator = node.get("field"), node.get("operator")
+        if not isinstance(name, str) or not isinstance(operator, str):
+            raise Malformed(["filters"], "Field required", "missing")
+        self._check(name, operator)
+        value_type = self.fields[name][0]
+        matches = self._matcher(name, value_type, operator, node.get("value"))
+        column = self.column(name)
+        if operator in ("exists", "not_exists"):
+            return lambda ident: matches(column[ident])
+        unknown = None
+        if self.behaviours.null_logic == "two_valued":
+            unknown = operator in _NEGATIVE
+
+        def test(ident):
+            value = column[ident]
+            return unknown if value is None else matches(value)
+        return test
+
+    def _check(self, name, operator):
+        if name not in self.fields or name in self.behaviours.refuse_fields:
+            raise Refused("invalid_filter_field", "The field '%s' cannot be filtered by." % name)
+        allowed = operator in _OPERATORS and operator in schema.operators(*self.fields[name])
+        refused = self.behaviours.refuse_operators
+        if not allowed or operator in refused or "%s.%s" % (name, operator) in refused:
+            raise Refused("invalid_filter_operator",
+                          "The field '%s' does not take the operator '%s'." % (name, operator))
+
+    # One operator
+
+    def _matcher(self, name, value_type, operator, given):
+        if operator == "exists":
+            return lambda value: value is not None and value != []
+        if operator == "not_exists":
+            return lambda value: value is None or value == []
+        if operator == "between":
+            return self._between(name, value_type, given)
+        if operator in ("in", "not_in"):
+            return self._among(name, value_type, operator, given)
+        wanted = self._value(name, value_type, given)
+        if value_type in schema.SELECT_TYPES:
+            return self._select([wanted], operator == "ne")
+        if operator in ("contains", "starts_with", "ends_with"):
+            return self._text(operator, wanted)
+        fold = self._fold(value_type)
+        wanted = fold(wanted)
+        return {
+            "eq": lambda value: fold(value) == wanted,
+            "ne": lambda value: fold(value) != wanted,
+            "gt": lambda value: value > wanted,
+            "gte": lambda value: value >= wanted,
+            "lt": lambda value: value < wanted,
+            "lte": lambda value: value <= wanted,
+        }[operator]
+
+    def _value(self, name, value_type, given):
+        value = None
+        if value_type in schema.SELECT_TYPES:
+            value = given if isinstance(given, str) else None
+        elif given is not None:
+            value = values.of_scalar(given, value_type)
+        if value is None:
+            raise Refused("invalid_filter_value",
+                          "The value does not fit the field '%s' of type %s." % (name, value_type))
+        return value
+
+    def _between(self, name, value_type, given):
+        if not isinstance(given, list) or len(given) != 2:
+            raise Refused("invalid_filter_value", "The operator 'between' needs a list of two values.")
+        low, high = (self._value(name, value_type, bound) for bound in given)
+        if self.behaviours.between_exclusive:
+            return lambda value: low < value < high
+        return lambda value: low <= value <= high
+
+    def _among(self, name, value_type, operator, given):
+        if not isinstance(given, list) or not given:
+            raise Refused("invalid_filter_value", "The operator '%s' needs a list of values." % operator)
+        limit = self.behaviours.in_limit
+        if limit and len(given) > limit:
+            raise Refused("invalid_filter_value",
+                          "The operator '%s' takes at most %d values." % (operator, limit))
+        wanted = [self._value(name, value_type, value) for value in given]
+        negative = operator == "not_in"
+        if value_type in schema.SELECT_TYPES:
+            return self._select(wanted, negative)
+        fold = self._fold(value_type)
+        wanted = {fold(value) for value in wanted}
+        return lambda value: (fold(value) in wanted) != negative
+
+    def _fold(self, value_type):
+        text = value_type in schema.TEXT_TYPES or value_type == "enum"
+        return str.casefold if text and self.behaviours.case_insensitive else lambda value: value
+
+    def _select(self, wanted, negative):
+        forms = self.behaviours.select_match
+        fold = str.casefold if self.behaviours.case_insensitive else str
+        wanted = {fold(value) for value in wanted}
+
+        def matches(value):
+            found = any(fold(str(value.get(form))) in wanted for form in forms)
+            return found != negative
+        return matches
+
+    def _text(self, operator, wanted):
+        if self.behaviours.wildcards:
+            return self._like(operator, wanted)
+        fold = str.casefold if self.behaviours.case_insensitive else str
+        wanted = fold(wanted)
+        return {
+            "contains": lambda value: wanted in fold(value),
+            "starts_with": lambda value: fold(value).startswith(wanted),
+            "ends_with": lambda value: fold(value).endswith(wanted),
+        }[operator]
+
+    def _like(self, operator, wanted):
+        # What a service does that pastes the value into a LIKE.
+        pattern = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in wanted)
+        pattern = ("" if operator == "starts_with" else ".*") + pattern
+        pattern += "" if operator == "ends_with" else ".*"
+        flags = re.DOTALL | (re.IGNORECASE if self.behaviours.case_insensitive else 0)
+        compiled = re.compile(pattern, flags)
+        return lambda value: compiled.fullmatch(value) is not None
+
+
+def _all_of(tests):
+    def test(ident):
+        answer = True
+        for each in tests:
+            found = each(ident)
+            if found is False:
+                return False
+            if found is None:
+                answer = None
+        return answer
+    return test
+
+
+def _any_of(tests):
+    def test(ident):
+        answer = False
+        for each in tests:
+            found = each(ident)
+            if found:
+                return True
+            if found is None:
+                answer = None
+        return answer
+    return test
+
+
+def _negated(inner):
+    def test(ident):
+        found = inner(ident)
+        return None if found is None else not found
+    return test
+
+
+class _Cursor:
+    """Where a paging stands."""
+
+    __slots__ = ("record_type", "filters", "sort", "offset", "page")
+
+    def __init__(self, record_type, filters, sort, offset=0, page=1):
+        self.record_type = record_type
+        self.filters = filters
+        self.sort = sort
+        self.offset = offset
+        self.page = page
+
+
+class Queries:
+    """Answers queries from the store; keeps results until something changes."""
+
+    def __init__(self, store, behaviours):
+        self.store = store
+        self.behaviours = behaviours
+        self.reset()
+
+    def reset(self):
+        self._cursors = {}
+        self._issued = 0
+        self.forget()
+
+    def forget(self):
+        """Drops results, which are made again from the cursors' filters."""
+        self._columns = {}
+        self._results = {}
+
+    def page(self, record_type, asked):
+        """The body of one page; raises Refused or Malformed."""
+        if not isinstance(asked, dict):
+            raise Malformed([], "Input should be a valid dictionary", "dict_type")
+        for name in asked:
+            if name not in ("filters", "sort", "limit", "cursor"):
+                raise Malformed([name], "Extra inputs are not permitted", "extra_forbidden")
+        limit = self._limit(asked.get("limit"))
+        token = asked.get("cursor")
+        if token is None:
+            cursor = _Cursor(record_type, asked.get("filters"), asked.get("sort"))
+        else:
+            cursor = self._resume(record_type, token, asked)
+        ids = self._matching(cursor)
+        page, following = self._cut(cursor, ids, limit)
+        if following is not None:
+            following = token if self.behaviours.repeat_cursor and token else self._issue(following)
+        return self._body(record_type, page, following)
+
+    # Limits and cursors
+
+    def _limit(self, limit):
+        behaviours = self.behaviours
+        if limit is None:
+            limit = _DEFAULT_LIMIT
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise Malformed(["limit"], "Input should be greater than or equal to 1", "greater_than_equal")
+        if behaviours.refuse_limit and limit > behaviours.refuse_limit:
+            raise Malformed(["limit"], "Input should be less than or equal to %d"
+                            % behaviours.refuse_limit, "less_than_equal")
+        if behaviours.clamp_limit:
+            limit = min(limit, behaviours.clamp_limit)
+        if behaviours.short_pages is True:
+            limit = max(1, limit // 2)
+        elif behaviours.short_pages:
+            limit = min(limit, behaviours.short_pages)
+        return limit
+
+    def _resume(self, record_type, token, asked):
+        cursor = self._cursors.get(token) if isinstance(token, str) else None
+        if cursor is None or cursor.record_type != record_type or self._expires(cursor):
+            raise Refused("invalid_cursor", "The cursor is not valid or has expired.")
+        for name in ("filters", "sort"):
+            if name in asked and asked[name] != getattr(cursor, name):
+                raise Refused("invalid_cursor", "The cursor belongs to other filters or sorts.")
+        return cursor
+
+    def _expires(self, cursor):
+        behaviours = self.behaviours
+        after, times = behaviours.expire_cursors_after, behaviours.expire_cursors_times
+        if not after or cursor.page <= after or (times and behaviours.expired >= times):
+            return False
+        behaviours.expired += 1
+        return True
+
+    def _issue(self, cursor):
+        self._issued += 1
+        token = "c_" + hashlib.sha256(b"cursor %d" % self._issued).hexdigest()[:40]
+        if len(self._cursors) >= _MOST_CURSORS:
+            self._cursors.pop(next(iter(self._cursors)))
+        self._cursors[token] = cursor
+        return token
+
+    def _cut(self, cursor, ids, limit):
+        """(ids of the page, the cursor after it or None)."""
+        behaviours = self.behaviours
+        offset = cursor.offset
+        empty = behaviours.empty_pages_with_cursor and cursor.page % 2 == 0
+        end = offset if empty else offset + limit
+        page = ids[offset:end]
+        if behaviours.move_between_pages and offset and page:
+            page = [ids[offset - 1]] + page
+        more = end < len(ids) or (behaviours.empty_pages_with_cursor and not empty)
+        if not more:
+            return page, None
+        return page, _Cursor(cursor.record_type, cursor.filters, cursor.sort, end, cursor.page + 1)
+
+    def _body(self, record_type, page, token):
+        texts = [self.store.encoded(record_type, ident) for ident in page]
+        start = b'{"data":[' + b",".join(texts) + b"]"
+        if token is None and self.behaviours.omit_null_cursor:
+            return start + b"}"
+        following = b'"next_cursor":' + json.dumps(token).encode("ascii")
+        under = self.behaviours.cursor_under
+        if under == "top":
+            return start + b"," + following + b"}"
+        return start + b',"' + under.encode("ascii") + b'":{' + following + b"}}"
+
+    # Results
+
+    def _column(self, record_type, name):
+        """{id: comparable value} of a field."""
+        key = (record_type, name)
+        column = self._columns.get(key)
+        if column is None:
+            value_type = self.store.fields(record_type)[name][0]
+            column = {}
+            for ident in self.store.ids(record_type):
+                record = self.store.get(record_type, ident)
+                column[ident] = values.of_record(store_module.attribute(record, name), value_type)
+            self._columns[key] = column
+        return column
+
+    def _matching(self, cursor):
+        key = (cursor.record_type, repr(_plain(cursor.filters)), repr(_plain(cursor.sort)))
+        ids = self._results.get(key)
+        if ids is None:
+            ids = self._run(cursor)
+            self._results[key] = ids
+        return ids
+
+    def _run(self, cursor):
+        record_type = cursor.record_type
+        fields = self.store.fields(record_type)
+        keys = self._sort_keys(fields, cursor.sort)
+        # Compiled in any case: what is refused is refused even if it would be ignored.
+        test = Filters(fields, lambda name: self._column(record_type, name),
+                       self.behaviours).compile(cursor.filters if cursor.filters is not None else [])
+        ids = self._visible(record_type)
+        if not self.behaviours.ignore_filters:
+            ids = [ident for ident in ids if test(ident)]
+        if not self.behaviours.ignore_sort:
+            for name, descending in reversed(keys):
+                ids = self._sorted(ids, record_type, name, descending)
+        return ids
+
+    def _visible(self, record_type):
+        behaviours = self.behaviours
+        ids = self.store.ids(record_type)
+        if behaviours.archived_hidden_from_query:
+            ids = [ident for ident in ids
+                   if not store_module.is_archived(self.store.get(record_type, ident))]
+        dropped = behaviours.query_drops_some
+        if dropped is True:
+            ids = [ident for place, ident in enumerate(ids) if place % 7 != 3]
+        elif dropped:
+            ids = [ident for ident in ids if ident not in dropped]
+        return ids
+
+    def _sort_keys(self, fields, sort):
+        """[(field, is descending)]."""
+        if sort is None:
+            return []
+        if not isinstance(sort, list):
+            raise Malformed(["sort"], "Input should be a valid list", "list_type")
+        if len(sort) > _MOST_SORTS:
+            raise Refused("sort_too_many_fields", "At most %d sort fields are allowed." % _MOST_SORTS)
+        return [self._sort_key(fields, item) for item in sort]
+
+    def _sort_key(self, fields, item):
+        if not isinstance(item, dict) or set(item) - {"field", "direction"}:
+            raise Malformed(["sort"], "Input should be a valid dictionary", "dict_type")
+        name, direction = item.get("field"), item.get("direction", "asc")
+        if direction not in ("asc", "desc"):
+            raise Malformed(["sort", "direction"], "Input should be 'asc' or 'desc'", "enum")
+        refused = self.behaviours.refuse_sort
+        if (not isinstance(name, str) or name not in fields or not schema.sortable(*fields[name])
+                or refused is True or (refused and name in refused)):
+            raise Refused("unsortable_field", "The field '%s' cannot be sorted by." % name)
+        return name, direction == "desc"
+
+    def _sorted(self, ids, record_type, name, descending):
+        column = self._column(record_type, name)
+        nulls = [ident for ident in ids if column[ident] is None]
+        others = [ident for ident in ids if column[ident] is not None]
+        if self.behaviours.sort_casefold:
+            others.sort(key=lambda ident: _folded(column[ident]), reverse=descending)
+        else:
+            others.sort(key=column.__getitem__, reverse=descending)
+        return nulls + others if self.behaviours.nulls_first else others + nulls
+
+
+def _folded(value):
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _plain(value):
+    """A filter with numbers as text, so that equal filters have equal keys."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return ("number", value.text) if isinstance(value, values.RawNumber) else value

@@ -1,0 +1,145 @@
+"""The records as served: generated on demand, changed by the tests, encoded once."""
+
+from . import jsontext, records
+
+_NEW_TIME = "2024-06-01T12:00:00Z"
+
+
+class Store:
+    """All records of one stand-in."""
+
+    def __init__(self, total):
+        self.total = total
+        self.custom_fields = False
+        self._made = {}           # (record type, id) -> record as generated
+        self._encoded = {}        # (record type, id) -> JSON text
+        self._changed = {}        # (record type, id) -> record as a test made it
+        self._deleted = set()     # (record type, id)
+        self.reset()
+
+    def reset(self):
+        """Back to the generated records, of which the encoded text is worth keeping."""
+        self.bodies = {}          # id -> raw bytes for GET
+        self.schemas = {}         # record type -> raw bytes
+        self.extra_fields = {}    # record type -> {name: (value_type, is_array)}
+        self._added = {}          # record type -> [id] in order of creation
+        for key in self._changed:
+            self._encoded.pop(key, None)
+        self._changed = {}
+        self._deleted = set()
+
+    def set_custom_fields(self, wanted):
+        """Generates the custom fields, or leaves them out."""
+        if wanted != self.custom_fields:
+            self.custom_fields = wanted
+            self._made = {}
+            self._encoded = {}
+
+    def count(self, record_type):
+        if record_type == "opportunity":
+            return self.total
+        divisor = 5 if record_type == "account" else 3
+        return max(2, self.total // divisor)
+
+    def ids(self, record_type):
+        """All ids, in the order in which the API lists them."""
+        made = [records.record_id(record_type, n) for n in range(self.count(record_type))]
+        made += self._added.get(record_type, [])
+        if not self._deleted:
+            return made
+        return [ident for ident in made if (record_type, ident) not in self._deleted]
+
+    def get(self, record_type, ident):
+        """The record, or None."""
+        key = (record_type, ident)
+        if key in self._deleted:
+            return None
+        record = self._changed.get(key) or self._made.get(key)
+        if record is None:
+            number = records.record_number(record_type, ident)
+            if number is None or number >= self.count(record_type):
+                return None
+            record = records.make_record(record_type, number, self.total, self.custom_fields)
+            self._made[key] = record
+        return record
+
+    def encoded(self, record_type, ident):
+        """The JSON text of the record as bytes, or None."""
+        key = (record_type, ident)
+        text = self._encoded.get(key)
+        if text is None:
+            record = self.get(record_type, ident)
+            if record is None:
+                return None
+            number = records.record_number(record_type, ident) or 0
+            text = jsontext.dumps(record, **records.text_style(number))
+            self._encoded[key] = text
+        return text
+
+    def fields(self, record_type):
+        """{name: (value_type, is_array)} in order."""
+        made = {name: (vtype, arr) for name, vtype, arr in records.FIELDS[record_type]}
+        if self.custom_fields and record_type == "opportunity":
+            made.update({name: (vtype, arr) for name, vtype, arr in records.CUSTOM})
+        made.update(self.extra_fields.get(record_type, {}))
+        return made
+
+    def merge_attributes(self, record_type, ident, attributes):
+        """Merges envelopes into a record, which is created when there is none."""
+        record = self.get(record_type, ident)
+        if record is None:
+            record = self._new_record(record_type, ident)
+        else:
+            record = dict(record, attributes=dict(record["attributes"]))
+        record["attributes"].update(attributes)
+        for name in ("created_at", "updated_at"):
+            if name in attributes and name in record:
+                self._set_top(record, name, attributes[name])
+        self._changed[(record_type, ident)] = record
+        self._encoded.pop((record_type, ident), None)
+        self._note_fields(record_type, attributes)
+
+    def _new_record(self, record_type, ident):
+        self._deleted.discard((record_type, ident))
+        number = records.record_number(record_type, ident)
+        if number is None or number >= self.count(record_type):
+            added = self._added.setdefault(record_type, [])
+            if ident not in added:
+                added.append(ident)
+        return {"id": ident, "created_at": _NEW_TIME, "updated_at": _NEW_TIME,
+                "attributes": {"id": {"value": ident, "value_type": "uuid"}},
+                "record_type": record_type}
+
+    @staticmethod
+    def _set_top(record, name, envelope):
+        # The top must not contradict the attribute that a test has just set.
+        if isinstance(envelope, dict) and envelope.get("value") is not None:
+            record[name] = envelope["value"]
+        else:
+            record.pop(name)
+
+    def _note_fields(self, record_type, attributes):
+        known = self.fields(record_type)
+        for name, envelope in attributes.items():
+            first = envelope[0] if isinstance(envelope, list) and envelope else envelope
+            if name not in known and isinstance(first, dict) and "value_type" in first:
+                noted = self.extra_fields.setdefault(record_type, {})
+                noted[name] = (first["value_type"], isinstance(envelope, list))
+
+    def delete(self, record_type, ident):
+        self._deleted.add((record_type, ident))
+        self._changed.pop((record_type, ident), None)
+        self._encoded.pop((record_type, ident), None)
+
+
+def attribute(record, name):
+    """The attribute as it stands in the record: id and times may stand at the top only."""
+    value = record["attributes"].get(name)
+    if value is None and name in ("id", "created_at", "updated_at") and name in record:
+        return {"value": record[name], "value_type": "uuid" if name == "id" else "timestamp"}
+    return value
+
+
+def is_archived(record):
+    envelope = attribute(record, "archived_at")
+    return isinstance(envelope, dict) and envelope.get("value") is not None

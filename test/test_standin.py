@@ -1,0 +1,534 @@
+#!/usr/bin/env python3
+"""Tests of the stand-in itself: what it serves, and its faults to the byte."""
+
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXAMPLE = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+FIRST = "00000000-0000-4000-8000-000000000001"
+SEVENTH = "00000000-0000-4000-8000-000000000007"
+
+# The documented example: attribute, value type, whether it is a list; in its order.
+DOCUMENTED = """
+id uuid; organization_id uuid; created_at timestamp; display_name string; status enum;
+stage opportunity_stage; owner_user_id record_reference; account_id record_reference;
+participant_user_id_list record_reference list; created_by_user_id record_reference;
+updated_at timestamp; next_step_details long_text; next_step_due_at timestamp;
+next_meeting_date timestamp; target_go_live_date timestamp; amount currency;
+forecast_weighted_amount currency; outcome enum; created_source enum;
+anticipated_closing_at timestamp; closed_at timestamp; archived_at timestamp;
+expires_at timestamp; last_activity_at timestamp; last_voice_call timestamp;
+last_meeting timestamp; last_global_thread timestamp; last_engaged_at timestamp;
+last_outreached_at timestamp; last_inbound_meeting_at timestamp;
+last_inbound_voice_call_at timestamp; last_inbound_global_thread_at timestamp;
+last_outbound_meeting_at timestamp; last_outbound_voice_call_at timestamp;
+last_outbound_global_thread_at timestamp; stage_last_shifted_at timestamp;
+owner_team_id record_reference; closed_by_user_id record_reference;
+primary_contact_id record_reference; updated_by_user_id record_reference;
+closed_lost_custom_detail long_text; closed_won_custom_detail long_text;
+competitors_mentioned_other string list; primary_competitor_other string; type_id select
+"""
+DOCUMENTED = [entry.split() for entry in DOCUMENTED.replace("\n", " ").split(";")]
+KEYS_OF = {
+    "opportunity_stage": ["id", "display_value", "api_name", "color", "closing_probability",
+                          "expected_days"],
+    "select": ["id", "display_value", "api_name", "color"],
+    "currency": ["amount"],
+    "record_reference": ["related_record_id", "related_record_type"],
+}
+
+
+class Answer:
+    def __init__(self, raw):
+        self.raw = raw
+        head, _, self.body = raw.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        words = lines[0].split(" ", 2)
+        self.status = int(words[1]) if len(words) > 1 else None
+        self.headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def start(*args):
+    """(process, its line)."""
+    process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "standin.py")] + list(args),
+                               stdout=subprocess.PIPE)
+    return process, process.stdout.readline().decode().strip()
+
+
+class StandIn(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.process, cls.url = start("--parent-pid", str(os.getpid()))
+        cls.port = int(cls.url.rpartition(":")[2])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.process.send_signal(signal.SIGTERM)
+        assert cls.process.wait(5) == 0
+        cls.process.stdout.close()
+
+    def setUp(self):
+        self.control("POST", "reset")
+
+    # Helpers
+
+    def connect(self):
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=3)
+        self.addCleanup(sock.close)
+        return sock
+
+    @staticmethod
+    def request(method, path, body=b"", key="test-key", close=True, extra=""):
+        head = "%s %s HTTP/1.1\r\nHost: x\r\n%s" % (method, path, extra)
+        if key:
+            head += "Authorization: Bearer %s\r\n" % key
+        if body:
+            head += "Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+        if close:
+            head += "Connection: close\r\n"
+        return head.encode() + b"\r\n" + body
+
+    @staticmethod
+    def read_all(sock):
+        raw = b""
+        while True:
+            piece = sock.recv(65536)
+            if not piece:
+                return raw
+            raw += piece
+
+    def call(self, method, path, body=b"", **more):
+        with self.connect() as sock:
+            sock.sendall(self.request(method, path, body, **more))
+            return Answer(self.read_all(sock))
+
+    def get(self, ident=EXAMPLE, record_type="opportunity", **more):
+        return self.call("GET", "/api/v2/%s/%s" % (record_type, ident), **more)
+
+    def query(self, asked, record_type="opportunity"):
+        return self.call("POST", "/api/v2/%s/_query" % record_type, json.dumps(asked).encode())
+
+    def all_pages(self, asked, most=200):
+        answer = self.query(asked).json()
+        found = [record["id"] for record in answer["data"]]
+        pages = 1
+        while answer["next_cursor"] and pages < most:
+            answer = self.query({"cursor": answer["next_cursor"], "limit": asked.get("limit", 100)}).json()
+            found += [record["id"] for record in answer["data"]]
+            pages += 1
+        return found, pages
+
+    def control(self, method, path, body=b""):
+        answer = self.call(method, "/_control/" + path, body)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json() if answer.body[:1] == b"{" else answer.body
+
+    def behave(self, **changes):
+        self.control("POST", "behave", json.dumps(changes).encode())
+
+    def stats(self):
+        return self.control("GET", "stats")
+
+    def refused(self, asked, code, status=400):
+        answer = self.query(asked)
+        self.assertEqual((answer.status, answer.json()["error"]["code"]), (status, code))
+
+
+class Reading(StandIn):
+    def test_example_has_the_documented_shape(self):
+        answer = self.get()
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.headers["content-type"], "application/json")
+        data = answer.json()["data"]
+        self.assertEqual(list(data), ["id", "created_at", "updated_at", "attributes", "record_type"])
+        self.assertEqual(data["id"], EXAMPLE)
+        self.assertEqual(data["created_at"], "2023-11-07T05:31:56Z")
+        self.assertEqual(list(data["attributes"]), [entry[0] for entry in DOCUMENTED])
+        self.assertEqual(len(DOCUMENTED), 45)
+        for name, value_type, *more in DOCUMENTED:
+            self.check_attribute(data["attributes"][name], value_type, bool(more))
+
+    def check_attribute(self, attribute, value_type, is_list):
+        if is_list:
+            self.assertIsInstance(attribute, list)
+            self.assertEqual(len(attribute), 1)
+            attribute = attribute[0]
+        self.assertEqual(list(attribute), ["value", "value_type"])
+        self.assertEqual(attribute["value_type"], value_type)
+        value = attribute["value"]
+        if value_type in KEYS_OF:
+            self.assertEqual(list(value), KEYS_OF[value_type])
+            numbers = {name for name in value if not isinstance(value[name], str)}
+            self.assertEqual(numbers, {"expected_days"} & set(value))
+        else:
+            self.assertIsInstance(value, str)
+
+    def test_records_vary(self):
+        records = [self.get("00000000-0000-4000-8000-%012d" % n) for n in range(1, 150)]
+        self.assertEqual({answer.status for answer in records}, {200})
+        bodies = [answer.body for answer in records]
+        data = [json.loads(body)["data"] for body in bodies]
+        amounts = [record["attributes"].get("amount", "missing") for record in data]
+        self.assertIn("missing", amounts)
+        self.assertIn(None, amounts)
+        self.assertIn(None, [a["value"] for a in amounts if isinstance(a, dict)])
+        lists = [record["attributes"].get("participant_user_id_list", 0) for record in data]
+        for form in (0, None, []):
+            self.assertIn(form, lists)
+        self.assertTrue(any(b"\\u" in body for body in bodies))
+        self.assertTrue(any(body.decode() != body.decode("ascii", "ignore") for body in bodies))
+        self.assertTrue(any("created_at" not in record for record in data))
+        self.assertTrue(any(list(record)[0] == "attributes" for record in data))
+        self.assertTrue(any("value_type" == list(record["attributes"]["id"])[0] for record in data))
+        self.assertTrue(any("+02:00" in json.dumps(record) for record in data))
+        self.assertGreater(len(data[6]["attributes"]["next_step_details"]["value"].encode()), 20000)
+        self.assertGreater(sum(1 for record in data
+                               if (record["attributes"].get("archived_at") or {}).get("value")), 5)
+        self.assertEqual(bodies[:3], [self.get("00000000-0000-4000-8000-%012d" % n).body for n in (1, 2, 3)])
+
+    def test_errors(self):
+        missing = self.get("00000000-0000-4000-8000-000000009999")
+        self.assertEqual((missing.status, missing.json()["error"]["code"]), (404, "record_not_found"))
+        self.assertEqual(self.get(FIRST, "nonsense").json()["error"]["code"], "unknown_record_type")
+        self.assertEqual(self.get("no-uuid").status, 422)
+        self.assertEqual(self.get("no-uuid").json()["detail"][0]["loc"], ["path", "opportunity_id"])
+        for key in (None, "wrong"):
+            answer = self.get(key=key)
+            self.assertEqual(answer.status, 401)
+            self.assertEqual(answer.json()["error"], "UnauthorizedError")
+        self.assertEqual(self.get(key="expired-key").json()["error"]["code"], "api_key_expired")
+        denied = self.get(key="no-permission")
+        self.assertEqual(denied.status, 403)
+        self.assertIn("Opportunities: read", denied.json()["error"]["message"])
+        for path in ("/", "/api/v1/opportunity/" + FIRST, "/api/v2/opportunity/%s/more" % FIRST):
+            answer = self.call("GET", path)
+            self.assertEqual((answer.status, answer.json()), (404, {"detail": "Not Found"}))
+        self.assertEqual(self.call("PUT", "/api/v2/opportunity/" + FIRST).status, 405)
+        self.assertEqual(self.call("GET", "/api/v2/opportunity/_query").status, 405)
+
+    def test_health_schema_and_other_types(self):
+        self.assertEqual(self.call("GET", "/api/v2/health", key=None).json(),
+                         {"data": {"status": "healthy"}})
+        schema = self.call("GET", "/api/v2/_schema/opportunity").json()
+        self.assertEqual([a["api_name"] for a in schema["attributes"]], [e[0] for e in DOCUMENTED])
+        self.assertEqual([a["type_info"]["is_array"] for a in schema["attributes"]],
+                         [len(e) == 3 for e in DOCUMENTED])
+        for record_type in ("account", "contact"):
+            self.assertEqual(self.get(EXAMPLE, record_type).json()["data"]["record_type"], record_type)
+            self.assertEqual(self.query({}, record_type).status, 200)
+
+    def test_control(self):
+        self.control("PUT", "body/" + FIRST, b"{\x00\xff not JSON")
+        self.assertEqual(self.get(FIRST).body, b"{\x00\xff not JSON")
+        new = "ffffffff-0000-4000-8000-000000000001"
+        raw = b'{"n": {"value": 123456789012345678901234567890.10, "value_type": "number"}}'
+        self.control("PUT", "attributes/" + new, raw)
+        self.assertIn(b"123456789012345678901234567890.10", self.get(new).body)
+        self.assertIn(new, self.all_pages({"limit": 1000})[0])
+        self.control("POST", "delete/" + new)
+        self.assertEqual(self.get(new).status, 404)
+        self.control("POST", "reset")
+        self.assertEqual(self.get(FIRST).json()["data"]["id"], FIRST)
+        stats = self.stats()
+        self.assertEqual((stats["requests"], stats["get"], stats["connections"]), (1, 1, 1))
+        entry = stats["log"][0]
+        self.assertEqual((entry["method"], entry["status"]), ("GET", 200))
+        self.assertEqual(entry["headers"]["authorization"], "test-key")
+        self.get(key="a-real-secret")
+        self.assertNotIn("a-real-secret", json.dumps(self.stats()))
+
+    def test_ctl_and_wrapper(self):
+        ctl = os.path.join(HERE, "ctl")
+        env = dict(os.environ, REEVO_URL=self.url)
+
+        def run(*args, **more):
+            return subprocess.run([ctl] + list(args), env=env, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, **more)
+        self.get(FIRST)
+        self.assertEqual(run("requests", "get").stdout, b"1\n")
+        self.assertEqual(run("last").stdout, b"GET /api/v2/opportunity/%s 200\n" % FIRST.encode())
+        self.assertEqual(run("body", FIRST, "-", input=b"abc").stdout, b"")
+        self.assertEqual(self.get(FIRST).body, b"abc")
+        bad = run("behave", '{"no_such": 1}')
+        self.assertEqual(bad.returncode, 1)
+        self.assertIn(b"no_such", bad.stderr)
+        wrapped = subprocess.run(
+            [os.path.join(HERE, "with-standin"), "sh", "-c", '"$REEVO_CTL" requests; cat; exit 7'],
+            input=b"in", stdout=subprocess.PIPE, cwd="/")
+        self.assertEqual((wrapped.returncode, wrapped.stdout), (7, b"0\nin"))
+
+    def test_ends_with_its_parent(self):
+        parent = subprocess.Popen(["sleep", "60"])
+        process, _ = start("--parent-pid", str(parent.pid))
+        parent.kill()
+        parent.wait()
+        self.assertEqual(process.wait(4), 0)
+        process.stdout.close()
+
+
+class Querying(StandIn):
+    def test_pages(self):
+        found, pages = self.all_pages({"limit": 300})
+        self.assertEqual((len(found), len(set(found)), pages), (1000, 1000, 4))
+        found, _ = self.all_pages({"limit": 7, "filters": [
+            {"field": "id", "operator": "in", "value": [EXAMPLE, FIRST, SEVENTH]}]})
+        self.assertEqual(found, [EXAMPLE, FIRST, SEVENTH])
+
+    def test_filters(self):
+        def count(*filters):
+            return len(self.query({"filters": list(filters), "limit": 5000}).json()["data"])
+        exists = {"field": "amount", "operator": "exists"}
+        with_amount = count(exists)
+        self.assertEqual(count({"field": "amount", "operator": "not_exists"}), 1000 - with_amount)
+        self.assertEqual(count({"not": exists}), 1000 - with_amount)
+        low = {"field": "amount", "operator": "lt", "value": "1000.00"}
+        high = {"field": "amount", "operator": "gte", "value": 1000}
+        self.assertEqual(count({"or": [low, high]}), with_amount)
+        self.assertEqual(count(low, high), 0)
+        self.assertEqual(count({"not": low}), count(high))
+        self.behave(null_logic="two_valued")
+        self.assertEqual(count({"not": low}), 1000 - count(low))
+        self.assertEqual(count({"field": "created_at", "operator": "between",
+                                "value": ["2023-01-01T00:00:00Z", "2025-01-01T00:00:00+02:00"]}), 1000)
+        self.assertEqual(count({"field": "stage", "operator": "eq", "value": "demo"}),
+                         count({"field": "stage", "operator": "eq", "value": "Demo – Évaluation"}))
+        acme = {"field": "display_name", "operator": "starts_with", "value": "ACME"}
+        few = count(acme)
+        self.behave(case_insensitive=True)
+        self.assertGreater(count(acme), few)
+        self.assertEqual(self.stats()["operators"]["starts_with"], 2)
+
+    def test_sort(self):
+        asked = {"sort": [{"field": "amount", "direction": "desc"}], "limit": 5000}
+        data = self.query(asked).json()["data"]
+        amounts = [((r["attributes"].get("amount") or {}).get("value") or {}).get("amount") for r in data]
+        self.assertIsNotNone(amounts[0])
+        self.assertIsNone(amounts[-1])
+        numbers = [float(a) for a in amounts if a is not None]
+        self.assertEqual(numbers, sorted(numbers, reverse=True))
+        self.behave(nulls_first=True)
+        first = self.query(asked).json()["data"][0]
+        self.assertFalse((first["attributes"].get("amount") or {}).get("value"))
+
+    def test_refusals(self):
+        def where(field, operator, value):
+            return {"filters": [{"field": field, "operator": operator, "value": value}]}
+        self.refused(where("nope", "eq", "x"), "invalid_filter_field")
+        self.refused(where("amount", "contains", "x"), "invalid_filter_operator")
+        self.refused(where("amount", "gt", "x"), "invalid_filter_value")
+        deep = where("id", "exists", None)["filters"][0]
+        for _ in range(6):
+            deep = {"and": [deep]}
+        self.refused({"filters": [deep]}, "filter_depth_exceeded")
+        self.refused({"sort": [{"field": "created_at"}] * 4}, "sort_too_many_fields")
+        self.refused({"sort": [{"field": "stage"}]}, "unsortable_field")
+        self.refused({"cursor": "made-up"}, "invalid_cursor")
+        cursor = self.query({"limit": 1}).json()["next_cursor"]
+        self.refused({"cursor": cursor, "sort": [{"field": "id"}]}, "invalid_cursor")
+        self.behave(refuse_fields=["status"], refuse_status=422, in_limit=1)
+        self.refused(where("status", "eq", "open"), "invalid_filter_field", 422)
+        self.refused(where("id", "in", [FIRST, SEVENTH]), "invalid_filter_value", 422)
+        self.assertEqual(self.query({"limit": 0}).status, 422)
+        self.assertEqual(self.query({"wrong": 0}).status, 422)
+
+    def test_paging_variants(self):
+        self.behave(clamp_limit=50)
+        self.assertEqual(len(self.query({"limit": 500}).json()["data"]), 50)
+        self.behave(clamp_limit=None, cursor_under="meta")
+        self.assertIn("next_cursor", self.query({"limit": 5}).json()["meta"])
+        self.behave(cursor_under="top", empty_pages_with_cursor=True)
+        found, pages = self.all_pages({"limit": 250})
+        self.assertEqual((len(set(found)), pages), (1000, 8))
+        self.behave(empty_pages_with_cursor=False, move_between_pages=True)
+        found, _ = self.all_pages({"limit": 250})
+        self.assertEqual((len(found), len(set(found))), (1003, 1000))
+        self.behave(move_between_pages=False, query_drops_some=[FIRST])
+        self.assertEqual(len(self.all_pages({"limit": 500})[0]), 999)
+        self.behave(query_drops_some=None, repeat_cursor=True)
+        cursor = self.query({"limit": 1}).json()["next_cursor"]
+        self.assertEqual(self.query({"cursor": cursor}).json()["next_cursor"], cursor)
+        self.behave(repeat_cursor=False, expire_cursors_after=1, expire_cursors_times=1)
+        cursor = self.query({"limit": 1}).json()["next_cursor"]
+        self.refused({"cursor": cursor}, "invalid_cursor")
+        self.assertEqual(self.query({"cursor": cursor}).status, 200)
+
+
+class Misbehaving(StandIn):
+    def test_failures(self):
+        self.behave(fail_first=2, retry_after=1)
+        first = self.get()
+        self.assertEqual((first.status, first.headers["retry-after"]), (503, "1"))
+        self.assertEqual([self.get().status, self.get().status], [503, 200])
+        self.behave(fail_first=0, fail_every=2, fail_status=502, retry_after="date")
+        self.assertEqual([self.get().status for _ in range(4)], [200, 502, 200, 502])
+        self.assertIn("gmt", self.get() and self.get().headers["retry-after"])
+        self.behave(fail_every=0, rate_limit=2)
+        self.assertEqual([self.get().status for _ in range(3)], [200, 200, 429])
+        self.behave(rate_limit=0, status=418, body="<b>", content_type="text/html", only=["get"])
+        answer = self.get()
+        self.assertEqual((answer.status, answer.body, answer.headers["content-type"]),
+                         (418, b"<b>", "text/html"))
+        self.assertEqual(self.call("GET", "/api/v2/health").status, 200)
+
+    def broken(self, how):
+        """(what came, whether the connection was reset)."""
+        self.behave(fail_first=1, fail_how=how)
+        with self.connect() as sock:
+            sock.sendall(self.request("GET", "/api/v2/opportunity/" + EXAMPLE, close=False))
+            raw = b""
+            try:
+                while True:
+                    piece = sock.recv(65536)
+                    if not piece:
+                        return raw, False
+                    raw += piece
+            except ConnectionResetError:
+                return raw, True
+
+    def test_broken_connections(self):
+        whole = self.get().body
+        self.assertEqual(self.broken("close"), (b"", False))
+        self.assertEqual(self.broken("reset"), (b"", True))
+        for how, reset in (("half-body-close", False), ("half-body-reset", True)):
+            raw, was_reset = self.broken(how)
+            answer = Answer(raw)
+            self.assertEqual(was_reset, reset)
+            self.assertEqual(answer.headers["content-length"], str(len(whole)))
+            self.assertEqual(answer.body, whole[:len(whole) // 2])
+        answer = Answer(self.broken("bad-length")[0])
+        self.assertEqual((answer.headers["content-length"], answer.body), (str(len(whole) + 1000), whole))
+        answer = Answer(self.broken("chunked-cut")[0])
+        self.assertEqual(answer.headers["transfer-encoding"], "chunked")
+        self.assertNotIn(b"\r\n0\r\n", answer.body)
+        self.behave(fail_first=1, fail_how="cut-json", cut_at=17)
+        answer = self.get()
+        self.assertEqual((answer.status, answer.headers["content-length"], answer.body),
+                         (200, "17", whole[:17]))
+
+    def test_stalls(self):
+        whole = self.get().raw
+        for kind, low, high in (("headers", 0, 0), ("mid-headers", 10, 100), ("body", 1000, len(whole) - 1000)):
+            self.behave(stall=kind)
+            with self.connect() as sock:
+                sock.settimeout(0.2)
+                sock.sendall(self.request("GET", "/api/v2/opportunity/" + EXAMPLE))
+                raw = b""
+                with self.assertRaises(socket.timeout):
+                    while True:
+                        raw += sock.recv(65536) or self.fail("closed")
+                self.assertTrue(low <= len(raw) <= high, (kind, len(raw)))
+                self.assertEqual(self.stats()["in_flight"], 1)
+        time.sleep(0.05)
+        self.assertEqual(self.stats()["in_flight"], 0)
+
+    def test_encodings(self):
+        whole = self.get().body
+        self.behave(chunked=True)
+        answer = self.get()
+        body, rest = b"", answer.body
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            body, rest = body + rest[:int(size, 16)], rest[int(size, 16) + 2:]
+        self.assertEqual(body, whole)
+        self.behave(chunked=False, gzip=True)
+        self.assertEqual(self.get().body, whole)
+        answer = self.get(extra="Accept-Encoding: gzip\r\n")
+        self.assertEqual(answer.headers["content-encoding"], "gzip")
+        self.assertEqual(gzip.decompress(answer.body), whole)
+        self.behave(gzip=False, gzip_bomb=5)
+        answer = self.get()
+        self.assertLess(len(answer.body), 20000)
+        self.assertGreater(len(gzip.decompress(answer.body)), 5000000)
+
+    def test_slow_and_endless(self):
+        self.behave(drip=40000)
+        began = time.monotonic()
+        whole = self.get().body
+        self.assertGreater(time.monotonic() - began, len(whole) / 40000 * 0.8)
+        json.loads(whole)
+        self.behave(drip=0, delay_ms=100)
+        began = time.monotonic()
+        self.get()
+        self.assertGreater(time.monotonic() - began, 0.1)
+        for name in ("endless_body", "header_bomb"):
+            self.behave(delay_ms=0, endless_body=False, header_bomb=False)
+            self.behave(**{name: True})
+            with self.connect() as sock:
+                sock.sendall(self.request("GET", "/api/v2/opportunity/" + EXAMPLE))
+                received = b""
+                while len(received) < 3000000:
+                    received += sock.recv(65536)
+            self.assertEqual(b"\r\n\r\n" in received, name == "endless_body")
+
+    def test_connections(self):
+        with self.connect() as sock:
+            request = self.request("GET", "/api/v2/health", close=False)
+            sock.sendall(request * 3)
+            time.sleep(0.05)
+            self.assertEqual(sock.recv(65536).count(b"HTTP/1.1 200 OK"), 3)
+            stats = self.stats()
+            self.assertEqual((stats["requests"], stats["connections"], stats["open_connections"]), (3, 1, 1))
+            self.behave(idle_close_ms=30)
+            sock.sendall(request)
+            self.assertEqual(self.read_all(sock).count(b"HTTP/1.1"), 1)
+        self.behave(idle_close_ms=0, close_each=True)
+        with self.connect() as sock:
+            sock.sendall(request)
+            self.assertIn(b"Connection: close", self.read_all(sock))
+
+    def test_concurrency_is_counted(self):
+        self.behave(delay_ms=100)
+        socks = [self.connect() for _ in range(5)]
+        for sock in socks:
+            sock.sendall(self.request("GET", "/api/v2/health"))
+        for sock in socks:
+            self.read_all(sock)
+        self.assertEqual(self.stats()["max_in_flight"], 5)
+
+    def test_lies(self):
+        self.behave(swap_id=True)
+        self.assertNotEqual(self.get().json()["data"]["id"], EXAMPLE)
+        self.behave(swap_id=False, redirect="http://127.0.0.1:1/")
+        answer = self.get()
+        self.assertEqual((answer.status, answer.headers["location"]), (302, "http://127.0.0.1:1/"))
+        self.behave(redirect=None, healthy=False)
+        self.assertEqual(self.call("GET", "/api/v2/health").status, 503)
+        self.behave(archived_hidden_from_get=True)
+        self.assertEqual(self.get("00000000-0000-4000-8000-000000000006").status, 404)
+        nowhere = "00000000-0000-4000-8000-000000009999"
+        for form, start_of_body in (("bare", b'{"detail":"Not Found"}'), ("html", b"<html>"),
+                                    ("string", b'{"error":"not found"'), ("detail", b'{"detail":"Opp'),
+                                    ("flat", b'{"code":"record_not_found"')):
+            self.behave(not_found_form=form)
+            answer = self.get(nowhere)
+            self.assertEqual(answer.status, 404)
+            self.assertTrue(answer.body.startswith(start_of_body), answer.body)
+
+    def test_special_ports(self):
+        info = self.control("GET", "info")
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", info["closed_port"]), timeout=1)
+        with self.assertRaises(socket.timeout):
+            socket.create_connection(("127.0.0.1", info["backlog_port"]), timeout=0.3)
+        with socket.create_connection(("127.0.0.1", info["blackhole_port"]), timeout=0.2) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            with self.assertRaises(socket.timeout):
+                sock.recv(1)
+        with socket.create_connection(("127.0.0.1", info["garbage_port"]), timeout=1) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            self.assertFalse(self.read_all(sock).startswith(b"HTTP"))
+
+
+if __name__ == "__main__":
+    unittest.main()
