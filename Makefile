@@ -2,7 +2,7 @@
 #
 #   make && sudo make install      needs pg_config, libcurl and jansson
 #   make installcheck              against the running server of PGHOST and PGPORT
-#   make check                     against a throwaway server of its own
+#   make localcheck                against a throwaway server of its own
 #   make prove                     the TAP tests, each with throwaway servers
 #   make format                    clang-format over the C sources
 #
@@ -84,9 +84,9 @@ pg_regress_installcheck = test/with-standin \
 	$(top_builddir)/src/test/regress/pg_regress \
 	--inputdir=$(srcdir) --bindir='$(bindir)' $(EXTRA_REGRESS_OPTS)
 
-.PHONY: check prove format
+.PHONY: localcheck prove format
 
-check: all
+localcheck: all
 	scripts/check regress
 
 prove: all

@@ -39,6 +39,7 @@ run_cleanups() {
     done
     exit "$status"
 }
+trap run_cleanups EXIT
 
 # --- Choosing the PostgreSQL to build for ---
 
@@ -113,7 +114,6 @@ choose_server_user() {
 make_work() {
     choose_server_user
     work=$(mktemp -d "${TMPDIR:-/tmp}/opportunity_fdw.XXXXXX")
-    trap run_cleanups EXIT
     # shellcheck disable=SC2016 # expanded when it runs
     at_exit 'cd / && rm -rf -- "$work"'
     chmod 755 "$work"
