@@ -114,11 +114,26 @@ choose_server_user() {
 make_work() {
     choose_server_user
     work=$(mktemp -d "${TMPDIR:-/tmp}/opportunity_fdw.XXXXXX")
-    # shellcheck disable=SC2016 # expanded when it runs
-    at_exit 'cd / && rm -rf -- "$work"'
+    at_exit remove_work
     chmod 755 "$work"
     give_to_server "$work"
     cd "$work" || exit
+}
+
+# Where a signal has ended us, what we were waiting for still runs, and servers
+# that it started.
+remove_work() {
+    local pids pid file
+    read -r -a pids <"/proc/$$/task/$$/children" || true
+    while IFS= read -r file; do
+        read -r pid <"$file" && pids+=("$pid")
+    done < <(find "$work" -name postmaster.pid)
+    if [ ${#pids[@]} -gt 0 ]; then
+        kill -INT "${pids[@]}"
+        sleep 3
+        kill -KILL "${pids[@]}"
+    fi 2>/dev/null
+    cd / && rm -rf -- "$work"
 }
 
 give_to_server() { [ -z "$server_user" ] || chown -R "$server_user:" "$@"; }

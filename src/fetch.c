@@ -27,12 +27,15 @@ struct Fetch
 	CacheEntry      *current; /* of the record handed out last */
 };
 
+static bool may_want_more(const Fetch *fetch);
+
 /*
  * Fetches the records with the given ids, which are distinct.
  *
- * At most concurrency of them are on their way or waiting to be read at any
- * time.  Requests are charged to the budget, records that needed none are added
- * to *cache_hits.  Lives in the current context; the ids must live as long.
+ * At most concurrency of the statement's requests are on their way or waiting
+ * to be read at any time.  Requests are charged to the budget, records that
+ * needed none are added to *cache_hits.  Lives in the current context; the ids
+ * must live as long.
  */
 Fetch *
 fetch_ids(RecordCache *cache, const pg_uuid_t *ids, int count, int concurrency,
@@ -66,8 +69,7 @@ fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
 			record_cache_release(fetch->cache, fetch->current);
 			fetch->current = NULL;
 		}
-		while (fetch->wanted < fetch->count &&
-			   fetch->wanted - fetch->read < fetch->concurrency)
+		while (may_want_more(fetch))
 		{
 			bool is_hit;
 
@@ -87,6 +89,21 @@ fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
 		if (record_cache_read(fetch->cache, entry, fetch->budget, record))
 			return true;
 	}
+}
+
+/*
+ * Whether the next id can be asked for now.  The scans of a statement share its
+ * concurrency, but each may have one request, so that none waits for another.
+ */
+static bool
+may_want_more(const Fetch *fetch)
+{
+	int ahead = fetch->wanted - fetch->read;
+
+	return fetch->wanted < fetch->count &&
+		   (ahead == 0 ||
+			(ahead < fetch->concurrency &&
+			 record_cache_pending(fetch->cache) < fetch->concurrency));
 }
 
 /* Lets go of what is still kept for the fetch. */

@@ -32,6 +32,7 @@ typedef struct Statement
 	MemoryContext         context;
 	EState               *estate;
 	int64                 request_total;
+	int                   pending; /* requests whose answer nobody has read */
 	dlist_head            caches;
 } Statement;
 
@@ -73,6 +74,7 @@ static void
 start_request(RecordCache *cache, CacheEntry *entry, HttpBudget *budget);
 static void
 finish_request(RecordCache *cache, CacheEntry *entry, HttpBudget *budget);
+static void end_request(RecordCache *cache, CacheEntry *entry);
 static void forget_beyond_work_mem(RecordCache *cache);
 
 /*
@@ -112,6 +114,13 @@ int64 *
 record_cache_request_total(RecordCache *cache)
 {
 	return &cache->statement->request_total;
+}
+
+/* How many of the statement's requests are on their way. */
+int
+record_cache_pending(RecordCache *cache)
+{
+	return cache->statement->pending;
 }
 
 /*
@@ -261,6 +270,7 @@ start_request(RecordCache *cache, CacheEntry *entry, HttpBudget *budget)
 				DirectFunctionCall1(uuid_out, UUIDPGetDatum(&entry->id)));
 
 	entry->transfer = api_get_record(cache->api, id, budget);
+	cache->statement->pending++;
 	pfree(id);
 	MemoryContextSwitchTo(old_context);
 }
@@ -285,11 +295,20 @@ finish_request(RecordCache *cache, CacheEntry *entry, HttpBudget *budget)
 		entry->length = text.len;
 		pfree(text.data);
 	}
-	http_end(entry->transfer);
-	entry->transfer = NULL;
+	end_request(cache, entry);
 	cache->size += sizeof(CacheEntry) + entry->length;
 }
 
+/* Ends an entry's request, be its answer read or not. */
+static void
+end_request(RecordCache *cache, CacheEntry *entry)
+{
+	http_end(entry->transfer);
+	entry->transfer = NULL;
+	cache->statement->pending--;
+}
+
+/* Forgets records until the rest fits, or all of it is in use. */
 static void
 forget_beyond_work_mem(RecordCache *cache)
 {
@@ -301,7 +320,7 @@ forget_beyond_work_mem(RecordCache *cache)
 
 		/* A request that nobody came to wait for goes with its entry. */
 		if (entry->transfer != NULL)
-			http_end(entry->transfer);
+			end_request(cache, entry);
 		else
 			cache->size -= sizeof(CacheEntry) + entry->length;
 		if (entry->text != NULL)
