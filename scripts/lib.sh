@@ -121,17 +121,18 @@ make_work() {
 }
 
 # Where a signal has ended us, what we were waiting for still runs, and servers
-# that it started.
+# that it started: these last, as they may be starting just now.
 remove_work() {
     local pids pid file
     read -r -a pids <"/proc/$$/task/$$/children" || true
-    while IFS= read -r file; do
-        read -r pid <"$file" && pids+=("$pid")
-    done < <(find "$work" -name postmaster.pid)
     if [ ${#pids[@]} -gt 0 ]; then
-        kill -INT "${pids[@]}"
+        kill -TERM "${pids[@]}"
         sleep 3
         kill -KILL "${pids[@]}"
+        while IFS= read -r file; do
+            read -r pid <"$file" && kill -QUIT "$pid"
+        done < <(find "$work" -name postmaster.pid)
+        sleep 1
     fi 2>/dev/null
     cd / && rm -rf -- "$work"
 }

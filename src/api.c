@@ -46,10 +46,10 @@
 struct Api
 {
 	const Settings *settings;
-	Credentials    *credentials;
-	Connection     *connection;
-	HttpTarget      target;
-	HttpTarget      anonymous_target; /* the same without the key */
+	Credentials	   *credentials;
+	Connection	   *connection;
+	HttpTarget		target;
+	HttpTarget		anonymous_target; /* the same without the key */
 };
 
 /* What the body of a refusal says. */
@@ -57,7 +57,7 @@ typedef struct ApiProblem
 {
 	bool is_json;
 	bool is_bare_not_found; /* as a server says that has no such path */
-	char code[128];         /* empty: none */
+	char code[128];			/* empty: none */
 	char message[1024];
 } ApiProblem;
 
@@ -69,28 +69,28 @@ typedef enum NotFound
 	NOT_FOUND_ASK_HEALTH
 } NotFound;
 
-static void       forget_key(void *arg);
-static bool       read_record(Api *api, HttpTransfer *transfer, const char *id,
+static void		  forget_key(void *arg);
+static bool		  read_record(Api *api, HttpTransfer *transfer, const char *id,
 							  const AttributeSet *wanted, Record **record);
-static bool       same_uuid(const char *text, const char *canonical);
-static NotFound   classify_not_found(const ApiProblem *problem);
-static bool       is_healthy(Api *api, HttpBudget *budget);
+static bool		  same_uuid(const char *text, const char *canonical);
+static NotFound	  classify_not_found(const ApiProblem *problem);
+static bool		  is_healthy(Api *api, HttpBudget *budget);
 static ApiProblem read_problem(const HttpTransfer *transfer);
 static void find_code_and_message(const json_t *root, ApiProblem *problem);
 static void find_detail(const json_t *detail, ApiProblem *problem);
 static void copy_string(const json_t *value, char *target, size_t size);
-static void
-pg_attribute_noreturn() raise_refusal(const Api *api, HttpTransfer *transfer);
-static void
-pg_attribute_noreturn() raise_not_found(const Api *api, HttpTransfer *transfer,
-										const ApiProblem *problem);
+static void pg_attribute_noreturn()
+	raise_refusal(const Api *api, HttpTransfer *transfer);
+static void pg_attribute_noreturn()
+	raise_not_found(const Api *api, HttpTransfer *transfer,
+					const ApiProblem *problem);
 static void pg_attribute_noreturn()
 	raise_malformed(const Api *api, const HttpTransfer *transfer,
 					const char *problem);
 static char *describe(const Api *api, const HttpTransfer *transfer,
 					  const ApiProblem *problem);
 static char *excerpt(const Api *api, const char *text, size_t length);
-static void  redact(char *text, size_t length, const char *key);
+static void	 redact(char *text, size_t length, const char *key);
 
 /*
  * Makes the API reachable for a user.  Lives in the current context, to whose
@@ -100,9 +100,9 @@ static void  redact(char *text, size_t length, const char *key);
 Api *
 api_open(const Settings *settings, Credentials *credentials)
 {
-	Api                   *api = palloc0(sizeof(Api));
+	Api					  *api = palloc0(sizeof(Api));
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
-	UrlParts               parts;
+	UrlParts			   parts;
 
 	callback->func = forget_key;
 	callback->arg = credentials;
@@ -270,8 +270,8 @@ static bool
 is_healthy(Api *api, HttpBudget *budget)
 {
 	HttpTransfer *transfer;
-	json_t       *root;
-	const char   *status;
+	json_t		 *root;
+	const char	 *status;
 
 	if (api->connection->health != API_HEALTH_UNKNOWN)
 		return api->connection->health == API_HEALTH_GOOD;
@@ -303,7 +303,7 @@ static ApiProblem
 read_problem(const HttpTransfer *transfer)
 {
 	ApiProblem problem = {0};
-	json_t    *root;
+	json_t	  *root;
 
 	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
 		return problem;
@@ -368,7 +368,7 @@ static void
 raise_refusal(const Api *api, HttpTransfer *transfer)
 {
 	ApiProblem problem = read_problem(transfer);
-	char      *description = describe(api, transfer, &problem);
+	char	  *description = describe(api, transfer, &problem);
 	const long status = transfer->status;
 
 	CHECK_FOR_INTERRUPTS();
@@ -477,9 +477,9 @@ static char *
 excerpt(const Api *api, const char *text, size_t length)
 {
 	const char *key = api->credentials->api_key;
-	size_t      kept;
-	char       *copy;
-	bool        is_text =
+	size_t		kept;
+	char	   *copy;
+	bool		is_text =
 		GetDatabaseEncoding() == PG_UTF8 && length <= INT_MAX &&
 		(size_t) compat_valid_utf8_prefix(text, (int) length) == length;
 

@@ -18,9 +18,9 @@
 typedef struct Api Api;
 
 extern Api *api_open(const Settings *settings, Credentials *credentials);
-extern HttpTransfer              *
-api_get_record(Api *api, const char *id, HttpBudget *budget);
-extern bool  api_finish_record(Api *api, HttpTransfer *transfer, const char *id,
+extern HttpTransfer *api_get_record(Api *api, const char *id,
+									HttpBudget *budget);
+extern bool	 api_finish_record(Api *api, HttpTransfer *transfer, const char *id,
 							   HttpBudget *budget, const AttributeSet *wanted,
 							   Record **record);
 extern char *api_json_library_version(void);

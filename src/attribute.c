@@ -124,8 +124,8 @@ AttributePath *
 attribute_path_read(const ColumnSettings *column, const char *column_name)
 {
 	AttributePath *path = palloc0(sizeof(AttributePath));
-	const char    *text =
-        column->attribute != NULL ? column->attribute : column_name;
+	const char	  *text =
+		   column->attribute != NULL ? column->attribute : column_name;
 	char *dot;
 
 	path->attribute = pstrdup(pg_server_to_any(text, strlen(text), PG_UTF8));

@@ -18,10 +18,10 @@ typedef struct ValueType
 {
 	const char *name;
 	const char *column_type; /* what IMPORT declares for it */
-	const char *scalar_key;  /* which key of the value holds the scalar; NULL:
+	const char *scalar_key;	 /* which key of the value holds the scalar; NULL:
 							  * the value itself is the scalar */
-	const char *uuid_key;    /* the same for a uuid column, where it differs */
-	bool        is_select;   /* has a display value, a name and a color */
+	const char *uuid_key;	 /* the same for a uuid column, where it differs */
+	bool		is_select;	 /* has a display value, a name and a color */
 } ValueType;
 
 /* One attribute as the API documents it. */
@@ -29,7 +29,7 @@ typedef struct DocumentedAttribute
 {
 	const char *name;
 	const char *value_type;
-	bool        is_list;
+	bool		is_list;
 } DocumentedAttribute;
 
 /*
@@ -44,11 +44,11 @@ typedef struct AttributePath
 } AttributePath;
 
 extern const DocumentedAttribute documented_attributes[];
-extern const int                 documented_attribute_count;
+extern const int				 documented_attribute_count;
 
 extern const ValueType *value_type_find(const char *name);
-extern AttributePath *
-attribute_path_read(const ColumnSettings *column, const char *column_name);
-extern bool attribute_path_is_id(const AttributePath *path);
+extern AttributePath   *attribute_path_read(const ColumnSettings *column,
+											const char			 *column_name);
+extern bool				attribute_path_is_id(const AttributePath *path);
 
 #endif /* OPPORTUNITY_ATTRIBUTE_H */

@@ -165,10 +165,10 @@ compat_option_hint(const char *given, List *valid_names)
 #if PG_VERSION_NUM >= 160000
 	{
 		ClosestMatchState match_state;
-		const char       *closest;
+		const char		 *closest;
 
 		initClosestMatch(&match_state, given, 4);
-		foreach (cell, valid_names)
+		foreach(cell, valid_names)
 			updateClosestMatch(&match_state, lfirst(cell));
 		closest = getClosestMatch(&match_state);
 		return closest == NULL
@@ -181,7 +181,7 @@ compat_option_hint(const char *given, List *valid_names)
 
 		(void) given;
 		initStringInfo(&names);
-		foreach (cell, valid_names)
+		foreach(cell, valid_names)
 			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
 							 (char *) lfirst(cell));
 		return psprintf("Valid options in this context are: %s", names.data);

@@ -24,18 +24,18 @@ typedef struct SessionConnection
 {
 	Connection public;
 	dlist_node node;
-	Oid        umid;
-	uint32     mapping_hash; /* of the mapping's and the server's syscache */
-	uint32     server_hash;  /* entries, by which their changes are known */
-	int        users;        /* statements that have acquired it */
-	bool       is_stale;     /* not to be acquired again */
+	Oid		   umid;
+	uint32	   mapping_hash; /* of the mapping's and the server's syscache */
+	uint32	   server_hash;	 /* entries, by which their changes are known */
+	int		   users;		 /* statements that have acquired it */
+	bool	   is_stale;	 /* not to be acquired again */
 } SessionConnection;
 
 /* A statement's hold on a connection. */
 typedef struct Hold
 {
 	MemoryContextCallback callback;
-	SessionConnection    *connection;
+	SessionConnection	 *connection;
 } Hold;
 
 static dlist_head connections = DLIST_STATIC_INIT(connections);
@@ -44,9 +44,9 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_disconnect);
 
 static SessionConnection *find(Oid umid);
 static SessionConnection *create(Oid umid, Oid serverid);
-static void               release_hold(void *arg);
-static void               close_if_unused(SessionConnection *connection);
-static void               close_stale(void);
+static void				  release_hold(void *arg);
+static void				  close_if_unused(SessionConnection *connection);
+static void				  close_stale(void);
 static void invalidate(Datum arg, int cache_id, uint32 hash_value);
 
 /*
@@ -56,7 +56,7 @@ static void invalidate(Datum arg, int cache_id, uint32 hash_value);
 Connection *
 connection_acquire(Oid umid, Oid serverid)
 {
-	Hold              *hold = palloc0(sizeof(Hold));
+	Hold			  *hold = palloc0(sizeof(Hold));
 	SessionConnection *connection;
 
 	close_stale();
@@ -90,7 +90,7 @@ find(Oid umid)
 {
 	dlist_iter iter;
 
-	dlist_foreach (iter, &connections)
+	dlist_foreach(iter, &connections)
 	{
 		SessionConnection *connection =
 			dlist_container(SessionConnection, node, iter.cur);
@@ -104,9 +104,9 @@ find(Oid umid)
 static SessionConnection *
 create(Oid umid, Oid serverid)
 {
-	static bool        registered = false;
+	static bool		   registered = false;
 	SessionConnection *connection;
-	HttpPool          *pool;
+	HttpPool		  *pool;
 
 	if (!registered)
 	{
@@ -158,7 +158,7 @@ close_stale(void)
 {
 	dlist_mutable_iter iter;
 
-	dlist_foreach_modify (iter, &connections)
+	dlist_foreach_modify(iter, &connections)
 		close_if_unused(dlist_container(SessionConnection, node, iter.cur));
 }
 
@@ -172,7 +172,7 @@ invalidate(Datum arg, int cache_id, uint32 hash_value)
 	dlist_iter iter;
 
 	(void) arg;
-	dlist_foreach (iter, &connections)
+	dlist_foreach(iter, &connections)
 	{
 		SessionConnection *connection =
 			dlist_container(SessionConnection, node, iter.cur);

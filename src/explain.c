@@ -26,7 +26,7 @@ void
 explain_scan(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	Settings    *settings =
+	Settings	*settings =
 		settings_read(RelationGetRelid(node->ss.ss_currentRelation));
 	List *condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
 	char *path = psprintf(API_RECORD_PATH, settings->record_type, "{id}");
@@ -69,8 +69,8 @@ append_condition(StringInfo target, List *condition, List *expressions,
 				 ExplainState *es)
 {
 	IdConditionKind kind = intVal(linitial(condition));
-	ListCell       *cell;
-	char           *text;
+	ListCell	   *cell;
+	char		   *text;
 
 	if (kind == ID_EQUAL || kind == ID_ANY)
 	{

@@ -14,17 +14,17 @@
 
 struct Fetch
 {
-	RecordCache     *cache;
-	HttpBudget      *budget;
-	int64           *cache_hits;
+	RecordCache		*cache;
+	HttpBudget		*budget;
+	int64			*cache_hits;
 	const pg_uuid_t *ids;
-	int              count;
-	int              concurrency;
-	int              wanted;  /* ids asked for so far */
-	int              read;    /* ids handed out or found missing so far */
-	CacheEntry     **entries; /* those between, by their position modulo
+	int				 count;
+	int				 concurrency;
+	int				 wanted;  /* ids asked for so far */
+	int				 read;	  /* ids handed out or found missing so far */
+	CacheEntry	   **entries; /* those between, by their position modulo
 							   * concurrency */
-	CacheEntry      *current; /* of the record handed out last */
+	CacheEntry		*current; /* of the record handed out last */
 };
 
 static bool may_want_more(const Fetch *fetch);

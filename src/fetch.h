@@ -17,7 +17,7 @@ typedef struct Fetch Fetch;
 
 extern Fetch *fetch_ids(RecordCache *cache, const pg_uuid_t *ids, int count,
 						int concurrency, HttpBudget *budget, int64 *cache_hits);
-extern bool   fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
-extern void   fetch_end(Fetch *fetch);
+extern bool	  fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
+extern void	  fetch_end(Fetch *fetch);
 
 #endif /* OPPORTUNITY_FETCH_H */

@@ -39,18 +39,18 @@ static List *array_condition(PlannerInfo *root, const RelOptInfo *rel,
 static List *boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
 							   const Bitmapset *id_columns, BoolExpr *clause,
 							   List **expressions);
-static bool  is_id_equality(Oid operator_oid, Oid collation);
-static bool
-is_known(PlannerInfo *root, const RelOptInfo *rel, Node *expression);
+static bool	 is_id_equality(Oid operator_oid, Oid collation);
+static bool	 is_known(PlannerInfo *root, const RelOptInfo *rel,
+					  Node *expression);
 static List *leaf(IdConditionKind kind, Node *expression, List **expressions);
-static IdSet
-evaluate_leaf(IdConditionKind kind, ExprState *state, ExprContext *econtext);
-static void  add_id(IdSet *set, Datum value, Oid type);
-static bool  parse_canonical(const char *text, pg_uuid_t *id);
+static IdSet evaluate_leaf(IdConditionKind kind, ExprState *state,
+						   ExprContext *econtext);
+static void	 add_id(IdSet *set, Datum value, Oid type);
+static bool	 parse_canonical(const char *text, pg_uuid_t *id);
 static IdSet unite(IdSet a, IdSet b);
 static IdSet intersect(IdSet a, IdSet b);
-static void  sort_and_deduplicate(IdSet *set);
-static int   compare_ids(const void *a, const void *b);
+static void	 sort_and_deduplicate(IdSet *set);
+static int	 compare_ids(const void *a, const void *b);
 
 /*
  * Whether an expression is the id of one of the relation's rows: a column that
@@ -116,7 +116,7 @@ filter_conjunction(List *conditions)
 double
 filter_estimate_ids(PlannerInfo *root, List *condition, List *expressions)
 {
-	double    estimate = 0;
+	double	  estimate = 0;
 	ListCell *cell;
 
 	switch ((IdConditionKind) intVal(linitial(condition)))
@@ -148,8 +148,8 @@ IdSet
 filter_evaluate_ids(List *condition, List *states, ExprContext *econtext)
 {
 	IdConditionKind kind = intVal(linitial(condition));
-	IdSet           set;
-	ListCell       *cell;
+	IdSet			set;
+	ListCell	   *cell;
 
 	if (kind == ID_EQUAL || kind == ID_ANY)
 		return evaluate_leaf(kind, list_nth(states, intVal(lsecond(condition))),
@@ -208,13 +208,13 @@ boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
 				  const Bitmapset *id_columns, BoolExpr *clause,
 				  List **expressions)
 {
-	List     *found = NIL;
-	int       old_count = list_length(*expressions);
+	List	 *found = NIL;
+	int		  old_count = list_length(*expressions);
 	ListCell *cell;
 
 	if (clause->boolop == NOT_EXPR)
 		return NIL;
-	foreach (cell, clause->args)
+	foreach(cell, clause->args)
 	{
 		Node *arm = lfirst(cell);
 		List *condition;
@@ -269,18 +269,18 @@ leaf(IdConditionKind kind, Node *expression, List **expressions)
 static IdSet
 evaluate_leaf(IdConditionKind kind, ExprState *state, ExprContext *econtext)
 {
-	IdSet      set = {NULL, 0};
-	Oid        type = exprType((Node *) state->expr);
-	bool       isnull;
-	Datum      value = ExecEvalExprSwitchContext(state, econtext, &isnull);
+	IdSet	   set = {NULL, 0};
+	Oid		   type = exprType((Node *) state->expr);
+	bool	   isnull;
+	Datum	   value = ExecEvalExprSwitchContext(state, econtext, &isnull);
 	ArrayType *array;
-	Oid        element_type;
-	int16      length;
-	bool       byval;
-	char       align;
-	Datum     *elements;
-	bool      *nulls;
-	int        count;
+	Oid		   element_type;
+	int16	   length;
+	bool	   byval;
+	char	   align;
+	Datum	  *elements;
+	bool	  *nulls;
+	int		   count;
 
 	if (isnull)
 		return set;
@@ -331,7 +331,7 @@ parse_canonical(const char *text, pg_uuid_t *id)
 	for (int i = 0; i < UUID_TEXT_LENGTH; i++)
 	{
 		char c = text[i];
-		int  digit;
+		int	 digit;
 
 		if (i == 8 || i == 13 || i == 18 || i == 23)
 		{

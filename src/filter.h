@@ -22,7 +22,7 @@
 typedef enum IdConditionKind
 {
 	ID_EQUAL, /* id = expression */
-	ID_ANY,   /* id = ANY (expression) */
+	ID_ANY,	  /* id = ANY (expression) */
 	ID_OR,
 	ID_AND
 } IdConditionKind;
@@ -31,18 +31,18 @@ typedef enum IdConditionKind
 typedef struct IdSet
 {
 	pg_uuid_t *ids;
-	int        count;
+	int		   count;
 } IdSet;
 
-extern bool  filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
-						  Node *expression);
-extern List *filter_id_condition(PlannerInfo *root, const RelOptInfo *rel,
-								 const Bitmapset *id_columns, Node *clause,
-								 List **expressions);
-extern List *filter_conjunction(List *conditions);
-extern double
-filter_estimate_ids(PlannerInfo *root, List *condition, List *expressions);
-extern IdSet
-filter_evaluate_ids(List *condition, List *states, ExprContext *econtext);
+extern bool	  filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
+						   Node *expression);
+extern List	 *filter_id_condition(PlannerInfo *root, const RelOptInfo *rel,
+								  const Bitmapset *id_columns, Node *clause,
+								  List **expressions);
+extern List	 *filter_conjunction(List *conditions);
+extern double filter_estimate_ids(PlannerInfo *root, List *condition,
+								  List *expressions);
+extern IdSet  filter_evaluate_ids(List *condition, List *states,
+								  ExprContext *econtext);
 
 #endif /* OPPORTUNITY_FILTER_H */

@@ -54,39 +54,39 @@
 struct HttpPool
 {
 	MemoryContext context;
-	CURLM        *multi;
-	CURLSH       *share; /* keeps TLS sessions over transfers */
-	int           epoll_fd;
-	int           timer_fd;
-	int           reserved_fds;
-	int64         curl_due; /* when libcurl wants to be called, or -1 */
-	dlist_head    waiting;  /* transfers in back-off */
+	CURLM		 *multi;
+	CURLSH		 *share; /* keeps TLS sessions over transfers */
+	int			  epoll_fd;
+	int			  timer_fd;
+	int			  reserved_fds;
+	int64		  curl_due; /* when libcurl wants to be called, or -1 */
+	dlist_head	  waiting;	/* transfers in back-off */
 };
 
 typedef struct HttpTransferPrivate
 {
-	MemoryContext         context;
+	MemoryContext		  context;
 	MemoryContextCallback callback;
-	HttpPool             *pool;
-	const HttpTarget     *target;
-	HttpBudget           *budget;
-	CURL                 *easy;
-	struct curl_slist    *headers;
-	bool                  in_multi;
-	bool                  is_waiting;
-	dlist_node            waiting_node;
-	int64                 due; /* when a waiting transfer is tried again */
-	size_t                capacity;
-	bool                  too_large;
-	bool                  out_of_memory;
+	HttpPool			 *pool;
+	const HttpTarget	 *target;
+	HttpBudget			 *budget;
+	CURL				 *easy;
+	struct curl_slist	 *headers;
+	bool				  in_multi;
+	bool				  is_waiting;
+	dlist_node			  waiting_node;
+	int64				  due; /* when a waiting transfer is tried again */
+	size_t				  capacity;
+	bool				  too_large;
+	bool				  out_of_memory;
 } HttpTransferPrivate;
 
 /* What libcurl's errors mean; those not listed are HTTP_BROKEN for good. */
 static const struct
 {
-	CURLcode    code;
+	CURLcode	code;
 	HttpOutcome outcome;
-	bool        retry;
+	bool		retry;
 } failures[] = {
 	{CURLE_COULDNT_RESOLVE_PROXY, HTTP_NOT_CONNECTED, false},
 	{CURLE_COULDNT_RESOLVE_HOST, HTTP_NOT_CONNECTED, false},
@@ -111,31 +111,31 @@ static const struct
 	{CURLE_OUT_OF_MEMORY, HTTP_OUT_OF_MEMORY, false},
 };
 
-static void  initialize_library(void);
-static void  block_signals(sigset_t *old_mask);
-static void  restore_signals(const sigset_t *old_mask);
+static void	 initialize_library(void);
+static void	 block_signals(sigset_t *old_mask);
+static void	 restore_signals(const sigset_t *old_mask);
 static int64 now(void);
-static void  release_pool(void *arg);
-static void  release_transfer(void *arg);
-static void  set_options(HttpTransfer *transfer, const char *url);
-static void  check_option(CURLcode code, const char *what);
-static void  drive(HttpPool *pool);
-static void  resume_waiting(HttpPool *pool);
-static void  arm_timer(HttpPool *pool);
-static bool  charge(HttpBudget *budget);
+static void	 release_pool(void *arg);
+static void	 release_transfer(void *arg);
+static void	 set_options(HttpTransfer *transfer, const char *url);
+static void	 check_option(CURLcode code, const char *what);
+static void	 drive(HttpPool *pool);
+static void	 resume_waiting(HttpPool *pool);
+static void	 arm_timer(HttpPool *pool);
+static bool	 charge(HttpBudget *budget);
 static void pg_attribute_noreturn() raise_over_budget(const HttpBudget *budget);
 static bool attach(HttpTransfer *transfer);
 static void finish_attempt(HttpTransfer *transfer, CURLcode code);
-static void
-classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry);
+static void classify_failure(HttpTransfer *transfer, CURLcode code,
+							 bool *may_retry);
 static void read_answer(HttpTransfer *transfer);
 static bool is_worth_a_retry(long status);
 static bool schedule_retry(HttpTransfer *transfer);
 static void printable(char *text);
 
-static int
-on_socket(CURL *easy, curl_socket_t fd, int what, void *pool, void *known);
-static int    on_timer(CURLM *multi, long timeout, void *pool);
+static int	  on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,
+						void *known);
+static int	  on_timer(CURLM *multi, long timeout, void *pool);
 static size_t on_body(char *data, size_t size, size_t count, void *transfer);
 
 #define SET_OPTION(easy, option, value) \
@@ -263,7 +263,7 @@ void
 http_wait(HttpTransfer *transfer)
 {
 	static uint32 wait_event = 0;
-	HttpPool     *pool = transfer->private->pool;
+	HttpPool	 *pool = transfer->private->pool;
 
 	if (wait_event == 0)
 		wait_event = compat_wait_event("OpportunityFdwRequest");
@@ -459,8 +459,8 @@ static void
 set_options(HttpTransfer *transfer, const char *url)
 {
 	HttpTransferPrivate *private = transfer->private;
-	const HttpTarget             *target = private->target;
-	CURL                         *easy = private->easy;
+	const HttpTarget			 *target = private->target;
+	CURL						 *easy = private->easy;
 	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
 	SET_OPTION(easy, CURLOPT_URL, url);
@@ -540,10 +540,10 @@ static void
 drive(HttpPool *pool)
 {
 	struct epoll_event events[HTTP_EVENTS_AT_ONCE];
-	int                event_count;
-	int                running;
-	CURLMsg           *message;
-	sigset_t           old_mask;
+	int				   event_count;
+	int				   running;
+	CURLMsg			  *message;
+	sigset_t		   old_mask;
 
 	event_count = epoll_wait(pool->epoll_fd, events, HTTP_EVENTS_AT_ONCE, 0);
 
@@ -551,7 +551,7 @@ drive(HttpPool *pool)
 	for (int i = 0; i < event_count; i++)
 	{
 		uint32 ready = events[i].events;
-		int    action = 0;
+		int	   action = 0;
 
 		if (events[i].data.fd == pool->timer_fd)
 			continue; /* arm_timer sets it anew */
@@ -589,9 +589,9 @@ static void
 resume_waiting(HttpPool *pool)
 {
 	dlist_mutable_iter iter;
-	int64              current = now();
+	int64			   current = now();
 
-	dlist_foreach_modify (iter, &pool->waiting)
+	dlist_foreach_modify(iter, &pool->waiting)
 	{
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, waiting_node, iter.cur);
@@ -634,10 +634,10 @@ static void
 arm_timer(HttpPool *pool)
 {
 	struct itimerspec spec = {0};
-	int64             due = pool->curl_due;
-	dlist_iter        iter;
+	int64			  due = pool->curl_due;
+	dlist_iter		  iter;
 
-	dlist_foreach (iter, &pool->waiting)
+	dlist_foreach(iter, &pool->waiting)
 	{
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, waiting_node, iter.cur);
@@ -734,8 +734,8 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 static void
 read_answer(HttpTransfer *transfer)
 {
-	CURL      *easy = transfer->private->easy;
-	char      *content_type = NULL;
+	CURL	  *easy = transfer->private->easy;
+	char	  *content_type = NULL;
 	curl_off_t retry_after = 0;
 
 	transfer->outcome = HTTP_ANSWERED;
@@ -771,7 +771,7 @@ schedule_retry(HttpTransfer *transfer)
 {
 	HttpTransferPrivate *private = transfer->private;
 	const HttpTarget *target = private->target;
-	double            wait;
+	double			  wait;
 
 	if (transfer->attempts > target->max_retries)
 		return false;
@@ -816,7 +816,7 @@ printable(char *text)
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
-	HttpPool          *pool = arg;
+	HttpPool		  *pool = arg;
 	struct epoll_event event = {0};
 
 	(void) easy;

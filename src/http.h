@@ -21,15 +21,15 @@ typedef struct HttpPool HttpPool;
 /* How a host is to be spoken to; the strings live as long as its transfers. */
 typedef struct HttpTarget
 {
-	const char *host;            /* for messages */
-	const char *proxy;           /* NULL: none */
-	const char *ca_file;         /* NULL: the system's trust store */
-	const char *bearer_token;    /* NULL: no Authorization header */
-	long        connect_timeout; /* milliseconds */
-	long        request_timeout; /* milliseconds, per attempt */
-	int         max_retries;
-	long        max_retry_wait; /* milliseconds */
-	size_t      max_response_size;
+	const char *host;			 /* for messages */
+	const char *proxy;			 /* NULL: none */
+	const char *ca_file;		 /* NULL: the system's trust store */
+	const char *bearer_token;	 /* NULL: no Authorization header */
+	long		connect_timeout; /* milliseconds */
+	long		request_timeout; /* milliseconds, per attempt */
+	int			max_retries;
+	long		max_retry_wait; /* milliseconds */
+	size_t		max_response_size;
 } HttpTarget;
 
 /* What some reader spent, against what its statement may spend in all. */
@@ -43,13 +43,13 @@ typedef struct HttpBudget
 
 typedef enum HttpOutcome
 {
-	HTTP_PENDING,       /* under way, or waiting to be tried again */
-	HTTP_ANSWERED,      /* a whole answer has come, with whatever status */
+	HTTP_PENDING,		/* under way, or waiting to be tried again */
+	HTTP_ANSWERED,		/* a whole answer has come, with whatever status */
 	HTTP_NOT_CONNECTED, /* no such host, no connection or no TLS */
-	HTTP_BROKEN,        /* a connection broke, or the time is up */
-	HTTP_NOT_HTTP,      /* what came is no HTTP answer */
-	HTTP_TOO_LARGE,     /* the answer exceeds max_response_size */
-	HTTP_OVER_BUDGET,   /* another try would exceed the budget */
+	HTTP_BROKEN,		/* a connection broke, or the time is up */
+	HTTP_NOT_HTTP,		/* what came is no HTTP answer */
+	HTTP_TOO_LARGE,		/* the answer exceeds max_response_size */
+	HTTP_OVER_BUDGET,	/* another try would exceed the budget */
 	HTTP_OUT_OF_MEMORY
 } HttpOutcome;
 
@@ -66,24 +66,24 @@ typedef struct HttpTransfer
 	char  *body;
 	size_t length;
 	char   content_type[128]; /* cut to that; empty: not said */
-	long   retry_after;       /* milliseconds that it asks to wait, or -1 */
+	long   retry_after;		  /* milliseconds that it asks to wait, or -1 */
 
 	/* for messages */
-	int  attempts;
+	int	 attempts;
 	char error[CURL_ERROR_SIZE];
 
 	struct HttpTransferPrivate *private;
 } HttpTransfer;
 
 extern HttpPool *http_pool_create(void);
-extern void      http_pool_destroy(HttpPool *pool);
+extern void		 http_pool_destroy(HttpPool *pool);
 
 extern HttpTransfer *http_start(HttpPool *pool, const HttpTarget *target,
 								const char *url, HttpBudget *budget);
-extern void          http_wait(HttpTransfer *transfer);
-extern bool          http_retry(HttpTransfer *transfer);
-extern void          http_end(HttpTransfer *transfer);
-extern void          pg_attribute_noreturn() http_raise(HttpTransfer *transfer);
+extern void			 http_wait(HttpTransfer *transfer);
+extern bool			 http_retry(HttpTransfer *transfer);
+extern void			 http_end(HttpTransfer *transfer);
+extern void			 pg_attribute_noreturn() http_raise(HttpTransfer *transfer);
 
 extern char *http_library_version(void);
 

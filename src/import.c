@@ -24,7 +24,7 @@ typedef struct SelectColumn
 	const char *suffix;
 	const char *type;
 	const char *key; /* NULL: the type says which */
-	bool        stage_only;
+	bool		stage_only;
 } SelectColumn;
 
 static const SelectColumn select_columns[] = {
@@ -36,10 +36,10 @@ static const SelectColumn select_columns[] = {
 	{"_expected_days", "integer", "expected_days", true},
 };
 
-static void
-append_columns(StringInfo target, const DocumentedAttribute *attribute);
-static void
-append_select_columns(StringInfo target, const DocumentedAttribute *attribute);
+static void append_columns(StringInfo				  target,
+						   const DocumentedAttribute *attribute);
+static void append_select_columns(StringInfo				 target,
+								  const DocumentedAttribute *attribute);
 static void append_column(StringInfo target, const char *name, const char *type,
 						  bool is_list, const char *attribute);
 
@@ -52,7 +52,7 @@ List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 {
 	ImportSettings *settings = import_settings_read(statement->options);
-	StringInfoData  command;
+	StringInfoData	command;
 
 	(void) serverid;
 	if (strcmp(statement->remote_schema, REMOTE_SCHEMA) != 0)

@@ -57,17 +57,17 @@ typedef void (*OptionCheck)(const char *name, const char *value);
  */
 typedef struct OptionDef
 {
-	const char        *name;
-	int                contexts;
-	OptionKind         kind;
-	const char        *default_value; /* NULL: none */
-	double             min;           /* of a number */
-	double             max;
+	const char		  *name;
+	int				   contexts;
+	OptionKind		   kind;
+	const char		  *default_value; /* NULL: none */
+	double			   min;			  /* of a number */
+	double			   max;
 	const char *const *choices; /* of a choice, ended by NULL */
-	OptionCheck        check;   /* of a text */
-	bool               superuser_only;
-	int                settings_offset;
-	int                column_offset;
+	OptionCheck		   check;	/* of a text */
+	bool			   superuser_only;
+	int				   settings_offset;
+	int				   column_offset;
 } OptionDef;
 
 #define NO_OFFSET (-1)
@@ -157,21 +157,21 @@ static const OptionDef option_table[] = {
 
 /* The operators that the API documents for filters. */
 static const char *const api_operators[] = {
-	"eq", "ne",  "in", "not_in", "contains", "starts_with", "ends_with",
-	"gt", "gte", "lt", "lte",    "between",  "exists",      "not_exists"};
+	"eq", "ne",	 "in", "not_in", "contains", "starts_with", "ends_with",
+	"gt", "gte", "lt", "lte",	 "between",	 "exists",		"not_exists"};
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_validator);
 
-static int              context_of_catalog(Oid catalog);
+static int				context_of_catalog(Oid catalog);
 static const OptionDef *find_option(const char *name, int context);
-static void             report_unknown_option(const char *name, int context);
-static void             check_option(const OptionDef *option, DefElem *def);
-static void             check_transport(List *options);
-static void
-parse_option(const OptionDef *option, const char *text, void *target);
-static void
-apply_options(List *options, int context, char *base, bool for_column);
-static void apply_defaults(char *base, bool for_column);
+static void				report_unknown_option(const char *name, int context);
+static void				check_option(const OptionDef *option, DefElem *def);
+static void				check_transport(List *options);
+static void				parse_option(const OptionDef *option, const char *text,
+									 void *target);
+static void				apply_options(List *options, int context, char *base,
+									  bool for_column);
+static void				apply_defaults(char *base, bool for_column);
 
 /*
  * Checks the options of a catalog object: unknown names, values out of range,
@@ -181,14 +181,14 @@ static void apply_defaults(char *base, bool for_column);
 Datum
 opportunity_fdw_validator(PG_FUNCTION_ARGS)
 {
-	List     *options = untransformRelOptions(PG_GETARG_DATUM(0));
-	Oid       catalog = PG_GETARG_OID(1);
-	int       context = context_of_catalog(catalog);
+	List	 *options = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid		  catalog = PG_GETARG_OID(1);
+	int		  context = context_of_catalog(catalog);
 	ListCell *cell;
 
-	foreach (cell, options)
+	foreach(cell, options)
 	{
-		DefElem         *def = lfirst_node(DefElem, cell);
+		DefElem			*def = lfirst_node(DefElem, cell);
 		const OptionDef *option = find_option(def->defname, context);
 
 		if (option == NULL)
@@ -211,8 +211,8 @@ settings_read(Oid relid)
 {
 	ForeignTable  *table = GetForeignTable(relid);
 	ForeignServer *server = GetForeignServer(table->serverid);
-	Settings      *settings = palloc0(sizeof(Settings));
-	size_t         length;
+	Settings	  *settings = palloc0(sizeof(Settings));
+	size_t		   length;
 
 	settings->relid = relid;
 	settings->serverid = table->serverid;
@@ -247,11 +247,11 @@ ImportSettings *
 import_settings_read(List *options)
 {
 	ImportSettings *settings = palloc0(sizeof(ImportSettings));
-	ListCell       *cell;
+	ListCell	   *cell;
 
-	foreach (cell, options)
+	foreach(cell, options)
 	{
-		DefElem         *def = lfirst_node(DefElem, cell);
+		DefElem			*def = lfirst_node(DefElem, cell);
 		const OptionDef *option = find_option(def->defname, OPTION_IMPORT);
 
 		if (option == NULL)
@@ -273,10 +273,10 @@ credentials_read(const Settings *settings, Oid userid)
 {
 	UserMapping *mapping = GetUserMapping(userid, settings->serverid);
 	Credentials *credentials = palloc0(sizeof(Credentials));
-	ListCell    *cell;
+	ListCell	*cell;
 
 	credentials->umid = mapping->umid;
-	foreach (cell, mapping->options)
+	foreach(cell, mapping->options)
 	{
 		DefElem *def = lfirst_node(DefElem, cell);
 
@@ -358,7 +358,7 @@ check_option(const OptionDef *option, DefElem *def)
 	union
 	{
 		bool   boolean;
-		int    integer;
+		int	   integer;
 		double real;
 		char  *text;
 	} parsed;
@@ -380,12 +380,12 @@ check_option(const OptionDef *option, DefElem *def)
 static void
 check_transport(List *options)
 {
-	char     *base_url = NULL;
-	bool      allow_http = false;
+	char	 *base_url = NULL;
+	bool	  allow_http = false;
 	UrlParts  parts;
 	ListCell *cell;
 
-	foreach (cell, options)
+	foreach(cell, options)
 	{
 		DefElem *def = lfirst_node(DefElem, cell);
 
@@ -498,9 +498,9 @@ apply_options(List *options, int context, char *base, bool for_column)
 {
 	ListCell *cell;
 
-	foreach (cell, options)
+	foreach(cell, options)
 	{
-		DefElem         *def = lfirst_node(DefElem, cell);
+		DefElem			*def = lfirst_node(DefElem, cell);
 		const OptionDef *option = find_option(def->defname, context);
 
 		if (option != NULL && target_offset(option, for_column) != NO_OFFSET)
@@ -516,7 +516,7 @@ apply_defaults(char *base, bool for_column)
 	for (size_t i = 0; i < lengthof(option_table); i++)
 	{
 		const OptionDef *option = &option_table[i];
-		int              offset = target_offset(option, for_column);
+		int				 offset = target_offset(option, for_column);
 
 		if (option->default_value != NULL && offset != NO_OFFSET)
 			parse_option(option, option->default_value, base + offset);
@@ -558,9 +558,9 @@ check_base_url(const char *name, const char *value)
 static void
 check_proxy(const char *name, const char *value)
 {
-	static const char *const schemes[] = {"http",    "https",  "socks4",
+	static const char *const schemes[] = {"http",	 "https",  "socks4",
 										  "socks4a", "socks5", "socks5h"};
-	UrlParts                 parts;
+	UrlParts				 parts;
 
 	if (strstr(value, "://") == NULL)
 		value = psprintf("http://%s", value);
@@ -646,17 +646,17 @@ check_attribute(const char *name, const char *value)
 static void
 check_filter_operators(const char *name, const char *value)
 {
-	char     *copy = pstrdup(value);
-	List     *operators;
+	char	 *copy = pstrdup(value);
+	List	 *operators;
 	ListCell *cell;
 
 	if (!SplitIdentifierString(copy, ',', &operators))
 		operators = list_make1(pstrdup(value));
 
-	foreach (cell, operators)
+	foreach(cell, operators)
 	{
 		const char *operator_name = lfirst(cell);
-		bool        known = false;
+		bool		known = false;
 
 		for (size_t i = 0; i < lengthof(api_operators); i++)
 			known = known || strcmp(operator_name, api_operators[i]) == 0;

@@ -34,13 +34,13 @@ typedef struct Settings
 	/* where the API is and how to reach it */
 	char  *base_url; /* without a trailing slash */
 	bool   allow_http;
-	char  *proxy;   /* NULL: none */
+	char  *proxy;	/* NULL: none */
 	char  *ca_file; /* NULL: the system's trust store */
 	double connect_timeout;
 	double request_timeout;
-	int    max_retries;
+	int	   max_retries;
 	double max_retry_wait;
-	int    max_response_size; /* MB, after decompression */
+	int	   max_response_size; /* MB, after decompression */
 
 	/* what a statement may spend */
 	int max_requests; /* 0: no limit */
@@ -53,7 +53,7 @@ typedef struct Settings
 	bool  use_query;
 	bool  query_returns_archived;
 	bool  include_archived;
-	int   invalid_value; /* InvalidValue */
+	int	  invalid_value; /* InvalidValue */
 
 	/* for the planner */
 	double fdw_startup_cost;
@@ -63,10 +63,10 @@ typedef struct Settings
 /* The options of one column. */
 typedef struct ColumnSettings
 {
-	char *attribute;        /* NULL: the column's name */
+	char *attribute;		/* NULL: the column's name */
 	char *filter_operators; /* NULL: by the value type */
 	bool  sortable;
-	int   invalid_value; /* InvalidValue */
+	int	  invalid_value; /* InvalidValue */
 } ColumnSettings;
 
 /* The options of IMPORT FOREIGN SCHEMA. */
@@ -78,14 +78,14 @@ typedef struct ImportSettings
 /* Who asks the API. */
 typedef struct Credentials
 {
-	Oid   umid;    /* the user mapping, which connections belong to */
+	Oid	  umid;	   /* the user mapping, which connections belong to */
 	char *api_key; /* NULL: none, and no Authorization header */
 } Credentials;
 
-extern Settings *settings_read(Oid relid);
-extern ColumnSettings *
-column_settings_read(const Settings *table, AttrNumber attnum);
+extern Settings		  *settings_read(Oid relid);
+extern ColumnSettings *column_settings_read(const Settings *table,
+											AttrNumber		attnum);
 extern ImportSettings *import_settings_read(List *options);
-extern Credentials    *credentials_read(const Settings *settings, Oid userid);
+extern Credentials	  *credentials_read(const Settings *settings, Oid userid);
 
 #endif /* OPPORTUNITY_OPTION_H */

@@ -40,27 +40,27 @@ typedef struct TableInfo
 } TableInfo;
 
 static Bitmapset *find_id_columns(const Settings *settings);
-static List *
-id_condition_of_clauses(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
-						List **expressions, List **other_clauses);
+static List	 *id_condition_of_clauses(PlannerInfo *root, RelOptInfo *baserel,
+									  List *clauses, List **expressions,
+									  List **other_clauses);
 static double estimate_rows(PlannerInfo *root, RelOptInfo *baserel,
 							List *clauses, double *requests);
-static void   add_scan_path(PlannerInfo *root, RelOptInfo *baserel,
+static void	  add_scan_path(PlannerInfo *root, RelOptInfo *baserel,
 							Relids required_outer, ParamPathInfo *param_info);
-static List  *join_parameterizations(PlannerInfo *root, RelOptInfo *baserel);
-static List  *add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
+static List	 *join_parameterizations(PlannerInfo *root, RelOptInfo *baserel);
+static List	 *add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
 								   RestrictInfo *clause, List *found);
 static bool matches_id(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 					   EquivalenceMember *member, void *arg);
-static List *
-wanted_columns(RelOptInfo *baserel, Relation relation, List *clauses);
+static List *wanted_columns(RelOptInfo *baserel, Relation relation,
+							List *clauses);
 
 /* FDW callback: how many rows the table's own conditions leave. */
 void
 plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 {
 	TableInfo *table = palloc0(sizeof(TableInfo));
-	double     requests;
+	double	   requests;
 
 	table->settings = settings_read(relid);
 	table->id_columns = find_id_columns(table->settings);
@@ -84,7 +84,7 @@ plan_paths(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 
 	(void) relid;
 	add_scan_path(root, baserel, baserel->lateral_relids, NULL);
-	foreach (cell, join_parameterizations(root, baserel))
+	foreach(cell, join_parameterizations(root, baserel))
 	{
 		ParamPathInfo *param_info = lfirst(cell);
 
@@ -98,11 +98,11 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 		  ForeignPath *best_path, List *tlist, List *scan_clauses,
 		  Plan *outer_plan)
 {
-	List    *expressions = NIL;
-	List    *other_clauses = NIL;
-	List    *condition;
-	List    *columns;
-	int      limit = 0;
+	List	*expressions = NIL;
+	List	*other_clauses = NIL;
+	List	*condition;
+	List	*columns;
+	int		 limit = 0;
 	Relation relation = table_open(relid, NoLock);
 
 	(void) best_path;
@@ -134,7 +134,7 @@ find_id_columns(const Settings *settings)
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
-		ColumnSettings   *column;
+		ColumnSettings	 *column;
 
 		if (attribute->attisdropped)
 			continue;
@@ -156,13 +156,13 @@ id_condition_of_clauses(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 						List **expressions, List **other_clauses)
 {
 	TableInfo *table = baserel->fdw_private;
-	List      *conditions = NIL;
+	List	  *conditions = NIL;
 	ListCell  *cell;
 
-	foreach (cell, clauses)
+	foreach(cell, clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
-		List         *condition =
+		List		 *condition =
 			filter_id_condition(root, baserel, table->id_columns,
 								(Node *) clause->clause, expressions);
 
@@ -204,12 +204,12 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 			  ParamPathInfo *param_info)
 {
 	const Settings *settings = ((TableInfo *) baserel->fdw_private)->settings;
-	List           *clauses = baserel->baserestrictinfo;
-	double          requests;
-	double          rows;
-	Cost            startup_cost;
-	Cost            total_cost;
-	QualCost        qual_cost = baserel->baserestrictcost;
+	List		   *clauses = baserel->baserestrictinfo;
+	double			requests;
+	double			rows;
+	Cost			startup_cost;
+	Cost			total_cost;
+	QualCost		qual_cost = baserel->baserestrictcost;
 
 	if (param_info != NULL)
 		clauses = list_concat_copy(param_info->ppi_clauses, clauses);
@@ -249,14 +249,14 @@ static List *
 join_parameterizations(PlannerInfo *root, RelOptInfo *baserel)
 {
 	TableInfo *table = baserel->fdw_private;
-	List      *found = NIL;
-	List      *clauses;
+	List	  *found = NIL;
+	List	  *clauses;
 	ListCell  *cell;
 
-	foreach (cell, baserel->joininfo)
+	foreach(cell, baserel->joininfo)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
-		List         *ignored = NIL;
+		List		 *ignored = NIL;
 
 		if (join_clause_is_movable_to(clause, baserel) &&
 			filter_id_condition(root, baserel, table->id_columns,
@@ -268,7 +268,7 @@ join_parameterizations(PlannerInfo *root, RelOptInfo *baserel)
 		return found;
 	clauses = generate_implied_equalities_for_column(
 		root, baserel, matches_id, table, baserel->lateral_referencers);
-	foreach (cell, clauses)
+	foreach(cell, clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
 
@@ -311,12 +311,12 @@ wanted_columns(RelOptInfo *baserel, Relation relation, List *clauses)
 {
 	TupleDesc  tupdesc = RelationGetDescr(relation);
 	Bitmapset *used = NULL;
-	List      *columns = NIL;
-	bool       whole_row;
+	List	  *columns = NIL;
+	bool	   whole_row;
 	ListCell  *cell;
 
 	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid, &used);
-	foreach (cell, clauses)
+	foreach(cell, clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, cell)->clause,
 					   baserel->relid, &used);
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);

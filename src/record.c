@@ -25,15 +25,15 @@
 typedef struct AttributeName
 {
 	const char *name;
-	int         number;
+	int			number;
 } AttributeName;
 
 struct AttributeSet
 {
 	MemoryContext  context;
-	bool           wants_record; /* somebody wants the whole record */
-	int            count;
-	int            capacity;
+	bool		   wants_record; /* somebody wants the whole record */
+	int			   count;
+	int			   capacity;
 	AttributeName *sorted; /* by name */
 };
 
@@ -41,17 +41,17 @@ struct AttributeSet
 typedef enum Place
 {
 	PLACE_ANSWER, /* the answer itself */
-	PLACE_DATA,   /* "data": the record */
-	PLACE_ID,     /* keys of the record: "id" ... */
+	PLACE_DATA,	  /* "data": the record */
+	PLACE_ID,	  /* keys of the record: "id" ... */
 	PLACE_CREATED_AT,
 	PLACE_UPDATED_AT,
 	PLACE_RECORD_TYPE,
 	PLACE_ATTRIBUTES,
 	PLACE_ATTRIBUTE,  /* one wanted attribute */
-	PLACE_ELEMENT,    /* one element of an attribute that is a list */
-	PLACE_VALUE,      /* "value" of an envelope */
+	PLACE_ELEMENT,	  /* one element of an attribute that is a list */
+	PLACE_VALUE,	  /* "value" of an envelope */
 	PLACE_VALUE_TYPE, /* "value_type" of an envelope */
-	PLACE_MEMBER,     /* a key of a value that is an object */
+	PLACE_MEMBER,	  /* a key of a value that is an object */
 	PLACE_IGNORED
 } Place;
 
@@ -67,7 +67,7 @@ typedef enum Place
 /* The documented shape of each place, and what to say of any other. */
 static const struct
 {
-	int         allowed;
+	int			allowed;
 	const char *expected;
 } place_rules[PLACE_COUNT] = {
 	[PLACE_ANSWER] = {OBJECT, "an object was expected"},
@@ -94,7 +94,7 @@ static const struct
 static const struct
 {
 	const char *name;
-	Place       place;
+	Place		place;
 	const char *value_type;
 } record_keys[] = {
 	{"id", PLACE_ID, "uuid"},
@@ -107,47 +107,47 @@ static const struct
 typedef struct RecordParser
 {
 	const AttributeSet *wanted;
-	JsonLexContext     *lexer;
-	Record             *record;
-	char               *problem; /* the first deviation from the shape */
+	JsonLexContext	   *lexer;
+	Record			   *record;
+	char			   *problem; /* the first deviation from the shape */
 
 	/*
 	 * places[depth] is what the value under way at that depth means; the answer
 	 * itself has depth 0, what it contains depth 1, and so on.
 	 */
-	int   depth;
+	int	  depth;
 	Place places[RECORD_MAX_NESTING + 1];
 
-	bool      seen[PLACE_COUNT]; /* of "data" and the record's keys */
+	bool	  seen[PLACE_COUNT]; /* of "data" and the record's keys */
 	JsonValue tops[PLACE_COUNT]; /* the values of those */
 
 	/* what is under way */
-	const char      *attribute_name;
+	const char		*attribute_name;
 	RecordAttribute *attribute;
-	Envelope        *envelope;
+	Envelope		*envelope;
 } RecordParser;
 
-static int  compare_names(const void *a, const void *b);
-static int  find_wanted(const AttributeSet *set, const char *name);
+static int	compare_names(const void *a, const void *b);
+static int	find_wanted(const AttributeSet *set, const char *name);
 static void rewrite_escapes(char *body, int *length);
-static int  unicode_escape(const char *text, const char *end);
+static int	unicode_escape(const char *text, const char *end);
 static bool ended_early(const JsonLexContext *lexer, JsonParseErrorType error);
 static void check_complete(RecordParser *parser);
 static void apply_tops(RecordParser *parser);
 static void report(RecordParser *parser, const char *problem);
 
-static void  begin_value(RecordParser *parser, Place place);
-static void  see_value(RecordParser *parser, JsonTokenType kind, char *text);
-static void  end_value(RecordParser *parser);
+static void	 begin_value(RecordParser *parser, Place place);
+static void	 see_value(RecordParser *parser, JsonTokenType kind, char *text);
+static void	 end_value(RecordParser *parser);
 static Place place_of_key(RecordParser *parser, char *name);
 static Place place_of_record_key(RecordParser *parser, const char *name);
 static Place place_of_attribute(RecordParser *parser, const char *name);
 static Place place_of_envelope_key(RecordParser *parser, const char *name);
 static Place place_of_value_key(RecordParser *parser, char *name);
 static Place once(RecordParser *parser, bool *seen, Place place);
-static void  add_envelope(RecordParser *parser);
-static void *
-grow_array(void *array, int count, int *capacity, size_t element_size);
+static void	 add_envelope(RecordParser *parser);
+static void *grow_array(void *array, int count, int *capacity,
+						size_t element_size);
 static JsonValue *value_under_way(RecordParser *parser);
 
 static JsonActionResult on_object_start(void *state);
@@ -174,7 +174,7 @@ int
 attribute_set_add(AttributeSet *set, const char *name)
 {
 	MemoryContext old_context;
-	int           number = find_wanted(set, name);
+	int			  number = find_wanted(set, name);
 
 	if (number >= 0)
 		return number;
@@ -214,10 +214,10 @@ RecordStatus
 record_parse(const AttributeSet *wanted, char *body, int length,
 			 Record **record, char **problem)
 {
-	RecordParser       parser = {0};
-	JsonSemAction      actions = {0};
+	RecordParser	   parser = {0};
+	JsonSemAction	   actions = {0};
 	JsonParseErrorType error;
-	int                valid = compat_valid_utf8_prefix(body, length);
+	int				   valid = compat_valid_utf8_prefix(body, length);
 
 	/* Bytes that miss at the very end are those of a character cut in two. */
 	if (valid < length)
@@ -296,7 +296,7 @@ record_write_cut(const AttributeSet *wanted, const Record *record,
 	appendStringInfoString(target, ",\"attributes\":{");
 	for (int i = 0; i < wanted->count; i++)
 	{
-		const AttributeName   *name = &wanted->sorted[i];
+		const AttributeName	  *name = &wanted->sorted[i];
 		const RecordAttribute *attribute = &record->attributes[name->number];
 
 		if (!attribute->is_present || attribute->raw.length == 0)
@@ -345,7 +345,7 @@ rewrite_escapes(char *body, int *length)
 {
 	const char *end = body + *length;
 	const char *from = body;
-	char       *to = body;
+	char	   *to = body;
 
 	while (from < end)
 	{
@@ -449,10 +449,10 @@ apply_tops(RecordParser *parser)
 {
 	for (size_t i = 0; i < lengthof(record_keys); i++)
 	{
-		JsonValue       *top = &parser->tops[record_keys[i].place];
-		int              number;
+		JsonValue		*top = &parser->tops[record_keys[i].place];
+		int				 number;
 		RecordAttribute *attribute;
-		Envelope        *envelope;
+		Envelope		*envelope;
 
 		number = find_wanted(parser->wanted, record_keys[i].name);
 		if (number < 0 || record_keys[i].value_type == NULL ||
@@ -523,7 +523,7 @@ begin_value(RecordParser *parser, Place place)
 static void
 see_value(RecordParser *parser, JsonTokenType kind, char *text)
 {
-	Place      place = parser->places[parser->depth];
+	Place	   place = parser->places[parser->depth];
 	JsonValue *value = value_under_way(parser);
 
 	if ((place_rules[place].allowed & (1 << kind)) == 0)
@@ -649,7 +649,7 @@ static Place
 place_of_value_key(RecordParser *parser, char *name)
 {
 	Envelope *envelope = parser->envelope;
-	bool      seen = false;
+	bool	  seen = false;
 
 	for (int i = 0; i < envelope->member_count && !seen; i++)
 		seen = strcmp(envelope->members[i].name, name) == 0;
@@ -730,7 +730,7 @@ static JsonActionResult
 on_object_end(void *state)
 {
 	RecordParser *parser = state;
-	Place         place = parser->places[parser->depth];
+	Place		  place = parser->places[parser->depth];
 
 	if ((place == PLACE_ATTRIBUTE || place == PLACE_ELEMENT) &&
 		!parser->envelope->has_value && !parser->envelope->has_value_type)
@@ -759,7 +759,7 @@ static JsonActionResult
 on_element_start(void *state, bool isnull)
 {
 	RecordParser *parser = state;
-	Place         container = parser->places[parser->depth];
+	Place		  container = parser->places[parser->depth];
 
 	(void) isnull;
 	begin_value(parser,

@@ -20,7 +20,7 @@ typedef struct AttributeSet AttributeSet;
 typedef struct JsonSlice
 {
 	const char *start;
-	int         length;
+	int			length;
 } JsonSlice;
 
 /*
@@ -31,37 +31,37 @@ typedef struct JsonSlice
 typedef struct JsonValue
 {
 	JsonTokenType kind;
-	char         *text;
-	JsonSlice     raw;
+	char		 *text;
+	JsonSlice	  raw;
 } JsonValue;
 
 /* A key of a value that is an object. */
 typedef struct JsonMember
 {
-	char     *name;
+	char	 *name;
 	JsonValue value;
 } JsonMember;
 
 /* {"value": ..., "value_type": "..."} */
 typedef struct Envelope
 {
-	char       *value_type; /* NULL: not said */
-	bool        has_value_type;
-	bool        has_value;
-	JsonValue   value;
-	int         member_count;
-	int         member_capacity;
+	char	   *value_type; /* NULL: not said */
+	bool		has_value_type;
+	bool		has_value;
+	JsonValue	value;
+	int			member_count;
+	int			member_capacity;
 	JsonMember *members;
 } Envelope;
 
 /* One attribute of a record: one envelope, or a list of them. */
 typedef struct RecordAttribute
 {
-	bool      is_present; /* in the answer, be it as null */
-	bool      is_list;
+	bool	  is_present; /* in the answer, be it as null */
+	bool	  is_list;
 	JsonSlice raw;
-	int       count; /* 0 for null and for an empty list */
-	int       capacity;
+	int		  count; /* 0 for null and for an empty list */
+	int		  capacity;
 	Envelope *envelopes;
 } RecordAttribute;
 
@@ -72,16 +72,16 @@ typedef struct RecordAttribute
  */
 typedef struct Record
 {
-	char            *id;         /* as the answer spells it */
-	JsonSlice        whole;      /* the record's object */
+	char			*id;		 /* as the answer spells it */
+	JsonSlice		 whole;		 /* the record's object */
 	RecordAttribute *attributes; /* by the numbers of the AttributeSet */
 } Record;
 
 typedef enum RecordStatus
 {
 	RECORD_OK,
-	RECORD_CUT,           /* ends early: a transfer that broke */
-	RECORD_MALFORMED,     /* not JSON, or not the documented shape */
+	RECORD_CUT,			  /* ends early: a transfer that broke */
+	RECORD_MALFORMED,	  /* not JSON, or not the documented shape */
 	RECORD_UNTRANSLATABLE /* has a \u0000, which no text can hold */
 } RecordStatus;
 
@@ -89,8 +89,8 @@ typedef enum RecordStatus
 #define RECORD_MAX_NESTING 64
 
 extern AttributeSet *attribute_set_create(void);
-extern int           attribute_set_add(AttributeSet *set, const char *name);
-extern void          attribute_set_add_record(AttributeSet *set);
+extern int			 attribute_set_add(AttributeSet *set, const char *name);
+extern void			 attribute_set_add_record(AttributeSet *set);
 
 extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
 								 int length, Record **record, char **problem);

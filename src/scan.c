@@ -29,23 +29,23 @@ typedef struct OpportunityScan
 	/* from the plan */
 	List *id_condition;
 	List *id_expressions; /* ExprStates */
-	int   limit;          /* 0: none */
+	int	  limit;		  /* 0: none */
 
 	/* for the rows */
-	Settings      *settings;
-	RecordCache   *cache;
-	int            reader_count;
+	Settings	  *settings;
+	RecordCache	  *cache;
+	int			   reader_count;
 	ColumnReader **readers;
-	int            archived_at; /* its number, where archived records are left
+	int			   archived_at; /* its number, where archived records are left
 								 * out; else -1 */
 
 	/* for the records */
-	IdSet      ids;
-	Fetch     *fetch; /* NULL: not started */
+	IdSet	   ids;
+	Fetch	  *fetch; /* NULL: not started */
 	HttpBudget budget;
-	int64      cache_hits;
+	int64	   cache_hits;
 
-	MemoryContext scan_context;   /* what lives until a rescan */
+	MemoryContext scan_context;	  /* what lives until a rescan */
 	MemoryContext record_context; /* what lives until the next row */
 } OpportunityScan;
 
@@ -62,13 +62,13 @@ static void fill_slot(OpportunityScan *scan, TupleTableSlot *slot,
 void
 scan_begin(ForeignScanState *node, int eflags)
 {
-	ForeignScan     *plan = (ForeignScan *) node->ss.ps.plan;
-	EState          *estate = node->ss.ps.state;
-	Relation         relation = node->ss.ss_currentRelation;
+	ForeignScan		*plan = (ForeignScan *) node->ss.ps.plan;
+	EState			*estate = node->ss.ps.state;
+	Relation		 relation = node->ss.ss_currentRelation;
 	OpportunityScan *scan;
-	Oid              userid;
-	List            *columns;
-	ListCell        *cell;
+	Oid				 userid;
+	List			*columns;
+	ListCell		*cell;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
@@ -95,7 +95,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	columns = list_nth(plan->fdw_private, SCAN_PRIVATE_COLUMNS);
 	scan->readers =
 		palloc(Max(list_length(columns), 1) * sizeof(ColumnReader *));
-	foreach (cell, columns)
+	foreach(cell, columns)
 		scan->readers[scan->reader_count++] = column_reader_create(
 			scan->settings, RelationGetDescr(relation), lfirst_int(cell),
 			RelationGetRelationName(relation),
@@ -112,11 +112,11 @@ TupleTableSlot *
 scan_iterate(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
-	TupleTableSlot  *slot = node->ss.ss_ScanTupleSlot;
-	MemoryContext    old_context;
-	Record          *record;
+	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
+	MemoryContext	 old_context;
+	Record			*record;
 	const pg_uuid_t *id;
-	bool             found;
+	bool			 found;
 
 	if (scan->fetch == NULL)
 		start_fetch(node);
@@ -167,7 +167,7 @@ ScanCounters
 scan_counters(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
-	ScanCounters           counters = {0};
+	ScanCounters		   counters = {0};
 
 	if (scan != NULL)
 	{
@@ -183,8 +183,8 @@ static void
 start_fetch(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
-	MemoryContext    old_context;
-	int              concurrency = scan->settings->max_concurrency;
+	MemoryContext	 old_context;
+	int				 concurrency = scan->settings->max_concurrency;
 
 	if (scan->id_condition == NIL)
 		report_unreadable(node);

@@ -20,10 +20,10 @@ typedef struct ScanCounters
 	int64 cache_hits;
 } ScanCounters;
 
-extern void            scan_begin(ForeignScanState *node, int eflags);
+extern void			   scan_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *scan_iterate(ForeignScanState *node);
-extern void            scan_rescan(ForeignScanState *node);
-extern void            scan_end(ForeignScanState *node);
-extern ScanCounters    scan_counters(const ForeignScanState *node);
+extern void			   scan_rescan(ForeignScanState *node);
+extern void			   scan_end(ForeignScanState *node);
+extern ScanCounters	   scan_counters(const ForeignScanState *node);
 
 #endif /* OPPORTUNITY_SCAN_H */

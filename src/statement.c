@@ -27,55 +27,55 @@
 /* A running statement, and the caches of its scans. */
 typedef struct Statement
 {
-	dlist_node            node;
+	dlist_node			  node;
 	MemoryContextCallback callback;
-	MemoryContext         context;
-	EState               *estate;
-	int64                 request_total;
-	int                   pending; /* requests whose answer nobody has read */
-	dlist_head            caches;
+	MemoryContext		  context;
+	EState				 *estate;
+	int64				  request_total;
+	int					  pending; /* requests whose answer nobody has read */
+	dlist_head			  caches;
 } Statement;
 
 struct RecordCache
 {
-	dlist_node    node; /* in the statement's list */
+	dlist_node	  node; /* in the statement's list */
 	MemoryContext context;
-	Statement    *statement;
-	Oid           umid;
-	char         *record_type;
-	Api          *api;
+	Statement	 *statement;
+	Oid			  umid;
+	char		 *record_type;
+	Api			 *api;
 	AttributeSet *wanted;
-	HTAB         *entries;
-	dlist_head    unused; /* entries that can go, least recently used first */
-	size_t        size;   /* bytes of their and the others' text */
+	HTAB		 *entries;
+	dlist_head	  unused; /* entries that can go, least recently used first */
+	size_t		  size;	  /* bytes of their and the others' text */
 };
 
 struct CacheEntry
 {
-	pg_uuid_t     id;       /* the hash key */
+	pg_uuid_t	  id;		/* the hash key */
 	HttpTransfer *transfer; /* NULL once the answer is known */
-	char      *text; /* the record, cut down; NULL: there is no such record */
-	int        length;
-	int        users; /* while it has any, it cannot go */
+	char	  *text; /* the record, cut down; NULL: there is no such record */
+	int		   length;
+	int		   users; /* while it has any, it cannot go */
 	dlist_node unused_node;
 };
 
 /* The statements that are running, nested ones included. */
 static dlist_head statements = DLIST_STATIC_INIT(statements);
 
-static Statement *find_statement(EState *estate);
-static Statement *create_statement(EState *estate);
-static void       release_statement(void *arg);
-static RecordCache *
-find_cache(Statement *statement, Oid umid, const char *record_type);
+static Statement   *find_statement(EState *estate);
+static Statement   *create_statement(EState *estate);
+static void			release_statement(void *arg);
+static RecordCache *find_cache(Statement *statement, Oid umid,
+							   const char *record_type);
 static RecordCache *create_cache(Statement *statement, const Settings *settings,
 								 Credentials *credentials);
-static void
-start_request(RecordCache *cache, CacheEntry *entry, HttpBudget *budget);
-static void
-finish_request(RecordCache *cache, CacheEntry *entry, HttpBudget *budget);
-static void end_request(RecordCache *cache, CacheEntry *entry);
-static void forget_beyond_work_mem(RecordCache *cache);
+static void			start_request(RecordCache *cache, CacheEntry *entry,
+								  HttpBudget *budget);
+static void			finish_request(RecordCache *cache, CacheEntry *entry,
+								   HttpBudget *budget);
+static void			end_request(RecordCache *cache, CacheEntry *entry);
+static void			forget_beyond_work_mem(RecordCache *cache);
 
 /*
  * The cache of a statement for a table's records as a user sees them, made
@@ -86,9 +86,9 @@ RecordCache *
 record_cache_open(EState *estate, const Settings *settings, Oid userid)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(estate->es_query_cxt);
-	Credentials  *credentials = credentials_read(settings, userid);
-	Statement    *statement = find_statement(estate);
-	RecordCache  *cache;
+	Credentials	 *credentials = credentials_read(settings, userid);
+	Statement	 *statement = find_statement(estate);
+	RecordCache	 *cache;
 
 	if (statement == NULL)
 		statement = create_statement(estate);
@@ -182,7 +182,7 @@ find_statement(EState *estate)
 {
 	dlist_iter iter;
 
-	dlist_foreach (iter, &statements)
+	dlist_foreach(iter, &statements)
 	{
 		Statement *statement = dlist_container(Statement, node, iter.cur);
 
@@ -224,7 +224,7 @@ find_cache(Statement *statement, Oid umid, const char *record_type)
 {
 	dlist_iter iter;
 
-	dlist_foreach (iter, &statement->caches)
+	dlist_foreach(iter, &statement->caches)
 	{
 		RecordCache *cache = dlist_container(RecordCache, node, iter.cur);
 
@@ -241,8 +241,8 @@ create_cache(Statement *statement, const Settings *settings,
 	MemoryContext context = AllocSetContextCreate(
 		statement->context, "opportunity_fdw records", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
-	RecordCache  *cache = palloc0(sizeof(RecordCache));
-	HASHCTL       control = {0};
+	RecordCache	 *cache = palloc0(sizeof(RecordCache));
+	HASHCTL		  control = {0};
 
 	cache->context = context;
 	cache->statement = statement;
@@ -266,7 +266,7 @@ static void
 start_request(RecordCache *cache, CacheEntry *entry, HttpBudget *budget)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(cache->context);
-	char         *id = DatumGetCString(
+	char		 *id = DatumGetCString(
 				DirectFunctionCall1(uuid_out, UUIDPGetDatum(&entry->id)));
 
 	entry->transfer = api_get_record(cache->api, id, budget);

@@ -24,14 +24,14 @@ typedef struct RecordCache RecordCache;
 /* One record in it, or that there is none, or the request under way. */
 typedef struct CacheEntry CacheEntry;
 
-extern RecordCache *
-record_cache_open(EState *estate, const Settings *settings, Oid userid);
+extern RecordCache	*record_cache_open(EState *estate, const Settings *settings,
+									   Oid userid);
 extern AttributeSet *record_cache_wanted(RecordCache *cache);
-extern int64        *record_cache_request_total(RecordCache *cache);
-extern int           record_cache_pending(RecordCache *cache);
-extern CacheEntry   *record_cache_want(RecordCache *cache, const pg_uuid_t *id,
+extern int64		*record_cache_request_total(RecordCache *cache);
+extern int			 record_cache_pending(RecordCache *cache);
+extern CacheEntry	*record_cache_want(RecordCache *cache, const pg_uuid_t *id,
 									   HttpBudget *budget, bool *is_hit);
-extern bool          record_cache_read(RecordCache *cache, CacheEntry *entry,
+extern bool			 record_cache_read(RecordCache *cache, CacheEntry *entry,
 									   HttpBudget *budget, Record **record);
 extern void record_cache_release(RecordCache *cache, CacheEntry *entry);
 

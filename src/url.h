@@ -14,7 +14,7 @@
 typedef struct UrlParts
 {
 	char *scheme; /* lower case */
-	char *host;   /* without port; an IPv6 address in brackets */
+	char *host;	  /* without port; an IPv6 address in brackets */
 	bool  is_loopback;
 	bool  has_credentials;
 	bool  has_query_or_fragment;

@@ -46,57 +46,57 @@ struct ColumnReader
 	const char *table_name;
 	const char *column_name;
 	const char *attribute_label; /* as the column's option spells it */
-	const char *record_id;       /* of the record being read */
+	const char *record_id;		 /* of the record being read */
 
-	AttrNumber           attnum;
+	AttrNumber			 attnum;
 	const AttributePath *path;
-	int                  attribute; /* its number in the AttributeSet */
-	bool                 is_id;
-	InvalidValue         invalid_value;
-	bool                 has_warned;
+	int					 attribute; /* its number in the AttributeSet */
+	bool				 is_id;
+	InvalidValue		 invalid_value;
+	bool				 has_warned;
 
 	/* the column's type, or that of an array's elements */
-	Oid       type;
-	Oid       base_type; /* what is under a domain */
-	int32     typmod;
+	Oid		  type;
+	Oid		  base_type; /* what is under a domain */
+	int32	  typmod;
 	ValueForm form;
 	FmgrInfo  input;
-	Oid       input_param;
+	Oid		  input_param;
 	FmgrInfo  timestamptz_input; /* to read a timestamp as UTC */
 
 	/* for an array */
-	bool          is_array;
-	int16         element_length;
-	bool          element_byval;
-	char          element_align;
-	Oid           array_domain; /* InvalidOid: the array type itself */
-	void         *domain_extra;
+	bool		  is_array;
+	int16		  element_length;
+	bool		  element_byval;
+	char		  element_align;
+	Oid			  array_domain; /* InvalidOid: the array type itself */
+	void		 *domain_extra;
 	MemoryContext context;
 };
 
 static ValueForm form_of_type(Oid type);
-static void      check_record_column(const ColumnReader *reader);
-static void      conversion_context(void *arg);
-static bool      read_attribute(ColumnReader *reader, const Record *record,
+static void		 check_record_column(const ColumnReader *reader);
+static void		 conversion_context(void *arg);
+static bool		 read_attribute(ColumnReader *reader, const Record *record,
 								Datum *value, bool *isnull);
 static bool read_array(ColumnReader *reader, const RecordAttribute *attribute,
 					   Datum *value, bool *isnull);
 static bool read_envelope(ColumnReader *reader, const Envelope *envelope,
 						  Datum *value, bool *isnull);
-static bool
-find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text);
-static const JsonValue *
-find_value(const ColumnReader *reader, const Envelope *envelope);
+static bool find_scalar(ColumnReader *reader, const Envelope *envelope,
+						const char **text);
+static const JsonValue *find_value(const ColumnReader *reader,
+								   const Envelope	  *envelope);
 static const JsonValue *find_member(const Envelope *envelope, const char *name);
-static void             append_json(StringInfo target, const JsonValue *value);
+static void				append_json(StringInfo target, const JsonValue *value);
 static bool input_json(ColumnReader *reader, const char *json, int length,
 					   Datum *value, bool *isnull);
-static bool
-input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull);
-static bool
-normalize_time(ColumnReader *reader, const char *text, const char **normalized);
-static bool
-utc_reading(ColumnReader *reader, const char *text, const char **reading);
+static bool input_text(ColumnReader *reader, const char *text, Datum *value,
+					   bool *isnull);
+static bool normalize_time(ColumnReader *reader, const char *text,
+						   const char **normalized);
+static bool utc_reading(ColumnReader *reader, const char *text,
+						const char **reading);
 static bool call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
 					   Oid input_param, int32 typmod, Datum *value);
 static bool misfit(ColumnReader *reader, int sqlstate, const char *message,
@@ -114,11 +114,11 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 					 AttributeSet *wanted)
 {
 	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
-	ColumnSettings   *options = column_settings_read(settings, attnum);
-	ColumnReader     *reader = palloc0(sizeof(ColumnReader));
-	Oid               base_type = getBaseType(attribute->atttypid);
-	Oid               element_type = get_element_type(base_type);
-	Oid               input_function;
+	ColumnSettings	 *options = column_settings_read(settings, attnum);
+	ColumnReader	 *reader = palloc0(sizeof(ColumnReader));
+	Oid				  base_type = getBaseType(attribute->atttypid);
+	Oid				  element_type = get_element_type(base_type);
+	Oid				  input_function;
 
 	reader->table_name = table_name;
 	reader->column_name = pstrdup(NameStr(attribute->attname));
@@ -179,7 +179,7 @@ column_reader_read(ColumnReader *reader, const Record *record,
 				   const char *record_id, bool *isnull)
 {
 	ErrorContextCallback callback;
-	Datum                value = (Datum) 0;
+	Datum				 value = (Datum) 0;
 
 	reader->record_id = record_id;
 	callback.callback = conversion_context;
@@ -262,7 +262,7 @@ read_attribute(ColumnReader *reader, const Record *record, Datum *value,
 			   bool *isnull)
 {
 	const RecordAttribute *attribute;
-	StringInfoData         json;
+	StringInfoData		   json;
 
 	if (reader->path->is_record)
 		return input_json(reader, record->whole.start, record->whole.length,
@@ -303,7 +303,7 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 {
 	Datum *elements = palloc(Max(attribute->count, 1) * sizeof(Datum));
 	bool  *nulls = palloc(Max(attribute->count, 1) * sizeof(bool));
-	int    lower_bound = 1;
+	int	   lower_bound = 1;
 
 	(void) isnull;
 	if (!attribute->is_list)
@@ -497,11 +497,11 @@ normalize_time(ColumnReader *reader, const char *text, const char **normalized)
 static bool
 utc_reading(ColumnReader *reader, const char *text, const char **reading)
 {
-	Datum        value;
-	Timestamp    timestamp;
+	Datum		 value;
+	Timestamp	 timestamp;
 	struct pg_tm tm;
-	fsec_t       fsec;
-	char        *buffer = palloc(MAXDATELEN + 1);
+	fsec_t		 fsec;
+	char		*buffer = palloc(MAXDATELEN + 1);
 
 	if (!call_input(reader, &reader->timestamptz_input, text, InvalidOid, -1,
 					&value))

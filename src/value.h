@@ -18,12 +18,12 @@
 /* How one column of a foreign table is filled. */
 typedef struct ColumnReader ColumnReader;
 
-extern ColumnReader *
-column_reader_create(const Settings *settings, TupleDesc tupdesc,
-					 AttrNumber attnum, const char *table_name,
-					 AttributeSet *wanted);
-extern AttrNumber column_reader_attnum(const ColumnReader *reader);
-extern Datum      column_reader_read(ColumnReader *reader, const Record *record,
-									 const char *record_id, bool *isnull);
+extern ColumnReader *column_reader_create(const Settings *settings,
+										  TupleDesc tupdesc, AttrNumber attnum,
+										  const char   *table_name,
+										  AttributeSet *wanted);
+extern AttrNumber	 column_reader_attnum(const ColumnReader *reader);
+extern Datum column_reader_read(ColumnReader *reader, const Record *record,
+								const char *record_id, bool *isnull);
 
 #endif /* OPPORTUNITY_VALUE_H */
