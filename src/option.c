@@ -392,7 +392,7 @@ check_transport(List *options)
 		if (strcmp(def->defname, "base_url") == 0)
 			base_url = defGetString(def);
 		else if (strcmp(def->defname, "allow_http") == 0)
-			allow_http = defGetBoolean(def);
+			(void) parse_bool(defGetString(def), &allow_http);
 	}
 
 	if (base_url == NULL || !url_parse(base_url, &parts) ||
