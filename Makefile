@@ -26,6 +26,7 @@ OBJS = \
 	src/api.o \
 	src/connection.o \
 	src/http.o \
+	src/http_pool.o \
 	src/record.o \
 	src/value.o \
 	src/iso8601.o \

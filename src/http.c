@@ -18,29 +18,15 @@
  */
 #include "postgres.h"
 
-#ifndef __linux__
-#error "opportunity_fdw needs Linux (epoll and timerfd)"
-#endif
-
 #include <math.h>
-#include <signal.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "lib/ilist.h"
 #include "miscadmin.h"
-#include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "http.h"
+#include "http_internal.h"
 #include "version.h"
-
-/* Events taken from the epoll descriptor at once. */
-#define HTTP_EVENTS_AT_ONCE 32
 
 /* The first back-off's ceiling; it doubles from try to try. */
 #define HTTP_FIRST_BACKOFF 500 /* milliseconds */
@@ -51,35 +37,18 @@
 /* Below 8.0 libcurl may report HTTP/2 bodies that were cut as complete. */
 #define HTTP2_SAFE_VERSION 0x080000
 
-struct HttpPool
-{
-	MemoryContext context;
-	CURLM		 *multi;
-	CURLSH		 *share; /* keeps TLS sessions over transfers */
-	int			  epoll_fd;
-	int			  timer_fd;
-	int			  reserved_fds;
-	int64		  curl_due; /* when libcurl wants to be called, or -1 */
-	dlist_head	  waiting;	/* transfers in back-off */
-};
+/* No answer has that many bytes of headers. */
+#define HTTP_MAX_HEADER_SIZE (256 * 1024)
 
-typedef struct HttpTransferPrivate
-{
-	MemoryContext		  context;
-	MemoryContextCallback callback;
-	HttpPool			 *pool;
-	const HttpTarget	 *target;
-	HttpBudget			 *budget;
-	CURL				 *easy;
-	struct curl_slist	 *headers;
-	bool				  in_multi;
-	bool				  is_waiting;
-	dlist_node			  waiting_node;
-	int64				  due; /* when a waiting transfer is tried again */
-	size_t				  capacity;
-	bool				  too_large;
-	bool				  out_of_memory;
-} HttpTransferPrivate;
+/*
+ * A body that comes slower than this, in bytes per second, once that many
+ * microseconds have passed since its first byte, is as good as broken.
+ */
+#define HTTP_MIN_BODY_SPEED 100
+#define HTTP_BODY_GRACE 5000000
+
+/* A statement that has waited for the server that long, says so. */
+#define HTTP_NOTABLE_WAIT 1000000 /* microseconds */
 
 /* What libcurl's errors mean; those not listed are HTTP_BROKEN for good. */
 static const struct
@@ -111,108 +80,27 @@ static const struct
 	{CURLE_OUT_OF_MEMORY, HTTP_OUT_OF_MEMORY, false},
 };
 
-static void	 initialize_library(void);
-static void	 block_signals(sigset_t *old_mask);
-static void	 restore_signals(const sigset_t *old_mask);
-static int64 now(void);
-static void	 release_pool(void *arg);
-static void	 release_transfer(void *arg);
-static void	 set_options(HttpTransfer *transfer, const char *url);
-static void	 check_option(CURLcode code, const char *what);
-static void	 drive(HttpPool *pool);
-static void	 resume_waiting(HttpPool *pool);
-static void	 arm_timer(HttpPool *pool);
-static bool	 charge(HttpBudget *budget);
+static void release_transfer(void *arg);
+static void set_options(HttpTransfer *transfer, const char *url);
+static void check_option(CURLcode code, const char *what);
+static bool charge(HttpBudget *budget);
 static void pg_attribute_noreturn() raise_over_budget(const HttpBudget *budget);
-static bool attach(HttpTransfer *transfer);
-static void finish_attempt(HttpTransfer *transfer, CURLcode code);
+static void count_wait(HttpBudget *budget, int64 wait);
 static void classify_failure(HttpTransfer *transfer, CURLcode code,
 							 bool *may_retry);
 static void read_answer(HttpTransfer *transfer);
-static bool is_worth_a_retry(long status);
+static bool is_throttled(const HttpTransfer *transfer);
+static bool is_worth_a_retry(const HttpTransfer *transfer);
 static bool schedule_retry(HttpTransfer *transfer);
-static void printable(char *text);
+static int64 back_off(const HttpTransfer *transfer);
+static void	 printable(char *text);
 
-static int	  on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,
-						void *known);
-static int	  on_timer(CURLM *multi, long timeout, void *pool);
+static size_t on_header(char *data, size_t size, size_t count, void *transfer);
 static size_t on_body(char *data, size_t size, size_t count, void *transfer);
+static bool	  is_too_slow(HttpTransferPrivate *private, size_t size);
 
 #define SET_OPTION(easy, option, value) \
 	check_option(curl_easy_setopt(easy, option, value), #option)
-
-/*
- * Makes an empty pool.  It lives until http_pool_destroy.  Raises an error
- * where the operating system or libcurl refuses, and leaves nothing behind.
- */
-HttpPool *
-http_pool_create(void)
-{
-	MemoryContext context = AllocSetContextCreate(
-		CurrentMemoryContext, "opportunity_fdw pool", ALLOCSET_SMALL_SIZES);
-	HttpPool *pool = MemoryContextAllocZero(context, sizeof(HttpPool));
-	MemoryContextCallback *callback =
-		MemoryContextAlloc(context, sizeof(MemoryContextCallback));
-	struct epoll_event event = {0};
-
-	initialize_library();
-
-	pool->context = context;
-	pool->epoll_fd = -1;
-	pool->timer_fd = -1;
-	pool->curl_due = -1;
-	dlist_init(&pool->waiting);
-	callback->func = release_pool;
-	callback->arg = pool;
-	MemoryContextRegisterResetCallback(context, callback);
-
-	for (; pool->reserved_fds < 2; pool->reserved_fds++)
-	{
-		if (!AcquireExternalFD())
-			ereport(ERROR, (errcode_for_file_access(),
-							errmsg("out of file descriptors: %m")));
-	}
-	pool->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (pool->epoll_fd < 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("epoll_create1() failed: %m")));
-	pool->timer_fd =
-		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (pool->timer_fd < 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("timerfd_create() failed: %m")));
-	event.events = EPOLLIN;
-	event.data.fd = pool->timer_fd;
-	if (epoll_ctl(pool->epoll_fd, EPOLL_CTL_ADD, pool->timer_fd, &event) < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(), errmsg("epoll_ctl() failed: %m")));
-
-	pool->multi = curl_multi_init();
-	pool->share = curl_share_init();
-	if (pool->multi == NULL || pool->share == NULL ||
-		curl_share_setopt(pool->share, CURLSHOPT_SHARE,
-						  CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK ||
-		curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket) !=
-			CURLM_OK ||
-		curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool) != CURLM_OK ||
-		curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer) !=
-			CURLM_OK ||
-		curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool) != CURLM_OK ||
-		curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS,
-						  (long) HTTP_MAX_IDLE_CONNECTIONS) != CURLM_OK)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("libcurl could not be set up.")));
-
-	MemoryContextSetParent(context, TopMemoryContext);
-	return pool;
-}
-
-/* Closes a pool's connections.  None of its transfers may be left. */
-void
-http_pool_destroy(HttpPool *pool)
-{
-	MemoryContextDelete(pool->context);
-}
 
 /*
  * Starts a GET.
@@ -251,10 +139,9 @@ http_start(HttpPool *pool, const HttpTarget *target, const char *url,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	set_options(transfer, url);
 
-	if (!attach(transfer))
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	drive(pool); /* the request is on its way before anybody waits for it */
+	http_pool_enqueue(transfer, 0, false);
+	http_pool_drive(
+		pool); /* the request is on its way before anybody waits for it */
 	return transfer;
 }
 
@@ -270,17 +157,23 @@ http_wait(HttpTransfer *transfer)
 
 	for (;;)
 	{
-		int events;
+		bool  held_back;
+		int64 started;
+		int	  events;
 
 		CHECK_FOR_INTERRUPTS();
-		drive(pool);
+		http_pool_drive(pool);
 		if (transfer->outcome != HTTP_PENDING)
 			return;
+		held_back = transfer->private->is_queued;
+		started = http_now();
 		events = WaitLatchOrSocket(
 			MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
 			pool->epoll_fd, -1, wait_event);
 		if (events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
+		if (held_back)
+			count_wait(transfer->private->budget, http_now() - started);
 	}
 }
 
@@ -376,68 +269,6 @@ http_library_version(void)
 					(info->features & CURL_VERSION_HTTP2) ? ", HTTP/2" : "");
 }
 
-/* libcurl is set up when a backend first needs it, never in the postmaster. */
-static void
-initialize_library(void)
-{
-	static bool initialized = false;
-
-	if (initialized)
-		return;
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("libcurl could not be set up.")));
-	initialized = true;
-}
-
-/*
- * Whatever may start a resolver thread runs with all signals blocked: the
- * thread inherits that, and PostgreSQL's handlers only ever run in the
- * backend's own thread.
- */
-static void
-block_signals(sigset_t *old_mask)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, old_mask);
-}
-
-static void
-restore_signals(const sigset_t *old_mask)
-{
-	pthread_sigmask(SIG_SETMASK, old_mask, NULL);
-}
-
-/* Microseconds on a clock that nobody sets. */
-static int64
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64) time.tv_sec * 1000000 + time.tv_nsec / 1000;
-}
-
-/* The memory context of a pool ends. */
-static void
-release_pool(void *arg)
-{
-	HttpPool *pool = arg;
-
-	if (pool->multi != NULL)
-		curl_multi_cleanup(pool->multi);
-	if (pool->share != NULL)
-		curl_share_cleanup(pool->share);
-	if (pool->timer_fd >= 0)
-		close(pool->timer_fd);
-	if (pool->epoll_fd >= 0)
-		close(pool->epoll_fd);
-	while (pool->reserved_fds-- > 0)
-		ReleaseExternalFD();
-}
-
 /* The memory context of a transfer ends. */
 static void
 release_transfer(void *arg)
@@ -445,10 +276,7 @@ release_transfer(void *arg)
 	HttpTransfer *transfer = arg;
 	HttpTransferPrivate *private = transfer->private;
 
-	if (private->is_waiting)
-		dlist_delete(&private->waiting_node);
-	if (private->in_multi)
-		curl_multi_remove_handle(private->pool->multi, private->easy);
+	http_pool_remove(transfer);
 	if (private->easy != NULL)
 		curl_easy_cleanup(private->easy);
 	curl_slist_free_all(private->headers);
@@ -467,6 +295,8 @@ set_options(HttpTransfer *transfer, const char *url)
 	SET_OPTION(easy, CURLOPT_PRIVATE, transfer);
 	SET_OPTION(easy, CURLOPT_SHARE, private->pool->share);
 	SET_OPTION(easy, CURLOPT_ERRORBUFFER, transfer->error);
+	SET_OPTION(easy, CURLOPT_HEADERFUNCTION, on_header);
+	SET_OPTION(easy, CURLOPT_HEADERDATA, transfer);
 	SET_OPTION(easy, CURLOPT_WRITEFUNCTION, on_body);
 	SET_OPTION(easy, CURLOPT_WRITEDATA, transfer);
 	SET_OPTION(easy, CURLOPT_NOSIGNAL, 1L);
@@ -533,79 +363,6 @@ check_option(CURLcode code, const char *what)
 						   curl_easy_strerror(code))));
 }
 
-/*
- * Does whatever can be done without waiting, for all transfers of a pool.
- */
-static void
-drive(HttpPool *pool)
-{
-	struct epoll_event events[HTTP_EVENTS_AT_ONCE];
-	int				   event_count;
-	int				   running;
-	CURLMsg			  *message;
-	sigset_t		   old_mask;
-
-	event_count = epoll_wait(pool->epoll_fd, events, HTTP_EVENTS_AT_ONCE, 0);
-
-	block_signals(&old_mask);
-	for (int i = 0; i < event_count; i++)
-	{
-		uint32 ready = events[i].events;
-		int	   action = 0;
-
-		if (events[i].data.fd == pool->timer_fd)
-			continue; /* arm_timer sets it anew */
-		if (ready & EPOLLIN)
-			action |= CURL_CSELECT_IN;
-		if (ready & EPOLLOUT)
-			action |= CURL_CSELECT_OUT;
-		if (ready & (EPOLLERR | EPOLLHUP))
-			action |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(pool->multi, events[i].data.fd, action,
-								 &running);
-	}
-	resume_waiting(pool);
-	if (pool->curl_due >= 0 && pool->curl_due <= now())
-	{
-		pool->curl_due = -1;
-		curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	}
-	restore_signals(&old_mask);
-
-	while ((message = curl_multi_info_read(pool->multi, &running)) != NULL)
-	{
-		HttpTransfer *transfer;
-
-		if (message->msg == CURLMSG_DONE &&
-			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
-							  &transfer) == CURLE_OK)
-			finish_attempt(transfer, message->data.result);
-	}
-	arm_timer(pool);
-}
-
-/* Starts the transfers whose back-off is over. */
-static void
-resume_waiting(HttpPool *pool)
-{
-	dlist_mutable_iter iter;
-	int64			   current = now();
-
-	dlist_foreach_modify(iter, &pool->waiting)
-	{
-		HttpTransferPrivate *private =
-			dlist_container(HttpTransferPrivate, waiting_node, iter.cur);
-		HttpTransfer *transfer = private->callback.arg;
-
-		if (private->due > current)
-			continue;
-		dlist_delete(&private->waiting_node);
-		private->is_waiting = false;
-		if (!attach(transfer))
-			transfer->outcome = HTTP_OUT_OF_MEMORY;
-	}
-}
-
 /* Charges a request to a budget; false where that would exceed it. */
 static bool
 charge(HttpBudget *budget)
@@ -629,65 +386,48 @@ raise_over_budget(const HttpBudget *budget)
 					 "table or its server.")));
 }
 
-/* Sets the timer to whatever is due first. */
+/* Adds to the time that a statement waited because the server could not. */
 static void
-arm_timer(HttpPool *pool)
+count_wait(HttpBudget *budget, int64 wait)
 {
-	struct itimerspec spec = {0};
-	int64			  due = pool->curl_due;
-	dlist_iter		  iter;
-
-	dlist_foreach(iter, &pool->waiting)
-	{
-		HttpTransferPrivate *private =
-			dlist_container(HttpTransferPrivate, waiting_node, iter.cur);
-
-		if (due < 0 || private->due < due)
-			due = private->due;
-	}
-
-	/* All zero disarms it; a time in the past fires at once. */
-	if (due >= 0)
-	{
-		spec.it_value.tv_sec = due / 1000000;
-		spec.it_value.tv_nsec = (due % 1000000) * 1000 + 1;
-	}
-	timerfd_settime(pool->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	budget->waited += wait;
+	if (budget->waited < HTTP_NOTABLE_WAIT || budget->has_said_so)
+		return;
+	budget->has_said_so = true;
+	ereport(DEBUG1, (errmsg_internal("waiting for the API, which throttles "
+									 "requests or could not be reached")));
 }
 
-/* Hands a transfer to libcurl for another attempt.  False: out of memory. */
-static bool
-attach(HttpTransfer *transfer)
+/* The pool is about to send a transfer's request, perhaps once more. */
+void
+http_begin_attempt(HttpTransfer *transfer)
 {
-	HttpTransferPrivate *private = transfer->private;
-
-	transfer->outcome = HTTP_PENDING;
 	transfer->attempts++;
 	transfer->length = 0;
 	transfer->error[0] = '\0';
-	private->in_multi =
-		curl_multi_add_handle(private->pool->multi, private->easy) == CURLM_OK;
-	return private->in_multi;
+	transfer->private->header_size = 0;
+	transfer->private->first_byte_at = 0;
+	transfer->private->callback_outcome = HTTP_PENDING;
 }
 
 /* An attempt is over: that is the outcome, or there will be another one. */
-static void
-finish_attempt(HttpTransfer *transfer, CURLcode code)
+void
+http_end_attempt(HttpTransfer *transfer, CURLcode code)
 {
-	HttpTransferPrivate *private = transfer->private;
-	bool may_retry = false;
+	HttpPool *pool = transfer->private->pool;
+	bool	  may_retry = false;
 
 	if (code == CURLE_OK)
 	{
 		read_answer(transfer);
-		may_retry = is_worth_a_retry(transfer->status);
+		may_retry = is_worth_a_retry(transfer);
 	}
 	else
 		classify_failure(transfer, code, &may_retry);
+	http_pool_remove(transfer);
 
-	curl_multi_remove_handle(private->pool->multi, private->easy);
-	private->in_multi = false;
-
+	if (transfer->outcome == HTTP_ANSWERED && !may_retry)
+		http_pool_speed_up(pool);
 	if (may_retry)
 		schedule_retry(transfer);
 }
@@ -709,15 +449,10 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 		}
 	}
 
-	if (private->too_large)
+	if (private->callback_outcome != HTTP_PENDING)
 	{
-		transfer->outcome = HTTP_TOO_LARGE;
-		*may_retry = false;
-	}
-	else if (private->out_of_memory)
-	{
-		transfer->outcome = HTTP_OUT_OF_MEMORY;
-		*may_retry = false;
+		transfer->outcome = private->callback_outcome;
+		*may_retry = transfer->outcome == HTTP_BROKEN;
 	}
 	else if (code == CURLE_OPERATION_TIMEDOUT &&
 			 curl_easy_getinfo(private->easy, CURLINFO_PRETRANSFER_TIME_T,
@@ -752,53 +487,75 @@ read_answer(HttpTransfer *transfer)
 		retry_after <= 0 ? -1 : Min(retry_after, INT_MAX / 1000) * 1000;
 }
 
-/* Statuses by which a server says that it could not for the moment. */
+/* Whether the server says that there are too many requests. */
 static bool
-is_worth_a_retry(long status)
+is_throttled(const HttpTransfer *transfer)
 {
-	return status == 429 || status == 502 || status == 503 || status == 504;
+	return transfer->outcome == HTTP_ANSWERED &&
+		   (transfer->status == 429 || transfer->status == 503);
+}
+
+/* Whether the server says that it could not for the moment. */
+static bool
+is_worth_a_retry(const HttpTransfer *transfer)
+{
+	return is_throttled(transfer) || transfer->status == 502 ||
+		   transfer->status == 504;
 }
 
 /*
- * Puts a transfer into back-off, where a try is left.  Otherwise returns false,
- * and the outcome stays what it was unless the budget is what forbids it.
- *
- * Exponential back-off with full jitter, so that many sessions that failed
- * together do not come back together; a Retry-After is obeyed instead.
+ * Puts a transfer back into the queue, where a try is left.  Otherwise returns
+ * false, and the outcome stays what it was unless the budget is what forbids
+ * it.
  */
 static bool
 schedule_retry(HttpTransfer *transfer)
 {
 	HttpTransferPrivate *private = transfer->private;
-	const HttpTarget *target = private->target;
-	double			  wait;
+	int64 wait;
 
-	if (transfer->attempts > target->max_retries)
+	if (transfer->attempts > private->target->max_retries)
 		return false;
-	if (transfer->outcome == HTTP_ANSWERED && transfer->retry_after >= 0)
-	{
-		wait = transfer->retry_after;
-		if (wait > target->max_retry_wait)
-			return false;
-	}
-	else
-	{
-		wait = HTTP_FIRST_BACKOFF * pow(2, transfer->attempts - 1);
-		wait = Min(wait, target->max_retry_wait) * compat_random_fraction();
-	}
-
+	wait = back_off(transfer);
+	if (wait < 0)
+		return false;
 	if (!charge(private->budget))
 	{
 		transfer->outcome = HTTP_OVER_BUDGET;
 		return false;
 	}
 	private->budget->retries++;
-	private->due = now() + (int64) (wait * 1000);
-	private->is_waiting = true;
-	dlist_push_tail(&private->pool->waiting, &private->waiting_node);
-	transfer->outcome = HTTP_PENDING;
-	arm_timer(private->pool);
+
+	/* Throttling is for all of them to wait out, anything else for the one. */
+	if (is_throttled(transfer))
+	{
+		http_pool_slow_down(private->pool, private->sent_at, wait);
+		wait = 0;
+	}
+	http_pool_enqueue(transfer, wait, true);
 	return true;
+}
+
+/*
+ * How long to wait before the next try, in microseconds; -1 where the server
+ * asks for more than the user wants to wait.
+ *
+ * Exponential back-off with full jitter, so that many sessions that failed
+ * together do not come back together; a Retry-After is obeyed instead.
+ */
+static int64
+back_off(const HttpTransfer *transfer)
+{
+	const HttpTarget *target = transfer->private->target;
+	double			  ceiling;
+
+	if (transfer->outcome == HTTP_ANSWERED && transfer->retry_after >= 0)
+		return transfer->retry_after > target->max_retry_wait
+				   ? -1
+				   : (int64) transfer->retry_after * 1000;
+	ceiling = HTTP_FIRST_BACKOFF * pow(2, transfer->attempts - 1);
+	return (int64) (Min(ceiling, target->max_retry_wait) * 1000 *
+					compat_random_fraction());
 }
 
 /* Makes a foreign text fit for a message in any encoding. */
@@ -812,42 +569,20 @@ printable(char *text)
 	}
 }
 
-/* libcurl's callback: which events of a socket it wants to hear of. */
-static int
-on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+/* libcurl's callback: a line of the headers, or what fails to be one. */
+static size_t
+on_header(char *data, size_t size, size_t count, void *arg)
 {
-	HttpPool		  *pool = arg;
-	struct epoll_event event = {0};
+	HttpTransfer *transfer = arg;
+	HttpTransferPrivate *private = transfer->private;
 
-	(void) easy;
-	if (what == CURL_POLL_REMOVE)
-	{
-		/* The socket may be closed already, which took it out. */
-		epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, fd, &event);
-		return 0;
-	}
-
-	if (what & CURL_POLL_IN)
-		event.events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		event.events |= EPOLLOUT;
-	event.data.fd = fd;
-	if (epoll_ctl(pool->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
-				  fd, &event) < 0)
-		return -1;
-	if (known == NULL)
-		curl_multi_assign(pool->multi, fd, pool);
-	return 0;
-}
-
-/* libcurl's callback: when it wants to be called at the latest. */
-static int
-on_timer(CURLM *multi, long timeout, void *arg)
-{
-	HttpPool *pool = arg;
-
-	(void) multi;
-	pool->curl_due = timeout < 0 ? -1 : now() + (int64) timeout * 1000;
+	(void) data;
+	private->header_size += size * count;
+	if (private->header_size <= HTTP_MAX_HEADER_SIZE)
+		return size * count;
+	private->callback_outcome = HTTP_NOT_HTTP;
+	strlcpy(transfer->error, "its headers have no end",
+			sizeof(transfer->error));
 	return 0;
 }
 
@@ -865,7 +600,14 @@ on_body(char *data, size_t size, size_t count, void *arg)
 
 	if (needed > private->target->max_response_size)
 	{
-		private->too_large = true;
+		private->callback_outcome = HTTP_TOO_LARGE;
+		return 0;
+	}
+	if (is_too_slow(private, needed))
+	{
+		private->callback_outcome = HTTP_BROKEN;
+		strlcpy(transfer->error, "the answer comes too slowly",
+				sizeof(transfer->error));
 		return 0;
 	}
 	if (needed > private->capacity)
@@ -877,7 +619,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 
 		if (body == NULL)
 		{
-			private->out_of_memory = true;
+			private->callback_outcome = HTTP_OUT_OF_MEMORY;
 			return 0;
 		}
 		if (transfer->body != NULL)
@@ -892,4 +634,18 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	transfer->length += added;
 	transfer->body[transfer->length] = '\0';
 	return added;
+}
+
+/* Whether a body of which so many bytes have come is worth no more waiting. */
+static bool
+is_too_slow(HttpTransferPrivate *private, size_t size)
+{
+	int64 now = http_now();
+	int64 elapsed;
+
+	if (private->first_byte_at == 0)
+	private->first_byte_at = now;
+	elapsed = now - private->first_byte_at;
+	return elapsed > HTTP_BODY_GRACE &&
+		   (double) size * 1000000 / elapsed < HTTP_MIN_BODY_SPEED;
 }

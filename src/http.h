@@ -12,9 +12,6 @@
 
 #include <curl/curl.h>
 
-/* Most connections that a pool keeps open while they are idle. */
-#define HTTP_MAX_IDLE_CONNECTIONS 100
-
 /* Connections that may be reused for one another's requests. */
 typedef struct HttpPool HttpPool;
 
@@ -39,6 +36,8 @@ typedef struct HttpBudget
 	int64 *total; /* requests of the whole statement */
 	int64  requests;
 	int64  retries;
+	int64  waited; /* microseconds, because the server could not */
+	bool   has_said_so;
 } HttpBudget;
 
 typedef enum HttpOutcome

@@ -1,0 +1,79 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_internal.h
+ *	  What a transfer and the pool that it belongs to know of each other.
+ *
+ * For http.c and http_pool.c alone.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_HTTP_INTERNAL_H
+#define OPPORTUNITY_HTTP_INTERNAL_H
+
+#include "postgres.h"
+
+#include <curl/curl.h>
+
+#include "lib/ilist.h"
+
+#include "http.h"
+
+/* Times are in microseconds, on a clock that nobody sets: see http_now. */
+
+struct HttpPool
+{
+	MemoryContext context;
+	CURLM		 *multi;
+	CURLSH		 *share; /* keeps TLS sessions over transfers */
+	int			  epoll_fd;
+	int			  timer_fd;
+	int			  reserved_fds;
+	int64		  curl_due; /* when libcurl wants to be called, or -1 */
+	dlist_head	  queue;	/* transfers that wait to be sent */
+
+	/* how much the server can take: see http_pool_slow_down */
+	int	   in_flight;
+	double window;		  /* most transfers in flight */
+	int64  paused_until;  /* nothing is sent before */
+	int64  last_throttle; /* when the window was last cut */
+};
+
+typedef struct HttpTransferPrivate
+{
+	MemoryContext		  context;
+	MemoryContextCallback callback;
+	HttpPool			 *pool;
+	const HttpTarget	 *target;
+	HttpBudget			 *budget;
+	CURL				 *easy;
+	struct curl_slist	 *headers;
+
+	/* where it stands: in the queue, in the multi handle, or in neither */
+	bool	   is_queued;
+	dlist_node queue_node;
+	int64	   due; /* in the queue: not to be sent before */
+	bool	   is_in_multi;
+	int64	   sent_at;
+
+	/* the attempt under way */
+	size_t		capacity; /* of the body's buffer */
+	size_t		header_size;
+	int64		first_byte_at;	  /* of the body; 0: not yet */
+	HttpOutcome callback_outcome; /* why a callback ended it, or
+								   * HTTP_PENDING */
+} HttpTransferPrivate;
+
+/* http_pool.c */
+extern int64 http_now(void);
+extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
+							   bool at_front);
+extern void	 http_pool_drive(HttpPool *pool);
+extern void	 http_pool_remove(HttpTransfer *transfer);
+extern void	 http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 wait);
+extern void	 http_pool_speed_up(HttpPool *pool);
+
+/* http.c */
+extern void http_begin_attempt(HttpTransfer *transfer);
+extern void http_end_attempt(HttpTransfer *transfer, CURLcode code);
+
+#endif /* OPPORTUNITY_HTTP_INTERNAL_H */

@@ -1,0 +1,438 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_pool.c
+ *	  A pool of connections: runs its transfers without ever waiting, and keeps
+ *	  to what the server can take.
+ *
+ * A pool is a libcurl multi handle.  libcurl's sockets and the pool's timer are
+ * gathered in one epoll descriptor, which is readable whenever something can be
+ * done; so a backend can wait for that and its latch together, and a cancel
+ * ends the wait at once.
+ *
+ * Knows nothing of what the requests are, nor of what answers mean.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#ifndef __linux__
+#error "opportunity_fdw needs Linux (epoll and timerfd)"
+#endif
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "storage/fd.h"
+#include "utils/memutils.h"
+
+#include "http_internal.h"
+
+/* Events taken from the epoll descriptor at once. */
+#define HTTP_EVENTS_AT_ONCE 32
+
+/* Most transfers in flight where the server has never complained. */
+#define HTTP_MAX_WINDOW 100
+
+/* Most connections that a pool keeps open while they are idle. */
+#define HTTP_MAX_IDLE_CONNECTIONS 100L
+
+static void	 initialize_library(void);
+static void	 release_pool(void *arg);
+static void	 block_signals(sigset_t *old_mask);
+static void	 restore_signals(const sigset_t *old_mask);
+static void	 handle_events(HttpPool *pool);
+static void	 handle_timeouts(HttpPool *pool);
+static void	 collect_finished(HttpPool *pool);
+static void	 send_queued(HttpPool *pool);
+static void	 arm_timer(HttpPool *pool);
+static int64 next_send(const HttpPool *pool);
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,
+					 void *known);
+static int on_timer(CURLM *multi, long timeout, void *pool);
+
+/*
+ * Makes an empty pool.  It lives until http_pool_destroy.  Raises an error
+ * where the operating system or libcurl refuses, and leaves nothing behind.
+ */
+HttpPool *
+http_pool_create(void)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw pool", ALLOCSET_SMALL_SIZES);
+	HttpPool *pool = MemoryContextAllocZero(context, sizeof(HttpPool));
+	MemoryContextCallback *callback =
+		MemoryContextAlloc(context, sizeof(MemoryContextCallback));
+	struct epoll_event event = {0};
+
+	initialize_library();
+
+	pool->context = context;
+	pool->epoll_fd = -1;
+	pool->timer_fd = -1;
+	pool->curl_due = -1;
+	dlist_init(&pool->queue);
+	pool->window = HTTP_MAX_WINDOW;
+	callback->func = release_pool;
+	callback->arg = pool;
+	MemoryContextRegisterResetCallback(context, callback);
+
+	for (; pool->reserved_fds < 2; pool->reserved_fds++)
+	{
+		if (!AcquireExternalFD())
+			ereport(ERROR, (errcode_for_file_access(),
+							errmsg("out of file descriptors: %m")));
+	}
+	pool->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (pool->epoll_fd < 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("epoll_create1() failed: %m")));
+	pool->timer_fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (pool->timer_fd < 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("timerfd_create() failed: %m")));
+	event.events = EPOLLIN;
+	event.data.fd = pool->timer_fd;
+	if (epoll_ctl(pool->epoll_fd, EPOLL_CTL_ADD, pool->timer_fd, &event) < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(), errmsg("epoll_ctl() failed: %m")));
+
+	pool->multi = curl_multi_init();
+	pool->share = curl_share_init();
+	if (pool->multi == NULL || pool->share == NULL ||
+		curl_share_setopt(pool->share, CURLSHOPT_SHARE,
+						  CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK ||
+		curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket) !=
+			CURLM_OK ||
+		curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool) != CURLM_OK ||
+		curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer) !=
+			CURLM_OK ||
+		curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool) != CURLM_OK ||
+		curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS,
+						  HTTP_MAX_IDLE_CONNECTIONS) != CURLM_OK)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+						errdetail("libcurl could not be set up.")));
+
+	MemoryContextSetParent(context, TopMemoryContext);
+	return pool;
+}
+
+/* Closes a pool's connections.  None of its transfers may be left. */
+void
+http_pool_destroy(HttpPool *pool)
+{
+	MemoryContextDelete(pool->context);
+}
+
+
+/*
+ * Puts a transfer into the queue, to be sent after the delay at the earliest.
+ * Those that are tried again go to the front: they have waited before.
+ */
+void
+http_pool_enqueue(HttpTransfer *transfer, int64 delay, bool at_front)
+{
+	HttpTransferPrivate *private = transfer->private;
+
+	private->due = http_now() + delay;
+	private->is_queued = true;
+	if (at_front)
+		dlist_push_head(&private->pool->queue, &private->queue_node);
+	else
+		dlist_push_tail(&private->pool->queue, &private->queue_node);
+	transfer->outcome = HTTP_PENDING;
+}
+
+/* Takes a transfer out of its pool, wherever it stands. */
+void
+http_pool_remove(HttpTransfer *transfer)
+{
+	HttpTransferPrivate *private = transfer->private;
+
+	if (private->is_queued)
+		dlist_delete(&private->queue_node);
+	private->is_queued = false;
+	if (private->is_in_multi)
+	{
+		curl_multi_remove_handle(private->pool->multi, private->easy);
+		private->pool->in_flight--;
+	}
+	private->is_in_multi = false;
+}
+
+/*
+ * Does whatever can be done without waiting, for all transfers of a pool, and
+ * sees to it that the epoll descriptor tells when there is more.
+ */
+void
+http_pool_drive(HttpPool *pool)
+{
+	sigset_t old_mask;
+
+	block_signals(&old_mask);
+	handle_events(pool);
+	collect_finished(pool);
+	send_queued(pool);
+	handle_timeouts(pool);
+	collect_finished(pool);
+	arm_timer(pool);
+	restore_signals(&old_mask);
+}
+
+/*
+ * The server has refused a request, sent at the given time, because there were
+ * too many: waits, and halves the number of requests in flight.  Refusals of
+ * requests that were sent before the last cut are no news.
+ */
+void
+http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 wait)
+{
+	int64 now = http_now();
+
+	if (sent_at <= pool->last_throttle)
+		return;
+	pool->last_throttle = now;
+	pool->paused_until = Max(pool->paused_until, now + wait);
+	pool->window = Max(1, Min(pool->window, pool->in_flight + 1) / 2);
+}
+
+/* The server has answered: after a window full of answers, it is one wider. */
+void
+http_pool_speed_up(HttpPool *pool)
+{
+	pool->window = Min(HTTP_MAX_WINDOW, pool->window + 1 / pool->window);
+}
+
+/* Hands libcurl the sockets that are ready. */
+static void
+handle_events(HttpPool *pool)
+{
+	struct epoll_event events[HTTP_EVENTS_AT_ONCE];
+	int count = epoll_wait(pool->epoll_fd, events, HTTP_EVENTS_AT_ONCE, 0);
+	int running;
+
+	for (int i = 0; i < count; i++)
+	{
+		uint32 ready = events[i].events;
+		int	   action = 0;
+
+		if (events[i].data.fd == pool->timer_fd)
+			continue; /* arm_timer sets it anew */
+		if (ready & EPOLLIN)
+			action |= CURL_CSELECT_IN;
+		if (ready & EPOLLOUT)
+			action |= CURL_CSELECT_OUT;
+		if (ready & (EPOLLERR | EPOLLHUP))
+			action |= CURL_CSELECT_ERR;
+		curl_multi_socket_action(pool->multi, events[i].data.fd, action,
+								 &running);
+	}
+}
+
+/* Calls libcurl where it wants to be called, as for a transfer just added. */
+static void
+handle_timeouts(HttpPool *pool)
+{
+	int running;
+
+	if (pool->curl_due < 0 || pool->curl_due > http_now())
+		return;
+	pool->curl_due = -1;
+	curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+/* Tells the transfers whose attempt is over. */
+static void
+collect_finished(HttpPool *pool)
+{
+	CURLMsg *message;
+	int		 remaining;
+
+	while ((message = curl_multi_info_read(pool->multi, &remaining)) != NULL)
+	{
+		CURLcode	  code = message->data.result;
+		HttpTransfer *transfer = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+		http_end_attempt(transfer, code);
+	}
+}
+
+/* Sends what can be sent now. */
+static void
+send_queued(HttpPool *pool)
+{
+	dlist_mutable_iter iter;
+	int64			   now = http_now();
+
+	if (now < pool->paused_until)
+		return;
+	dlist_foreach_modify(iter, &pool->queue)
+	{
+		HttpTransferPrivate *private =
+			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
+		HttpTransfer *transfer = private->callback.arg;
+
+		if (pool->in_flight >= (int) pool->window)
+			return;
+		if (private->due > now)
+			continue;
+		dlist_delete(&private->queue_node);
+		private->is_queued = false;
+		private->sent_at = now;
+		http_begin_attempt(transfer);
+		private->is_in_multi =
+			curl_multi_add_handle(pool->multi, private->easy) == CURLM_OK;
+		if (private->is_in_multi)
+			pool->in_flight++;
+		else
+			transfer->outcome = HTTP_OUT_OF_MEMORY;
+	}
+}
+
+/* Sets the timer to whatever is due first. */
+static void
+arm_timer(HttpPool *pool)
+{
+	struct itimerspec spec = {0};
+	int64			  due = next_send(pool);
+
+	if (pool->curl_due >= 0 && (due < 0 || pool->curl_due < due))
+		due = pool->curl_due;
+
+	/* All zero disarms it; a time in the past fires at once. */
+	if (due >= 0)
+	{
+		spec.it_value.tv_sec = due / 1000000;
+		spec.it_value.tv_nsec = (due % 1000000) * 1000 + 1;
+	}
+	timerfd_settime(pool->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+/* When something in the queue can be sent, unless an answer comes first; -1. */
+static int64
+next_send(const HttpPool *pool)
+{
+	dlist_iter iter;
+	int64	   due = -1;
+
+	if (pool->in_flight >= (int) pool->window)
+		return -1;
+	dlist_foreach(iter, &((HttpPool *) pool)->queue)
+	{
+		HttpTransferPrivate *private =
+			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
+		int64 own_due = Max(private->due, pool->paused_until);
+
+		if (due < 0 || own_due < due)
+			due = own_due;
+	}
+	return due;
+}
+
+/* libcurl is set up when a backend first needs it, never in the postmaster. */
+static void
+initialize_library(void)
+{
+	static bool initialized = false;
+
+	if (initialized)
+		return;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+						errdetail("libcurl could not be set up.")));
+	initialized = true;
+}
+
+/*
+ * Whatever may start a resolver thread runs with all signals blocked: the
+ * thread inherits that, and PostgreSQL's handlers only ever run in the
+ * backend's own thread.
+ */
+static void
+block_signals(sigset_t *old_mask)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, old_mask);
+}
+
+static void
+restore_signals(const sigset_t *old_mask)
+{
+	pthread_sigmask(SIG_SETMASK, old_mask, NULL);
+}
+
+/* Microseconds on a clock that nobody sets. */
+int64
+http_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64) time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+/* The memory context of a pool ends. */
+static void
+release_pool(void *arg)
+{
+	HttpPool *pool = arg;
+
+	if (pool->multi != NULL)
+		curl_multi_cleanup(pool->multi);
+	if (pool->share != NULL)
+		curl_share_cleanup(pool->share);
+	if (pool->timer_fd >= 0)
+		close(pool->timer_fd);
+	if (pool->epoll_fd >= 0)
+		close(pool->epoll_fd);
+	while (pool->reserved_fds-- > 0)
+		ReleaseExternalFD();
+}
+
+/* libcurl's callback: which events of a socket it wants to hear of. */
+static int
+on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	HttpPool		  *pool = arg;
+	struct epoll_event event = {0};
+
+	(void) easy;
+	if (what == CURL_POLL_REMOVE)
+	{
+		/* The socket may be closed already, which took it out. */
+		epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+		return 0;
+	}
+
+	if (what & CURL_POLL_IN)
+		event.events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		event.events |= EPOLLOUT;
+	event.data.fd = fd;
+	if (epoll_ctl(pool->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
+				  fd, &event) < 0)
+		return -1;
+	if (known == NULL)
+		curl_multi_assign(pool->multi, fd, pool);
+	return 0;
+}
+
+/* libcurl's callback: when it wants to be called at the latest. */
+static int
+on_timer(CURLM *multi, long timeout, void *arg)
+{
+	HttpPool *pool = arg;
+
+	(void) multi;
+	pool->curl_due = timeout < 0 ? -1 : http_now() + (int64) timeout * 1000;
+	return 0;
+}
