@@ -529,7 +529,9 @@ schedule_retry(HttpTransfer *transfer)
 	/* Throttling is for all of them to wait out, anything else for the one. */
 	if (is_throttled(transfer))
 	{
-		http_pool_slow_down(private->pool, private->sent_at, wait);
+		http_pool_slow_down(private->pool, private->sent_at, wait,
+							transfer->attempts == 1 &&
+								transfer->retry_after < 0);
 		wait = 0;
 	}
 	http_pool_enqueue(transfer, wait, true);

@@ -20,6 +20,10 @@
 
 /* Times are in microseconds, on a clock that nobody sets: see http_now. */
 
+/* Good answers are counted by slices of time, over two seconds. */
+#define HTTP_GOOD_SLOTS 8
+#define HTTP_GOOD_SLICE 250000
+
 struct HttpPool
 {
 	MemoryContext context;
@@ -32,10 +36,13 @@ struct HttpPool
 	dlist_head	  queue;	/* transfers that wait to be sent */
 
 	/* how much the server can take: see http_pool_slow_down */
-	int	   in_flight;
-	double window;		  /* most transfers in flight */
-	int64  paused_until;  /* nothing is sent before */
-	int64  last_throttle; /* when the window was last cut */
+	double rate;		  /* requests per second; 0: it never complained */
+	int64  next_send;	  /* nothing is sent before */
+	int64  last_throttle; /* when the rate was last cut */
+	int64  busy_since;	  /* when requests began to follow one another */
+	int64  last_send;
+	int64  good_slots[HTTP_GOOD_SLOTS]; /* which slice of time each counts */
+	int	   good_counts[HTTP_GOOD_SLOTS];
 };
 
 typedef struct HttpTransferPrivate
@@ -69,7 +76,8 @@ extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
 							   bool at_front);
 extern void	 http_pool_drive(HttpPool *pool);
 extern void	 http_pool_remove(HttpTransfer *transfer);
-extern void	 http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 wait);
+extern void	 http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause,
+								 bool may_hurry);
 extern void	 http_pool_speed_up(HttpPool *pool);
 
 /* http.c */

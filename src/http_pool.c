@@ -33,22 +33,30 @@
 /* Events taken from the epoll descriptor at once. */
 #define HTTP_EVENTS_AT_ONCE 32
 
-/* Most transfers in flight where the server has never complained. */
-#define HTTP_MAX_WINDOW 100
+/* Without a complaint for that long, a server is as fast as it ever was. */
+#define HTTP_FORGIVE_AFTER 60000000 /* microseconds */
+
+/* The slowest rate, in requests per second. */
+#define HTTP_MIN_RATE 0.1
+
+/* What is left of the rate that a server was seen to manage. */
+#define HTTP_RATE_CUT 0.9
 
 /* Most connections that a pool keeps open while they are idle. */
 #define HTTP_MAX_IDLE_CONNECTIONS 100L
 
-static void	 initialize_library(void);
-static void	 release_pool(void *arg);
-static void	 block_signals(sigset_t *old_mask);
-static void	 restore_signals(const sigset_t *old_mask);
-static void	 handle_events(HttpPool *pool);
-static void	 handle_timeouts(HttpPool *pool);
-static void	 collect_finished(HttpPool *pool);
-static void	 send_queued(HttpPool *pool);
-static void	 arm_timer(HttpPool *pool);
-static int64 next_send(const HttpPool *pool);
+static void	  initialize_library(void);
+static void	  release_pool(void *arg);
+static void	  block_signals(sigset_t *old_mask);
+static void	  restore_signals(const sigset_t *old_mask);
+static void	  handle_events(HttpPool *pool);
+static void	  handle_timeouts(HttpPool *pool);
+static void	  collect_finished(HttpPool *pool);
+static void	  send_queued(HttpPool *pool);
+static void	  send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now);
+static void	  arm_timer(HttpPool *pool);
+static int64  earliest_send(const HttpPool *pool);
+static double answer_rate(const HttpPool *pool, int64 now);
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,
 					 void *known);
@@ -75,7 +83,6 @@ http_pool_create(void)
 	pool->timer_fd = -1;
 	pool->curl_due = -1;
 	dlist_init(&pool->queue);
-	pool->window = HTTP_MAX_WINDOW;
 	callback->func = release_pool;
 	callback->arg = pool;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -157,10 +164,7 @@ http_pool_remove(HttpTransfer *transfer)
 		dlist_delete(&private->queue_node);
 	private->is_queued = false;
 	if (private->is_in_multi)
-	{
 		curl_multi_remove_handle(private->pool->multi, private->easy);
-		private->pool->in_flight--;
-	}
 	private->is_in_multi = false;
 }
 
@@ -185,26 +189,74 @@ http_pool_drive(HttpPool *pool)
 
 /*
  * The server has refused a request, sent at the given time, because there were
- * too many: waits, and halves the number of requests in flight.  Refusals of
- * requests that were sent before the last cut are no news.
+ * too many: pauses, and from then on sends somewhat fewer per second than it
+ * has answered lately.  Refusals of requests that were sent before the last cut
+ * are no news.
+ *
+ * The pause is at most the given one; where the rate is known, and may_hurry,
+ * the time of two requests will do.
  */
 void
-http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 wait)
+http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause, bool may_hurry)
 {
-	int64 now = http_now();
+	int64  now = http_now();
+	double answered;
 
 	if (sent_at <= pool->last_throttle)
 		return;
 	pool->last_throttle = now;
-	pool->paused_until = Max(pool->paused_until, now + wait);
-	pool->window = Max(1, Min(pool->window, pool->in_flight + 1) / 2);
+
+	answered = answer_rate(pool, now);
+	if (answered > 0)
+		pool->rate = HTTP_RATE_CUT * answered;
+	else
+		pool->rate = pool->rate > 0 ? pool->rate / 2 : 1;
+	pool->rate = Max(pool->rate, HTTP_MIN_RATE);
+
+	if (answered > 0 && may_hurry)
+		pause = Min(pause, (int64) (2 * 1000000 / pool->rate));
+	pool->next_send = Max(pool->next_send, now + pause);
 }
 
-/* The server has answered: after a window full of answers, it is one wider. */
+/*
+ * The server has answered: each second of good answers adds one request per
+ * second, or a twentieth where that is more, but never more than doubles it.
+ */
 void
 http_pool_speed_up(HttpPool *pool)
 {
-	pool->window = Min(HTTP_MAX_WINDOW, pool->window + 1 / pool->window);
+	int64 now = http_now();
+	int64 slice = now / HTTP_GOOD_SLICE;
+	int	  slot = slice % HTTP_GOOD_SLOTS;
+
+	if (pool->good_slots[slot] != slice)
+		pool->good_counts[slot] = 0;
+	pool->good_slots[slot] = slice;
+	pool->good_counts[slot]++;
+
+	if (now - pool->last_throttle > HTTP_FORGIVE_AFTER)
+		pool->rate = 0;
+	if (pool->rate > 0)
+		pool->rate += Min(Max(1, pool->rate / 20) / pool->rate, pool->rate);
+}
+
+/* Good answers per second, of late. */
+static double
+answer_rate(const HttpPool *pool, int64 now)
+{
+	int64 oldest = now / HTTP_GOOD_SLICE - HTTP_GOOD_SLOTS;
+	int64 span =
+		Min(now - pool->busy_since, (int64) HTTP_GOOD_SLOTS * HTTP_GOOD_SLICE);
+	int count = 0;
+
+	for (int slot = 0; slot < HTTP_GOOD_SLOTS; slot++)
+	{
+		if (pool->good_slots[slot] > oldest)
+			count += pool->good_counts[slot];
+	}
+
+	/* What a server takes at once, it is not taken to take twice a second. */
+	return count * 1000000.0 / Max(span, 1000000);
 }
 
 /* Hands libcurl the sockets that are ready. */
@@ -271,29 +323,38 @@ send_queued(HttpPool *pool)
 	dlist_mutable_iter iter;
 	int64			   now = http_now();
 
-	if (now < pool->paused_until)
-		return;
 	dlist_foreach_modify(iter, &pool->queue)
 	{
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
-		HttpTransfer *transfer = private->callback.arg;
 
-		if (pool->in_flight >= (int) pool->window)
+		if (now < pool->next_send)
 			return;
-		if (private->due > now)
-			continue;
-		dlist_delete(&private->queue_node);
-		private->is_queued = false;
-		private->sent_at = now;
-		http_begin_attempt(transfer);
-		private->is_in_multi =
-			curl_multi_add_handle(pool->multi, private->easy) == CURLM_OK;
-		if (private->is_in_multi)
-			pool->in_flight++;
-		else
-			transfer->outcome = HTTP_OUT_OF_MEMORY;
+		if (private->due <= now)
+			send_now(pool, private, now);
 	}
+}
+
+/* Hands a transfer to libcurl. */
+static void
+send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now)
+{
+	HttpTransfer *transfer = private->callback.arg;
+
+	if (now - pool->last_send > HTTP_GOOD_SLOTS * HTTP_GOOD_SLICE)
+		pool->busy_since = now;
+	pool->last_send = now;
+	if (pool->rate > 0)
+		pool->next_send = now + (int64) (1000000 / pool->rate);
+
+	dlist_delete(&private->queue_node);
+	private->is_queued = false;
+	private->sent_at = now;
+	http_begin_attempt(transfer);
+	private->is_in_multi =
+		curl_multi_add_handle(pool->multi, private->easy) == CURLM_OK;
+	if (!private->is_in_multi)
+		transfer->outcome = HTTP_OUT_OF_MEMORY;
 }
 
 /* Sets the timer to whatever is due first. */
@@ -301,7 +362,7 @@ static void
 arm_timer(HttpPool *pool)
 {
 	struct itimerspec spec = {0};
-	int64			  due = next_send(pool);
+	int64			  due = earliest_send(pool);
 
 	if (pool->curl_due >= 0 && (due < 0 || pool->curl_due < due))
 		due = pool->curl_due;
@@ -315,20 +376,18 @@ arm_timer(HttpPool *pool)
 	timerfd_settime(pool->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-/* When something in the queue can be sent, unless an answer comes first; -1. */
+/* When something in the queue can be sent; -1: it is empty. */
 static int64
-next_send(const HttpPool *pool)
+earliest_send(const HttpPool *pool)
 {
 	dlist_iter iter;
 	int64	   due = -1;
 
-	if (pool->in_flight >= (int) pool->window)
-		return -1;
 	dlist_foreach(iter, &((HttpPool *) pool)->queue)
 	{
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
-		int64 own_due = Max(private->due, pool->paused_until);
+		int64 own_due = Max(private->due, pool->next_send);
 
 		if (due < 0 || own_due < due)
 			due = own_due;
