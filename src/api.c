@@ -79,16 +79,14 @@ static ApiProblem read_problem(const HttpTransfer *transfer);
 static void find_code_and_message(const json_t *root, ApiProblem *problem);
 static void find_detail(const json_t *detail, ApiProblem *problem);
 static void copy_string(const json_t *value, char *target, size_t size);
-static void pg_attribute_noreturn()
-	raise_refusal(const Api *api, HttpTransfer *transfer);
-static void pg_attribute_noreturn()
-	raise_not_found(const Api *api, HttpTransfer *transfer,
-					const ApiProblem *problem);
-static void pg_attribute_noreturn()
-	raise_malformed(const Api *api, const HttpTransfer *transfer,
-					const char *problem);
-static char *describe(const Api *api, const HttpTransfer *transfer,
-					  const ApiProblem *problem);
+pg_noreturn static void raise_refusal(const Api *api, HttpTransfer *transfer);
+pg_noreturn static void raise_not_found(const Api *api, HttpTransfer *transfer,
+										const ApiProblem *problem);
+pg_noreturn static void raise_malformed(const Api		   *api,
+										const HttpTransfer *transfer,
+										const char		   *problem);
+static char			   *describe(const Api *api, const HttpTransfer *transfer,
+								 const ApiProblem *problem);
 static char *excerpt(const Api *api, const char *text, size_t length);
 static void	 redact(char *text, size_t length, const char *key);
 
@@ -488,7 +486,8 @@ excerpt(const Api *api, const char *text, size_t length)
 
 	/* A key that begins in the excerpt has to be there as a whole. */
 	kept = Min(length, API_EXCERPT + (key != NULL ? strlen(key) : 0));
-	copy = pnstrdup(text, kept);
+	copy = palloc(kept + 1);
+	memcpy(copy, text, kept); /* which may have a NUL */
 	if (key != NULL)
 		redact(copy, kept, key);
 

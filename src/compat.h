@@ -51,6 +51,11 @@
 #define OPPORTUNITY_MODULE_MAGIC(module_name, module_version) PG_MODULE_MAGIC
 #endif
 
+/* 18 has a keyword of its own for functions that do not return. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 /*
  * The user whose rights and user mapping a foreign scan uses, InvalidOid for
  * the current one.  16 moved it from the range table entry into the plan node.
@@ -234,9 +239,9 @@ compat_soft_input(FmgrInfo *input, char *text, Oid input_param, int32 typmod,
 				  Datum *value, char **message)
 {
 #if PG_VERSION_NUM >= 160000
-	ErrorSaveContext escontext = {T_ErrorSaveContext};
+	ErrorSaveContext escontext = {.type = T_ErrorSaveContext,
+								  .details_wanted = true};
 
-	escontext.details_wanted = true;
 	if (InputFunctionCallSafe(input, text, input_param, typmod,
 							  (Node *) &escontext, value))
 		return true;

@@ -53,6 +53,9 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 		if (counters.retries > 0 || es->format != EXPLAIN_FORMAT_TEXT)
 			ExplainPropertyInteger("Retries", NULL, counters.retries, es);
 		ExplainPropertyInteger("Cache Hits", NULL, counters.cache_hits, es);
+		if (es->timing && counters.waited > 0)
+			ExplainPropertyFloat("Throttled", "ms", counters.waited / 1000.0, 3,
+								 es);
 	}
 }
 

@@ -80,20 +80,20 @@ static const struct
 	{CURLE_OUT_OF_MEMORY, HTTP_OUT_OF_MEMORY, false},
 };
 
-static void release_transfer(void *arg);
-static void set_options(HttpTransfer *transfer, const char *url);
-static void check_option(CURLcode code, const char *what);
-static bool charge(HttpBudget *budget);
-static void pg_attribute_noreturn() raise_over_budget(const HttpBudget *budget);
-static void count_wait(HttpBudget *budget, int64 wait);
-static void classify_failure(HttpTransfer *transfer, CURLcode code,
-							 bool *may_retry);
-static void read_answer(HttpTransfer *transfer);
-static bool is_throttled(const HttpTransfer *transfer);
-static bool is_worth_a_retry(const HttpTransfer *transfer);
-static bool schedule_retry(HttpTransfer *transfer);
-static int64 back_off(const HttpTransfer *transfer);
-static void	 printable(char *text);
+static void				release_transfer(void *arg);
+static void				set_options(HttpTransfer *transfer, const char *url);
+static void				check_option(CURLcode code, const char *what);
+static bool				charge(HttpBudget *budget);
+pg_noreturn static void raise_over_budget(const HttpBudget *budget);
+static void				count_wait(HttpBudget *budget, int64 wait);
+static void				classify_failure(HttpTransfer *transfer, CURLcode code,
+										 bool *may_retry);
+static void				read_answer(HttpTransfer *transfer);
+static bool				is_throttled(const HttpTransfer *transfer);
+static bool				is_worth_a_retry(const HttpTransfer *transfer);
+static bool				schedule_retry(HttpTransfer *transfer);
+static int64			back_off(const HttpTransfer *transfer);
+static void				printable(char *text);
 
 static size_t on_header(char *data, size_t size, size_t count, void *transfer);
 static size_t on_body(char *data, size_t size, size_t count, void *transfer);

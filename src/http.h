@@ -12,6 +12,8 @@
 
 #include <curl/curl.h>
 
+#include "compat.h"
+
 /* Connections that may be reused for one another's requests. */
 typedef struct HttpPool HttpPool;
 
@@ -77,12 +79,12 @@ typedef struct HttpTransfer
 extern HttpPool *http_pool_create(void);
 extern void		 http_pool_destroy(HttpPool *pool);
 
-extern HttpTransfer *http_start(HttpPool *pool, const HttpTarget *target,
-								const char *url, HttpBudget *budget);
-extern void			 http_wait(HttpTransfer *transfer);
-extern bool			 http_retry(HttpTransfer *transfer);
-extern void			 http_end(HttpTransfer *transfer);
-extern void			 pg_attribute_noreturn() http_raise(HttpTransfer *transfer);
+extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
+								   const char *url, HttpBudget *budget);
+extern void				http_wait(HttpTransfer *transfer);
+extern bool				http_retry(HttpTransfer *transfer);
+extern void				http_end(HttpTransfer *transfer);
+pg_noreturn extern void http_raise(HttpTransfer *transfer);
 
 extern char *http_library_version(void);
 

@@ -117,6 +117,7 @@ typedef struct RecordParser
 	 */
 	int	  depth;
 	Place places[RECORD_MAX_NESTING + 1];
+	bool  is_complete; /* the answer has ended */
 
 	bool	  seen[PLACE_COUNT]; /* of "data" and the record's keys */
 	JsonValue tops[PLACE_COUNT]; /* the values of those */
@@ -131,7 +132,7 @@ static int	compare_names(const void *a, const void *b);
 static int	find_wanted(const AttributeSet *set, const char *name);
 static void rewrite_escapes(char *body, int *length);
 static int	unicode_escape(const char *text, const char *end);
-static bool ended_early(const JsonLexContext *lexer, JsonParseErrorType error);
+static bool ended_early(const RecordParser *parser);
 static void check_complete(RecordParser *parser);
 static void apply_tops(RecordParser *parser);
 static void report(RecordParser *parser, const char *problem);
@@ -256,7 +257,7 @@ record_parse(const AttributeSet *wanted, char *body, int length,
 									   : parser.lexer->token_start - body));
 		if (error == JSON_UNICODE_CODE_POINT_ZERO)
 			return RECORD_UNTRANSLATABLE;
-		return ended_early(parser.lexer, error) ? RECORD_CUT : RECORD_MALFORMED;
+		return ended_early(&parser) ? RECORD_CUT : RECORD_MALFORMED;
 	}
 
 	check_complete(&parser);
@@ -410,19 +411,19 @@ unicode_escape(const char *text, const char *end)
 
 /*
  * Whether the parser ran into the end of a text that started out as JSON: then
- * the text was cut.  An answer that never was JSON (HTML, say) was not.
+ * the text was cut.  An answer that never was JSON (HTML, say), or has something
+ * behind it, was not.
  */
 static bool
-ended_early(const JsonLexContext *lexer, JsonParseErrorType error)
+ended_early(const RecordParser *parser)
 {
-	const char *end = lexer->input + lexer->input_length;
-	const char *start = lexer->input;
+	const JsonLexContext *lexer = parser->lexer;
+	const char			 *end = lexer->input + lexer->input_length;
+	const char			 *start = lexer->input;
 
-	if (error == JSON_EXPECTED_END)
-		return false;
 	while (start < end && strchr(" \t\r\n", *start) != NULL)
 		start++;
-	if (start < end && *start != '{')
+	if (parser->is_complete || (start < end && *start != '{'))
 		return false;
 	return lexer->token_terminator == NULL || lexer->token_terminator >= end ||
 		   lexer->token_type == JSON_TOKEN_END;
@@ -725,13 +726,16 @@ on_scalar(void *state, char *token, JsonTokenType kind)
 	JSON_ACTION_RETURN;
 }
 
-/* An empty value comes in many forms, but {} is none of them. */
 static JsonActionResult
 on_object_end(void *state)
 {
 	RecordParser *parser = state;
 	Place		  place = parser->places[parser->depth];
 
+	if (parser->depth == 0)
+		parser->is_complete = true;
+
+	/* An empty value comes in many forms, but {} is none of them. */
 	if ((place == PLACE_ATTRIBUTE || place == PLACE_ELEMENT) &&
 		!parser->envelope->has_value && !parser->envelope->has_value_type)
 		report(parser, "\"value\" is missing");

@@ -49,8 +49,8 @@ typedef struct OpportunityScan
 	MemoryContext record_context; /* what lives until the next row */
 } OpportunityScan;
 
-static void start_fetch(ForeignScanState *node);
-static void pg_attribute_noreturn() report_unreadable(ForeignScanState *node);
+static void				start_fetch(ForeignScanState *node);
+pg_noreturn static void report_unreadable(ForeignScanState *node);
 static bool is_left_out(const OpportunityScan *scan, const Record *record);
 static void fill_slot(OpportunityScan *scan, TupleTableSlot *slot,
 					  const Record *record, const pg_uuid_t *id);
@@ -174,6 +174,7 @@ scan_counters(const ForeignScanState *node)
 		counters.requests = scan->budget.requests;
 		counters.retries = scan->budget.retries;
 		counters.cache_hits = scan->cache_hits;
+		counters.waited = scan->budget.waited;
 	}
 	return counters;
 }

@@ -18,6 +18,7 @@ typedef struct ScanCounters
 	int64 requests;
 	int64 retries;
 	int64 cache_hits;
+	int64 waited; /* microseconds, because the API could not answer */
 } ScanCounters;
 
 extern void			   scan_begin(ForeignScanState *node, int eflags);

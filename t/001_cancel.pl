@@ -1,0 +1,278 @@
+# A statement that waits for the API ends at once, wherever it waits and for
+# whatever reason it has to end; nothing of it is left behind.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use File::Temp qw(tempdir);
+use IPC::Run ();
+use Reevo;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+# 100 milliseconds are promised, against stalls of a minute. A busy machine may
+# take longer, so the assertion is generous, and what was measured is noted.
+my $BOUND = 3000;
+
+# A getaddrinfo() that takes its time, where there is a compiler: for 30 seconds
+# under slow.test, for one under brief.test.
+sub make_slow_resolver
+{
+	my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
+	open(my $file, '>', "$folder/slow.c") or die "$folder/slow.c: $!";
+	print $file <<'SOURCE';
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+int getaddrinfo(const char *node, const char *service,
+                const struct addrinfo *hints, struct addrinfo **result)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *,
+                struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (node && (strcmp(node, "slow.test") == 0 || strcmp(node, "brief.test") == 0))
+    {
+        sleep(node[0] == 's' ? 30 : 1);
+        return EAI_AGAIN;
+    }
+    return real(node, service, hints, result);
+}
+SOURCE
+	close $file;
+	my ($output, $error);
+	return eval {
+		IPC::Run::run(
+			[ 'cc', '-shared', '-fPIC', '-o', "$folder/slow.so", "$folder/slow.c", '-ldl' ],
+			'>', \$output, '2>', \$error);
+	} ? "$folder/slow.so" : undef;
+}
+
+my $resolver = make_slow_resolver();
+my $node = Reevo::new_node('cancel');
+$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
+my $start_node = sub {
+	local $ENV{LD_PRELOAD} = $resolver if defined $resolver;
+	$node->start;
+};
+$start_node->();
+my $version = Reevo::server_version($node);
+if ($version >= 14)
+{
+	$node->append_conf('postgresql.conf', "client_connection_check_interval = '100ms'");
+	$node->reload;
+}
+
+# --- The stages, each with a server and a table of its own ---
+
+my $good = Reevo::start();
+my %behaviour = (
+	'headers' => '{"stall": "headers"}',
+	'mid_headers' => '{"stall": "mid-headers"}',
+	'body' => '{"stall": "body"}',
+	'back_off' => '{"status": 503, "retry_after": 30}');
+my %standin = map { $_ => Reevo::start(records => 10) } sort keys %behaviour;
+my %url = (
+	connect => 'http://127.0.0.1:' . $good->port('backlog_port'),
+	tls => 'https://127.0.0.1:' . $good->port('blackhole_port'),
+	proxy => 'https://reevo.test',
+	map { $_ => $standin{$_}->url } keys %standin);
+my %option = (proxy => sprintf("proxy 'http://127.0.0.1:%d'", $good->port('blackhole_port')));
+
+Reevo::set_up($node, $good->url);
+if (defined $resolver)
+{
+	my $session = Reevo::Session->new($node);
+	if (Reevo::slurp("/proc/$session->{backend}/maps") =~ m{/slow\.so})
+	{
+		$url{resolve} = 'https://slow.test';
+		$url{resolve_briefly} = 'https://brief.test';
+	}
+	$session->quit;
+}
+for my $stage (sort keys %url)
+{
+	my $options = join(', ', "base_url '$url{$stage}'",
+		"connect_timeout '60'", "request_timeout '60'",
+		$option{$stage} ? $option{$stage} : ());
+	$node->safe_psql('postgres', qq(
+		CREATE SERVER s_$stage FOREIGN DATA WRAPPER opportunity_fdw OPTIONS ($options);
+		CREATE USER MAPPING FOR CURRENT_USER SERVER s_$stage OPTIONS (api_key 'test-key');
+		CREATE FOREIGN TABLE $stage (id uuid, display_name text) SERVER s_$stage;));
+}
+my @stages = grep { $_ ne 'resolve_briefly' }
+  (sort { $a cmp $b } keys %url);
+
+my $admin = Reevo::Session->new($node);
+
+sub read_from
+{
+	my ($table) = @_;
+	return "SELECT count(display_name) FROM $table WHERE id = '$Reevo::EXAMPLE'";
+}
+
+sub stall
+{
+	my ($stage) = @_;
+	$standin{$stage}->reset, $standin{$stage}->behave($behaviour{$stage})
+	  if $standin{$stage};
+	return;
+}
+
+# Sends the statement that stalls, and returns when it does.
+sub enter
+{
+	my ($session, $stage) = @_;
+	my $before = $standin{$stage} ? $standin{$stage}->requests : 0;
+	$session->send(read_from($stage));
+	Reevo::wait_until(sub {
+		return $admin->query(qq(SELECT count(*) FROM pg_stat_activity
+			WHERE pid = $session->{backend} AND wait_event_type = 'Extension'))->{out} == 1
+		  && (!$standin{$stage} || $standin{$stage}->requests > $before);
+	}) or diag("$stage: the statement does not wait");
+	return;
+}
+
+# Does the API have nothing more of a request that was given up? A connection
+# whose answer was whole may stay.
+sub is_let_go
+{
+	my ($stage) = @_;
+	return 1 unless $standin{$stage};
+	return $standin{$stage}->becomes('in_flight', 0)
+	  && ($stage eq 'back_off' || $standin{$stage}->becomes('open_connections', 0));
+}
+
+sub is_gone
+{
+	my ($pid) = @_;
+	return Reevo::wait_until(sub { !-e "/proc/$pid" });
+}
+
+# --- pg_cancel_backend, statement_timeout ---
+
+for my $stage (@stages)
+{
+	my $session = Reevo::Session->new($node);
+	stall($stage);
+
+	enter($session, $stage);
+	my $started = time;
+	$admin->query("SELECT pg_cancel_backend($session->{backend})");
+	my $result = $session->result;
+	my $ms = (time - $started) * 1000;
+	is($result->{sqlstate}, '57014', "$stage: pg_cancel_backend");
+	is($result->{message}, 'canceling statement due to user request', "$stage: its message");
+	cmp_ok($ms, '<', $BOUND, "$stage: pg_cancel_backend acts at once");
+	note(sprintf('%s: cancelled after %.0f ms', $stage, $ms));
+	ok(is_let_go($stage), "$stage: the API has nothing of it any more");
+	is($session->query(read_from('opportunity'))->{out}, '1', "$stage: the session goes on");
+
+	my $timed_out =
+	  $session->query("SET statement_timeout = '300ms'; " . read_from($stage));
+	is($timed_out->{sqlstate}, '57014', "$stage: statement_timeout");
+	is($timed_out->{message}, 'canceling statement due to statement timeout',
+		"$stage: its message");
+	cmp_ok($timed_out->{ms}, '<', 300 + $BOUND, "$stage: statement_timeout acts at once");
+	note(sprintf('%s: timed out %.0f ms late', $stage, $timed_out->{ms} - 300));
+	ok(is_let_go($stage), "$stage: the API has nothing of it any more");
+	$session->query('RESET statement_timeout');
+
+	if ($standin{$stage})
+	{
+		$standin{$stage}->reset;
+		is($session->query(read_from($stage))->{out}, '1',
+			"$stage: the same server can be read when it is well");
+	}
+	$session->quit;
+}
+
+# --- Many cancels: no file stays open ---
+
+for my $stage (grep { $_ ne 'resolve' } sort keys %url)
+{
+	my $session = Reevo::Session->new($node);
+	my $backend = $session->{backend};
+	# A resolver that is still busy has its files until it is done.
+	my $patience = $stage eq 'resolve_briefly' ? 20 : 2;
+
+	# The first statement of a session may take its time before it waits.
+	stall($stage);
+	$session->query("SET statement_timeout = '300ms'; " . read_from($stage));
+	$session->query('RESET statement_timeout; ' . read_from('opportunity'));
+	sleep 1.5 if $stage eq 'resolve_briefly';
+	my $before = Reevo::open_files($backend);
+	my $results = $session->query("SET statement_timeout = '10ms'; "
+		  . join('; ', (read_from($stage)) x 50)
+		  . '; RESET statement_timeout');
+	my $cancelled = () = $results->{err} =~ /ERROR:  57014/g;
+	is($cancelled, 50, "$stage: cancelled 50 times");
+	is($session->query(read_from('opportunity'))->{out}, '1', "$stage: the session goes on");
+	ok(Reevo::wait_until(sub { Reevo::open_files($backend) <= $before }, $patience),
+		"$stage: no file stays open after 50 cancels")
+	  or diag("$before files before, " . Reevo::open_files($backend) . ' after');
+	$session->quit;
+}
+
+# --- pg_terminate_backend, a client that goes away ---
+
+for my $stage (@stages)
+{
+	stall($stage);
+	my $session = Reevo::Session->new($node);
+	enter($session, $stage);
+	my $started = time;
+	$admin->query("SELECT pg_terminate_backend($session->{backend})");
+	my $result = $session->result;
+	my $ms = (time - $started) * 1000;
+	is($result->{sqlstate}, '57P01', "$stage: pg_terminate_backend");
+	ok(is_gone($session->{backend}), "$stage: the backend ends");
+	cmp_ok($ms, '<', $BOUND, "$stage: pg_terminate_backend acts at once");
+	note(sprintf('%s: terminated after %.0f ms', $stage, $ms));
+
+	next if $version < 14;
+	$session = Reevo::Session->new($node);
+	enter($session, $stage);
+	$started = time;
+	$session->disconnect;
+	ok(is_gone($session->{backend}), "$stage: the backend follows its client");
+	$ms = (time - $started) * 1000;
+	cmp_ok($ms, '<', $BOUND, "$stage: without delay");
+	note(sprintf('%s: %.0f ms after its client, with a check each 100 ms', $stage, $ms));
+}
+
+# --- Shutdowns ---
+
+for my $mode ('fast', 'immediate')
+{
+	my %session;
+	for my $stage (@stages)
+	{
+		stall($stage);
+		$session{$stage} = Reevo::Session->new($node);
+		enter($session{$stage}, $stage);
+	}
+	$admin->quit;
+	my $started = time;
+	$node->stop($mode);
+	my $ms = (time - $started) * 1000;
+	cmp_ok($ms, '<', 15000, "a shutdown in mode $mode waits for no request");
+	note(sprintf('%s shutdown after %.0f ms', $mode, $ms));
+	for my $stage (@stages)
+	{
+		my $result = $session{$stage}->result;
+		like($result->{sqlstate}, $mode eq 'fast' ? qr/^57P01$/ : qr/^(57P02)?$/,
+			"$stage: $mode shutdown");
+		ok(is_gone($session{$stage}{backend}), "$stage: the backend ends");
+		ok(!$standin{$stage} || $standin{$stage}->becomes('open_connections', 0),
+			"$stage: so do its connections");
+	}
+	$start_node->();
+	$admin = Reevo::Session->new($node);
+}
+$admin->quit;
+$node->stop('fast');
+
+done_testing();
