@@ -35,7 +35,7 @@ OBJS = \
 	src/url.o
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-REGRESS_OPTS = --encoding=UTF8 --no-locale --dbname=opportunity_fdw_regress
+REGRESS_OPTS = --encoding=UTF8 --no-locale
 EXTRA_CLEAN = tmp_check
 
 # --- libcurl and jansson: pkg-config first, then libcurl's own curl-config ---

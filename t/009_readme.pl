@@ -1,0 +1,106 @@
+# What the README shows and claims: its SQL runs, from the first block to the
+# last, and costs what it says; its options are those of the code.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use FindBin;
+use lib $FindBin::RealBin;
+use Test::More;
+
+use Reevo;
+
+my $top = abs_path(dirname(__FILE__) . '/..');
+my $readme = Reevo::slurp("$top/README.md");
+
+# --- The SQL ---
+
+my @blocks = $readme =~ /^```sql\n(.*?)^```/msg;
+cmp_ok(scalar @blocks, '>', 8, 'the README has SQL');
+
+my $standin = Reevo::start();
+my $url = $standin->url;
+
+# The one change: the default URL is that of the real API.
+is(scalar($readme =~ s/(CREATE SERVER reevo FOREIGN DATA WRAPPER opportunity_fdw);/$1 OPTIONS (base_url '$url');/g),
+	1, 'the README makes one server');
+@blocks = $readme =~ /^```sql\n(.*?)^```/msg;
+
+my $session = Reevo::Session->new(Reevo::cluster('readme'));
+my %results;
+for my $block (@blocks)
+{
+	my $name = (split /\n/, $block)[0];
+	my $result;
+	my $requests = $standin->requests_of(sub { $result = $session->query($block) });
+
+	is($result->{sqlstate}, '', "runs: $name") or diag($result->{err});
+	$results{$name} = { %$result, requests => $requests };
+}
+
+sub result_of
+{
+	my ($pattern) = @_;
+	my ($name) = grep { /$pattern/ } keys %results;
+	die "no block starts with $pattern" unless defined $name;
+	return $results{$name};
+}
+
+is(result_of('^CREATE EXTENSION')->{requests}, 0, 'setting up asks for nothing');
+is(result_of('^SELECT display_name')->{requests}, 1, 'one opportunity, one request');
+is(result_of('^CREATE TABLE invoice')->{requests}, 2, 'four invoices, two requests');
+is(scalar(() = result_of('^CREATE TABLE invoice')->{out} =~ /^\d\|/mg), 4, 'and four rows');
+cmp_ok(result_of('^CREATE VIEW billed')->{requests}, '<=', 2, 'the report, too');
+
+my $plan = result_of('^EXPLAIN')->{out};
+for my $line ('Request: GET /api/v2/opportunity/{id}', 'Id: i.opportunity_id',
+	'Requests: 2', 'Cache Hits: 1')
+{
+	like($plan, qr/^\s*\Q$line\E$/m, "EXPLAIN says $line");
+	like($readme, qr/^\| `\Q$line\E` \|/m, 'and the README explains it');
+}
+
+# --- The options ---
+
+sub options_of_code
+{
+	my %options;
+	my $code = Reevo::slurp("$top/src/option.c");
+	my ($table) = $code =~ /^static const OptionDef option_table\[\] = \{(.*?)^\};/ms;
+
+	while ($table =~ /(?:_OPTION\(|\{)"(\w+)",\s*\w+,\s*(?:OPTION_CHOICE,\s*)?("[^"]*"|NULL|\w+)/g)
+	{
+		my ($name, $default) = ($1, $2);
+		$default = $default =~ /^"(.*)"$/ ? $1 : undef;
+		$default = 'opportunity' if $name eq 'record_type';
+		$options{$name} = $default;
+	}
+	return \%options;
+}
+
+my $options = options_of_code();
+cmp_ok(scalar keys %$options, '>', 20, 'the code has options');
+
+my ($section) = $readme =~ /^## Options\n(.*?)^## /ms;
+my %documented = map { $_ => 1 } $section =~ /`([a-z_]+)`(?=[,| (])/g;
+for my $name (sort keys %$options)
+{
+	ok($documented{$name}, "option $name is documented");
+	next unless $section =~ /^\| `\Q$name\E` \| [^|]* \| `([^|`]*)` \|/m;
+	is($1, $options->{$name}, 'with its default');
+}
+is_deeply([ grep { !exists $options->{$_} } $section =~ /^\| `(\w+)`/mg ],
+	[], 'and there are no others');
+
+# --- The functions ---
+
+for my $function ($readme =~ /^\| `(opportunity_fdw_\w+)\(\)` \|/mg)
+{
+	is($session->query("SELECT count(*) FROM pg_proc WHERE proname = '$function'")->{out},
+		1, "there is a function $function");
+}
+
+$session->quit;
+done_testing();
