@@ -71,15 +71,19 @@ compat_scan_check_as_user(ForeignScan *plan, EState *estate)
 #endif
 }
 
-/* 17 added fdw_restrictinfo, 18 disabled_nodes. */
+/*
+ * 17 added fdw_restrictinfo, 18 disabled_nodes; a path that cannot be executed
+ * is disabled more than any that a user can disable.
+ */
 static inline ForeignPath *
 compat_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
-							   Cost startup_cost, Cost total_cost,
-							   Relids required_outer)
+							   bool cannot_run, Cost startup_cost,
+							   Cost total_cost, Relids required_outer)
 {
+	(void) cannot_run;
 	return create_foreignscan_path(root, rel, NULL, rows,
 #if PG_VERSION_NUM >= 180000
-								   0,
+								   cannot_run ? 1000 : 0,
 #endif
 								   startup_cost, total_cost, NIL,
 								   required_outer, NULL,

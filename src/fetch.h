@@ -16,7 +16,8 @@
 typedef struct Fetch Fetch;
 
 extern Fetch *fetch_ids(RecordCache *cache, const pg_uuid_t *ids, int count,
-						int concurrency, HttpBudget *budget, int64 *cache_hits);
+						int concurrency, int limit, HttpBudget *budget,
+						int64 *cache_hits);
 extern bool	  fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
 extern void	  fetch_end(Fetch *fetch);
 

@@ -54,12 +54,16 @@ static int	 compare_ids(const void *a, const void *b);
 
 /*
  * Whether an expression is the id of one of the relation's rows: a column that
- * shows it, or such a column cast between text and uuid.
+ * shows it, or such a column cast between text and uuid.  In a column of another
+ * type the id may read otherwise: as JSON it has quotes around it.
  */
 bool
 filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
 			 Node *expression)
 {
+	Var *var;
+	Oid	 type;
+
 	for (;;)
 	{
 		if (IsA(expression, RelabelType))
@@ -71,9 +75,12 @@ filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
 	}
 	if (!IsA(expression, Var))
 		return false;
-	return (Index) ((Var *) expression)->varno == rel->relid &&
-		   ((Var *) expression)->varlevelsup == 0 &&
-		   bms_is_member(((Var *) expression)->varattno, id_columns);
+	var = (Var *) expression;
+	if ((Index) var->varno != rel->relid || var->varlevelsup != 0 ||
+		!bms_is_member(var->varattno, id_columns))
+		return false;
+	type = getBaseType(var->vartype);
+	return type == UUIDOID || type == TEXTOID || type == VARCHAROID;
 }
 
 /*
@@ -212,8 +219,12 @@ boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
 	int		  old_count = list_length(*expressions);
 	ListCell *cell;
 
+	/* An id is never NULL, so NOT (id IS DISTINCT FROM x) is equality. */
 	if (clause->boolop == NOT_EXPR)
-		return NIL;
+		return IsA(linitial(clause->args), DistinctExpr)
+				   ? comparison_condition(root, rel, id_columns,
+										  linitial(clause->args), expressions)
+				   : NIL;
 	foreach(cell, clause->args)
 	{
 		Node *arm = lfirst(cell);

@@ -530,6 +530,7 @@ schedule_retry(HttpTransfer *transfer)
 	if (is_throttled(transfer))
 	{
 		http_pool_slow_down(private->pool, private->sent_at, wait,
+							private->target->max_retry_wait * 1000,
 							transfer->attempts == 1 &&
 								transfer->retry_after < 0);
 		wait = 0;

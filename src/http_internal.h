@@ -77,7 +77,7 @@ extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
 extern void	 http_pool_drive(HttpPool *pool);
 extern void	 http_pool_remove(HttpTransfer *transfer);
 extern void	 http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause,
-								 bool may_hurry);
+								 int64 max_pause, bool may_hurry);
 extern void	 http_pool_speed_up(HttpPool *pool);
 
 /* http.c */

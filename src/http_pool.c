@@ -36,9 +36,6 @@
 /* Without a complaint for that long, a server is as fast as it ever was. */
 #define HTTP_FORGIVE_AFTER 60000000 /* microseconds */
 
-/* The slowest rate, in requests per second. */
-#define HTTP_MIN_RATE 0.1
-
 /* What is left of the rate that a server was seen to manage. */
 #define HTTP_RATE_CUT 0.9
 
@@ -193,11 +190,12 @@ http_pool_drive(HttpPool *pool)
  * has answered lately.  Refusals of requests that were sent before the last cut
  * are no news.
  *
- * The pause is at most the given one; where the rate is known, and may_hurry,
- * the time of two requests will do.
+ * The pause is the given one; where the rate is known, and may_hurry, the time
+ * of two requests will do.  Requests never are further apart than max_pause.
  */
 void
-http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause, bool may_hurry)
+http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause, int64 max_pause,
+					bool may_hurry)
 {
 	int64  now = http_now();
 	double answered;
@@ -211,7 +209,7 @@ http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause, bool may_hurry)
 		pool->rate = HTTP_RATE_CUT * answered;
 	else
 		pool->rate = pool->rate > 0 ? pool->rate / 2 : 1;
-	pool->rate = Max(pool->rate, HTTP_MIN_RATE);
+	pool->rate = Max(pool->rate, 1000000.0 / Max(max_pause, 1));
 
 	if (answered > 0 && may_hurry)
 		pause = Min(pause, (int64) (2 * 1000000 / pool->rate));

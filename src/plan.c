@@ -29,8 +29,11 @@
 /* Records that a table is taken to have, where nobody has counted them. */
 #define DEFAULT_RECORDS 1000
 
-/* The cost of reading a table whose every record nobody can ask for. */
-#define UNREADABLE_COST 1.0e10
+/*
+ * The cost of reading a table whose every record nobody can ask for: beyond that
+ * of any other plan, even one that the user has disabled.
+ */
+#define UNREADABLE_COST 1.0e30
 
 /* What the planner's callbacks keep of a foreign table. */
 typedef struct TableInfo
@@ -111,8 +114,9 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	columns = wanted_columns(baserel, relation, scan_clauses);
 	table_close(relation, NoLock);
 
-	/* Only where this is all that the query reads does a limit say anything. */
+	/* A limit says something only where nothing is joined or sorted. */
 	if (root->limit_tuples > 0 && root->limit_tuples < INT_MAX &&
+		root->query_pathkeys == NIL &&
 		bms_equal(root->all_baserels, baserel->relids))
 		limit = (int) ceil(root->limit_tuples);
 
@@ -234,8 +238,8 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 	startup_cost += qual_cost.startup;
 	total_cost += qual_cost.startup;
 	add_path(baserel, (Path *) compat_create_foreignscan_path(
-						  root, baserel, rows, startup_cost, total_cost,
-						  required_outer));
+						  root, baserel, rows, requests < 0, startup_cost,
+						  total_cost, required_outer));
 }
 
 /*

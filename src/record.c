@@ -466,7 +466,7 @@ apply_tops(RecordParser *parser)
 			const char *text = attribute->envelopes[0].value.text;
 
 			if (record_keys[i].place == PLACE_ID &&
-				(text == NULL || strcmp(text, top->text) != 0))
+				(text == NULL || pg_strcasecmp(text, top->text) != 0))
 				report(parser, "attribute \"id\" is not the record's \"id\"");
 			continue;
 		}

@@ -185,18 +185,16 @@ start_fetch(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 	MemoryContext	 old_context;
-	int				 concurrency = scan->settings->max_concurrency;
 
 	if (scan->id_condition == NIL)
 		report_unreadable(node);
-	if (scan->limit > 0)
-		concurrency = Min(concurrency, scan->limit);
 
 	old_context = MemoryContextSwitchTo(scan->scan_context);
 	scan->ids = filter_evaluate_ids(scan->id_condition, scan->id_expressions,
 									node->ss.ps.ps_ExprContext);
 	scan->fetch = fetch_ids(scan->cache, scan->ids.ids, scan->ids.count,
-							concurrency, &scan->budget, &scan->cache_hits);
+							scan->settings->max_concurrency, scan->limit,
+							&scan->budget, &scan->cache_hits);
 	MemoryContextSwitchTo(old_context);
 }
 

@@ -37,7 +37,8 @@ typedef enum ValueForm
 	FORM_TIMESTAMPTZ,
 	FORM_TIMESTAMP,
 	FORM_DATE,
-	FORM_TIME
+	FORM_TIME,
+	FORM_TIMETZ
 } ValueForm;
 
 struct ColumnReader
@@ -74,6 +75,7 @@ struct ColumnReader
 	MemoryContext context;
 };
 
+static void		 refuse_null(ColumnReader *reader);
 static ValueForm form_of_type(Oid type);
 static void		 check_record_column(const ColumnReader *reader);
 static void		 conversion_context(void *arg);
@@ -95,6 +97,7 @@ static bool input_text(ColumnReader *reader, const char *text, Datum *value,
 					   bool *isnull);
 static bool normalize_time(ColumnReader *reader, const char *text,
 						   const char **normalized);
+static bool has_parts(ValueForm form, const Iso8601 *parts);
 static bool utc_reading(ColumnReader *reader, const char *text,
 						const char **reading);
 static bool call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
@@ -194,11 +197,18 @@ column_reader_read(ColumnReader *reader, const Record *record,
 		domain_check((Datum) 0, true, reader->array_domain,
 					 &reader->domain_extra, reader->context);
 	else if (*isnull && !reader->is_array)
-		InputFunctionCall(&reader->input, NULL, reader->input_param,
-						  reader->typmod); /* a domain may refuse NULL */
+		refuse_null(reader);
 
 	error_context_stack = callback.previous;
 	return value;
+}
+
+/* Raises the error of a domain that has no NULL. */
+static void
+refuse_null(ColumnReader *reader)
+{
+	InputFunctionCall(&reader->input, NULL, reader->input_param,
+					  reader->typmod);
 }
 
 static ValueForm
@@ -217,6 +227,8 @@ form_of_type(Oid type)
 			return FORM_DATE;
 		case TIMEOID:
 			return FORM_TIME;
+		case TIMETZOID:
+			return FORM_TIMETZ;
 		default:
 			return FORM_SCALAR;
 	}
@@ -305,14 +317,21 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 	bool  *nulls = palloc(Max(attribute->count, 1) * sizeof(bool));
 	int	   lower_bound = 1;
 
-	(void) isnull;
 	if (!attribute->is_list)
-		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
+	{
+		const JsonValue *value = find_value(reader, &attribute->envelopes[0]);
+
+		*isnull = value == NULL || value->kind == JSON_TOKEN_NULL;
+		return *isnull ||
+			   misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
 					  psprintf("a value that is not a list does not fit a "
 							   "column of type %s[]",
 							   format_type_be(reader->type)),
-					  psprintf("Declare the column as %s or as jsonb.",
-							   format_type_be(reader->type)));
+					  reader->form == FORM_JSON
+						  ? "Declare the column as jsonb."
+						  : psprintf("Declare the column as %s or as jsonb.",
+									 format_type_be(reader->type)));
+	}
 
 	for (int i = 0; i < attribute->count; i++)
 	{
@@ -320,6 +339,8 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 		if (!read_envelope(reader, &attribute->envelopes[i], &elements[i],
 						   &nulls[i]))
 			return false;
+		if (nulls[i])
+			refuse_null(reader);
 	}
 
 	if (attribute->count == 0)
@@ -467,30 +488,51 @@ normalize_time(ColumnReader *reader, const char *text, const char **normalized)
 {
 	Iso8601 parts;
 
-	if (!iso8601_parse(text, &parts) ||
-		(reader->form != FORM_TIME && parts.date_length == 0) ||
-		(reader->form == FORM_TIME &&
-		 (parts.time_length == 0 ||
-		  (parts.date_length == 0 && !parts.zone_is_utc))))
+	if (!iso8601_parse(text, &parts) || !has_parts(reader->form, &parts))
 		return misfit(reader, ERRCODE_INVALID_DATETIME_FORMAT,
 					  psprintf("invalid ISO 8601 value for type %s: \"%s\"",
 							   format_type_be(reader->type),
 							   pg_any_to_server(text, strlen(text), PG_UTF8)),
 					  NULL);
 
-	if (reader->form == FORM_TIMESTAMPTZ)
+	switch (reader->form)
 	{
-		*normalized =
-			parts.zone_length > 0
-				? text
-				: psprintf("%s%s", text,
-						   parts.time_length > 0 ? "Z" : " 00:00:00Z");
-		return true;
+		case FORM_TIMESTAMPTZ:
+		case FORM_TIMETZ:
+			*normalized = text;
+			if (parts.time_length == 0)
+				*normalized = psprintf("%s 00:00:00Z", text);
+			else if (parts.zone_length == 0)
+				*normalized = psprintf("%sZ", text);
+			return true;
+		case FORM_TIME:
+			if (parts.zone_is_utc)
+			{
+				*normalized = pnstrdup(parts.time, parts.time_length);
+				return true;
+			}
+			return utc_reading(reader, text, normalized);
+		default:
+			if (!parts.zone_is_utc)
+				return utc_reading(reader, text, normalized);
+			*normalized = pnstrdup(text, strlen(text) - parts.zone_length);
+			return true;
 	}
-	if (!parts.zone_is_utc)
-		return utc_reading(reader, text, normalized);
-	*normalized = pnstrdup(text, strlen(text) - parts.zone_length);
-	return true;
+}
+
+/*
+ * Whether a text has what a type needs.  A time with an offset but without a
+ * date has no UTC reading.
+ */
+static bool
+has_parts(ValueForm form, const Iso8601 *parts)
+{
+	if (form == FORM_TIMETZ)
+		return parts->date_length == 0;
+	if (form == FORM_TIME)
+		return parts->time_length > 0 &&
+			   (parts->date_length > 0 || parts->zone_is_utc);
+	return parts->date_length > 0;
 }
 
 /* Writes a timestamp with an offset as the UTC clock showed it. */
