@@ -69,10 +69,10 @@ SHLIB_LINK = $(CURL_LIBS) $(JANSSON_LIBS)
 # headers; ours have to be clean.
 PG_CONFIG ?= pg_config
 PG_CFLAGS = -Wall -Wextra
-PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
+PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null) \
 	$(CURL_CFLAGS) $(shell $(PKG_CONFIG) --cflags jansson 2>/dev/null)
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(PGXS),)
 $(error $(PG_CONFIG) was not found; on Debian: apt-get install postgresql-server-dev-all, or set PG_CONFIG)
 endif
