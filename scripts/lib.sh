@@ -113,8 +113,12 @@ choose_server_user() {
 # the one that we were called in.
 make_work() {
     choose_server_user
-    work=$(mktemp -d "${TMPDIR:-/tmp}/opportunity_fdw.XXXXXX")
+    # The path of a socket, which is in it, may have 107 characters.
+    local parent=${TMPDIR:-/tmp}
+    [ ${#parent} -le 40 ] || parent=/tmp
+    work=$(mktemp -d "$parent/opportunity_fdw.XXXXXX")
     at_exit remove_work
+    mkdir "$work/tmp"
     chmod 755 "$work"
     give_to_server "$work"
     cd "$work" || exit
@@ -142,7 +146,7 @@ give_to_server() { [ -z "$server_user" ] || chown -R "$server_user:" "$@"; }
 # as_server COMMAND...: as the server's user, in an environment of our own:
 # PGHOST, http_proxy and the like of the caller must change nothing.
 as_server() {
-    local command=(env -i "PATH=$test_bindir:$system_path" "HOME=$work"
+    local command=(env -i "PATH=$test_bindir:$system_path" "HOME=$work" "TMPDIR=$work/tmp"
         "LANG=C.UTF-8" "TERM=${TERM:-dumb}" "PG_CONFIG=$pg_config" "$@")
     if [ -n "$server_user" ]; then
         runuser -u "$server_user" -- "${command[@]}"
@@ -272,10 +276,15 @@ show_regress_failure() {
 show_prove_failure() {
     local name file
     name=$(basename "$2" .pl)
-    for file in "$1/tmp_check/log/regress_log_$name" "$1/tmp_check/log/$name"_*.log; do
+    file=$1/tmp_check/log/regress_log_$name
+    if [ -s "$file" ]; then
+        say "--- ${file##*/}: what failed"
+        grep -E -A 12 '(^|\] )not ok |Failed test' "$file" | head -n 100 || true
+    fi
+    for file in "$file" "$1/tmp_check/log/$name"_*.log; do
         if [ -s "$file" ]; then
-            say "--- ${file##*/}"
-            tail -n 60 "$file"
+            say "--- ${file##*/}: the end"
+            tail -n 30 "$file"
         fi
     done
 }

@@ -75,10 +75,13 @@ static bool		  read_record(Api *api, HttpTransfer *transfer, const char *id,
 static bool		  same_uuid(const char *text, const char *canonical);
 static NotFound	  classify_not_found(const ApiProblem *problem);
 static bool		  is_healthy(Api *api, HttpBudget *budget);
-static ApiProblem read_problem(const HttpTransfer *transfer);
-static void find_code_and_message(const json_t *root, ApiProblem *problem);
-static void find_detail(const json_t *detail, ApiProblem *problem);
-static void copy_string(const json_t *value, char *target, size_t size);
+static ApiProblem read_problem(const Api *api, const HttpTransfer *transfer);
+static void		  find_code_and_message(const Api *api, const json_t *root,
+										ApiProblem *problem);
+static void		  find_detail(const Api *api, const json_t *detail,
+							  ApiProblem *problem);
+static void		  copy_string(const Api *api, const json_t *value, char *target,
+							  size_t size);
 pg_noreturn static void raise_refusal(const Api *api, HttpTransfer *transfer);
 pg_noreturn static void raise_not_found(const Api *api, HttpTransfer *transfer,
 										const ApiProblem *problem);
@@ -87,8 +90,10 @@ pg_noreturn static void raise_malformed(const Api		   *api,
 										const char		   *problem);
 static char			   *describe(const Api *api, const HttpTransfer *transfer,
 								 const ApiProblem *problem);
-static char *excerpt(const Api *api, const char *text, size_t length);
-static void	 redact(char *text, size_t length, const char *key);
+static char	 *excerpt(const Api *api, const char *text, size_t length);
+static size_t copy_redacted(const Api *api, const char *text, size_t length,
+							char *target, size_t size);
+static size_t match_key(const char *text, const char *end, const char *key);
 
 /*
  * Makes the API reachable for a user.  Lives in the current context, to whose
@@ -172,7 +177,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const char *id,
 
 	if (transfer->status != 404)
 		raise_refusal(api, transfer);
-	problem = read_problem(transfer);
+	problem = read_problem(api, transfer);
 	switch (classify_not_found(&problem))
 	{
 		case NOT_FOUND_RECORD:
@@ -298,7 +303,7 @@ is_healthy(Api *api, HttpBudget *budget)
 
 /* Looks for a code and a message in the body of a refusal. */
 static ApiProblem
-read_problem(const HttpTransfer *transfer)
+read_problem(const Api *api, const HttpTransfer *transfer)
 {
 	ApiProblem problem = {0};
 	json_t	  *root;
@@ -310,42 +315,43 @@ read_problem(const HttpTransfer *transfer)
 	root = json_loadb(transfer->body, transfer->length, 0, NULL);
 	problem.is_json = json_is_object(root);
 	if (problem.is_json)
-		find_code_and_message(root, &problem);
+		find_code_and_message(api, root, &problem);
 	json_decref(root);
 	return problem;
 }
 
 /* The forms in which an error may come, in the order of their likelihood. */
 static void
-find_code_and_message(const json_t *root, ApiProblem *problem)
+find_code_and_message(const Api *api, const json_t *root, ApiProblem *problem)
 {
 	const json_t *error = json_object_get(root, "error");
 
 	if (json_is_object(error))
 	{
-		copy_string(json_object_get(error, "code"), problem->code,
+		copy_string(api, json_object_get(error, "code"), problem->code,
 					sizeof(problem->code));
-		copy_string(json_object_get(error, "message"), problem->message,
+		copy_string(api, json_object_get(error, "message"), problem->message,
 					sizeof(problem->message));
 	}
 	else
 	{
-		copy_string(json_object_get(root, "code"), problem->code,
+		copy_string(api, json_object_get(root, "code"), problem->code,
 					sizeof(problem->code));
 		if (problem->code[0] == '\0')
-			copy_string(error, problem->code, sizeof(problem->code));
-		copy_string(json_object_get(root, "message"), problem->message,
+			copy_string(api, error, problem->code, sizeof(problem->code));
+		copy_string(api, json_object_get(root, "message"), problem->message,
 					sizeof(problem->message));
 	}
 	if (problem->code[0] == '\0' && problem->message[0] == '\0')
-		find_detail(json_object_get(root, "detail"), problem);
+		find_detail(api, json_object_get(root, "detail"), problem);
 }
 
 /* "detail" is a text, or a list of {"loc": [...], "msg": "..."}. */
 static void
-find_detail(const json_t *detail, ApiProblem *problem)
+find_detail(const Api *api, const json_t *detail, ApiProblem *problem)
 {
-	copy_string(json_is_array(detail)
+	copy_string(api,
+				json_is_array(detail)
 					? json_object_get(json_array_get(detail, 0), "msg")
 					: detail,
 				problem->message, sizeof(problem->message));
@@ -353,19 +359,20 @@ find_detail(const json_t *detail, ApiProblem *problem)
 		json_is_string(detail) && strcmp(problem->message, "Not Found") == 0;
 }
 
-/* Copies a JSON string, cut to the target's size; nothing for other values. */
+/* Copies a JSON string, as copy_redacted does; nothing for other values. */
 static void
-copy_string(const json_t *value, char *target, size_t size)
+copy_string(const Api *api, const json_t *value, char *target, size_t size)
 {
 	if (json_is_string(value))
-		strlcpy(target, json_string_value(value), size);
+		copy_redacted(api, json_string_value(value), json_string_length(value),
+					  target, size);
 }
 
 /* Raises the error of an answer whose status is neither 200 nor 404. */
 static void
 raise_refusal(const Api *api, HttpTransfer *transfer)
 {
-	ApiProblem problem = read_problem(transfer);
+	ApiProblem problem = read_problem(api, transfer);
 	char	  *description = describe(api, transfer, &problem);
 	const long status = transfer->status;
 
@@ -474,26 +481,21 @@ describe(const Api *api, const HttpTransfer *transfer,
 static char *
 excerpt(const Api *api, const char *text, size_t length)
 {
-	const char *key = api->credentials->api_key;
-	size_t		kept;
-	char	   *copy;
-	bool		is_text =
-		GetDatabaseEncoding() == PG_UTF8 && length <= INT_MAX &&
-		(size_t) compat_valid_utf8_prefix(text, (int) length) == length;
+	char  *copy = palloc(API_EXCERPT + 1);
+	size_t kept;
+	size_t valid;
+	bool   is_text;
 
 	if (length == 0)
 		return pstrdup("(nothing)");
 
-	/* A key that begins in the excerpt has to be there as a whole. */
-	kept = Min(length, API_EXCERPT + (key != NULL ? strlen(key) : 0));
-	copy = palloc(kept + 1);
-	memcpy(copy, text, kept); /* which may have a NUL */
-	if (key != NULL)
-		redact(copy, kept, key);
-
-	if (kept > API_EXCERPT)
-		kept = is_text ? (size_t) pg_mbcliplen(copy, kept, API_EXCERPT)
-					   : API_EXCERPT;
+	/* Where the excerpt ends, a character may be cut in two. */
+	kept = copy_redacted(api, text, length, copy, API_EXCERPT + 1);
+	valid = compat_valid_utf8_prefix(copy, (int) kept);
+	is_text = GetDatabaseEncoding() == PG_UTF8 &&
+			  kept - valid < (kept == API_EXCERPT ? 4 : 1);
+	if (is_text)
+		kept = valid;
 	for (size_t i = 0; i < kept; i++)
 	{
 		unsigned char c = (unsigned char) copy[i];
@@ -502,18 +504,55 @@ excerpt(const Api *api, const char *text, size_t length)
 			copy[i] = c == '\n' || c == '\r' || c == '\t' ? ' ' : '?';
 	}
 	copy[kept] = '\0';
-	return kept < length ? psprintf("%s...", copy) : copy;
+	return length > API_EXCERPT ? psprintf("%s...", copy) : copy;
 }
 
-/* Overwrites each occurrence of the key with asterisks. */
-static void
-redact(char *text, size_t length, const char *key)
+/*
+ * Copies a text of the API with an asterisk in place of each occurrence of the
+ * key, and cuts it to the target's size, which includes a NUL at the end.
+ * Returns the bytes copied.  The key is looked for before anything is cut off.
+ */
+static size_t
+copy_redacted(const Api *api, const char *text, size_t length, char *target,
+			  size_t size)
 {
-	size_t key_length = strlen(key);
+	const char *key = api->credentials->api_key;
+	const char *end = text + length;
+	size_t		copied = 0;
 
-	for (size_t i = 0; i + key_length <= length; i++)
+	while (text < end && copied < size - 1)
 	{
-		if (memcmp(text + i, key, key_length) == 0)
-			memset(text + i, '*', key_length);
+		size_t skipped = key != NULL ? match_key(text, end, key) : 0;
+
+		target[copied++] = skipped > 0 ? '*' : *text;
+		text += skipped > 0 ? skipped : 1;
 	}
+	target[copied] = '\0';
+	return copied;
+}
+
+/*
+ * How many bytes of a text are the key, perhaps with some of its characters
+ * escaped as in JSON; 0 where it starts with something else.
+ */
+static size_t
+match_key(const char *text, const char *end, const char *key)
+{
+	const char *start = text;
+
+	for (; *key != '\0'; key++)
+	{
+		char escape[7];
+
+		snprintf(escape, sizeof(escape), "\\u%04x", *key);
+		if (end - text >= 6 && pg_strncasecmp(text, escape, 6) == 0)
+			text += 6;
+		else if (end - text >= 2 && text[0] == '\\' && text[1] == *key)
+			text += 2;
+		else if (text < end && *text == *key)
+			text++;
+		else
+			return 0;
+	}
+	return text - start;
 }

@@ -57,6 +57,8 @@ typedef enum Place
 
 #define PLACE_COUNT (PLACE_IGNORED + 1)
 
+#define JSON_SPACES " \t\r\n"
+
 /* The kinds of JSON that a place may hold. */
 #define OBJECT (1 << JSON_TOKEN_OBJECT_START)
 #define ARRAY (1 << JSON_TOKEN_ARRAY_START)
@@ -132,7 +134,7 @@ static int	compare_names(const void *a, const void *b);
 static int	find_wanted(const AttributeSet *set, const char *name);
 static void rewrite_escapes(char *body, int *length);
 static int	unicode_escape(const char *text, const char *end);
-static bool ended_early(const RecordParser *parser);
+static bool ended_early(const RecordParser *parser, JsonParseErrorType error);
 static void check_complete(RecordParser *parser);
 static void apply_tops(RecordParser *parser);
 static void report(RecordParser *parser, const char *problem);
@@ -257,7 +259,7 @@ record_parse(const AttributeSet *wanted, char *body, int length,
 									   : parser.lexer->token_start - body));
 		if (error == JSON_UNICODE_CODE_POINT_ZERO)
 			return RECORD_UNTRANSLATABLE;
-		return ended_early(&parser) ? RECORD_CUT : RECORD_MALFORMED;
+		return ended_early(&parser, error) ? RECORD_CUT : RECORD_MALFORMED;
 	}
 
 	check_complete(&parser);
@@ -410,23 +412,31 @@ unicode_escape(const char *text, const char *end)
 }
 
 /*
- * Whether the parser ran into the end of a text that started out as JSON: then
- * the text was cut.  An answer that never was JSON (HTML, say), or has something
+ * Whether a text that started out as JSON was cut: it lacks its end, or ends
+ * within a token.  An answer that never was JSON (HTML, say), or has something
  * behind it, was not.
  */
 static bool
-ended_early(const RecordParser *parser)
+ended_early(const RecordParser *parser, JsonParseErrorType error)
 {
 	const JsonLexContext *lexer = parser->lexer;
 	const char			 *end = lexer->input + lexer->input_length;
 	const char			 *start = lexer->input;
+	const char			 *before = lexer->token_start;
 
-	while (start < end && strchr(" \t\r\n", *start) != NULL)
+	while (start < end && strchr(JSON_SPACES, *start) != NULL)
 		start++;
 	if (parser->is_complete || (start < end && *start != '{'))
 		return false;
-	return lexer->token_terminator == NULL || lexer->token_terminator >= end ||
-		   lexer->token_type == JSON_TOKEN_END;
+	if (lexer->token_type == JSON_TOKEN_END || lexer->token_start == NULL)
+		return true;
+	if (error != JSON_INVALID_TOKEN || lexer->token_terminator < end)
+		return false;
+
+	/* Only where a key or a value belongs can the rest of one be missing. */
+	while (before > start && strchr(JSON_SPACES, before[-1]) != NULL)
+		before--;
+	return before > start && strchr("{[,:", before[-1]) != NULL;
 }
 
 /* Reports the documented members that are missing. */

@@ -9,6 +9,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use IO::Select;
 use IO::Socket::INET;
 use IPC::Run ();
 use POSIX qw(WNOHANG);
@@ -167,6 +168,107 @@ END
 
 # A child that a test forks must leave the stand-ins alone.
 sub forget_standins { @standins = (); return; }
+
+# --- A proxy ---
+
+# start_proxy(TARGET): a proxy that takes everybody to the same host:port, by
+# CONNECT or by forwarding. {url} is its address; heads() what it was asked.
+sub start_proxy
+{
+	my ($target) = @_;
+	my $log = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1) . '/heads';
+	my $listener =
+	  IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 10)
+	  or die "cannot listen: $!";
+	my $pid = fork;
+	die "cannot fork: $!" unless defined $pid;
+	if ($pid == 0)
+	{
+		forget_standins();
+		serve_proxy($listener, $target, $log);
+		POSIX::_exit(0);
+	}
+	my $self = bless {
+		pid => $pid,
+		log => $log,
+		url => 'http://127.0.0.1:' . $listener->sockport
+	}, 'Reevo::Proxy';
+	close $listener;
+	push @standins, $self;
+	return $self;
+}
+
+sub serve_proxy
+{
+	my ($listener, $target, $log) = @_;
+	local $SIG{CHLD} = 'IGNORE';
+	local $SIG{TERM} = 'DEFAULT';
+	while (my $client = $listener->accept)
+	{
+		my $pid = fork;
+		if (defined $pid && $pid == 0)
+		{
+			close $listener;
+			eval { serve_proxy_client($client, $target, $log) };
+			POSIX::_exit(0);
+		}
+		close $client;
+	}
+	return;
+}
+
+sub serve_proxy_client
+{
+	my ($client, $target, $log) = @_;
+	my $head = '';
+	until ($head =~ /\r\n\r\n/)
+	{
+		sysread($client, $head, 65536, length $head) or return;
+	}
+	open(my $file, '>>', $log) or die "$log: $!";
+	syswrite($file, $head);
+	close $file;
+
+	my $server = IO::Socket::INET->new(PeerAddr => $target) or return;
+	if ($head =~ /^CONNECT /)
+	{
+		syswrite($client, "HTTP/1.1 200 Connected\r\n\r\n");
+	}
+	else
+	{
+		$head =~ s{^(\w+) http://[^/ ]+}{$1 };
+		syswrite($server, $head);
+	}
+	my %peer = (fileno($client) => $server, fileno($server) => $client);
+	my $select = IO::Select->new($client, $server);
+	while (my @ready = $select->can_read)
+	{
+		for my $from (@ready)
+		{
+			sysread($from, my $data, 65536) or return;
+			syswrite($peer{ fileno($from) }, $data);
+		}
+	}
+	return;
+}
+
+sub Reevo::Proxy::url { return $_[0]{url}; }
+
+sub Reevo::Proxy::heads
+{
+	my ($self) = @_;
+	return -e $self->{log} ? slurp($self->{log}) : '';
+}
+
+sub Reevo::Proxy::stop
+{
+	my ($self) = @_;
+	return unless $self->{pid};
+	kill 'TERM', $self->{pid};
+	waitpid $self->{pid}, 0;
+	$self->{pid} = undef;
+	return;
+}
 
 # --- Clusters ---
 

@@ -1,0 +1,468 @@
+# What each failure looks like to SQL: SQLSTATE, message, detail and hint; which
+# failures are tried again, how often, and that a retry that can help does.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Reevo;
+use Test::More;
+
+my $id = $Reevo::EXAMPLE;
+my $other_id = Reevo::id(1);
+my $api = Reevo::start();
+my $node = Reevo::cluster('errors');
+
+# A retry is worth no wait here.
+Reevo::set_up($node, $api->url, "max_retries '2'", "max_retry_wait '0.05'",
+	"request_timeout '30'", "max_response_size '1'");
+my $session = Reevo::Session->new($node);
+
+my $read = "SELECT display_name FROM opportunity WHERE id = '$id'";
+my $name = $session->query($read)->{out};
+isnt($name, '', 'the record can be read');
+
+# fails_with(NAME, SQL, SQLSTATE, MESSAGE, DETAIL, HINT): the last three are
+# patterns; without a hint there must be none. Returns the result.
+sub fails_with
+{
+	my ($what, $sql, $sqlstate, $message, $detail, $hint) = @_;
+	my $result = $session->query($sql);
+	subtest $what => sub {
+		is($result->{sqlstate}, $sqlstate, 'SQLSTATE');
+		like($result->{message}, $message, 'message');
+		like($result->{detail}, $detail, 'detail');
+		like($result->{hint}, defined $hint ? $hint : qr/^$/, 'hint');
+		is($result->{out}, '', 'no row');
+		unlike($result->{err}, qr/test-key/, 'the key is not in it');
+	} or diag($result->{err});
+	return $result;
+}
+
+# read_spends(NAME, REQUESTS, FAILS_WITH...): with new connections, as libcurl
+# itself tries again when a kept one turns out to be closed.
+sub read_spends
+{
+	my ($what, $requests, @expected) = @_;
+	$session->query('SELECT opportunity_fdw_disconnect()');
+	my $before = $api->requests;
+	my $result = fails_with($what, $read, @expected);
+	is($api->requests - $before, $requests, "$what: $requests requests");
+	$api->reset;
+	return $result;
+}
+
+# server(NAME, OPTIONS): another server with a mapping and the table NAME.
+sub server
+{
+	my ($server, $options) = @_;
+	$node->safe_psql('postgres', qq(
+		CREATE SERVER $server FOREIGN DATA WRAPPER opportunity_fdw OPTIONS ($options);
+		CREATE USER MAPPING FOR CURRENT_USER SERVER $server OPTIONS (api_key 'test-key');
+		CREATE FOREIGN TABLE $server (id uuid, display_name text) SERVER $server;));
+	return "SELECT display_name FROM $server WHERE id = '$id'";
+}
+
+my $retry = "max_retries '1', max_retry_wait '0.05'";
+my $not_connected = qr/^could not connect to the API$/;
+my $check_server = qr/base_url.*ca_file/;
+
+# --- No connection ---
+
+# A label that is too long for DNS, so that no name server is asked.
+my $long = ('a' x 70) . '.invalid';
+fails_with('a host that does not resolve', server('nowhere', "base_url 'https://$long', $retry"),
+	'HV00N', $not_connected, qr/^Host "\Q$long\E", after 1 attempt: .*resolve/, $check_server);
+fails_with('a port that refuses',
+	server('refused', sprintf("base_url 'http://127.0.0.1:%d', $retry", $api->port('closed_port'))),
+	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 2 attempts: .*connect/, $check_server);
+fails_with('a connect that hangs',
+	server('hanging', sprintf("base_url 'http://127.0.0.1:%d', $retry, connect_timeout '0.2'",
+			$api->port('backlog_port'))),
+	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 2 attempts: /, $check_server);
+fails_with('a proxy that refuses',
+	server('bad_proxy', sprintf("base_url 'https://reevo.test', $retry, proxy 'http://127.0.0.1:%d'",
+			$api->port('closed_port'))),
+	'HV00N', $not_connected, qr/^Host "reevo\.test", after 2 attempts: /, $check_server);
+
+# --- TLS ---
+
+(my $plain_port = $api->url) =~ s/.*://;
+fails_with('TLS to a server without it',
+	server('no_tls', "base_url 'https://127.0.0.1:$plain_port', $retry, connect_timeout '0.3'"),
+	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after /, $check_server);
+fails_with('TLS to something else',
+	server('garbage_tls', sprintf("base_url 'https://127.0.0.1:%d', $retry", $api->port('garbage_port'))),
+	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after /, $check_server);
+fails_with('a TLS handshake that hangs',
+	server('silent_tls', sprintf("base_url 'https://127.0.0.1:%d', $retry, connect_timeout '0.3'",
+			$api->port('blackhole_port'))),
+	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 2 attempts: /, $check_server);
+
+SKIP:
+{
+	skip 'the openssl command is not here', 1 unless Reevo::have_openssl();
+	my $certificates = Reevo::certificates(
+		good => 'IP:127.0.0.1',
+		elsewhere => 'DNS:api.example',
+		expired => [ 'IP:127.0.0.1', -1 ]);
+	my $ca_file = "ca_file '$certificates/ca.pem'";
+	my %tls = map {
+		$_ => Reevo::start(tls => [ "$certificates/$_.pem", "$certificates/$_.key" ], records => 1)
+	} qw(good elsewhere expired);
+
+	is($session->query(server('tls_good', "base_url '" . $tls{good}->url . "', $ca_file"))->{out},
+		$name, 'TLS with a certificate that ca_file vouches for');
+	fails_with('a certificate that nobody vouches for',
+		server('tls_unknown', "base_url '" . $tls{good}->url . "', $retry"),
+		'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 1 attempt: .*certificate/i, $check_server);
+	fails_with('a certificate for another host',
+		server('tls_elsewhere', "base_url '" . $tls{elsewhere}->url . "', $ca_file, $retry"),
+		'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 1 attempt: /, $check_server);
+	fails_with('a certificate that has expired',
+		server('tls_expired', "base_url '" . $tls{expired}->url . "', $ca_file, $retry"),
+		'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 1 attempt: .*certificate/i, $check_server);
+	is($tls{$_}->requests, 0, "$_: no request went out over such a connection")
+	  for qw(elsewhere expired);
+	is($tls{good}->requests, 1, 'good: one request in all');
+	$_->stop for values %tls;
+}
+
+# --- Broken connections and timeouts ---
+
+my $failed = qr/^the request to the API failed$/;
+my $three = qr/^Host "127\.0\.0\.1", after 3 attempts: /;
+my $limits = qr/request_timeout.*max_retries/;
+
+for my $how (qw(close reset half-body-close half-body-reset cut-json bad-length chunked-cut))
+{
+	$api->behave(qq({"fail_every": 1, "fail_how": "$how"}));
+	read_spends("broken for good: $how", 3, '08006', $failed, $three, $limits);
+}
+
+my $slow = server('slow', "base_url '" . $api->url . "', $retry, request_timeout '0.3'");
+for my $stall (qw(headers mid-headers body))
+{
+	$api->behave(qq({"stall": "$stall"}));
+	fails_with("request_timeout: $stall", $slow, '08006', $failed,
+		qr/^Host "127\.0\.0\.1", after 2 attempts: .*timed out/, $limits);
+	$api->reset;
+}
+
+fails_with('an answer that is no HTTP',
+	server('garbage', sprintf("base_url 'http://127.0.0.1:%d', $retry", $api->port('garbage_port'))),
+	'08P01', qr/^the API's answer is not HTTP$/, qr/^Host "127\.0\.0\.1": /, qr/base_url/);
+
+# --- A retry that helps ---
+
+for my $how (qw(close reset half-body-close half-body-reset cut-json bad-length chunked-cut))
+{
+	$api->behave(qq({"fail_first": 2, "fail_how": "$how"}));
+	$session->query('SELECT opportunity_fdw_disconnect()');
+	is($session->query($read)->{out}, $name, "two failures do no harm: $how");
+	is($api->requests, 3, "$how: three requests");
+	$api->reset;
+}
+for my $status (429, 502, 503, 504)
+{
+	$api->behave(qq({"fail_first": 2, "fail_how": "status", "fail_status": $status}));
+	$session->query('SELECT opportunity_fdw_disconnect()');
+	is($session->query($read)->{out}, $name, "two failures do no harm: $status");
+	is($api->requests, 3, "$status: three requests");
+	$api->reset;
+}
+$api->behave('{"fail_first": 1, "fail_how": "stall"}');
+is($session->query($slow)->{out}, $name, 'a stall does no harm');
+$api->reset;
+
+# Twenty records, and every third request fails: none is missing, none comes twice.
+server('stubborn', "base_url '" . $api->url . "', max_retries '50', max_retry_wait '0.05'");
+$api->behave('{"fail_every": 3, "fail_how": "half-body-reset"}');
+my $twenty_ids = join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 20);
+my $twenty = $session->query("SELECT count(*), count(DISTINCT id) FROM stubborn WHERE id IN ($twenty_ids)");
+is($twenty->{out}, '20|20', 'every third request fails') or diag($twenty->{err});
+$api->reset;
+
+# --- 401, 403 ---
+
+my $key_of = sub {
+	$session->query("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key '$_[0]')");
+};
+$key_of->('nonsense-key');
+read_spends('a key that is not known', 1, '28000', qr/^the API did not accept the API key$/,
+	qr/^Status 401, UnauthorizedError: Invalid API key$/, qr/\bapi_key\b.*user mapping/);
+$key_of->('expired-key');
+read_spends('a key that has expired', 1, '28000', qr/^the API did not accept the API key$/,
+	qr/^Status 401, api_key_expired: The API key has expired\.$/, qr/\bapi_key\b.*user mapping/);
+$key_of->('no-permission');
+read_spends('a key that lacks a permission', 1, '42501', qr/^the API key lacks a permission$/,
+	qr/^Status 403, permission_denied: The API key lacks the permission "Opportunities: read"\.$/,
+	qr/permission/);
+$key_of->('test-key');
+
+# --- 404 ---
+
+my $nobody = "SELECT count(*) FROM opportunity WHERE id = '99999999-0000-4000-8000-000000000000'";
+for my $form (qw(code flat detail string))
+{
+	$api->behave(qq({"not_found_form": "$form"}));
+	is($session->query($nobody)->{out}, '0', "404, $form: there is no such record");
+	is($api->requests('get') . '+' . $api->requests('health'), '1+0', "404, $form: one request");
+	$api->reset;
+}
+
+my $no_records = qr/^the API has no records of type "opportunity"$/;
+my $which = qr/base_url.*record_type/;
+
+$session->query('SELECT opportunity_fdw_disconnect()');
+$api->behave('{"not_found_form": "bare"}');
+is($session->query($nobody)->{out}, '0', '404, bare: no such record, as the API is healthy');
+is($session->query($nobody)->{out}, '0', '404, bare: once more');
+is($api->requests('get') . '+' . $api->requests('health'), '2+1', '404, bare: asked once in a session');
+like($api->ctl('stats'), qr{"path":\s*"/api/v2/health"}, 'at the documented path');
+$api->reset;
+
+$session->query('SELECT opportunity_fdw_disconnect()');
+$api->behave('{"not_found_form": "bare", "healthy": false}');
+fails_with('404, bare, not healthy', $nobody, 'HV00R', $no_records, qr/^Status 404: Not Found$/, $which);
+$api->reset;
+
+$session->query('SELECT opportunity_fdw_disconnect()');
+$api->behave('{"not_found_form": "html"}');
+fails_with('404, HTML', $nobody, 'HV00R', $no_records, qr/^Status 404: <html>/, $which);
+is($api->requests, 1, '404, HTML: one request');
+$api->reset;
+$api->behave('{"status": 404, "body": ""}');
+fails_with('404, empty', $nobody, 'HV00R', $no_records, qr/^Status 404/, $which);
+$api->reset;
+
+fails_with('a base_url that leads elsewhere',
+	server('elsewhere', "base_url '" . $api->url . "/other'"),
+	'HV00R', $no_records, qr/^Status 404: Not Found$/, $which);
+$session->query("CREATE FOREIGN TABLE gadget (id uuid) SERVER reevo OPTIONS (record_type 'gadget')");
+fails_with('a record type that there is not', "SELECT id FROM gadget WHERE id = '$id'",
+	'HV00R', qr/^the API has no records of type "gadget"$/, qr/unknown_record_type/, $which);
+
+# --- Throttling ---
+
+my $throttled = qr/^the API is throttling requests$/;
+my $wait_longer = qr/max_retries.*max_retry_wait/;
+
+$api->behave('{"status": 429}');
+read_spends('429 for good', 3, '53400', $throttled, qr/429/, $wait_longer);
+$api->behave('{"status": 503}');
+read_spends('503 for good', 3, '53400', $throttled, qr/503/, $wait_longer);
+for my $status (429, 503)
+{
+	$api->behave(qq({"status": $status, "retry_after": 3000}));
+	my $result = read_spends("$status: Retry-After is beyond max_retry_wait", 1, '53400',
+		$throttled, qr/\b3000 seconds/, $wait_longer);
+	cmp_ok($result->{ms}, '<', 5000, "$status: it is not waited for");
+}
+$api->behave('{"status": 429, "retry_after": "date", "retry_after_date_in": 3000}');
+read_spends('429: a date beyond max_retry_wait', 1, '53400', $throttled,
+	qr/\b(2999|300[01]) seconds/, $wait_longer);
+$api->behave('{"status": 429, "retry_after": "soon, maybe"}');
+read_spends('429: Retry-After is nonsense', 3, '53400', $throttled, qr/429/, $wait_longer);
+$api->behave('{"status": 429, "retry_after": "-5"}');
+read_spends('429: Retry-After is negative', 3, '53400', $throttled, qr/429/, $wait_longer);
+$api->behave('{"status": 429, "retry_after": "9999999999999"}');
+read_spends('429: Retry-After is beyond all measure', 1, '53400', $throttled, qr/seconds/, $wait_longer);
+$api->behave('{"status": 429, "retry_after": "0"}');
+read_spends('429: Retry-After is zero', 3, '53400', $throttled, qr/429|\b0 seconds/, $wait_longer);
+
+my $patient = server('patient', "base_url '" . $api->url . "'");
+for my $header ('1', '"date"')
+{
+	$api->behave(qq({"fail_first": 1, "fail_status": 429, "retry_after": $header, "retry_after_date_in": 1}));
+	my $result = $session->query($patient);
+	is($result->{out}, $name, "Retry-After $header: the wait is worth it");
+	cmp_ok($result->{ms}, '>', $header eq '1' ? 990 : 0, "Retry-After $header: it was waited for");
+	is($api->requests, 2, "Retry-After $header: two requests");
+	$api->reset;
+}
+
+# --- max_requests ---
+
+$session->query("ALTER SERVER reevo OPTIONS (ADD max_requests '2')");
+$api->behave('{"fail_first": 1, "fail_status": 503}');
+is($session->query($read)->{out}, $name, 'max_requests: a retry within it');
+$api->reset;
+$api->behave('{"status": 503}');
+read_spends('max_requests: a retry beyond it', 2, '53400',
+	qr/^the statement needs more than 2 requests to the API$/, qr/^/, qr/max_requests/);
+my $three_ids = join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 3);
+fails_with('max_requests: one record too many', "SELECT id FROM opportunity WHERE id IN ($three_ids)",
+	'53400', qr/^the statement needs more than 2 requests to the API$/, qr/^/, qr/max_requests/);
+cmp_ok($api->requests, '<=', 2, 'max_requests: never more than that');
+$api->reset;
+$session->query('ALTER SERVER reevo OPTIONS (DROP max_requests)');
+
+# --- Other 4xx, and the forms of an error ---
+
+my $refused = qr/^the API refused the request$/;
+for my $status (400, 405, 409, 410, 422, 451)
+{
+	$api->behave(qq({"status": $status}));
+	read_spends("status $status", 1, 'HV000', $refused, qr/^Status $status, http_$status: /);
+}
+
+my @forms = (
+	['error.code, error.message', '{"error": {"code": "bad_thing", "message": "It is bad."}}',
+		qr/^Status 400, bad_thing: It is bad\.$/],
+	['error.message', '{"error": {"message": "It is bad."}}', qr/^Status 400: It is bad\.$/],
+	['error.code', '{"error": {"code": "bad_thing"}}', qr/^Status 400, bad_thing$/],
+	['code, message', '{"message": "It is bad.", "code": "bad_thing"}',
+		qr/^Status 400, bad_thing: It is bad\.$/],
+	['error, message', '{"error": "BadThing", "message": "It is bad."}',
+		qr/^Status 400, BadThing: It is bad\.$/],
+	['the form of version 1',
+		'{"error_response_type": "GENERIC", "error": "BadThing", "message": "It is bad.", "details": null}',
+		qr/^Status 400, BadThing: It is bad\.$/],
+	['detail', '{"detail": "It is bad."}', qr/^Status 400: It is bad\.$/],
+	['a list of details',
+		'{"detail": [{"type": "missing", "loc": ["header", "x-api-key"], "msg": "Field required", "input": null}]}',
+		qr/^Status 400: .*Field required/],
+	['an empty list of details', '{"detail": []}', qr/^Status 400: \{"detail": ?\[\]\}$/],
+	['a number as the code', '{"error": {"code": 7, "message": "It is bad."}}', qr/^Status 400.*: It is bad\.$/],
+	['JSON that says something else', '{"oops": true}', qr/^Status 400: \{"oops": ?true\}$/],
+	['a list', '[1, 2]', qr/^Status 400: \[1, ?2\]$/]);
+for my $form (@forms)
+{
+	my ($what, $body, $detail) = @$form;
+	$api->behave(qq({"status": 400, "body": $body}));
+	fails_with("the form of an error: $what", $read, 'HV000', $refused, $detail);
+}
+my @texts = (
+	['HTML', '<html><body>Bad Request</body></html>', qr/^Status 400: <html><body>Bad Request/],
+	['no body', '', qr/^Status 400$/],
+	['JSON that is cut', '{\"error\": {\"code\": \"bad_th', qr/^Status 400: \{"error": \{"code": "bad_th$/],
+	['control characters', 'a\u0007\u001b[31mb\r\nc', qr/^Status 400: a\?\?\[31mb  c$/],
+	['a long text', 'long ' x 10000, qr/^Status 400: (long ?){10,}.{0,5}\.\.\.$/],
+	['a NUL', 'a\u0000b', qr/^Status 400: a\?b$/]);
+for my $text (@texts)
+{
+	my ($what, $body, $detail) = @$text;
+	$api->behave(qq({"status": 400, "content_type": "text/plain", "body": "$body"}));
+	fails_with("the form of an error: $what", $read, 'HV000', $refused, $detail);
+}
+$api->behave('{"status": 400, "body": {"error": {"code": "c\u0007d", "message": "x\u0000y\u001b[31m\nz"}}}');
+fails_with('the form of an error: control characters within', $read, 'HV000', $refused,
+	qr/^Status 400[^\x01-\x1f]*$/);
+$api->reset;
+
+# --- 5xx, and statuses that there should not be ---
+
+my $api_failed = qr/^the API failed$/;
+for my $case ([ 500, 1 ], [ 501, 1 ], [ 502, 3 ], [ 504, 3 ], [ 599, 1 ])
+{
+	my ($status, $requests) = @$case;
+	$api->behave(qq({"status": $status}));
+	read_spends("$status for good", $requests, 'HV000', $api_failed,
+		qr/^Status $status, http_$status: /, qr/later/);
+}
+$api->behave('{"redirect": "http://127.0.0.1:1/elsewhere"}');
+read_spends('a redirect', 1, 'HV000', qr/redirected/, qr/^Status 302/, qr/not followed.*base_url/);
+for my $status (201, 203, 206)
+{
+	$api->behave(qq({"status": $status}));
+	read_spends("status $status", 1, '08P01', qr/\b200\b.*$status|$status.*\b200\b/, qr/^The answer /);
+}
+
+# --- Not JSON, not the documented shape, not the record ---
+
+my $not_a_record = qr/^the API's answer is not a record as documented: /;
+my $envelope = qq("id": {"value": "$id", "value_type": "uuid"});
+my @bodies = (
+	['HTML', '<html>Please log in</html>', qr/<html>Please log in/],
+	['text', 'OK', qr/OK/],
+	['a list', '[]', qr/\[\]/],
+	['a string', '"text"', qr/"text"/],
+	['null', 'null', qr/null/],
+	['an empty object', '{}', qr/\{\}/],
+	['a list of data', '{"data": []}', qr/\{"data"/],
+	['null data', '{"data": null}', qr/\{"data"/],
+	['no id', qq({"data": {"attributes": {$envelope}}}), qr/\{"data"/],
+	['a number as id', qq({"data": {"id": 5, "attributes": {}}}), qr/\{"data"/],
+	['no attributes', qq({"data": {"id": "$id"}}), qr/\{"data"/],
+	['a list of attributes', qq({"data": {"id": "$id", "attributes": []}}), qr/\{"data"/],
+	['an attribute without envelope', qq({"data": {"id": "$id", "attributes": {"display_name": "x"}}}),
+		qr/\{"data"/],
+	['another record', qq({"data": {"id": "$other_id", "attributes": {}}}), qr/\Q$other_id\E/],
+	['two ids', qq({"data": {"id": "$id", "attributes": {"id": {"value": "$other_id", "value_type": "uuid"}}}}),
+		qr/\{"data"/],
+	['something behind it', qq({"data": {"id": "$id", "attributes": {}}} x), qr/\{"data"/],
+	['UTF-8 that is none', qq({"data": {"id": "$id", "attributes": {"display_name": {"value": "\xff\xfe"}}}}),
+		qr/\{"data"/]);
+for my $body (@bodies)
+{
+	my ($what, $text, $start) = @$body;
+	$api->ctl('body', $id, $text);
+	my $before = $api->requests;
+	fails_with("not as documented: $what", "SELECT id, display_name FROM opportunity WHERE id = '$id'",
+		'08P01', $not_a_record, qr/starts with: .*$start/s);
+	is($api->requests - $before, 1, "$what: not asked again");
+	$api->reset;
+}
+$api->ctl('body', $id, '{"data": ' x 2000 . '1' . '}' x 2000);
+fails_with('not as documented: nested too deeply', $read, '08P01', qr/nested/, qr/^/);
+$api->ctl('body', $id, qq({"data": {"id": "$id", "attributes": {"display_name": {"value": ) . '[' x 100 . ']' x 100 . '}}}}');
+fails_with('not as documented: a value nested too deeply', $read, '08P01', qr/nested/, qr/^/);
+$api->ctl('body', $id, '');
+$session->query('SELECT opportunity_fdw_disconnect()');
+fails_with('nothing at all', $read, '08006', $failed, $three, $limits);
+$api->reset;
+$api->behave('{"swap_id": true}');
+fails_with('the API takes another record', $read, '08P01', $not_a_record, qr/starts with: /);
+$api->reset;
+
+# --- Too large ---
+
+my $too_large = qr/^the API's answer is larger than 1 MB$/;
+my $raise_it = qr/max_response_size/;
+$api->behave('{"endless_body": true}');
+read_spends('an answer without end', 1, '54000', $too_large, qr/^/, $raise_it);
+$api->behave('{"gzip_bomb": 200}');
+read_spends('an answer that unpacks to too much', 1, '54000', $too_large, qr/^/, $raise_it);
+$api->behave('{"header_bomb": true}');
+my $before = Reevo::resident($session->{backend});
+my $bomb = $session->query($slow);
+like($bomb->{sqlstate}, qr/^(54000|08006|08P01)$/, 'headers without end');
+cmp_ok(Reevo::resident($session->{backend}) - $before, '<', 50000, 'headers without end: they are not kept');
+$api->reset;
+$api->ctl('attributes', $id, sprintf('{"next_step_details": {"value": "%s", "value_type": "long_text"}}', 'x' x 900000));
+is($session->query("SELECT length(next_step_details) FROM opportunity WHERE id = '$id'")->{out},
+	'900000', 'an answer just within the limit');
+$api->reset;
+$api->behave('{"gzip": true}');
+is($session->query($read)->{out}, $name, 'a packed answer');
+$api->reset;
+
+# --- Mappings ---
+
+$session->query('CREATE ROLE stranger; GRANT SELECT ON opportunity TO stranger; GRANT USAGE ON FOREIGN SERVER reevo TO stranger');
+$session->query('SET ROLE stranger');
+fails_with('no user mapping', $read, '42704', qr/^user mapping not found for (user )?"stranger"/, qr/^/);
+$session->query('RESET ROLE; CREATE USER MAPPING FOR stranger SERVER reevo; SET ROLE stranger');
+fails_with('a user mapping without a key', $read, '28000', qr/"stranger" has no api_key$/, qr/^/, qr/api_key/);
+$session->query('RESET ROLE');
+is($api->requests, 0, 'neither made a request');
+$session->query('ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (DROP api_key)');
+read_spends('a superuser without a key may ask, and is refused', 1, '28000',
+	qr/^the API did not accept the API key$/, qr/^Status 401/, qr/api_key/);
+
+# --- A value that does not fit ---
+
+$session->query("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (ADD api_key 'test-key')");
+$session->query("CREATE FOREIGN TABLE misfit (id uuid, n integer OPTIONS (attribute 'display_name')) SERVER reevo");
+my $misfit = fails_with('a value that does not fit', "SELECT n FROM misfit WHERE id = '$id'",
+	'22P02', qr/^invalid input syntax for type integer: /, qr/^$/);
+like($misfit->{context}, qr/column "n" of foreign table "misfit", attribute "display_name", record $id/,
+	'a value that does not fit: where');
+
+is($session->query($read)->{out}, $name, 'after all that, the session reads as before');
+$session->quit;
+$node->stop('fast');
+
+done_testing();
