@@ -27,6 +27,7 @@ OBJS = \
 	src/connection.o \
 	src/http.o \
 	src/http_pool.o \
+	src/redact.o \
 	src/record.o \
 	src/value.o \
 	src/iso8601.o \

@@ -20,6 +20,7 @@ CREATE FOREIGN TABLE by_text (id text, stage text) SERVER forms;
 CREATE FOREIGN TABLE by_varchar (stage text, id varchar(36)) SERVER forms;
 CREATE FOREIGN TABLE by_domain (key opportunity_id OPTIONS (attribute 'id'), stage text) SERVER forms;
 CREATE FOREIGN TABLE by_text_domain (id opportunity_name, stage text) SERVER forms;
+CREATE FOREIGN TABLE by_json (id jsonb, key uuid OPTIONS (attribute 'id'), stage text) SERVER forms;
 CREATE FOREIGN TABLE by_two (id uuid, name text OPTIONS (attribute 'id'), stage text) SERVER forms;
 
 -- A record's number, and the id of a number.
@@ -64,6 +65,7 @@ SELECT stage FROM opportunity WHERE id = :example::opportunity_id; :spent
 SELECT stage FROM opportunity WHERE NOT id <> :example; :spent
 SELECT stage FROM opportunity WHERE (id, status) = (:example, 'open'); :spent
 SELECT stage FROM opportunity WHERE id IN (:example); :spent
+SELECT stage FROM opportunity WHERE id IS NOT DISTINCT FROM :example; :spent
 SELECT stage FROM opportunity WHERE id = ('3c90c3cc-0d44-4b50-8888-' || '8dd25736052a')::uuid; :spent
 SELECT stage FROM opportunity WHERE id = CASE WHEN current_user IS NULL THEN :one ELSE :example END::uuid; :spent
 SELECT stage FROM opportunity WHERE id = coalesce(NULL, :example)::uuid; :spent
@@ -94,6 +96,7 @@ SELECT count(*) FROM by_text_domain WHERE id = ''; :spent
 SELECT count(*) FROM opportunity WHERE id::text = 'Acme'; :spent
 SELECT count(*) FROM opportunity WHERE id = NULL; :spent
 SELECT count(*) FROM opportunity WHERE id = NULL::uuid; :spent
+SELECT count(*) FROM opportunity WHERE id IS NOT DISTINCT FROM nullif(stable_id(1), stable_id(1)); :spent
 SELECT count(*) FROM by_text WHERE id = (SELECT NULL::text); :spent
 SELECT count(*) FROM opportunity WHERE id IS NULL AND id = :one; :spent
 SELECT count(*) FROM opportunity WHERE id = :one AND id = :two; :spent
@@ -250,8 +253,13 @@ SELECT no(id) FROM opportunity WHERE id <> ALL (ARRAY[:one, :two]::uuid[]);
 SELECT no(id) FROM opportunity WHERE id = account_id;
 SELECT no(id) FROM opportunity WHERE id::text LIKE :one;
 SELECT no(id) FROM opportunity WHERE account_id = :one;
+SELECT no(id) FROM opportunity WHERE id IS DISTINCT FROM :one;
 SELECT no(id) FROM opportunity LIMIT 1;
+-- As JSON, an id has quotes around it; this column says nothing of the id.
+SELECT count(*) FROM by_json WHERE id::text = '"00000000-0000-4000-8000-000000000001"';
+SELECT count(*) FROM by_json WHERE id = '"00000000-0000-4000-8000-000000000001"';
 :spent
+SELECT b.id, b.stage FROM by_json b WHERE b.key = :one; :spent
 
 --
 -- What else a query may do with the row

@@ -22,6 +22,7 @@
 #include "api.h"
 #include "compat.h"
 #include "connection.h"
+#include "redact.h"
 #include "url.h"
 
 /*
@@ -90,10 +91,7 @@ pg_noreturn static void raise_malformed(const Api		   *api,
 										const char		   *problem);
 static char			   *describe(const Api *api, const HttpTransfer *transfer,
 								 const ApiProblem *problem);
-static char	 *excerpt(const Api *api, const char *text, size_t length);
-static size_t copy_redacted(const Api *api, const char *text, size_t length,
-							char *target, size_t size);
-static size_t match_key(const char *text, const char *end, const char *key);
+static char *excerpt(const Api *api, const char *text, size_t length);
 
 /*
  * Makes the API reachable for a user.  Lives in the current context, to whose
@@ -359,13 +357,13 @@ find_detail(const Api *api, const json_t *detail, ApiProblem *problem)
 		json_is_string(detail) && strcmp(problem->message, "Not Found") == 0;
 }
 
-/* Copies a JSON string, as copy_redacted does; nothing for other values. */
+/* Copies a JSON string, as redact_copy does; nothing for other values. */
 static void
 copy_string(const Api *api, const json_t *value, char *target, size_t size)
 {
 	if (json_is_string(value))
-		copy_redacted(api, json_string_value(value), json_string_length(value),
-					  target, size);
+		redact_copy(api->credentials->api_key, json_string_value(value),
+					json_string_length(value), target, size);
 }
 
 /* Raises the error of an answer whose status is neither 200 nor 404. */
@@ -442,14 +440,15 @@ static void
 raise_malformed(const Api *api, const HttpTransfer *transfer,
 				const char *problem)
 {
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_PROTOCOL_VIOLATION),
-		 errmsg("the API's answer is not a record as documented: %s", problem),
-		 errdetail("The answer (%s) starts with: %s",
-				   transfer->content_type[0] != '\0' ? transfer->content_type
-													 : "no content type",
-				   excerpt(api, transfer->body, transfer->length))));
+	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+					errmsg("the API's answer is not a record as documented: %s",
+						   problem),
+					errdetail("The answer (%s) starts with: %s",
+							  transfer->content_type != NULL
+								  ? excerpt(api, transfer->content_type,
+											strlen(transfer->content_type))
+								  : "no content type",
+							  excerpt(api, transfer->body, transfer->length))));
 }
 
 /* What the API said in a refusal, for a message. */
@@ -490,7 +489,8 @@ excerpt(const Api *api, const char *text, size_t length)
 		return pstrdup("(nothing)");
 
 	/* Where the excerpt ends, a character may be cut in two. */
-	kept = copy_redacted(api, text, length, copy, API_EXCERPT + 1);
+	kept = redact_copy(api->credentials->api_key, text, length, copy,
+					   API_EXCERPT + 1);
 	valid = compat_valid_utf8_prefix(copy, (int) kept);
 	is_text = GetDatabaseEncoding() == PG_UTF8 &&
 			  kept - valid < (kept == API_EXCERPT ? 4 : 1);
@@ -505,54 +505,4 @@ excerpt(const Api *api, const char *text, size_t length)
 	}
 	copy[kept] = '\0';
 	return length > API_EXCERPT ? psprintf("%s...", copy) : copy;
-}
-
-/*
- * Copies a text of the API with an asterisk in place of each occurrence of the
- * key, and cuts it to the target's size, which includes a NUL at the end.
- * Returns the bytes copied.  The key is looked for before anything is cut off.
- */
-static size_t
-copy_redacted(const Api *api, const char *text, size_t length, char *target,
-			  size_t size)
-{
-	const char *key = api->credentials->api_key;
-	const char *end = text + length;
-	size_t		copied = 0;
-
-	while (text < end && copied < size - 1)
-	{
-		size_t skipped = key != NULL ? match_key(text, end, key) : 0;
-
-		target[copied++] = skipped > 0 ? '*' : *text;
-		text += skipped > 0 ? skipped : 1;
-	}
-	target[copied] = '\0';
-	return copied;
-}
-
-/*
- * How many bytes of a text are the key, perhaps with some of its characters
- * escaped as in JSON; 0 where it starts with something else.
- */
-static size_t
-match_key(const char *text, const char *end, const char *key)
-{
-	const char *start = text;
-
-	for (; *key != '\0'; key++)
-	{
-		char escape[7];
-
-		snprintf(escape, sizeof(escape), "\\u%04x", *key);
-		if (end - text >= 6 && pg_strncasecmp(text, escape, 6) == 0)
-			text += 6;
-		else if (end - text >= 2 && text[0] == '\\' && text[1] == *key)
-			text += 2;
-		else if (text < end && *text == *key)
-			text++;
-		else
-			return 0;
-	}
-	return text - start;
 }

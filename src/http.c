@@ -26,6 +26,7 @@
 
 #include "compat.h"
 #include "http_internal.h"
+#include "redact.h"
 #include "version.h"
 
 /* The first back-off's ceiling; it doubles from try to try. */
@@ -202,11 +203,14 @@ void
 http_raise(HttpTransfer *transfer)
 {
 	const HttpTarget *target = transfer->private->target;
+	char			  error[CURL_ERROR_SIZE];
 
 	/* A cancel may be what broke it, or the user may no longer care. */
 	CHECK_FOR_INTERRUPTS();
 
-	printable(transfer->error);
+	redact_copy(target->bearer_token, transfer->error, strlen(transfer->error),
+				error, sizeof(error));
+	printable(error);
 	switch (transfer->outcome)
 	{
 		case HTTP_NOT_CONNECTED:
@@ -216,7 +220,7 @@ http_raise(HttpTransfer *transfer)
 					 errdetail("Host \"%s\", after %d %s: %s.", target->host,
 							   transfer->attempts,
 							   transfer->attempts == 1 ? "attempt" : "attempts",
-							   transfer->error),
+							   error),
 					 errhint("Check the server's options base_url, proxy and "
 							 "ca_file, and the network.")));
 			break;
@@ -225,7 +229,7 @@ http_raise(HttpTransfer *transfer)
 				ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("the API's answer is not HTTP"),
-				 errdetail("Host \"%s\": %s.", target->host, transfer->error),
+				 errdetail("Host \"%s\": %s.", target->host, error),
 				 errhint("Check the server's options base_url and proxy.")));
 			break;
 		case HTTP_TOO_LARGE:
@@ -250,7 +254,7 @@ http_raise(HttpTransfer *transfer)
 					 errdetail("Host \"%s\", after %d %s: %s.", target->host,
 							   transfer->attempts,
 							   transfer->attempts == 1 ? "attempt" : "attempts",
-							   transfer->error),
+							   error),
 					 errhint("The server's options connect_timeout, "
 							 "request_timeout and max_retries set the "
 							 "limits.")));
@@ -477,9 +481,7 @@ read_answer(HttpTransfer *transfer)
 	transfer->status = 0;
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &transfer->status);
 	curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
-	strlcpy(transfer->content_type, content_type != NULL ? content_type : "",
-			sizeof(transfer->content_type));
-	printable(transfer->content_type);
+	transfer->content_type = content_type;
 
 	/* libcurl reads seconds as well as a date; 0 stands for none. */
 	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);

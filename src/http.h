@@ -63,11 +63,11 @@ typedef struct HttpTransfer
 	HttpOutcome outcome;
 
 	/* the answer, when there is one; the body has a NUL behind it */
-	long   status;
-	char  *body;
-	size_t length;
-	char   content_type[128]; /* cut to that; empty: not said */
-	long   retry_after;		  /* milliseconds that it asks to wait, or -1 */
+	long		status;
+	char	   *body;
+	size_t		length;
+	const char *content_type; /* libcurl's copy, or NULL: not said */
+	long		retry_after;  /* milliseconds that it asks to wait, or -1 */
 
 	/* for messages */
 	int	 attempts;

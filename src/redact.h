@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact.h
+ *	  Keeps the API key out of messages that show foreign texts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_REDACT_H
+#define OPPORTUNITY_REDACT_H
+
+#include "postgres.h"
+
+extern size_t redact_copy(const char *key, const char *text, size_t length,
+						  char *target, size_t size);
+
+#endif /* OPPORTUNITY_REDACT_H */
