@@ -147,6 +147,9 @@ close_if_unused(SessionConnection *connection)
 {
 	if (!connection->is_stale || connection->users > 0)
 		return;
+	if (connection->public.pool != NULL &&
+		!http_pool_is_quiet(connection->public.pool))
+		return; /* another time */
 	dlist_delete(&connection->node);
 	if (connection->public.pool != NULL)
 		http_pool_destroy(connection->public.pool);

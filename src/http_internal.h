@@ -34,6 +34,7 @@ struct HttpPool
 	int			  reserved_fds;
 	int64		  curl_due; /* when libcurl wants to be called, or -1 */
 	dlist_head	  queue;	/* transfers that wait to be sent */
+	int			  parked;	/* handles that nobody waits for: see park */
 
 	/* how much the server can take: see http_pool_slow_down */
 	double rate;		  /* requests per second; 0: it never complained */

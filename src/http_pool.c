@@ -33,6 +33,9 @@
 /* Events taken from the epoll descriptor at once. */
 #define HTTP_EVENTS_AT_ONCE 32
 
+/* From 7.87 on libcurl leaves a slow name lookup behind by itself. */
+#define QUICK_EXIT_VERSION 0x075700
+
 /* Without a complaint for that long, a server is as fast as it ever was. */
 #define HTTP_FORGIVE_AFTER 60000000 /* microseconds */
 
@@ -55,9 +58,15 @@ static void	  arm_timer(HttpPool *pool);
 static int64  earliest_send(const HttpPool *pool);
 static double answer_rate(const HttpPool *pool, int64 now);
 
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,
-					 void *known);
-static int on_timer(CURLM *multi, long timeout, void *pool);
+static bool is_stuck_in_lookup(CURL *easy);
+static void park(HttpPool *pool, CURL *easy);
+
+static int	  on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,
+						void *known);
+static int	  on_timer(CURLM *multi, long timeout, void *pool);
+static size_t discard(char *data, size_t size, size_t count, void *arg);
+static curl_socket_t refuse_socket(void *arg, curlsocktype purpose,
+								   struct curl_sockaddr *address);
 
 /*
  * Makes an empty pool.  It lives until http_pool_destroy.  Raises an error
@@ -151,7 +160,10 @@ http_pool_enqueue(HttpTransfer *transfer, int64 delay, bool at_front)
 	transfer->outcome = HTTP_PENDING;
 }
 
-/* Takes a transfer out of its pool, wherever it stands. */
+/*
+ * Takes a transfer out of its pool, wherever it stands.  Its libcurl handle may
+ * have to stay behind, and is then no longer the transfer's.
+ */
 void
 http_pool_remove(HttpTransfer *transfer)
 {
@@ -160,9 +172,58 @@ http_pool_remove(HttpTransfer *transfer)
 	if (private->is_queued)
 		dlist_delete(&private->queue_node);
 	private->is_queued = false;
-	if (private->is_in_multi)
+	if (private->is_in_multi && transfer->outcome == HTTP_PENDING &&
+		is_stuck_in_lookup(private->easy))
+	{
+		park(private->pool, private->easy);
+		private->easy = NULL;
+	}
+	else if (private->is_in_multi)
 		curl_multi_remove_handle(private->pool->multi, private->easy);
 	private->is_in_multi = false;
+}
+
+/*
+ * Whether libcurl would wait for the handle's name lookup to end before it let
+ * go of the handle, as it does before CURLOPT_QUICK_EXIT.
+ */
+static bool
+is_stuck_in_lookup(CURL *easy)
+{
+	curl_off_t looked_up = 0;
+
+	if (curl_version_info(CURLVERSION_NOW)->version_num >= QUICK_EXIT_VERSION)
+		return false;
+	return curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up) ==
+			   CURLE_OK &&
+		   looked_up == 0;
+}
+
+/*
+ * Leaves a handle behind until its name lookup has ended.  It has no transfer
+ * any more, and opens no connection.
+ */
+static void
+park(HttpPool *pool, CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, discard);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, NULL);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, refuse_socket);
+	pool->parked++;
+}
+
+/* Whether a pool can be destroyed without waiting for anything. */
+bool
+http_pool_is_quiet(HttpPool *pool)
+{
+	if (pool->parked > 0)
+		http_pool_drive(pool);
+	return pool->parked == 0;
 }
 
 /*
@@ -305,12 +366,20 @@ collect_finished(HttpPool *pool)
 	while ((message = curl_multi_info_read(pool->multi, &remaining)) != NULL)
 	{
 		CURLcode	  code = message->data.result;
+		CURL		 *easy = message->easy_handle;
 		HttpTransfer *transfer = NULL;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-		http_end_attempt(transfer, code);
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+		if (transfer != NULL)
+			http_end_attempt(transfer, code);
+		else
+		{
+			curl_multi_remove_handle(pool->multi, easy);
+			curl_easy_cleanup(easy);
+			pool->parked--;
+		}
 	}
 }
 
@@ -492,4 +561,23 @@ on_timer(CURLM *multi, long timeout, void *arg)
 	(void) multi;
 	pool->curl_due = timeout < 0 ? -1 : http_now() + (int64) timeout * 1000;
 	return 0;
+}
+
+/* libcurl's callback: a piece of a body that nobody wants. */
+static size_t
+discard(char *data, size_t size, size_t count, void *arg)
+{
+	(void) data;
+	(void) arg;
+	return size * count;
+}
+
+/* libcurl's callback: a socket for a handle that is not to connect. */
+static curl_socket_t
+refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	(void) arg;
+	(void) purpose;
+	(void) address;
+	return CURL_SOCKET_BAD;
 }
