@@ -145,11 +145,11 @@ release_hold(void *arg)
 static void
 close_if_unused(SessionConnection *connection)
 {
-	if (!connection->is_stale || connection->users > 0)
+	/* A pool that is not quiet is closed another time. */
+	if ((connection->public.pool != NULL &&
+		 !http_pool_is_quiet(connection->public.pool)) ||
+		!connection->is_stale || connection->users > 0)
 		return;
-	if (connection->public.pool != NULL &&
-		!http_pool_is_quiet(connection->public.pool))
-		return; /* another time */
 	dlist_delete(&connection->node);
 	if (connection->public.pool != NULL)
 		http_pool_destroy(connection->public.pool);

@@ -1,0 +1,204 @@
+# A session that reads for long needs no more memory, files or connections than
+# one that has just begun, whether its statements succeed or fail.
+#
+# REEVO_READS in the environment sets the number of reads, 20,000 by default.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Reevo;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $reads = $ENV{REEVO_READS} || 20000;
+my $chunk = 2000;
+
+# What the allocators may need on the way, in kB, whatever the number of reads.
+my $SLACK = 4096;
+my $CONTEXT_SLACK = 128;
+
+my $id = $Reevo::EXAMPLE;
+my $api = Reevo::start();
+my $node = Reevo::cluster('memory', 'log_statement = none');
+my $version = Reevo::server_version($node);
+Reevo::set_up($node, $api->url, "max_retries '1'", "max_retry_wait '0.001'");
+my $session = Reevo::Session->new($node);
+
+$session->query(q(
+	CREATE FOREIGN TABLE misfit (id uuid, number integer OPTIONS (attribute 'display_name'),
+		whole jsonb OPTIONS (attribute '*')) SERVER reevo;
+	CREATE FUNCTION record_id(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE
+		AS $$ SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
+	CREATE FUNCTION read(n integer) RETURNS bigint LANGUAGE plpgsql AS $$
+	DECLARE
+		found bigint := 0;
+		r opportunity;
+	BEGIN
+		FOR i IN 1 .. n LOOP
+			SELECT * INTO r FROM opportunity WHERE id = record_id(1 + i % 997);
+			found := found + (r.id IS NOT NULL)::int;
+		END LOOP;
+		RETURN found;
+	END $$;
+	-- How many of the n statements failed with that SQLSTATE.
+	CREATE FUNCTION fail(statement text, state text, n integer) RETURNS bigint LANGUAGE plpgsql AS $$
+	DECLARE
+		failed bigint := 0;
+		t text;
+	BEGIN
+		FOR i IN 1 .. n LOOP
+			BEGIN
+				EXECUTE statement INTO t;
+			EXCEPTION WHEN OTHERS THEN
+				failed := failed + (SQLSTATE = state)::int;
+			END;
+		END LOOP;
+		RETURN failed;
+	END $$;));
+
+# What the backend has at the moment: memory in kB, memory contexts in kB and
+# by number (14 and later), and files.
+sub holdings
+{
+	my ($contexts, $count) = (0, 0);
+	($contexts, $count) = split(/\|/, $session->query(q(
+		SELECT sum(total_bytes) / 1024, count(*) FILTER (WHERE name LIKE 'opportunity_fdw%')
+		FROM pg_backend_memory_contexts))->{out})
+	  if $version >= 14;
+	return {
+		memory => Reevo::resident($session->{backend}),
+		contexts => int($contexts),
+		count => $count,
+		files => Reevo::open_files($session->{backend})
+	};
+}
+
+sub describe
+{
+	my ($holdings) = @_;
+	return join(', ', map { "$_ $holdings->{$_}" } sort keys %$holdings);
+}
+
+sub compare
+{
+	my ($what, $before) = @_;
+	my $after = holdings();
+	note("$what: before: " . describe($before));
+	note("$what: after: " . describe($after));
+	cmp_ok($after->{memory} - $before->{memory}, '<', $SLACK, "$what: the memory does not grow");
+	cmp_ok($after->{contexts} - $before->{contexts}, '<', $CONTEXT_SLACK, "$what: nor do the memory contexts");
+	is($after->{count}, $before->{count}, "$what: nor their number");
+	cmp_ok($after->{files}, '<=', $before->{files}, "$what: nor the number of files");
+	return;
+}
+
+# --- Reads that succeed ---
+
+is($session->query("SELECT read($chunk)")->{out}, $chunk, 'warm');
+holdings();
+my $before = holdings();
+$api->reset;
+my $started = time;
+my $found = 0;
+for (1 .. $reads / $chunk)
+{
+	$found += $session->query("SELECT read($chunk)")->{out};
+	note(describe(holdings())) if $reads > 20000;
+}
+my $seconds = time - $started;
+is($found, int($reads / $chunk) * $chunk, "$found reads in one session");
+is($api->requests, $found, 'each made one request');
+is($api->ctl('connections'), 0, 'all over the connection that was there');
+is($api->ctl('open_connections'), 1, 'the only one');
+compare("$found reads", $before);
+note(sprintf('%d reads in %.1f s: %.0f per second', $found, $seconds, $found / $seconds));
+
+# Statements of their own, and a prepared one.
+$session->query('PREPARE p (integer) AS SELECT * FROM opportunity WHERE id = record_id($1); SET plan_cache_mode = force_generic_plan');
+my $separate = sub {
+	my ($count) = @_;
+	return $session->query(join('; ', map { "SELECT count(*) FROM opportunity WHERE id = '$id'; EXECUTE p ($_)" } 1 .. $count / 2));
+};
+$separate->(100);
+$before = holdings();
+my $result = $separate->(1000);
+is(scalar(() = $result->{out} =~ /^1$/mg), 500, '1000 separate statements');
+compare('1000 separate statements', $before);
+
+# Many records in one statement, and cursors that are left in the middle.
+my $many = "SELECT count(display_name) FROM opportunity WHERE id IN (SELECT record_id(i) FROM generate_series(1, 900) i)";
+my $left = "BEGIN; DECLARE c CURSOR FOR SELECT * FROM opportunity WHERE id IN ("
+  . join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 50) . '); FETCH 3 FROM c; ROLLBACK';
+$session->query(join('; ', $many, ($left) x 10));
+$session->query('SELECT opportunity_fdw_disconnect()');
+$before = holdings();
+$result = $session->query(join('; ', ($many) x 3));
+is($result->{out}, "900\n900\n900", 'many records at once') or diag($result->{err});
+$session->query(join('; ', ($left) x 50));
+ok($api->becomes('in_flight', 0), 'cursors that are left');
+$session->query('SELECT opportunity_fdw_disconnect()');
+compare('many records at once, and cursors that are left', $before);
+
+# --- Statements that fail ---
+
+my $good = "SELECT count(*) FROM opportunity WHERE id = '$id'";
+my %failure = (
+	'404 in HTML' => [ 'HV00R', $good, '{"status": 404, "content_type": "text/html", "body": "<html>"}' ],
+	'a refusal' => [ 'HV000', $good, '{"status": 422}' ],
+	'a value that does not fit' => [ '22P02', "SELECT number FROM misfit WHERE id = '$id'", '{}' ],
+	'malformed JSON' => [ '08P01', $good, '{"status": 200, "body": "{\"data\": {\"id\": oops}}"}' ],
+	'JSON that is cut' => [ '08006', $good, '{"fail_every": 1, "fail_how": "cut-json"}' ],
+	'connections that break' => [ '08006', $good, '{"fail_every": 1, "fail_how": "half-body-close"}' ],
+	'several at once' => [ '22P02', 'SELECT sum(number) FROM misfit WHERE id IN (SELECT record_id(i) FROM generate_series(1, 20) i)', '{}' ]);
+for my $what (sort keys %failure)
+{
+	my ($sqlstate, $statement, $behaviour) = @{ $failure{$what} };
+	my $count = $what eq 'several at once' ? 50 : 300;
+	$api->reset;
+	$api->behave($behaviour);
+	(my $quoted = $statement) =~ s/'/''/g;
+	my $fail = sub { return $session->query("SELECT fail('$quoted', '$sqlstate', $_[0])"); };
+	$fail->(50);
+	$session->query("SELECT opportunity_fdw_disconnect()");
+	$before = holdings();
+	my $failed = $fail->($count);
+	is($failed->{out}, $count, "$count statements fail: $what") or diag($failed->{err});
+	$session->query("SELECT opportunity_fdw_disconnect()");
+	ok($api->becomes('open_connections', 0), "$what: no connection is left");
+	compare($what, $before);
+}
+
+# The top level ends differently from a subtransaction.
+$api->reset;
+$api->behave('{"status": 404, "content_type": "text/html", "body": "<html>"}');
+$session->query(join('; ', ($good) x 20));
+$before = holdings();
+is(scalar(() = $session->query(join('; ', ($good) x 200))->{err} =~ /HV00R/g), 200, '200 failures at the top level');
+compare('failures at the top level', $before);
+
+# Cancelled wherever they are just then.
+$api->reset;
+$api->behave('{"delay_ms": 2, "jitter": 3}');
+my $cancel = sub {
+	my ($count) = @_;
+	return $session->query(join('; ', map { ("SET statement_timeout = '" . (1 + $_ % 5) . "ms'", $good, $many) } 1 .. $count / 2)
+		  . '; RESET statement_timeout');
+};
+$session->query($good);
+$cancel->(40);
+$session->query('SELECT opportunity_fdw_disconnect()');
+$before = holdings();
+my $cancelled = () = $cancel->(500)->{err} =~ /57014/g;
+cmp_ok($cancelled, '>', 200, "$cancelled of 500 statements are cancelled");
+$session->query('SELECT opportunity_fdw_disconnect()');
+ok($api->becomes('open_connections', 0), 'cancelled: no connection is left');
+compare('cancelled', $before);
+
+$api->reset;
+is($session->query($good)->{out}, '1', 'after all that, the session reads as before');
+$session->quit;
+$node->stop('fast');
+
+done_testing();
