@@ -141,7 +141,6 @@ http_pool_destroy(HttpPool *pool)
 	MemoryContextDelete(pool->context);
 }
 
-
 /*
  * Puts a transfer into the queue, to be sent after the delay at the earliest.
  * Those that are tried again go to the front: they have waited before.
