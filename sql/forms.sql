@@ -75,6 +75,8 @@ SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 SELECT id, stage FROM by_text WHERE id = :example; :spent
 SELECT id, stage FROM by_text WHERE id = :example::varchar; :spent
 SELECT id, stage FROM by_text WHERE id::uuid = :upper; :spent
+-- As a tsvector a word has quotes around it, so by that way the id is no id.
+SELECT stage FROM by_text WHERE id::tsvector::text = '''' || :example || ''''; :spent
 SELECT id, stage FROM by_varchar WHERE id = :example; :spent
 SELECT key, stage FROM by_domain WHERE key = :example; :spent
 SELECT key, stage FROM by_domain WHERE key::text = :example; :spent
@@ -350,7 +352,7 @@ SELECT no(id) FROM opportunity WHERE id = :one; :spent
 CREATE SERVER forms_sick FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url', max_retries '0');
 CREATE USER MAPPING FOR CURRENT_USER SERVER forms_sick OPTIONS (api_key 'test-key');
 CREATE FOREIGN TABLE sick (id uuid, stage text) SERVER forms_sick;
-\! $REEVO_CTL behave '{"not_found_form": "bare", "healthy": false}'
+\! $REEVO_CTL behave '{"not_found_form": "bare", "healthy": "degraded"}'
 SELECT count(*) FROM sick WHERE id = :missing; :spent
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM sick WHERE id = :one; :spent

@@ -46,6 +46,7 @@
 
 struct Api
 {
+	MemoryContext context; /* of all transfers, since it holds the connection */
 	const Settings *settings;
 	Credentials	   *credentials;
 	Connection	   *connection;
@@ -70,7 +71,9 @@ typedef enum NotFound
 	NOT_FOUND_ASK_HEALTH
 } NotFound;
 
-static void		  forget_key(void *arg);
+static HttpTransfer *start_get(Api *api, const HttpTarget *target,
+							   const char *path, HttpBudget *budget);
+static void			 forget_key(void *arg);
 static bool		  read_record(Api *api, HttpTransfer *transfer, const char *id,
 							  const AttributeSet *wanted, Record **record);
 static bool		  same_uuid(const char *text, const char *canonical);
@@ -113,6 +116,7 @@ api_open(const Settings *settings, Credentials *credentials)
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 						errmsg("option \"base_url\" cannot be read")));
 
+	api->context = CurrentMemoryContext;
 	api->settings = settings;
 	api->credentials = credentials;
 	api->connection = connection_acquire(credentials->umid, settings->serverid);
@@ -135,15 +139,16 @@ api_open(const Settings *settings, Credentials *credentials)
 
 /*
  * Starts GET /api/v2/{record_type}/{id}; the id is a UUID in canonical form.
- * The transfer belongs to the current context.
+ * The transfer lives until http_end, or as long as the Api.
  */
 HttpTransfer *
 api_get_record(Api *api, const char *id, HttpBudget *budget)
 {
 	char *path = psprintf(API_RECORD_PATH, api->settings->record_type, id);
+	HttpTransfer *transfer = start_get(api, &api->target, path, budget);
 
-	return http_start(api->connection->pool, &api->target,
-					  psprintf("%s%s", api->settings->base_url, path), budget);
+	pfree(path);
+	return transfer;
 }
 
 /*
@@ -195,6 +200,24 @@ char *
 api_json_library_version(void)
 {
 	return psprintf("jansson %s", JANSSON_VERSION);
+}
+
+/*
+ * Starts a GET of a path below the base URL.  Whatever context the caller is in,
+ * the transfer may not outlive the hold on the connection that it uses.
+ */
+static HttpTransfer *
+start_get(Api *api, const HttpTarget *target, const char *path,
+		  HttpBudget *budget)
+{
+	char		 *url = psprintf("%s%s", api->settings->base_url, path);
+	MemoryContext old_context = MemoryContextSwitchTo(api->context);
+	HttpTransfer *transfer =
+		http_start(api->connection->pool, target, url, budget);
+
+	MemoryContextSwitchTo(old_context);
+	pfree(url);
+	return transfer;
 }
 
 /* The statement is over: its copy of the key goes. */
@@ -264,8 +287,8 @@ classify_not_found(const ApiProblem *problem)
 }
 
 /*
- * Whether the API answers GET /api/v2/health behind this base URL.  Asked once
- * in a session, without the key.
+ * Whether the API answers GET /api/v2/health behind this base URL.  Asked
+ * without the key, and once in a session, unless the server could not say.
  */
 static bool
 is_healthy(Api *api, HttpBudget *budget)
@@ -277,12 +300,12 @@ is_healthy(Api *api, HttpBudget *budget)
 	if (api->connection->health != API_HEALTH_UNKNOWN)
 		return api->connection->health == API_HEALTH_GOOD;
 
-	transfer = http_start(
-		api->connection->pool, &api->anonymous_target,
-		psprintf("%s%s", api->settings->base_url, API_HEALTH_PATH), budget);
+	transfer = start_get(api, &api->anonymous_target, API_HEALTH_PATH, budget);
 	http_wait(transfer);
 	if (transfer->outcome != HTTP_ANSWERED)
 		http_raise(transfer);
+	if (transfer->status == 429 || transfer->status >= 500)
+		raise_refusal(api, transfer);
 
 	/* Nothing between here and json_decref can raise an error. */
 	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY

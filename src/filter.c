@@ -39,6 +39,7 @@ static List *array_condition(PlannerInfo *root, const RelOptInfo *rel,
 static List *boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
 							   const Bitmapset *id_columns, BoolExpr *clause,
 							   List **expressions);
+static bool	 is_id_type(Oid type);
 static bool	 is_id_equality(Oid operator_oid, Oid collation);
 static bool	 is_known(PlannerInfo *root, const RelOptInfo *rel,
 					  Node *expression);
@@ -54,17 +55,16 @@ static int	 compare_ids(const void *a, const void *b);
 
 /*
  * Whether an expression is the id of one of the relation's rows: a column that
- * shows it, or such a column cast between text and uuid.  In a column of another
- * type the id may read otherwise: as JSON it has quotes around it.
+ * shows it, or such a column cast between text and uuid.  As any other type the
+ * id may read otherwise: as JSON it has quotes around it.
  */
 bool
 filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
 			 Node *expression)
 {
 	Var *var;
-	Oid	 type;
 
-	for (;;)
+	while (is_id_type(exprType(expression)))
 	{
 		if (IsA(expression, RelabelType))
 			expression = (Node *) ((RelabelType *) expression)->arg;
@@ -76,11 +76,18 @@ filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
 	if (!IsA(expression, Var))
 		return false;
 	var = (Var *) expression;
-	if ((Index) var->varno != rel->relid || var->varlevelsup != 0 ||
-		!bms_is_member(var->varattno, id_columns))
-		return false;
-	type = getBaseType(var->vartype);
-	return type == UUIDOID || type == TEXTOID || type == VARCHAROID;
+	return (Index) var->varno == rel->relid && var->varlevelsup == 0 &&
+		   bms_is_member(var->varattno, id_columns) && is_id_type(var->vartype);
+}
+
+/* Whether a value of the type reads as the id does, every character of it. */
+static bool
+is_id_type(Oid type)
+{
+	Oid base_type = getBaseType(type);
+
+	return base_type == UUIDOID || base_type == TEXTOID ||
+		   base_type == VARCHAROID;
 }
 
 /*

@@ -140,9 +140,9 @@ http_start(HttpPool *pool, const HttpTarget *target, const char *url,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	set_options(transfer, url);
 
+	/* The request is on its way before anybody waits for it. */
 	http_pool_enqueue(transfer, 0, false);
-	http_pool_drive(
-		pool); /* the request is on its way before anybody waits for it */
+	http_pool_drive(pool, false);
 	return transfer;
 }
 
@@ -152,6 +152,7 @@ http_wait(HttpTransfer *transfer)
 {
 	static uint32 wait_event = 0;
 	HttpPool	 *pool = transfer->private->pool;
+	bool		  waited = false;
 
 	if (wait_event == 0)
 		wait_event = compat_wait_event("OpportunityFdwRequest");
@@ -163,7 +164,7 @@ http_wait(HttpTransfer *transfer)
 		int	  events;
 
 		CHECK_FOR_INTERRUPTS();
-		http_pool_drive(pool);
+		http_pool_drive(pool, waited);
 		if (transfer->outcome != HTTP_PENDING)
 			return;
 		held_back = transfer->private->is_queued;
@@ -171,6 +172,7 @@ http_wait(HttpTransfer *transfer)
 		events = WaitLatchOrSocket(
 			MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
 			pool->epoll_fd, -1, wait_event);
+		waited = true;
 		if (events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
 		if (held_back)
@@ -338,7 +340,6 @@ set_options(HttpTransfer *transfer, const char *url)
 	SET_OPTION(easy, CURLOPT_ACCEPT_ENCODING, "");
 
 	SET_OPTION(easy, CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout);
-	SET_OPTION(easy, CURLOPT_TIMEOUT_MS, target->request_timeout);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	SET_OPTION(easy, CURLOPT_QUICK_EXIT, 1L); /* leave a slow resolver behind */
 #endif
@@ -457,6 +458,12 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 	{
 		transfer->outcome = private->callback_outcome;
 		*may_retry = transfer->outcome == HTTP_BROKEN;
+	}
+	else if (private->easy == NULL)
+	{
+		/* It was left behind in its name lookup, and cannot be sent again. */
+		transfer->outcome = HTTP_NOT_CONNECTED;
+		*may_retry = false;
 	}
 	else if (code == CURLE_OPERATION_TIMEDOUT &&
 			 curl_easy_getinfo(private->easy, CURLINFO_PRETRANSFER_TIME_T,
@@ -645,7 +652,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 static bool
 is_too_slow(HttpTransferPrivate *private, size_t size)
 {
-	int64 now = http_now();
+	int64 now = http_pool_clock(private->pool);
 	int64 elapsed;
 
 	if (private->first_byte_at == 0)

@@ -32,9 +32,14 @@ struct HttpPool
 	int			  epoll_fd;
 	int			  timer_fd;
 	int			  reserved_fds;
-	int64		  curl_due; /* when libcurl wants to be called, or -1 */
-	dlist_head	  queue;	/* transfers that wait to be sent */
-	int			  parked;	/* handles that nobody waits for: see park */
+	int64		  curl_due;	 /* when libcurl wants to be called, or -1 */
+	dlist_head	  queue;	 /* transfers that wait to be sent */
+	dlist_head	  in_flight; /* transfers that libcurl has */
+	int			  parked;	 /* handles that nobody waits for: see park */
+
+	/* time in which nobody looked after the transfers: see http_pool_clock */
+	int64 left_alone_at;
+	int64 left_alone; /* in all */
 
 	/* how much the server can take: see http_pool_slow_down */
 	double rate;		  /* requests per second; 0: it never complained */
@@ -61,21 +66,24 @@ typedef struct HttpTransferPrivate
 	dlist_node queue_node;
 	int64	   due; /* in the queue: not to be sent before */
 	bool	   is_in_multi;
+	dlist_node in_flight_node;
 	int64	   sent_at;
+	int64	   left_alone; /* the pool's, then */
 
 	/* the attempt under way */
 	size_t		capacity; /* of the body's buffer */
 	size_t		header_size;
-	int64		first_byte_at;	  /* of the body; 0: not yet */
+	int64		first_byte_at; /* of the body, by http_pool_clock; 0: not yet */
 	HttpOutcome callback_outcome; /* why a callback ended it, or
 								   * HTTP_PENDING */
 } HttpTransferPrivate;
 
 /* http_pool.c */
 extern int64 http_now(void);
+extern int64 http_pool_clock(const HttpPool *pool);
 extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
 							   bool at_front);
-extern void	 http_pool_drive(HttpPool *pool);
+extern void	 http_pool_drive(HttpPool *pool, bool waited);
 extern void	 http_pool_remove(HttpTransfer *transfer);
 extern void	 http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause,
 								 int64 max_pause, bool may_hurry);

@@ -45,8 +45,14 @@
 /* Most connections that a pool keeps open while they are idle. */
 #define HTTP_MAX_IDLE_CONNECTIONS 100L
 
+/* A shorter time between two drives cannot break a limit, in microseconds. */
+#define NOTABLE_ABSENCE 100000
+
 static void	  initialize_library(void);
 static void	  release_pool(void *arg);
+static void	  excuse_absence(HttpPool *pool);
+static void	  end_overdue(HttpPool *pool);
+static int64  overdue_at(const HttpTransferPrivate *private);
 static void	  block_signals(sigset_t *old_mask);
 static void	  restore_signals(const sigset_t *old_mask);
 static void	  handle_events(HttpPool *pool);
@@ -56,6 +62,7 @@ static void	  send_queued(HttpPool *pool);
 static void	  send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now);
 static void	  arm_timer(HttpPool *pool);
 static int64  earliest_send(const HttpPool *pool);
+static int64  earlier(int64 due, int64 other);
 static double answer_rate(const HttpPool *pool, int64 now);
 
 static bool is_stuck_in_lookup(CURL *easy);
@@ -89,6 +96,8 @@ http_pool_create(void)
 	pool->timer_fd = -1;
 	pool->curl_due = -1;
 	dlist_init(&pool->queue);
+	dlist_init(&pool->in_flight);
+	pool->left_alone_at = http_now();
 	callback->func = release_pool;
 	callback->arg = pool;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -171,15 +180,17 @@ http_pool_remove(HttpTransfer *transfer)
 	if (private->is_queued)
 		dlist_delete(&private->queue_node);
 	private->is_queued = false;
-	if (private->is_in_multi && transfer->outcome == HTTP_PENDING &&
-		is_stuck_in_lookup(private->easy))
+	if (!private->is_in_multi)
+		return;
+	private->is_in_multi = false;
+	dlist_delete(&private->in_flight_node);
+	if (transfer->outcome == HTTP_PENDING && is_stuck_in_lookup(private->easy))
 	{
 		park(private->pool, private->easy);
 		private->easy = NULL;
 	}
-	else if (private->is_in_multi)
+	else
 		curl_multi_remove_handle(private->pool->multi, private->easy);
-	private->is_in_multi = false;
 }
 
 /*
@@ -221,27 +232,44 @@ bool
 http_pool_is_quiet(HttpPool *pool)
 {
 	if (pool->parked > 0)
-		http_pool_drive(pool);
+		http_pool_drive(pool, false);
 	return pool->parked == 0;
 }
 
 /*
  * Does whatever can be done without waiting, for all transfers of a pool, and
  * sees to it that the epoll descriptor tells when there is more.
+ *
+ * waited: somebody has waited for the pool since it was driven last.  Otherwise
+ * that time counts against no transfer, since nobody took its answer in.
  */
 void
-http_pool_drive(HttpPool *pool)
+http_pool_drive(HttpPool *pool, bool waited)
 {
 	sigset_t old_mask;
 
 	block_signals(&old_mask);
+	if (!waited)
+		excuse_absence(pool);
 	handle_events(pool);
 	collect_finished(pool);
+	end_overdue(pool);
 	send_queued(pool);
 	handle_timeouts(pool);
 	collect_finished(pool);
 	arm_timer(pool);
+	pool->left_alone_at = http_now();
 	restore_signals(&old_mask);
+}
+
+/*
+ * Microseconds that somebody looked after the pool's transfers.  An answer that
+ * has come while a cursor lay idle is not late.
+ */
+int64
+http_pool_clock(const HttpPool *pool)
+{
+	return http_now() - pool->left_alone;
 }
 
 /*
@@ -315,6 +343,63 @@ answer_rate(const HttpPool *pool, int64 now)
 
 	/* What a server takes at once, it is not taken to take twice a second. */
 	return count * 1000000.0 / Max(span, 1000000);
+}
+
+/* Nobody has looked after the transfers since the pool was driven last. */
+static void
+excuse_absence(HttpPool *pool)
+{
+	int64	   absence = http_now() - pool->left_alone_at;
+	dlist_iter iter;
+
+	pool->left_alone += absence;
+	if (absence < NOTABLE_ABSENCE)
+		return;
+	dlist_foreach(iter, &pool->in_flight)
+	{
+		HttpTransferPrivate *private =
+			dlist_container(HttpTransferPrivate, in_flight_node, iter.cur);
+
+		curl_easy_setopt(
+			private->easy, CURLOPT_CONNECTTIMEOUT_MS,
+			private->target->connect_timeout +
+				(long) ((pool->left_alone - private->left_alone) / 1000));
+	}
+}
+
+/*
+ * Ends the attempts that have taken too long.  libcurl's own limit would go on
+ * counting where nobody looks, and its timer rings only once.
+ */
+static void
+end_overdue(HttpPool *pool)
+{
+	dlist_mutable_iter iter;
+	int64			   now = http_now();
+
+	dlist_foreach_modify(iter, &pool->in_flight)
+	{
+		HttpTransferPrivate *private =
+			dlist_container(HttpTransferPrivate, in_flight_node, iter.cur);
+
+		HttpTransfer *transfer = private->callback.arg;
+
+		if (now < overdue_at(private))
+			continue;
+		http_pool_remove(transfer);
+		snprintf(transfer->error, sizeof(transfer->error),
+				 "timed out after %ld milliseconds",
+				 private->target->request_timeout);
+		http_end_attempt(transfer, CURLE_OPERATION_TIMEDOUT);
+	}
+}
+
+/* When an attempt that is under way has taken too long. */
+static int64
+overdue_at(const HttpTransferPrivate *private)
+{
+	return private->sent_at + private->target->request_timeout * (int64) 1000 +
+		   private->pool->left_alone - private->left_alone;
 }
 
 /* Hands libcurl the sockets that are ready. */
@@ -416,11 +501,15 @@ send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now)
 	dlist_delete(&private->queue_node);
 	private->is_queued = false;
 	private->sent_at = now;
+	private->left_alone = pool->left_alone;
 	http_begin_attempt(transfer);
-	private->is_in_multi =
-		curl_multi_add_handle(pool->multi, private->easy) == CURLM_OK;
-	if (!private->is_in_multi)
+	if (curl_multi_add_handle(pool->multi, private->easy) != CURLM_OK)
+	{
 		transfer->outcome = HTTP_OUT_OF_MEMORY;
+		return;
+	}
+	private->is_in_multi = true;
+	dlist_push_tail(&pool->in_flight, &private->in_flight_node);
 }
 
 /* Sets the timer to whatever is due first. */
@@ -429,9 +518,13 @@ arm_timer(HttpPool *pool)
 {
 	struct itimerspec spec = {0};
 	int64			  due = earliest_send(pool);
+	dlist_iter		  iter;
 
-	if (pool->curl_due >= 0 && (due < 0 || pool->curl_due < due))
-		due = pool->curl_due;
+	if (pool->curl_due >= 0)
+		due = earlier(due, pool->curl_due);
+	dlist_foreach(iter, &pool->in_flight)
+		due = earlier(due, overdue_at(dlist_container(
+							   HttpTransferPrivate, in_flight_node, iter.cur)));
 
 	/* All zero disarms it; a time in the past fires at once. */
 	if (due >= 0)
@@ -453,12 +546,17 @@ earliest_send(const HttpPool *pool)
 	{
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
-		int64 own_due = Max(private->due, pool->next_send);
 
-		if (due < 0 || own_due < due)
-			due = own_due;
+		due = earlier(due, Max(private->due, pool->next_send));
 	}
 	return due;
+}
+
+/* The earlier of two times, of which the first may be -1: none. */
+static int64
+earlier(int64 due, int64 other)
+{
+	return due < 0 ? other : Min(due, other);
 }
 
 /* libcurl is set up when a backend first needs it, never in the postmaster. */

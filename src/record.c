@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/json.h"
 
 #include "compat.h"
@@ -56,6 +57,8 @@ typedef enum Place
 } Place;
 
 #define PLACE_COUNT (PLACE_IGNORED + 1)
+
+#define KEY_STANDS_TWICE "a key stands twice"
 
 #define JSON_SPACES " \t\r\n"
 
@@ -146,7 +149,9 @@ static Place place_of_key(RecordParser *parser, char *name);
 static Place place_of_record_key(RecordParser *parser, const char *name);
 static Place place_of_attribute(RecordParser *parser, const char *name);
 static Place place_of_envelope_key(RecordParser *parser, const char *name);
-static Place place_of_value_key(RecordParser *parser, char *name);
+static Place add_member(RecordParser *parser, char *name);
+static void	 check_members(RecordParser *parser);
+static int	 compare_members(const void *a, const void *b);
 static Place once(RecordParser *parser, bool *seen, Place place);
 static void	 add_envelope(RecordParser *parser);
 static void *grow_array(void *array, int count, int *capacity,
@@ -563,7 +568,9 @@ end_value(RecordParser *parser)
 
 	if (value != NULL)
 		value->raw.length = end - value->raw.start;
-	if (parser->places[parser->depth] == PLACE_ATTRIBUTE)
+	if (parser->places[parser->depth] == PLACE_VALUE)
+		check_members(parser);
+	else if (parser->places[parser->depth] == PLACE_ATTRIBUTE)
 	{
 		parser->attribute->raw.length = end - parser->attribute->raw.start;
 		parser->attribute_name = NULL;
@@ -613,7 +620,7 @@ place_of_key(RecordParser *parser, char *name)
 		case PLACE_ELEMENT:
 			return place_of_envelope_key(parser, name);
 		case PLACE_VALUE:
-			return place_of_value_key(parser, name);
+			return add_member(parser, name);
 		default:
 			return PLACE_IGNORED;
 	}
@@ -656,16 +663,11 @@ place_of_envelope_key(RecordParser *parser, const char *name)
 	return PLACE_IGNORED;
 }
 
+/* A key within a value; whether it stands twice is seen at the value's end. */
 static Place
-place_of_value_key(RecordParser *parser, char *name)
+add_member(RecordParser *parser, char *name)
 {
 	Envelope *envelope = parser->envelope;
-	bool	  seen = false;
-
-	for (int i = 0; i < envelope->member_count && !seen; i++)
-		seen = strcmp(envelope->members[i].name, name) == 0;
-	if (once(parser, &seen, PLACE_MEMBER) == PLACE_IGNORED)
-		return PLACE_IGNORED;
 
 	envelope->members =
 		grow_array(envelope->members, envelope->member_count,
@@ -674,13 +676,38 @@ place_of_value_key(RecordParser *parser, char *name)
 	return PLACE_MEMBER;
 }
 
+/* Reports a key that stands twice in a value. */
+static void
+check_members(RecordParser *parser)
+{
+	Envelope *envelope = parser->envelope;
+
+	if (envelope->member_count < 2)
+		return;
+	qsort(envelope->members, envelope->member_count, sizeof(JsonMember),
+		  compare_members);
+	for (int i = 1; i < envelope->member_count; i++)
+	{
+		if (compare_members(&envelope->members[i - 1], &envelope->members[i]) ==
+			0)
+			report(parser, KEY_STANDS_TWICE);
+	}
+}
+
+static int
+compare_members(const void *a, const void *b)
+{
+	return strcmp(((const JsonMember *) a)->name,
+				  ((const JsonMember *) b)->name);
+}
+
 /* A key that may stand only once, as JSON does not say which one counts. */
 static Place
 once(RecordParser *parser, bool *seen, Place place)
 {
 	if (*seen)
 	{
-		report(parser, "a key stands twice");
+		report(parser, KEY_STANDS_TWICE);
 		return PLACE_IGNORED;
 	}
 	*seen = true;
@@ -756,6 +783,7 @@ static JsonActionResult
 on_field_start(void *state, char *name, bool isnull)
 {
 	(void) isnull;
+	CHECK_FOR_INTERRUPTS();
 	begin_value(state, place_of_key(state, name));
 	JSON_ACTION_RETURN;
 }
@@ -776,6 +804,7 @@ on_element_start(void *state, bool isnull)
 	Place		  container = parser->places[parser->depth];
 
 	(void) isnull;
+	CHECK_FOR_INTERRUPTS();
 	begin_value(parser,
 				container == PLACE_ATTRIBUTE ? PLACE_ELEMENT : PLACE_IGNORED);
 	JSON_ACTION_RETURN;

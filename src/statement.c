@@ -265,14 +265,12 @@ create_cache(Statement *statement, const Settings *settings,
 static void
 start_request(RecordCache *cache, CacheEntry *entry, HttpBudget *budget)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(cache->context);
-	char		 *id = DatumGetCString(
-				DirectFunctionCall1(uuid_out, UUIDPGetDatum(&entry->id)));
+	char *id = DatumGetCString(
+		DirectFunctionCall1(uuid_out, UUIDPGetDatum(&entry->id)));
 
 	entry->transfer = api_get_record(cache->api, id, budget);
 	cache->statement->pending++;
 	pfree(id);
-	MemoryContextSwitchTo(old_context);
 }
 
 /* Waits for an entry's answer, and keeps of it what is wanted. */

@@ -150,6 +150,19 @@ for my $stall (qw(headers mid-headers body))
 	$api->reset;
 }
 
+# What has come while a cursor lay idle has not come too late, and only the
+# waiting counts against what is still to come.
+$api->behave('{"delay_ms": 150}');
+$session->query('SELECT opportunity_fdw_disconnect()');
+my $before = $api->requests;
+my $five_ids = join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 5);
+my $idle = $session->query("BEGIN; DECLARE idle CURSOR FOR SELECT id FROM slow WHERE id IN ($five_ids);
+	FETCH 1 FROM idle; SELECT pg_sleep(0.7); FETCH ALL FROM idle; COMMIT");
+is(scalar(() = $idle->{out} =~ /^[0-9a-f-]{36}$/mg), 5,
+	'request_timeout does not count while a cursor lies idle') or diag($idle->{err});
+is($api->requests - $before, 5, 'idle cursor: no request was repeated');
+$api->reset;
+
 fails_with('an answer that is no HTTP',
 	server('garbage', sprintf("base_url 'http://127.0.0.1:%d', $retry", $api->port('garbage_port'))),
 	'08P01', qr/^the API's answer is not HTTP$/, qr/^Host "127\.0\.0\.1": /, qr/base_url/);
@@ -225,6 +238,14 @@ $api->reset;
 
 $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare", "healthy": false}');
+my $impatient = server('impatient', "base_url '" . $api->url . "', max_retries '0'") =~ s/'[^']*'$/'99999999-0000-4000-8000-000000000000'/r;
+fails_with('404, bare, and health cannot be asked', $impatient, '53400',
+	qr/^the API is throttling requests$/, qr/^Status 503/, qr/max_retries/);
+$api->behave('{"not_found_form": "bare", "healthy": true}');
+is($session->query($impatient)->{out}, '', '404, bare: health is asked again once it can be');
+
+$session->query('SELECT opportunity_fdw_disconnect()');
+$api->behave('{"not_found_form": "bare", "healthy": "degraded"}');
 fails_with('404, bare, not healthy', $nobody, 'HV00R', $no_records, qr/^Status 404: Not Found$/, $which);
 $api->reset;
 

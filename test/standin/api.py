@@ -120,6 +120,8 @@ class Api:
     def _health(self):
         if not self.behaviours.healthy:
             return Answer(503, b'{"data":{"status":"unhealthy"}}')
+        if self.behaviours.healthy is not True:
+            return Answer(200, jsontext.dumps({"data": {"status": self.behaviours.healthy}}))
         return Answer(200, b'{"data":{"status":"healthy"}}')
 
     @staticmethod
