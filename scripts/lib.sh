@@ -44,11 +44,13 @@ trap run_cleanups EXIT
 # --- Choosing the PostgreSQL to build for ---
 
 # usable_pg_config FILE: are the server and its headers there too? The
-# pg_config of libpq-dev alone is of no use.
+# pg_config of libpq-dev alone is of no use, and Debian's client package has
+# PGXS without the headers.
 usable_pg_config() {
-    local pgxs bindir
+    local pgxs bindir headers
     pgxs=$("$1" --pgxs 2>/dev/null) && bindir=$("$1" --bindir 2>/dev/null) &&
-        [ -f "$pgxs" ] && [ -x "$bindir/postgres" ]
+        headers=$("$1" --includedir-server 2>/dev/null) &&
+        [ -f "$pgxs" ] && [ -x "$bindir/postgres" ] && [ -f "$headers/postgres.h" ]
 }
 
 # find_pg_config WANTED: prints the path of the pg_config to use. WANTED is a
