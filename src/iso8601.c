@@ -67,10 +67,7 @@ match_date(const char *text, Iso8601 *parts)
 	const char *rest = match(text, "9999-99-99");
 
 	if (rest != NULL)
-	{
-		parts->date = text;
 		parts->date_length = rest - text;
-	}
 	return rest;
 }
 
@@ -86,14 +83,13 @@ match_time(const char *text, Iso8601 *parts)
 	if (seconds != NULL)
 	{
 		rest = seconds;
-		if (match(rest, ".9") != NULL)
+		if (match(rest, ".9") != NULL || match(rest, ",9") != NULL)
 		{
 			rest++;
 			while (*rest >= '0' && *rest <= '9')
 				rest++;
 		}
 	}
-	parts->time = text;
 	parts->time_length = rest - text;
 	return rest;
 }
@@ -106,7 +102,6 @@ match_zone(const char *text, Iso8601 *parts)
 
 	if (*rest == '\0')
 		return rest;
-	parts->zone = text;
 	if (*rest == 'Z' || *rest == 'z')
 		rest++;
 	else if (*rest == '+' || *rest == '-')

@@ -13,13 +13,10 @@
 /* The parts of a text; lengths of 0 mean that a part is missing. */
 typedef struct Iso8601
 {
-	const char *date;
-	int			date_length; /* YYYY-MM-DD */
-	const char *time;
-	int			time_length; /* hh:mm[:ss[.fraction]] */
-	const char *zone;
-	int			zone_length; /* Z or an offset */
-	bool		zone_is_utc; /* also where the zone is missing */
+	int	 date_length; /* YYYY-MM-DD */
+	int	 time_length; /* hh:mm[:ss[.fraction]], or with a decimal comma */
+	int	 zone_length; /* Z or an offset */
+	bool zone_is_utc; /* also where the zone is missing */
 } Iso8601;
 
 extern bool iso8601_parse(const char *text, Iso8601 *parts);

@@ -98,8 +98,10 @@ static bool input_text(ColumnReader *reader, const char *text, Datum *value,
 static bool normalize_time(ColumnReader *reader, const char *text,
 						   const char **normalized);
 static bool has_parts(ValueForm form, const Iso8601 *parts);
-static bool utc_reading(ColumnReader *reader, const char *text,
-						const char **reading);
+static const char *with_point(const char *text);
+static const char *with_zone(const char *text, const Iso8601 *parts);
+static bool		   utc_reading(ColumnReader *reader, const char *text,
+							   const char **reading);
 static bool call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
 					   Oid input_param, int32 typmod, Datum *value);
 static bool misfit(ColumnReader *reader, int sqlstate, const char *message,
@@ -495,29 +497,21 @@ normalize_time(ColumnReader *reader, const char *text, const char **normalized)
 							   pg_any_to_server(text, strlen(text), PG_UTF8)),
 					  NULL);
 
-	switch (reader->form)
+	text = with_point(text);
+	if (reader->form == FORM_TIMESTAMPTZ || reader->form == FORM_TIMETZ)
 	{
-		case FORM_TIMESTAMPTZ:
-		case FORM_TIMETZ:
-			*normalized = text;
-			if (parts.time_length == 0)
-				*normalized = psprintf("%s 00:00:00Z", text);
-			else if (parts.zone_length == 0)
-				*normalized = psprintf("%sZ", text);
-			return true;
-		case FORM_TIME:
-			if (parts.zone_is_utc)
-			{
-				*normalized = pnstrdup(parts.time, parts.time_length);
-				return true;
-			}
-			return utc_reading(reader, text, normalized);
-		default:
-			if (!parts.zone_is_utc)
-				return utc_reading(reader, text, normalized);
-			*normalized = pnstrdup(text, strlen(text) - parts.zone_length);
-			return true;
+		*normalized = with_zone(text, &parts);
+		return true;
 	}
+
+	/*
+	 * A whole timestamp may be of another day than it says, by its offset, as
+	 * 24:00:00, by a leap second, or by a fraction that is rounded up.
+	 */
+	if (parts.date_length > 0 && parts.time_length > 0)
+		return utc_reading(reader, with_zone(text, &parts), normalized);
+	*normalized = pnstrdup(text, strlen(text) - parts.zone_length);
+	return true;
 }
 
 /*
@@ -535,7 +529,32 @@ has_parts(ValueForm form, const Iso8601 *parts)
 	return parts->date_length > 0;
 }
 
-/* Writes a timestamp with an offset as the UTC clock showed it. */
+/* ISO 8601 has the decimal comma, too; PostgreSQL takes it for a separator. */
+static const char *
+with_point(const char *text)
+{
+	const char *comma = strchr(text, ',');
+	char	   *copy;
+
+	if (comma == NULL)
+		return text;
+	copy = pstrdup(text);
+	copy[comma - text] = '.';
+	return copy;
+}
+
+/* The text with a time and a zone, whatever it lacked of them. */
+static const char *
+with_zone(const char *text, const Iso8601 *parts)
+{
+	if (parts->time_length == 0)
+		return psprintf("%s 00:00:00Z", text);
+	if (parts->zone_length == 0)
+		return psprintf("%sZ", text);
+	return text;
+}
+
+/* Writes a timestamp with a zone as the UTC clock showed it. */
 static bool
 utc_reading(ColumnReader *reader, const char *text, const char **reading)
 {
