@@ -121,8 +121,9 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
 	ColumnSettings	 *options = column_settings_read(settings, attnum);
 	ColumnReader	 *reader = palloc0(sizeof(ColumnReader));
-	Oid				  base_type = getBaseType(attribute->atttypid);
-	Oid				  element_type = get_element_type(base_type);
+	int32			  typmod = attribute->atttypmod;
+	Oid				  base_type;
+	Oid				  element_type;
 	Oid				  input_function;
 
 	reader->table_name = table_name;
@@ -136,19 +137,22 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 		reader->is_id ? INVALID_VALUE_ERROR : options->invalid_value;
 	reader->context = CurrentMemoryContext;
 
+	base_type = getBaseTypeAndTypmod(attribute->atttypid, &typmod);
+	element_type = get_element_type(base_type);
 	reader->type = attribute->atttypid;
+	reader->typmod = attribute->atttypmod;
 	if (OidIsValid(element_type))
 	{
 		reader->is_array = true;
 		if (base_type != attribute->atttypid)
 			reader->array_domain = attribute->atttypid;
 		reader->type = element_type;
+		reader->typmod = typmod; /* a domain's own, if it is one */
 		get_typlenbyvalalign(element_type, &reader->element_length,
 							 &reader->element_byval, &reader->element_align);
 	}
 	reader->base_type = getBaseType(reader->type);
 	reader->form = form_of_type(reader->base_type);
-	reader->typmod = attribute->atttypmod;
 	getTypeInputInfo(reader->type, &input_function, &reader->input_param);
 	fmgr_info(input_function, &reader->input);
 	getTypeInputInfo(TIMESTAMPTZOID, &input_function, &(Oid){InvalidOid});
