@@ -98,8 +98,8 @@ scan_begin(ForeignScanState *node, int eflags)
 	foreach(cell, columns)
 		scan->readers[scan->reader_count++] = column_reader_create(
 			scan->settings, RelationGetDescr(relation), lfirst_int(cell),
-			RelationGetRelationName(relation),
-			record_cache_wanted(scan->cache));
+			RelationGetRelationName(relation), record_cache_wanted(scan->cache),
+			record_cache_warned_columns(scan->cache));
 	scan->archived_at =
 		scan->settings->include_archived
 			? -1

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * statement.c
- *	  What the scans of one running statement share: the records read so far
- *	  and the requests spent.
+ *	  What the scans of one running statement share: the records read so far,
+ *	  the requests spent and the warnings given.
  *
  * All of it hangs on the statement's executor state, and ends with that.  A
  * record is kept as JSON with only the attributes that the statement's scans
@@ -33,6 +33,7 @@ typedef struct Statement
 	EState				 *estate;
 	int64				  request_total;
 	int					  pending; /* requests whose answer nobody has read */
+	List				 *warned_columns; /* of the executor state's context */
 	dlist_head			  caches;
 } Statement;
 
@@ -114,6 +115,16 @@ int64 *
 record_cache_request_total(RecordCache *cache)
 {
 	return &cache->statement->request_total;
+}
+
+/*
+ * The statement's columns that have warned of values that do not fit.  Grows in
+ * the context of the executor state, in the form of its readers' choice.
+ */
+List **
+record_cache_warned_columns(RecordCache *cache)
+{
+	return &cache->statement->warned_columns;
 }
 
 /* How many of the statement's requests are on their way. */

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * statement.h
- *	  What the scans of one running statement share: the records read so far
- *	  and the requests spent.
+ *	  What the scans of one running statement share: the records read so far,
+ *	  the requests spent and the warnings given.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,6 +28,7 @@ extern RecordCache	*record_cache_open(EState *estate, const Settings *settings,
 									   Oid userid);
 extern AttributeSet *record_cache_wanted(RecordCache *cache);
 extern int64		*record_cache_request_total(RecordCache *cache);
+extern List		   **record_cache_warned_columns(RecordCache *cache);
 extern int			 record_cache_pending(RecordCache *cache);
 extern CacheEntry	*record_cache_want(RecordCache *cache, const pg_uuid_t *id,
 									   HttpBudget *budget, bool *is_hit);

@@ -54,7 +54,8 @@ struct ColumnReader
 	int					 attribute; /* its number in the AttributeSet */
 	bool				 is_id;
 	InvalidValue		 invalid_value;
-	bool				 has_warned;
+	List				*column; /* the table's oid, the column's number */
+	List			   **warned_columns; /* the statement's, in that form */
 
 	/* the column's type, or that of an array's elements */
 	Oid		  type;
@@ -112,11 +113,14 @@ static void warn_once(ColumnReader *reader, const char *message);
  * Makes the reader of a column in the current context, and adds the attribute
  * that it reads to the wanted ones.  Raises an error for a column that can
  * never be filled.
+ *
+ * All readers of a statement share *warned_columns, so that a column warns only
+ * once; the list grows in the current context.
  */
 ColumnReader *
 column_reader_create(const Settings *settings, TupleDesc tupdesc,
 					 AttrNumber attnum, const char *table_name,
-					 AttributeSet *wanted)
+					 AttributeSet *wanted, List **warned_columns)
 {
 	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
 	ColumnSettings	 *options = column_settings_read(settings, attnum);
@@ -131,6 +135,8 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 	reader->attribute_label =
 		options->attribute != NULL ? options->attribute : reader->column_name;
 	reader->attnum = attnum;
+	reader->column = list_make2_oid(attribute->attrelid, attnum);
+	reader->warned_columns = warned_columns;
 	reader->path = attribute_path_read(options, reader->column_name);
 	reader->is_id = attribute_path_is_id(reader->path);
 	reader->invalid_value =
@@ -618,9 +624,14 @@ misfit(ColumnReader *reader, int sqlstate, const char *message,
 static void
 warn_once(ColumnReader *reader, const char *message)
 {
-	if (reader->has_warned)
+	MemoryContext old_context;
+
+	if (list_member(*reader->warned_columns, reader->column))
 		return;
-	reader->has_warned = true;
+	old_context = MemoryContextSwitchTo(reader->context);
+	*reader->warned_columns = lappend(*reader->warned_columns, reader->column);
+	MemoryContextSwitchTo(old_context);
+
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("column \"%s\" of foreign table \"%s\" has values that do "

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "nodes/pg_list.h"
 
 #include "option.h"
 #include "record.h"
@@ -21,7 +22,8 @@ typedef struct ColumnReader ColumnReader;
 extern ColumnReader *column_reader_create(const Settings *settings,
 										  TupleDesc tupdesc, AttrNumber attnum,
 										  const char   *table_name,
-										  AttributeSet *wanted);
+										  AttributeSet *wanted,
+										  List		  **warned_columns);
 extern AttrNumber	 column_reader_attnum(const ColumnReader *reader);
 extern Datum column_reader_read(ColumnReader *reader, const Record *record,
 								const char *record_id, bool *isnull);
