@@ -88,6 +88,11 @@ static bool read_envelope(ColumnReader *reader, const Envelope *envelope,
 						  Datum *value, bool *isnull);
 static bool find_scalar(ColumnReader *reader, const Envelope *envelope,
 						const char **text);
+static const ValueType *type_with_scalar_key(const ColumnReader *reader,
+											 const Envelope		*envelope);
+static bool				is_structured(const JsonValue *value);
+static bool				has_scalars(const ColumnReader	  *reader,
+									const RecordAttribute *attribute);
 static const JsonValue *find_value(const ColumnReader *reader,
 								   const Envelope	  *envelope);
 static const JsonValue *find_member(const Envelope *envelope, const char *name);
@@ -306,8 +311,10 @@ read_attribute(ColumnReader *reader, const Record *record, Datum *value,
 		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
 					  psprintf("a list does not fit a column of type %s",
 							   format_type_be(reader->type)),
-					  psprintf("Declare the column as %s[] or as jsonb.",
-							   format_type_be(reader->type)));
+					  has_scalars(reader, attribute)
+						  ? psprintf("Declare the column as %s[] or as jsonb.",
+									 format_type_be(reader->type))
+						  : "Declare the column as jsonb.");
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '[');
@@ -339,10 +346,11 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 					  psprintf("a value that is not a list does not fit a "
 							   "column of type %s[]",
 							   format_type_be(reader->type)),
-					  reader->form == FORM_JSON
-						  ? "Declare the column as jsonb."
-						  : psprintf("Declare the column as %s or as jsonb.",
-									 format_type_be(reader->type)));
+					  reader->form != FORM_JSON &&
+							  has_scalars(reader, attribute)
+						  ? psprintf("Declare the column as %s or as jsonb.",
+									 format_type_be(reader->type))
+						  : "Declare the column as jsonb.");
 	}
 
 	for (int i = 0; i < attribute->count; i++)
@@ -403,11 +411,8 @@ find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
 	if (value == NULL || value->kind == JSON_TOKEN_NULL)
 		return true;
 
-	type = envelope->value_type != NULL && reader->path->key == NULL
-			   ? value_type_find(envelope->value_type)
-			   : NULL;
-	if (value->kind == JSON_TOKEN_OBJECT_START && type != NULL &&
-		type->scalar_key != NULL)
+	type = type_with_scalar_key(reader, envelope);
+	if (type != NULL)
 	{
 		const char *key = reader->base_type == UUIDOID && type->uuid_key != NULL
 							  ? type->uuid_key
@@ -423,8 +428,7 @@ find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
 			return true;
 	}
 
-	if (value->kind == JSON_TOKEN_OBJECT_START ||
-		value->kind == JSON_TOKEN_ARRAY_START)
+	if (is_structured(value))
 		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
 					  psprintf("a structured value does not fit a column of "
 							   "type %s",
@@ -432,6 +436,42 @@ find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
 					  "Declare the column as jsonb, or name a key of the value "
 					  "in its option attribute, as in \"stage.color\".");
 	*text = value->text;
+	return true;
+}
+
+/* The type of an object that has a key for its scalar, where that is wanted. */
+static const ValueType *
+type_with_scalar_key(const ColumnReader *reader, const Envelope *envelope)
+{
+	const ValueType *type;
+
+	if (envelope->value_type == NULL || reader->path->key != NULL ||
+		envelope->value.kind != JSON_TOKEN_OBJECT_START)
+		return NULL;
+	type = value_type_find(envelope->value_type);
+	return type != NULL && type->scalar_key != NULL ? type : NULL;
+}
+
+static bool
+is_structured(const JsonValue *value)
+{
+	return value->kind == JSON_TOKEN_OBJECT_START ||
+		   value->kind == JSON_TOKEN_ARRAY_START;
+}
+
+/* Whether a scalar type could take every value of an attribute, for hints. */
+static bool
+has_scalars(const ColumnReader *reader, const RecordAttribute *attribute)
+{
+	for (int i = 0; i < attribute->count; i++)
+	{
+		const Envelope	*envelope = &attribute->envelopes[i];
+		const JsonValue *value = find_value(reader, envelope);
+
+		if (value != NULL && is_structured(value) &&
+			type_with_scalar_key(reader, envelope) == NULL)
+			return false;
+	}
 	return true;
 }
 
