@@ -76,7 +76,6 @@ struct ColumnReader
 	MemoryContext context;
 };
 
-static void		 refuse_null(ColumnReader *reader);
 static ValueForm form_of_type(Oid type);
 static void		 check_record_column(const ColumnReader *reader);
 static void		 conversion_context(void *arg);
@@ -84,6 +83,7 @@ static bool		 read_attribute(ColumnReader *reader, const Record *record,
 								Datum *value, bool *isnull);
 static bool read_array(ColumnReader *reader, const RecordAttribute *attribute,
 					   Datum *value, bool *isnull);
+static bool check_array(ColumnReader *reader, Datum array);
 static bool read_envelope(ColumnReader *reader, const Envelope *envelope,
 						  Datum *value, bool *isnull);
 static bool find_scalar(ColumnReader *reader, const Envelope *envelope,
@@ -214,18 +214,11 @@ column_reader_read(ColumnReader *reader, const Record *record,
 		domain_check((Datum) 0, true, reader->array_domain,
 					 &reader->domain_extra, reader->context);
 	else if (*isnull && !reader->is_array)
-		refuse_null(reader);
+		InputFunctionCall(&reader->input, NULL, reader->input_param,
+						  reader->typmod); /* a domain may have no NULL */
 
 	error_context_stack = callback.previous;
 	return value;
-}
-
-/* Raises the error of a domain that has no NULL. */
-static void
-refuse_null(ColumnReader *reader)
-{
-	InputFunctionCall(&reader->input, NULL, reader->input_param,
-					  reader->typmod);
 }
 
 static ValueForm
@@ -359,8 +352,11 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 		if (!read_envelope(reader, &attribute->envelopes[i], &elements[i],
 						   &nulls[i]))
 			return false;
-		if (nulls[i])
-			refuse_null(reader);
+		/* A domain may have no NULL. */
+		if (nulls[i] &&
+			!call_input(reader, &reader->input, NULL, reader->input_param,
+						reader->typmod, &elements[i]))
+			return false;
 	}
 
 	if (attribute->count == 0)
@@ -370,10 +366,36 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 			elements, nulls, 1, unconstify(int *, &attribute->count),
 			&lower_bound, reader->type, reader->element_length,
 			reader->element_byval, reader->element_align));
-	if (OidIsValid(reader->array_domain))
-		domain_check(*value, false, reader->array_domain, &reader->domain_extra,
+	return !OidIsValid(reader->array_domain) || check_array(reader, *value);
+}
+
+/*
+ * Checks an array against the domain over it.  Where that is to be no error, it
+ * takes the domain's input function, which has been able to say no softly for
+ * as long as there are soft errors.
+ */
+static bool
+check_array(ColumnReader *reader, Datum array)
+{
+	Oid		 function;
+	Oid		 input_param;
+	bool	 is_varlena;
+	FmgrInfo input;
+
+	if (reader->invalid_value == INVALID_VALUE_ERROR ||
+		!compat_has_soft_input(reader->array_domain))
+	{
+		domain_check(array, false, reader->array_domain, &reader->domain_extra,
 					 reader->context);
-	return true;
+		return true;
+	}
+
+	getTypeInputInfo(reader->array_domain, &function, &input_param);
+	fmgr_info(function, &input);
+	getTypeOutputInfo(getBaseType(reader->array_domain), &function,
+					  &is_varlena);
+	return call_input(reader, &input, OidOutputFunctionCall(function, array),
+					  input_param, -1, &array);
 }
 
 static bool
@@ -628,7 +650,10 @@ utc_reading(ColumnReader *reader, const char *text, const char **reading)
 	return true;
 }
 
-/* Calls an input function, softly where misfits are to be NULL. */
+/*
+ * Calls an input function, softly where misfits are to be NULL.  A text of NULL
+ * stands for SQL's.
+ */
 static bool
 call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
 		   Oid input_param, int32 typmod, Datum *value)
