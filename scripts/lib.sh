@@ -243,7 +243,7 @@ run_prove() {
     as_server TESTDIR="$out" TESTDATADIR="$out/tmp_check" TESTLOGDIR="$out/tmp_check/log" \
         PG_TEST_PORT_DIR="$out" TEMP_CONFIG="$work/server.conf" PGPORT="$(free_port)" \
         PG_REGRESS="$pgxs_root/src/test/regress/pg_regress" \
-        PERL5LIB="$pgxs_root/src/test/perl" \
+        PERL5LIB="$pgxs_root/src/test/perl" ${REEVO_READS:+REEVO_READS="$REEVO_READS"} \
         sh -c 'cd "$0" && exec prove -j2 "$@"' "$tree" "$@"
 }
 
