@@ -1,0 +1,119 @@
+# Every line of the tables in test/faults.md: what is injected, what the user
+# gets, that the next query works, and that nothing is left behind.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use FindBin;
+use lib $FindBin::RealBin;
+use Reevo;
+use Test::More;
+
+my $faults = abs_path(dirname(__FILE__) . '/../test/faults.md');
+my $id = Reevo::id(1);
+my $other = Reevo::id(2);
+my $api = Reevo::start();
+my $node = Reevo::cluster('faults');
+my @options =
+  ("max_retries '2'", "max_retry_wait '0.05'", "max_response_size '1'");
+
+Reevo::set_up($node, $api->url, @options);
+my $session = Reevo::Session->new($node);
+my %numbers = (
+	long => 'a' x 70,
+	id => $id,
+	other => $other,
+	deep => '[' x 63 . ']' x 63,
+	port => $api->url =~ /(\d+)$/,
+	map { $_ => $api->port($_) }
+	  qw(closed_port backlog_port blackhole_port garbage_port));
+
+# The table of a server of its own.
+sub table_of
+{
+	my ($server, $server_options) = @_;
+	$session->query(qq(
+		CREATE SERVER $server FOREIGN DATA WRAPPER opportunity_fdw OPTIONS ($server_options);
+		CREATE USER MAPPING FOR CURRENT_USER SERVER $server OPTIONS (api_key 'test-key');
+		CREATE SCHEMA $server;
+		IMPORT FOREIGN SCHEMA reevo FROM SERVER $server INTO $server OPTIONS (discover 'false')));
+	return "$server.opportunity";
+}
+
+my $impatient = table_of('impatient',
+	join(', ', @options, "base_url '" . $api->url . "'", "request_timeout '0.2'"));
+
+# inject(TEXT): returns the table to ask and the id.
+sub inject
+{
+	my ($text) = @_;
+	my ($table, $wanted) = ('opportunity', $id);
+
+	$text =~ s/\{(\w+)\}/exists $numbers{$1} ? $numbers{$1} : "{$1}"/ge;
+	$table = $impatient if $text =~ s/^impatient //;
+	$wanted = Reevo::id(999999) if $text =~ s/ missing$//;
+	my ($how, $what) = split(/ /, $text, 2);
+	if ($how eq 'behave')
+	{
+		$api->behave($what);
+		return ($table, $wanted);
+	}
+	if ($how eq 'server')
+	{
+		$session->query('DROP SERVER IF EXISTS hurt CASCADE; DROP SCHEMA IF EXISTS hurt CASCADE');
+		return (table_of('hurt', join(', ', @options, $what)), $wanted);
+	}
+	$what = qq({"id": "$id", "attributes": {$what}}) if $how eq 'attributes';
+	$what = qq({"data": $what}) if $how ne 'body';
+	$what =~ s/\\x([0-9a-f]{2})/chr hex $1/ge;
+	$api->ctl('body', $id, $what);
+	return ($table, $wanted);
+}
+
+# What a backend holds: its open files, and the extension's memory.
+sub holdings
+{
+	$session->query('SELECT opportunity_fdw_disconnect()');
+	my $count = Reevo::open_files($session->{backend});
+	my $contexts = Reevo::server_version($node) < 14
+	  ? 0
+	  : $session->query(q(SELECT count(*), coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts
+		WHERE name LIKE 'opportunity_fdw%'))->{out};
+	return "$count files, contexts $contexts";
+}
+
+# A pattern for a text in which ... stands for anything.
+sub pattern
+{
+	my ($text) = @_;
+	return join('.*?', map { quotemeta } split(/\.\.\./, $text, -1));
+}
+
+my @lines = Reevo::slurp($faults) =~ /^\| ([^|]+) \| `(.*)` \| (\S*) ?\| (.*?) ?\| (.*?) ?\|$/mg;
+my $read = sub { "SELECT * FROM $_[0] WHERE id = '$_[1]'" };
+my %seen;
+
+$session->query($read->('opportunity', $other));
+my $before = holdings();
+while (my ($fault, $injected, $sqlstate, $message, $hint) = splice(@lines, 0, 5))
+{
+	ok(!$seen{$fault}++, "$fault: described once");
+	my $result = $session->query($read->(inject($injected)));
+	subtest $fault => sub {
+		is($result->{sqlstate}, $sqlstate, 'SQLSTATE');
+		like($result->{message}, qr/^@{[ pattern($message) ]}$/s, 'message');
+		like($result->{hint}, $hint eq '' ? qr/^$/ : qr/^@{[ pattern($hint) ]}/, 'hint');
+		unlike($result->{err}, qr/test-key/, 'the key is in no message');
+		is($result->{out}, '', 'no row') if $sqlstate ne '';
+		$api->reset;
+		my $next = $session->query($read->('opportunity', $other));
+		like($next->{out}, qr/^$other\|/, 'the next query works') or diag($next->{err});
+		is(holdings(), $before, 'nothing is left');
+	} or diag($result->{err});
+}
+cmp_ok(scalar keys %seen, '>=', 100, 'faults were tried');
+
+$session->quit;
+done_testing();
