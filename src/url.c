@@ -13,19 +13,24 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 
+#include "compat.h"
 #include "url.h"
 
 /* Longest part that is looked at; a host name has 253 characters at most. */
 #define URL_PART_MAX 512
 
-static bool url_part(CURLU *handle, CURLUPart what, char *target);
-static bool host_is_loopback(const char *host);
+static bool				url_part(CURLU *handle, CURLUPart what, char *target,
+								 bool *no_memory);
+static bool				succeeded(CURLUcode code, bool *no_memory);
+pg_noreturn static void raise_out_of_memory(void);
+static bool				host_is_loopback(const char *host);
 
 /*
  * Takes a URL apart.
  *
  * The scheme must be spelled out.  Returns false where libcurl cannot read the
  * URL, a part is absurdly long, or it holds a byte that has no place in a URL.
+ * Raises an error where memory is out: that says nothing of the URL.
  */
 bool
 url_parse(const char *url, UrlParts *parts)
@@ -35,6 +40,7 @@ url_parse(const char *url, UrlParts *parts)
 	char   ignored[URL_PART_MAX];
 	CURLU *handle;
 	bool   valid;
+	bool   no_memory = false;
 
 	/* libcurl would escape some of these instead of refusing them. */
 	for (const char *c = url; *c != '\0'; c++)
@@ -46,25 +52,27 @@ url_parse(const char *url, UrlParts *parts)
 
 	handle = curl_url();
 	if (handle == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		raise_out_of_memory();
 
 	/* Nothing between here and the cleanup can raise an error. */
-	valid = curl_url_set(handle, CURLUPART_URL, url,
-						 CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-			url_part(handle, CURLUPART_SCHEME, scheme) &&
-			url_part(handle, CURLUPART_HOST, host);
+	valid = succeeded(curl_url_set(handle, CURLUPART_URL, url,
+								   CURLU_NON_SUPPORT_SCHEME),
+					  &no_memory) &&
+			url_part(handle, CURLUPART_SCHEME, scheme, &no_memory) &&
+			url_part(handle, CURLUPART_HOST, host, &no_memory);
 	if (valid)
 	{
 		parts->has_credentials =
-			url_part(handle, CURLUPART_USER, ignored) ||
-			url_part(handle, CURLUPART_PASSWORD, ignored) ||
+			url_part(handle, CURLUPART_USER, ignored, &no_memory) ||
+			url_part(handle, CURLUPART_PASSWORD, ignored, &no_memory) ||
 			strchr(url, '@') != NULL;
 		parts->has_query_or_fragment =
 			strchr(url, '?') != NULL || strchr(url, '#') != NULL;
 	}
 	curl_url_cleanup(handle);
 
+	if (no_memory)
+		raise_out_of_memory();
 	if (!valid)
 		return false;
 
@@ -81,17 +89,32 @@ url_parse(const char *url, UrlParts *parts)
  * is missing, empty or too long.
  */
 static bool
-url_part(CURLU *handle, CURLUPart what, char *target)
+url_part(CURLU *handle, CURLUPart what, char *target, bool *no_memory)
 {
 	char *part = NULL;
 	bool  found;
 
-	found = curl_url_get(handle, what, &part, 0) == CURLUE_OK && part != NULL &&
-			part[0] != '\0' && strlen(part) < URL_PART_MAX;
+	found = succeeded(curl_url_get(handle, what, &part, 0), no_memory) &&
+			part != NULL && part[0] != '\0' && strlen(part) < URL_PART_MAX;
 	if (found)
 		strcpy(target, part);
 	curl_free(part);
 	return found;
+}
+
+/* Whether a call did what it should; notes where memory was out. */
+static bool
+succeeded(CURLUcode code, bool *no_memory)
+{
+	if (code == CURLUE_OUT_OF_MEMORY)
+		*no_memory = true;
+	return code == CURLUE_OK;
+}
+
+static void
+raise_out_of_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 }
 
 /* Whether the name can only mean this machine. */
