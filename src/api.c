@@ -79,6 +79,7 @@ static bool		  read_record(Api *api, HttpTransfer *transfer, const char *id,
 static bool		  same_uuid(const char *text, const char *canonical);
 static NotFound	  classify_not_found(const ApiProblem *problem);
 static bool		  is_healthy(Api *api, HttpBudget *budget);
+static json_t	 *load_json(const HttpTransfer *transfer);
 static ApiProblem read_problem(const Api *api, const HttpTransfer *transfer);
 static void		  find_code_and_message(const Api *api, const json_t *root,
 										ApiProblem *problem);
@@ -307,9 +308,9 @@ is_healthy(Api *api, HttpBudget *budget)
 	if (transfer->status == 429 || transfer->status >= 500)
 		raise_refusal(api, transfer);
 
-	/* Nothing between here and json_decref can raise an error. */
+	/* Nothing between load_json and json_decref can raise an error. */
 	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY
-			   ? json_loadb(transfer->body, transfer->length, 0, NULL)
+			   ? load_json(transfer)
 			   : NULL;
 	status = json_string_value(
 		json_object_get(json_object_get(root, "data"), "status"));
@@ -322,6 +323,23 @@ is_healthy(Api *api, HttpBudget *budget)
 	return api->connection->health == API_HEALTH_GOOD;
 }
 
+/*
+ * The body of an answer, or NULL where it is not JSON.  To be given to
+ * json_decref.  Raises an error where memory is out.
+ */
+static json_t *
+load_json(const HttpTransfer *transfer)
+{
+	json_error_t error;
+	json_t		*root = json_loadb(transfer->body, transfer->length, 0, &error);
+
+	/* Of a text that is no JSON, jansson says what is wrong with it. */
+	if (root == NULL && error.text[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return root;
+}
+
 /* Looks for a code and a message in the body of a refusal. */
 static ApiProblem
 read_problem(const Api *api, const HttpTransfer *transfer)
@@ -332,8 +350,8 @@ read_problem(const Api *api, const HttpTransfer *transfer)
 	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
 		return problem;
 
-	/* Nothing between here and json_decref can raise an error. */
-	root = json_loadb(transfer->body, transfer->length, 0, NULL);
+	/* Nothing between load_json and json_decref can raise an error. */
+	root = load_json(transfer);
 	problem.is_json = json_is_object(root);
 	if (problem.is_json)
 		find_code_and_message(api, root, &problem);
