@@ -28,7 +28,7 @@ typedef struct SessionConnection
 	uint32	   mapping_hash; /* of the mapping's and the server's syscache */
 	uint32	   server_hash;	 /* entries, by which their changes are known */
 	int		   users;		 /* statements that have acquired it */
-	bool	   is_stale;	 /* not to be acquired again */
+	bool	   is_stale;	 /* what it is for has changed */
 } SessionConnection;
 
 /* A statement's hold on a connection. */
@@ -43,6 +43,7 @@ static dlist_head connections = DLIST_STATIC_INIT(connections);
 PG_FUNCTION_INFO_V1(opportunity_fdw_disconnect);
 
 static SessionConnection *find(Oid umid);
+static bool				  is_stale(const SessionConnection *connection);
 static SessionConnection *create(Oid umid, Oid serverid);
 static void				  release_hold(void *arg);
 static void				  close_if_unused(SessionConnection *connection);
@@ -95,10 +96,17 @@ find(Oid umid)
 		SessionConnection *connection =
 			dlist_container(SessionConnection, node, iter.cur);
 
-		if (connection->umid == umid && !connection->is_stale)
+		if (connection->umid == umid && !is_stale(connection))
 			return connection;
 	}
 	return NULL;
+}
+
+/* Whether a connection is not to be acquired again. */
+static bool
+is_stale(const SessionConnection *connection)
+{
+	return connection->is_stale || http_pool_is_broken(connection->public.pool);
 }
 
 static SessionConnection *
@@ -148,7 +156,7 @@ close_if_unused(SessionConnection *connection)
 	/* A pool that is not quiet is closed another time. */
 	if ((connection->public.pool != NULL &&
 		 !http_pool_is_quiet(connection->public.pool)) ||
-		!connection->is_stale || connection->users > 0)
+		!is_stale(connection) || connection->users > 0)
 		return;
 	dlist_delete(&connection->node);
 	if (connection->public.pool != NULL)

@@ -79,6 +79,8 @@ static const struct
 	{CURLE_UNSUPPORTED_PROTOCOL, HTTP_NOT_HTTP, false},
 	{CURLE_WEIRD_SERVER_REPLY, HTTP_NOT_HTTP, false},
 	{CURLE_OUT_OF_MEMORY, HTTP_OUT_OF_MEMORY, false},
+	/* by our callback for sockets, where epoll takes no more of them */
+	{CURLE_ABORTED_BY_CALLBACK, HTTP_OUT_OF_MEMORY, false},
 };
 
 static void				release_transfer(void *arg);
@@ -165,6 +167,11 @@ http_wait(HttpTransfer *transfer)
 
 		CHECK_FOR_INTERRUPTS();
 		http_pool_drive(pool, waited);
+		if (transfer->outcome == HTTP_PENDING && http_pool_is_broken(pool))
+		{
+			http_pool_remove(transfer);
+			transfer->outcome = HTTP_OUT_OF_MEMORY;
+		}
 		if (transfer->outcome != HTTP_PENDING)
 			return;
 		held_back = transfer->private->is_queued;
@@ -486,7 +493,9 @@ read_answer(HttpTransfer *transfer)
 
 	transfer->outcome = HTTP_ANSWERED;
 	transfer->status = 0;
-	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &transfer->status);
+	if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &transfer->status) !=
+		CURLE_OK)
+		transfer->outcome = HTTP_OUT_OF_MEMORY;
 	curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
 	transfer->content_type = content_type;
 

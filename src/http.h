@@ -79,6 +79,7 @@ typedef struct HttpTransfer
 extern HttpPool *http_pool_create(void);
 extern void		 http_pool_destroy(HttpPool *pool);
 extern bool		 http_pool_is_quiet(HttpPool *pool);
+extern bool		 http_pool_is_broken(const HttpPool *pool);
 
 extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
 								   const char *url, HttpBudget *budget);

@@ -36,6 +36,7 @@ struct HttpPool
 	dlist_head	  queue;	 /* transfers that wait to be sent */
 	dlist_head	  in_flight; /* transfers that libcurl has */
 	int			  parked;	 /* handles that nobody waits for: see park */
+	bool		  is_broken; /* its transfers may never end: see http_wait */
 
 	/* time in which nobody looked after the transfers: see http_pool_clock */
 	int64 left_alone_at;

@@ -237,6 +237,16 @@ http_pool_is_quiet(HttpPool *pool)
 }
 
 /*
+ * Whether libcurl or the operating system has let a pool down, so that a
+ * transfer might wait for ever.  It is of no more use.
+ */
+bool
+http_pool_is_broken(const HttpPool *pool)
+{
+	return pool->is_broken;
+}
+
+/*
  * Does whatever can be done without waiting, for all transfers of a pool, and
  * sees to it that the epoll descriptor tells when there is more.
  *
@@ -410,6 +420,8 @@ handle_events(HttpPool *pool)
 	int count = epoll_wait(pool->epoll_fd, events, HTTP_EVENTS_AT_ONCE, 0);
 	int running;
 
+	if (count < 0 && errno != EINTR)
+		pool->is_broken = true;
 	for (int i = 0; i < count; i++)
 	{
 		uint32 ready = events[i].events;
@@ -423,8 +435,9 @@ handle_events(HttpPool *pool)
 			action |= CURL_CSELECT_OUT;
 		if (ready & (EPOLLERR | EPOLLHUP))
 			action |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(pool->multi, events[i].data.fd, action,
-								 &running);
+		if (curl_multi_socket_action(pool->multi, events[i].data.fd, action,
+									 &running) != CURLM_OK)
+			pool->is_broken = true;
 	}
 }
 
@@ -437,7 +450,13 @@ handle_timeouts(HttpPool *pool)
 	if (pool->curl_due < 0 || pool->curl_due > http_now())
 		return;
 	pool->curl_due = -1;
-	curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	if (curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0,
+								 &running) != CURLM_OK)
+	{
+		/* What it was called for is not done, and parked handles need it. */
+		pool->is_broken = true;
+		pool->curl_due = http_now();
+	}
 }
 
 /* Tells the transfers whose attempt is over. */
@@ -455,8 +474,9 @@ collect_finished(HttpPool *pool)
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
-		if (transfer != NULL)
+		if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) != CURLE_OK)
+			pool->is_broken = true; /* whose it is, nobody knows */
+		else if (transfer != NULL)
 			http_end_attempt(transfer, code);
 		else
 		{
@@ -532,7 +552,8 @@ arm_timer(HttpPool *pool)
 		spec.it_value.tv_sec = due / 1000000;
 		spec.it_value.tv_nsec = (due % 1000000) * 1000 + 1;
 	}
-	timerfd_settime(pool->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	if (timerfd_settime(pool->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
+		pool->is_broken = true;
 }
 
 /* When something in the queue can be sent; -1: it is empty. */
@@ -643,7 +664,10 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	event.data.fd = fd;
 	if (epoll_ctl(pool->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
 				  fd, &event) < 0)
+	{
+		pool->is_broken = true;
 		return -1;
+	}
 	if (known == NULL)
 		curl_multi_assign(pool->multi, fd, pool);
 	return 0;
