@@ -115,6 +115,8 @@ create(Oid umid, Oid serverid)
 	static bool		   registered = false;
 	SessionConnection *connection;
 	HttpPool		  *pool;
+	uint32			   mapping_hash;
+	uint32			   server_hash;
 
 	if (!registered)
 	{
@@ -123,13 +125,16 @@ create(Oid umid, Oid serverid)
 		registered = true;
 	}
 
+	mapping_hash =
+		GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(umid));
+	server_hash =
+		GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
+
 	connection =
 		MemoryContextAllocZero(TopMemoryContext, sizeof(SessionConnection));
 	connection->umid = umid;
-	connection->mapping_hash =
-		GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(umid));
-	connection->server_hash =
-		GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
+	connection->mapping_hash = mapping_hash;
+	connection->server_hash = server_hash;
 
 	/* In the list, and closed with the rest, should its pool not come up. */
 	connection->is_stale = true;
