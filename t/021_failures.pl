@@ -1,0 +1,467 @@
+# Every call of the extension that can fail is made to fail once: an error that
+# says so, and never a crash, a wrong row or anything left behind.
+#
+# The extension is built once more, with test/inject between it and what it
+# calls. Each statement below is run again and again: its first call fails, then
+# its second, and so on.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use File::Temp qw(tempdir);
+use IPC::Run ();
+use Reevo;
+use Test::More;
+use Time::HiRes qw(time);
+
+# A statement with more calls than that has not all of them tried: the first
+# ones are, the first and the last one of each place in the source (unless it had
+# its turn in so many statements before), and a sample of the others.
+my $ALL = 150;
+my $FIRST = 60;
+my $TURNS = 5;
+my $SAMPLE = 30;
+
+# A statement that takes longer hangs.
+my $HANG = '5s';
+
+my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
+my ($output, $error) = ('', '');
+chmod 0755, $folder;
+plan skip_all => 'there is no gcc'
+  unless eval { IPC::Run::run([ 'gcc', '--version' ], '>', \$output, '2>', \$error) };
+IPC::Run::run([ "$FindBin::RealBin/../test/inject/build", $folder ], '>', \$output, '2>', \$error)
+  or die "test/inject/build: $output$error";
+is(Reevo::slurp("$folder/unexplained"), '', 'test/inject/imports knows all that the extension imports');
+
+# By name: the SQLSTATEs that may come of a function's failure.
+my %states = map { (split)[0] => [ split(/,/, (split)[1]) ] } split(/\n/, Reevo::slurp("$folder/faults"));
+my %has_failed;
+
+# Those that only a newer PostgreSQL comes to.
+my %since = (getTypeOutputInfo => 16, OidOutputFunctionCall => 16);
+
+# --- The servers, and the statements ---
+
+my $api = Reevo::start();
+my $node = Reevo::cluster('failures', "log_statement = none\nrestart_after_crash = on");
+my $version = Reevo::server_version($node);
+Reevo::set_up($node, $api->url, "max_retries '1'", "max_retry_wait '0.001'");
+my $refused = 'http://127.0.0.1:' . $api->port('closed_port');
+my $ca_file = "$folder/ca.pem";
+open(my $pem, '>', $ca_file) or die "$ca_file: $!";
+print $pem "A comment\n-----BEGIN CERTIFICATE-----\n";
+close $pem;
+
+$node->safe_psql('postgres', qq(
+	UPDATE pg_proc SET probin = '$folder/opportunity_fdw.so' WHERE probin = '\$libdir/opportunity_fdw';
+	CREATE FUNCTION inject_arm(integer, text, bigint) RETURNS void AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
+	CREATE FUNCTION inject_outcome() RETURNS text AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
+	CREATE FUNCTION inject_sites() RETURNS text AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
+	CREATE FUNCTION inject_held() RETURNS text AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
+	CREATE FUNCTION inject_top_memory() RETURNS bigint AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
+
+	CREATE SERVER refused FOREIGN DATA WRAPPER opportunity_fdw
+		OPTIONS (base_url '$refused', proxy '$refused', ca_file '$ca_file', max_retries '0');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER refused OPTIONS (api_key 'test-key');
+	CREATE FOREIGN TABLE unreachable (id uuid, display_name text) SERVER refused;
+	CREATE SERVER hasty FOREIGN DATA WRAPPER opportunity_fdw
+		OPTIONS (base_url '@{[ $api->url ]}', request_timeout '0.1', max_retries '0');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER hasty OPTIONS (api_key 'test-key');
+	CREATE FOREIGN TABLE hasty (id uuid) SERVER hasty;
+	CREATE SERVER patient FOREIGN DATA WRAPPER opportunity_fdw
+		OPTIONS (base_url '@{[ $api->url ]}', max_retry_wait '0.2');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER patient OPTIONS (api_key 'test-key');
+	CREATE FOREIGN TABLE patient (id uuid) SERVER patient;
+	CREATE DOMAIN names AS text[];
+	CREATE FOREIGN TABLE forms (
+		id text, display_name varchar(200), stage jsonb, color text OPTIONS (attribute 'stage.color'),
+		competitors_mentioned_other names,
+		participants jsonb OPTIONS (attribute 'participant_user_id_list'), created_at timestamptz,
+		closing timestamptz OPTIONS (attribute 'anticipated_closing_at'), expires_at timestamptz,
+		expiry date OPTIONS (attribute 'expires_at'),
+		day date OPTIONS (attribute 'closed_at'), time time OPTIONS (attribute 'closed_at'),
+		local timestamp OPTIONS (attribute 'closed_at'), record json OPTIONS (attribute '*')
+	) SERVER reevo OPTIONS (include_archived 'false');
+	CREATE FOREIGN TABLE misfit (
+		id uuid, display_name integer, status numeric, created_source numeric, outcome text,
+		local timestamp OPTIONS (attribute 'closed_at'), day date OPTIONS (attribute 'expires_at'), stage integer, amount date, stage_color text[] OPTIONS (attribute 'stage'),
+		competitors_mentioned_other text
+	) SERVER reevo OPTIONS (invalid_value 'null');
+	CREATE FOREIGN TABLE whole (id uuid, record integer[] OPTIONS (attribute '*')) SERVER reevo;
+	CREATE FOREIGN TABLE pair (id uuid) SERVER reevo OPTIONS (max_concurrency '2');
+	CREATE DOMAIN blank AS text[] CHECK (cardinality(VALUE) = 0);
+	CREATE FOREIGN TABLE picky (id uuid, competitors_mentioned_other blank) SERVER reevo OPTIONS (invalid_value 'null');
+	CREATE TABLE deal AS SELECT id::uuid FROM unnest(ARRAY['$Reevo::EXAMPLE', '@{[ Reevo::id(1) ]}']) id;
+	CREATE FUNCTION attempt(uuid) RETURNS text LANGUAGE plpgsql AS \$\$
+	BEGIN
+		RETURN (SELECT display_name FROM opportunity WHERE id = \$1);
+	EXCEPTION WHEN OTHERS THEN
+		RETURN 'caught ' || SQLSTATE;
+	END \$\$;
+	CREATE SCHEMA imported;
+	CREATE ROLE keyless;
+	CREATE USER MAPPING FOR keyless SERVER reevo;
+	GRANT SELECT ON opportunity TO keyless;
+	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO keyless;
+));
+
+my $id = $Reevo::EXAMPLE;
+my $ids = join(', ', map { "'" . Reevo::id($_) . "'" } 0 .. 4);
+my $read = "SELECT display_name, amount, stage, created_at FROM opportunity WHERE id = '$id'";
+my $check = "SELECT display_name FROM opportunity WHERE id = '$id'";
+my $checked = $node->safe_psql('postgres', $check);
+
+# A record with what the stand-in's do not have.
+my $odd = qq({"status": 200, "body": {"data": {
+	"id": "$id", "created_at": "2024-01-02T03:04:05Z", "record_type": "opportunity", "attributes": {
+		"display_name": {"value": "x", "value_type": "string"},
+		"closed_at": {"value": "2024-01-02T03:04:05,5+02:00", "value_type": "timestamp"},
+		"anticipated_closing_at": {"value": "2024-01-02T03:04:05", "value_type": "timestamp"},
+		"expires_at": {"value": "2024-01-02", "value_type": "date"},
+		"stage": {"value": {"id": "$id"}, "value_type": "opportunity_stage"},
+		"amount": {"value": {"amount": "1.5"}, "value_type": "currency"},
+		"outcome": {"value": {"street_one": "1"}, "value_type": "address"},
+		"participant_user_id_list": [{"value": "a", "value_type": "string"}, {"value_type": "string"}]}}}});
+# The same with times that are none.
+(my $odder = $odd) =~ s/"(value": "20)/"$1?/g;
+
+# {fresh}: each time in a session of its own. {warm}: over a connection that is
+# there. {behave}: what the stand-in does, set anew each time. {only}: the
+# functions that are to fail, where not all are. {may_ignore}: those whose failure
+# may go unnoticed, as it is that of a request that nobody waits for any more, or
+# of a favour. {state}: how it ends, when nothing fails.
+my @statements = (
+	{ name => 'the first read of a session', sql => $read, fresh => 1 },
+	{ name => 'a read over a connection that is there', sql => $read, warm => 1 },
+	{ name => 'five ids', sql => "SELECT * FROM opportunity WHERE id = ANY (ARRAY[$ids]::uuid[]) ORDER BY id" },
+	{ name => 'reads within a read', sql => "SELECT id, attempt(id) FROM opportunity WHERE id IN ($ids) ORDER BY id" },
+	{
+		name => 'every form of column',
+		sql => "SELECT * FROM forms WHERE id IN ('$id', '@{[ Reevo::id(11) ]}') OR id = '@{[ Reevo::id(2) ]}' ORDER BY id"
+	},
+	{
+		name => 'values that do not fit, as NULL',
+		sql => "SELECT * FROM misfit WHERE id IN ($ids) ORDER BY id",
+		warm => 1
+	},
+	{
+		name => 'values of odd forms',
+		sql => "SELECT * FROM forms WHERE id = '$id' AND id IN ($ids)",
+		behave => $odd,
+		warm => 1
+	},
+	{ name => 'values of odd forms that do not fit', sql => "SELECT * FROM misfit WHERE id = '$id'", behave => $odder, warm => 1 },
+	{
+		name => 'a value that does not fit',
+		sql => "SELECT display_name, closing FROM forms WHERE id = '$id'",
+		behave => $odder,
+		warm => 1,
+		state => '22007'
+	},
+	{
+		name => 'a list that its domain refuses',
+		sql => "SELECT * FROM picky WHERE id = '$id'",
+		state => $version >= 16 ? '' : '23514'
+	},
+	{
+		name => 'a join',
+		sql => 'SELECT d.id, o.display_name FROM deal d JOIN opportunity o ON o.id = d.id ORDER BY 1',
+		warm => 1
+	},
+	{
+		name => 'an outer join',
+		sql => 'SELECT d.id, o.display_name FROM deal d LEFT JOIN opportunity o ON o.id = d.id AND o.amount > 0 ORDER BY 1',
+		warm => 1
+	},
+	{
+		name => 'a cursor that is left',
+		sql => "BEGIN; DECLARE c CURSOR FOR SELECT id FROM opportunity WHERE id IN ($ids); FETCH 2 FROM c; ROLLBACK",
+		may_ignore => qr/^(curl_multi_add_handle|MemoryContextAllocExtended)$/
+	},
+	{
+		name => 'a cursor that lies idle',
+		sql => "BEGIN; DECLARE c CURSOR FOR SELECT id FROM pair WHERE id IN ($ids); FETCH 2 FROM c; SELECT FROM pg_sleep(0.15); $check; ROLLBACK",
+		behave => '{"fail_every": 3, "fail_how": "stall"}',
+		only => qr/^curl_easy_setopt$/,
+		may_ignore => qr/^curl_easy_setopt$/
+	},
+	{ name => 'EXPLAIN', sql => "EXPLAIN (VERBOSE, COSTS off) SELECT * FROM forms WHERE id = '$id' OR id = ANY (ARRAY[$ids]) AND id > ''" },
+	{ name => 'EXPLAIN of what has no id', sql => 'EXPLAIN (COSTS off) SELECT * FROM opportunity', only => qr/^Explain/ },
+	{
+		name => 'EXPLAIN ANALYZE of a retry that waits',
+		sql => "EXPLAIN (ANALYZE, COSTS off, SUMMARY off) SELECT * FROM patient WHERE id = '$id'",
+		behave => '{"fail_first": 1, "fail_how": "status", "fail_status": 503}',
+		only => qr/^Explain/
+	},
+	{ name => 'EXPLAIN ANALYZE', sql => "EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) $read", warm => 1 },
+	{
+		name => 'a record that is not there, and a health check',
+		sql => "SELECT id FROM opportunity WHERE id = '00000000-0000-4000-8000-ffffffffffff'",
+		behave => '{"not_found_form": "bare"}'
+	},
+	{
+		name => 'a path that is not there',
+		sql => $read,
+		behave => '{"status": 404, "body": {"detail": "Not Found"}}',
+		warm => 1,
+		state => 'HV00R'
+	},
+	{
+		name => 'a refusal',
+		sql => $read,
+		behave => '{"status": 422, "body": {"error": {"code": "odd", "message": "No."}}}',
+		warm => 1,
+		state => 'HV000'
+	},
+	{ name => 'a wrong key', sql => $read, behave => '{"status": 401, "body": {"detail": [{"msg": "Who?"}]}}', warm => 1, state => '28000' },
+	{
+		name => 'a retry',
+		sql => $read,
+		behave => '{"fail_first": 1, "fail_how": "status", "fail_status": 429, "retry_after": 0}',
+		warm => 1
+	},
+	{ name => 'a connection that breaks', sql => $read, behave => '{"fail_every": 1, "fail_how": "half-body-close"}', state => '08006' },
+	{ name => 'an answer that is cut', sql => $read, behave => '{"fail_first": 1, "fail_how": "cut-json"}', warm => 1 },
+	{ name => 'an answer that is not JSON', sql => $read, behave => '{"status": 200, "body": "{\"data\": {\"id\": oops}}"}', warm => 1, state => '08P01' },
+	{ name => 'an answer that is no record', sql => $read, behave => '{"status": 200, "body": {"data": {"id": 1}}}', warm => 1, state => '08P01' },
+	{ name => 'an answer that is empty', sql => $read, behave => '{"status": 200, "body": ""}', state => '08006' },
+	{
+		name => 'an attribute that is not documented so',
+		sql => $read,
+		behave => qq({"status": 200, "body": {"data": {"id": "$id", "attributes": {"display_name": 5}}}}),
+		state => '08P01'
+	},
+	{ name => 'a status that is no answer', sql => $read, behave => '{"status": 201}', warm => 1, state => '08P01' },
+	{
+		name => 'an answer that is not UTF-8',
+		sql => $read,
+		body => "\xff, at length",
+		only => qr/^psprintf$/,
+		state => '08P01'
+	},
+	{ name => 'another record', sql => $read, behave => '{"swap_id": true}', state => '08P01' },
+	{
+		name => 'an answer that does not come',
+		sql => "SELECT * FROM hasty WHERE id = '$id'",
+		behave => '{"stall": "headers"}',
+		only => qr/^curl_easy_getinfo$/,
+		state => '08006'
+	},
+	{ name => 'a server that is not there', sql => "SELECT * FROM unreachable WHERE id = '$id'", state => 'HV00N' },
+	{
+		name => 'a cancelled read',
+		sql => "SET statement_timeout = 30; $read",
+		after => "SET statement_timeout = '$HANG'",
+		behave => '{"stall": "headers"}',
+		state => '57014'
+	},
+	{ name => 'disconnect', sql => 'SELECT opportunity_fdw_disconnect()', warm => 1 },
+	{ name => 'the version', sql => 'SELECT length(opportunity_fdw_version()) > 0' },
+	{ name => 'no id', sql => 'SELECT * FROM opportunity', state => '0A000' },
+	{ name => 'a user without a key', sql => "SET ROLE keyless; $read", after => 'RESET ROLE', state => '28000' },
+	{ name => 'a column that cannot be', sql => "SELECT * FROM whole WHERE id = '$id'", state => 'HV004' },
+	{
+		name => 'IMPORT FOREIGN SCHEMA',
+		sql => "BEGIN; IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO imported OPTIONS (discover 'false'); ROLLBACK"
+	},
+	{
+		name => 'valid options',
+		sql => qq(BEGIN; CREATE SERVER s FOREIGN DATA WRAPPER opportunity_fdw
+				OPTIONS (base_url 'https://reevo.test', proxy 'proxy.test:3128', ca_file '$ca_file', connect_timeout '1.5');
+			CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (api_key 'k');
+			CREATE FOREIGN TABLE t (id uuid OPTIONS (filter_operators 'eq,in'), a text OPTIONS (attribute 'stage.color'))
+				SERVER s OPTIONS (record_type 'account', invalid_value 'null', use_query 'false'); ROLLBACK)
+	},
+	{
+		name => 'an option that does not exist',
+		sql => "BEGIN; ALTER SERVER reevo OPTIONS (ADD use_querry 'true'); ROLLBACK",
+		state => 'HV00D'
+	},
+	{
+		name => 'a key in clear text',
+		sql => "BEGIN; ALTER SERVER reevo OPTIONS (SET base_url 'http://reevo.test', ADD allow_http 'off'); ROLLBACK",
+		state => 'HV024'
+	},
+	{
+		name => 'an option where there are none',
+		sql => "BEGIN; ALTER FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (ADD base_url 'x'); ROLLBACK",
+		state => 'HV00D'
+	},
+	{
+		name => 'operators that are no list',
+		sql => "BEGIN; ALTER FOREIGN TABLE forms ALTER id OPTIONS (filter_operators ',eq'); ROLLBACK",
+		state => 'HV024'
+	},
+	{ name => 'an operator that does not exist', sql => "BEGIN; ALTER FOREIGN TABLE forms ALTER id OPTIONS (filter_operators 'eq,like'); ROLLBACK", state => 'HV024' },
+	{ name => 'a choice that does not exist', sql => "BEGIN; ALTER FOREIGN TABLE misfit OPTIONS (SET invalid_value 'nil'); ROLLBACK", state => 'HV024' });
+
+# --- Running them ---
+
+sub new_session
+{
+	my $session = Reevo::Session->new($node);
+	$session->query("SET statement_timeout = '$HANG'; SELECT inject_held()");
+	return $session;
+}
+
+# A crash takes the server a while.
+sub wait_for_server
+{
+	return Reevo::wait_until(sub { $node->psql('postgres', 'SELECT 1') == 0 });
+}
+
+# run(SESSION, STATEMENT, N, FUNCTION, PLACE): its result, when its N-th call
+# fails, of all or of those of a function from a place; with the number of
+# {calls}, and of the one that failed the {function} and the {place}.
+sub run
+{
+	my ($session, $statement, $number, $function, $place) = @_;
+	$function = '' unless defined $function;
+	$place = 0 unless defined $place;
+	if ($statement->{warm})
+	{
+		$api->reset;
+		$session->query($check);
+	}
+	$api->reset;
+	$api->behave($statement->{behave}) if $statement->{behave};
+	$api->ctl('body', $id, $statement->{body}) if $statement->{body};
+
+	my $result = $session->query("SELECT inject_arm($number, '$function', $place); $statement->{sql}; SELECT 'outcome ' || inject_outcome()");
+	$session->query($statement->{after}) if $statement->{after};
+	$result->{sqlstate} = $1 if $result->{sqlstate} eq '' && $result->{out} =~ /caught (\w{5})/;
+	@$result{qw(out calls function place)} = ($1, $2, $3, $4) if $result->{out} =~ /\A\n?(.*?)\n?outcome (\d+) (\S+) (\d+)\z/s;
+	return $result;
+}
+
+# What is not as it should be after a statement, whatever became of it.
+sub aftermath
+{
+	my ($session, $backend) = @_;
+	$api->reset;
+	my $result = $session->query("$check; SELECT opportunity_fdw_disconnect(); SELECT 'held ' || inject_held(), pg_backend_pid()");
+	return 'the session is gone' if $result->{ended};
+	return "the next statement fails: $result->{err}" if $result->{sqlstate} ne '';
+	return "the next statement reads: $result->{out}"
+	  unless $result->{out} =~ /\A\Q$checked\E\n\nheld (.*)\|(\d+)\z/;
+	return "it is another session" unless $2 == $backend;
+	return "what is left: $1" if $1 ne '';
+	return '';
+}
+
+# What is not as it should be with a result.
+sub judge
+{
+	my ($result, $normal, $may_ignore) = @_;
+	return 'the session is gone' if $result->{ended};
+	my $function = $result->{function};
+	for my $state ($function eq '-' ? 'ok' : @{ $states{$function} }, $may_ignore && $function =~ $may_ignore ? 'ok' : ())
+	{
+		return '' if $state eq $result->{sqlstate};
+		return '' if $state eq 'ok' && $result->{out} eq $normal->{out} && $result->{sqlstate} eq $normal->{sqlstate};
+	}
+	return $result->{sqlstate} eq '' ? "it goes unnoticed: $result->{out}" : "it is reported as $result->{err}";
+}
+
+# Where in the source an offset of the library is.
+sub source_of
+{
+	my ($offset) = @_;
+	my ($place, $complaint) = ('', '');
+	eval {
+		IPC::Run::run([ 'addr2line', '-e', "$folder/opportunity_fdw.so", sprintf('%x', $offset) ], '>', \$place, '2>', \$complaint);
+	};
+	chomp $place;
+	$place =~ s{.*/tree/}{};
+	return $place;
+}
+
+my %turns;
+
+# The calls to fail, as the arguments of run, of so many calls from those places.
+sub choose
+{
+	my ($only, $calls, @places) = @_;
+	my @chosen;
+	if ($only)
+	{
+		@places = grep { (split)[1] =~ $only } @places;
+		$calls = 0;
+	}
+	elsif ($calls <= $ALL)
+	{
+		return map { [$_] } 1 .. $calls;
+	}
+	else
+	{
+		@chosen = map { [$_] } 1 .. $FIRST;
+	}
+	for my $place (@places)
+	{
+		my ($times, @of) = split(/ /, $place);
+		next if $turns{"@of"}++ >= $TURNS;
+		push @chosen, [ 1, @of ];
+		push @chosen, [ $times, @of ] if $times > 1;
+	}
+	my $step = int(($calls - $FIRST) / $SAMPLE) + 1;
+	for (my $number = $FIRST + 1; $number <= $calls; $number += $step)
+	{
+		push @chosen, [$number];
+	}
+	return @chosen;
+}
+
+my $shared = new_session();
+for my $statement (@statements)
+{
+	my $started = time;
+	my $session = $statement->{fresh} ? new_session() : $shared;
+	my $normal = run($session, $statement, 0);
+	my @places = split(/\n/, $session->query('SELECT inject_sites()')->{out});
+	my @problems;
+	my $state = $statement->{state} || '';
+	push @problems, "as it is: $normal->{err}" if $normal->{sqlstate} ne $state || $normal->{function} ne '-';
+	push @problems, "as it is: $_" for grep { $_ } aftermath($session, $session->{backend});
+	my $top_memory = $session->query('SELECT inject_top_memory()')->{out};
+	my @chosen = choose($statement->{only}, $normal->{calls}, @places);
+	my $failures = 0;
+	for my $call (@chosen)
+	{
+		if ($statement->{fresh})
+		{
+			$session->quit;
+			$session = new_session();
+		}
+		my $result = run($session, $statement, @$call);
+		my $problem = judge($result, $normal, $statement->{may_ignore}) || aftermath($session, $session->{backend});
+		if (($result->{function} || '-') ne '-')
+		{
+			$failures++;
+			$has_failed{ $result->{function} }{ $result->{place} } = 1;
+		}
+		if ($problem)
+		{
+			push @problems, sprintf('call %s, %s at %s: %s', join(' ', @$call), $result->{function} || '?', source_of($result->{place} || 0), $problem);
+			$session->disconnect if !$result->{ended};
+			wait_for_server();
+			$session = new_session();
+			$shared = $session unless $statement->{fresh};
+			last if @problems >= ($ENV{REEVO_PROBLEMS} || 10);
+		}
+	}
+	my $grown = $session->query('SELECT inject_top_memory()')->{out} - $top_memory;
+	push @problems, "$grown bytes are left for good" if $grown > 0 && !$statement->{fresh};
+	is(scalar @problems, 0, "$statement->{name}: $normal->{calls} calls, of which " . "$failures fail") or diag(join("\n", @problems));
+	note(sprintf('%.1f s', time - $started));
+	$session->quit if $statement->{fresh};
+}
+
+note('places that have failed: ' . join(' ', map { "$_:" . keys %{ $has_failed{$_} } } sort keys %has_failed));
+is(join(' ', grep { !$has_failed{$_} && $version >= ($since{$_} || 0) } sort keys %states), '', 'every function that can fail has failed');
+$shared->quit;
+$node->stop('fast');
+
+done_testing();
