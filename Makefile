@@ -27,6 +27,7 @@ OBJS = \
 	src/connection.o \
 	src/http.o \
 	src/http_pool.o \
+	src/http_pace.o \
 	src/redact.o \
 	src/record.o \
 	src/value.o \

@@ -439,7 +439,7 @@ http_end_attempt(HttpTransfer *transfer, CURLcode code)
 	http_pool_remove(transfer);
 
 	if (transfer->outcome == HTTP_ANSWERED && !may_retry)
-		http_pool_speed_up(pool);
+		http_pace_answered(&pool->pace, http_now());
 	if (may_retry)
 		schedule_retry(transfer);
 }
@@ -547,10 +547,15 @@ schedule_retry(HttpTransfer *transfer)
 	/* Throttling is for all of them to wait out, anything else for the one. */
 	if (is_throttled(transfer))
 	{
-		http_pool_slow_down(private->pool, private->sent_at, wait,
-							private->target->max_retry_wait * 1000,
-							transfer->attempts == 1 &&
-								transfer->retry_after < 0);
+		HttpRefusal refusal = {
+			.sent_at = private->sent_at,
+			.pause = wait,
+			.is_asked_for = transfer->retry_after >= 0,
+			.is_first = transfer->attempts == 1,
+			.max_pause = private->target->max_retry_wait * 1000,
+		};
+
+		http_pace_refused(&private->pool->pace, &refusal, http_now());
 		wait = 0;
 	}
 	http_pool_enqueue(transfer, wait, true);

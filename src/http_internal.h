@@ -17,12 +17,9 @@
 #include "lib/ilist.h"
 
 #include "http.h"
+#include "http_pace.h"
 
 /* Times are in microseconds, on a clock that nobody sets: see http_now. */
-
-/* Good answers are counted by slices of time, over two seconds. */
-#define HTTP_GOOD_SLOTS 8
-#define HTTP_GOOD_SLICE 250000
 
 struct HttpPool
 {
@@ -42,14 +39,7 @@ struct HttpPool
 	int64 left_alone_at;
 	int64 left_alone; /* in all */
 
-	/* how much the server can take: see http_pool_slow_down */
-	double rate;		  /* requests per second; 0: it never complained */
-	int64  next_send;	  /* nothing is sent before */
-	int64  last_throttle; /* when the rate was last cut */
-	int64  busy_since;	  /* when requests began to follow one another */
-	int64  last_send;
-	int64  good_slots[HTTP_GOOD_SLOTS]; /* which slice of time each counts */
-	int	   good_counts[HTTP_GOOD_SLOTS];
+	HttpPace pace; /* what the server can take */
 };
 
 typedef struct HttpTransferPrivate
@@ -86,9 +76,6 @@ extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
 							   bool at_front);
 extern void	 http_pool_drive(HttpPool *pool, bool waited);
 extern void	 http_pool_remove(HttpTransfer *transfer);
-extern void	 http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause,
-								 int64 max_pause, bool may_hurry);
-extern void	 http_pool_speed_up(HttpPool *pool);
 
 /* http.c */
 extern void http_begin_attempt(HttpTransfer *transfer);

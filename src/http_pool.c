@@ -36,34 +36,27 @@
 /* From 7.87 on libcurl leaves a slow name lookup behind by itself. */
 #define QUICK_EXIT_VERSION 0x075700
 
-/* Without a complaint for that long, a server is as fast as it ever was. */
-#define HTTP_FORGIVE_AFTER 60000000 /* microseconds */
-
-/* What is left of the rate that a server was seen to manage. */
-#define HTTP_RATE_CUT 0.9
-
 /* Most connections that a pool keeps open while they are idle. */
 #define HTTP_MAX_IDLE_CONNECTIONS 100L
 
 /* A shorter time between two drives cannot break a limit, in microseconds. */
 #define NOTABLE_ABSENCE 100000
 
-static void	  initialize_library(void);
-static void	  release_pool(void *arg);
-static void	  excuse_absence(HttpPool *pool);
-static void	  end_overdue(HttpPool *pool);
-static int64  overdue_at(const HttpTransferPrivate *private);
-static void	  block_signals(sigset_t *old_mask);
-static void	  restore_signals(const sigset_t *old_mask);
-static void	  handle_events(HttpPool *pool);
-static void	  handle_timeouts(HttpPool *pool);
-static void	  collect_finished(HttpPool *pool);
-static void	  send_queued(HttpPool *pool);
-static void	  send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now);
-static void	  arm_timer(HttpPool *pool);
-static int64  earliest_send(const HttpPool *pool);
-static int64  earlier(int64 due, int64 other);
-static double answer_rate(const HttpPool *pool, int64 now);
+static void	 initialize_library(void);
+static void	 release_pool(void *arg);
+static void	 excuse_absence(HttpPool *pool);
+static void	 end_overdue(HttpPool *pool);
+static int64 overdue_at(const HttpTransferPrivate *private);
+static void	 block_signals(sigset_t *old_mask);
+static void	 restore_signals(const sigset_t *old_mask);
+static void	 handle_events(HttpPool *pool);
+static void	 handle_timeouts(HttpPool *pool);
+static void	 collect_finished(HttpPool *pool);
+static void	 send_queued(HttpPool *pool);
+static void	 send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now);
+static void	 arm_timer(HttpPool *pool);
+static int64 earliest_send(const HttpPool *pool);
+static int64 earlier(int64 due, int64 other);
 
 static bool is_stuck_in_lookup(CURL *easy);
 static void park(HttpPool *pool, CURL *easy);
@@ -282,79 +275,6 @@ http_pool_clock(const HttpPool *pool)
 	return http_now() - pool->left_alone;
 }
 
-/*
- * The server has refused a request, sent at the given time, because there were
- * too many: pauses, and from then on sends somewhat fewer per second than it
- * has answered lately.  Refusals of requests that were sent before the last cut
- * are no news.
- *
- * The pause is the given one; where the rate is known, and may_hurry, the time
- * of two requests will do.  Requests never are further apart than max_pause.
- */
-void
-http_pool_slow_down(HttpPool *pool, int64 sent_at, int64 pause, int64 max_pause,
-					bool may_hurry)
-{
-	int64  now = http_now();
-	double answered;
-
-	if (sent_at <= pool->last_throttle)
-		return;
-	pool->last_throttle = now;
-
-	answered = answer_rate(pool, now);
-	if (answered > 0)
-		pool->rate = HTTP_RATE_CUT * answered;
-	else
-		pool->rate = pool->rate > 0 ? pool->rate / 2 : 1;
-	pool->rate = Max(pool->rate, 1000000.0 / Max(max_pause, 1));
-
-	if (answered > 0 && may_hurry)
-		pause = Min(pause, (int64) (2 * 1000000 / pool->rate));
-	pool->next_send = Max(pool->next_send, now + pause);
-}
-
-/*
- * The server has answered: each second of good answers adds one request per
- * second, or a twentieth where that is more, but never more than doubles it.
- */
-void
-http_pool_speed_up(HttpPool *pool)
-{
-	int64 now = http_now();
-	int64 slice = now / HTTP_GOOD_SLICE;
-	int	  slot = slice % HTTP_GOOD_SLOTS;
-
-	if (pool->good_slots[slot] != slice)
-		pool->good_counts[slot] = 0;
-	pool->good_slots[slot] = slice;
-	pool->good_counts[slot]++;
-
-	if (now - pool->last_throttle > HTTP_FORGIVE_AFTER)
-		pool->rate = 0;
-	if (pool->rate > 0)
-		pool->rate += Min(Max(1, pool->rate / 20) / pool->rate, pool->rate);
-}
-
-/* Good answers per second, of late. */
-static double
-answer_rate(const HttpPool *pool, int64 now)
-{
-	int64 oldest = now / HTTP_GOOD_SLICE - HTTP_GOOD_SLOTS;
-	int64 span =
-		Min(now - pool->busy_since, (int64) HTTP_GOOD_SLOTS * HTTP_GOOD_SLICE);
-	int count = 0;
-
-	for (int slot = 0; slot < HTTP_GOOD_SLOTS; slot++)
-	{
-		if (pool->good_slots[slot] > oldest)
-			count += pool->good_counts[slot];
-	}
-
-	/* What a server takes at once, it is not taken to take twice a second. */
-	return count * 1000000.0 / Max(span, 1000000);
-}
-
 /* Nobody has looked after the transfers since the pool was driven last. */
 static void
 excuse_absence(HttpPool *pool)
@@ -499,7 +419,7 @@ send_queued(HttpPool *pool)
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
 
-		if (now < pool->next_send)
+		if (now < pool->pace.next_send)
 			return;
 		if (private->due <= now)
 			send_now(pool, private, now);
@@ -512,11 +432,7 @@ send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now)
 {
 	HttpTransfer *transfer = private->callback.arg;
 
-	if (now - pool->last_send > HTTP_GOOD_SLOTS * HTTP_GOOD_SLICE)
-		pool->busy_since = now;
-	pool->last_send = now;
-	if (pool->rate > 0)
-		pool->next_send = now + (int64) (1000000 / pool->rate);
+	http_pace_sent(&pool->pace, now);
 
 	dlist_delete(&private->queue_node);
 	private->is_queued = false;
@@ -568,7 +484,7 @@ earliest_send(const HttpPool *pool)
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
 
-		due = earlier(due, Max(private->due, pool->next_send));
+		due = earlier(due, Max(private->due, pool->pace.next_send));
 	}
 	return due;
 }

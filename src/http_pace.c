@@ -1,0 +1,255 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_pace.c
+ *	  How fast requests may follow one another, so that a server which counts
+ *	  them is used well and hardly ever has to refuse one.
+ *
+ * A server says nothing of its limit but "too many", now and then.  So the limit
+ * is estimated from what it answered before it said so, the requests that follow
+ * start somewhat below that, and come faster as long as there is no complaint.
+ * The way up is that of TCP's CUBIC: steep while far below the limit, flat near
+ * it, and steep again beyond, where the limit must have been thought too low.
+ *
+ *	  pace
+ *	    ^                                   /
+ *	    |                                  /
+ *	  limit - - - - - - - - - - - __------'
+ *	    |                      .-'
+ *	  nine tenths _ _ _ _ _ _ /
+ *	    +---------------------+----------+-----> time
+ *	                       resumed     + reach
+ *
+ * How long it takes to be back at the limit is a matter of how well the limit is
+ * known, and of what it costs to be wrong.  The first complaint tells little: a
+ * server that takes fifty requests a second may refuse the second of two that
+ * come at once.  So reach is a quarter of a second then, and grows with each
+ * complaint to a second or more; and where the server asks for a long pause each
+ * time, to ten times the pause.
+ *
+ * Knows a clock and the times of requests, and nothing of HTTP.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "http_pace.h"
+
+#define SECOND 1000000 /* in microseconds, as all times here */
+
+/* The first requests after a complaint come at nine tenths of the limit. */
+#define PACE_DIP 0.1
+
+/* What a server that has just refused some of the first is taken to manage. */
+#define PACE_FIRST_LIMIT 8 /* requests per second */
+
+/* What is left of a pace that was refused, where nothing better is known. */
+#define PACE_CUT 0.85
+
+/*
+ * How fast it can have been at most, in answers per second: on the steepest way
+ * up, the answers of a second are about a quarter of the pace at its end.
+ */
+#define PACE_PER_ANSWER 5
+
+/* How near two estimates are that bear each other out. */
+#define PACE_TOLERANCE 0.2
+
+/* How much must have happened since a complaint for the next one to tell. */
+#define PACE_TELLING_TIME (SECOND / 2)
+#define PACE_TELLING_ANSWERS 4
+
+/* The bounds of reach: times, and what they are multiples of. */
+#define PACE_FIRST_REACH (SECOND / 4)
+#define PACE_REACH_FACTOR 4
+#define PACE_REACH (1 * SECOND)
+#define PACE_REACH_REQUESTS 10
+#define PACE_REACH_OF_REQUESTS (5 * SECOND / 2)
+#define PACE_REACH_PAUSES 10
+
+/* A server that answered lately is asked again after that long. */
+#define PACE_LONGEST_OWN_PAUSE (1 * SECOND)
+
+/* Without a complaint for that long, a server is as fast as it ever was. */
+#define PACE_FORGIVE_AFTER (60 * (int64) SECOND)
+
+/* What a server takes at once, it is not taken to take twice a second. */
+#define PACE_SHORTEST_SPAN SECOND
+
+static double pace_at(const HttpPace *pace, int64 now);
+static double answer_rate(const HttpPace *pace, int64 now);
+static void	  estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now);
+static int64  longest_reach(const HttpPace *pace, const HttpRefusal *refusal);
+static void	  wait_until(HttpPace *pace, int64 time);
+
+/* A request goes out: the next one may follow when the pace allows it. */
+void
+http_pace_sent(HttpPace *pace, int64 now)
+{
+	double rate = pace_at(pace, now);
+
+	if (now - pace->last_send > HTTP_PACE_SLICES * HTTP_PACE_SLICE)
+		pace->busy_since = now;
+	pace->last_send = now;
+
+	/*
+	 * What was lost by being called late is made good, but never by so much
+	 * that two requests come much closer than the pace says: there are servers
+	 * that look at nothing else.
+	 */
+	if (rate > 0)
+		pace->next_send = Max(pace->next_send + (int64) (SECOND / rate),
+							  now + (int64) (0.9 * SECOND / rate));
+}
+
+/* The server has answered a request, and not with a complaint. */
+void
+http_pace_answered(HttpPace *pace, int64 now)
+{
+	int64 slice = now / HTTP_PACE_SLICE;
+	int	  slot = slice % HTTP_PACE_SLICES;
+
+	if (pace->slices[slot] != slice)
+		pace->counts[slot] = 0;
+	pace->slices[slot] = slice;
+	pace->counts[slot]++;
+	pace->answered++;
+
+	if (now - pace->refused_at > PACE_FORGIVE_AFTER)
+		pace->limit = 0;
+}
+
+/*
+ * The server has refused a request because there were too many: nothing is sent
+ * for a while, and what follows keeps to a limit.
+ *
+ * Of requests that were on their way together, many may be refused.  The first
+ * one tells all; of the others, only a pause that the server asks for matters.
+ */
+void
+http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
+{
+	int64  pause = refusal->pause;
+	double answers;
+
+	if (refusal->sent_at <= pace->refused_at)
+	{
+		if (refusal->is_asked_for)
+			wait_until(pace, now + pause);
+		return;
+	}
+
+	answers = answer_rate(pace, now);
+	estimate(pace, refusal, now);
+	pace->refused_at = now;
+	pace->answered = 0;
+
+	/*
+	 * A server that has just answered others is neither down nor overrun: the
+	 * time of one request at the new pace will do, or, where the same request
+	 * is refused again, a second, after which many servers count anew.
+	 */
+	if (!refusal->is_asked_for && answers > 0)
+	{
+		if (refusal->is_first)
+			pause =
+				Min(pause, (int64) (SECOND / (pace->limit * (1 - PACE_DIP))));
+		pause = Min(pause, PACE_LONGEST_OWN_PAUSE);
+	}
+	wait_until(pace, now + pause);
+}
+
+/* Nothing is sent before that time, from which on the pace rises again. */
+static void
+wait_until(HttpPace *pace, int64 time)
+{
+	pace->next_send = Max(pace->next_send, time);
+	pace->resumed_at = pace->next_send;
+}
+
+/* Requests per second that may be sent; 0: any number. */
+static double
+pace_at(const HttpPace *pace, int64 now)
+{
+	double since = Max(now - pace->resumed_at, 0);
+	double x;
+
+	if (pace->limit == 0)
+		return 0;
+	x = (since - pace->reach) / pace->reach;
+	return pace->limit * (1 + PACE_DIP * x * x * x);
+}
+
+/*
+ * Estimates the limit anew.  Three things are known: the limit as it was thought
+ * to be, the pace that was refused, and how many answers there were before that.
+ *
+ * The answers are what counts where they agree with the limit, or with what they
+ * were at the refusal before: then that is what the server takes.  Otherwise it
+ * may take more than it had time to show, and little less than the pace.
+ */
+static void
+estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
+{
+	double answers = answer_rate(pace, now);
+	double refused = pace_at(pace, now);
+	double tolerance = PACE_TOLERANCE * answers;
+	bool   is_telling = now - pace->resumed_at >= PACE_TELLING_TIME &&
+					  pace->answered >= PACE_TELLING_ANSWERS;
+	int64 longest;
+
+	if (pace->limit == 0)
+	{
+		pace->limit = Max(answers, PACE_FIRST_LIMIT);
+		pace->reach = PACE_FIRST_REACH;
+	}
+	else if (is_telling && (fabs(answers - pace->limit) <= tolerance ||
+							fabs(answers - pace->last_answers) <= tolerance))
+	{
+		pace->limit = answers;
+		pace->reach = PG_INT64_MAX;
+	}
+	else
+	{
+		refused = Min(refused, Max(pace->limit, PACE_PER_ANSWER * answers));
+		pace->limit = Max(answers, PACE_CUT * refused);
+		pace->reach *= PACE_REACH_FACTOR;
+	}
+	pace->limit =
+		Max(pace->limit, (double) SECOND / Max(refusal->max_pause, 1));
+	longest = longest_reach(pace, refusal);
+	pace->reach = Min(pace->reach, longest);
+	pace->last_answers = answers;
+}
+
+/* How long it may take to be back at a limit that is well known. */
+static int64
+longest_reach(const HttpPace *pace, const HttpRefusal *refusal)
+{
+	int64 reach = (int64) (PACE_REACH_REQUESTS * SECOND / pace->limit);
+
+	reach = Max(PACE_REACH, Min(reach, PACE_REACH_OF_REQUESTS));
+	if (refusal->is_asked_for)
+		reach = Max(reach, PACE_REACH_PAUSES * refusal->pause);
+	return Min(reach, PACE_FORGIVE_AFTER);
+}
+
+/* Answers per second, of late; a pause is not counted as time. */
+static double
+answer_rate(const HttpPace *pace, int64 now)
+{
+	int64 oldest = now - (HTTP_PACE_SLICES - 1) * HTTP_PACE_SLICE;
+	int64 start;
+	int	  count = 0;
+
+	oldest = Max(oldest, Max(pace->resumed_at, pace->busy_since));
+	oldest = Min(oldest, now - PACE_SHORTEST_SPAN);
+	start = oldest / HTTP_PACE_SLICE;
+	for (int slot = 0; slot < HTTP_PACE_SLICES; slot++)
+	{
+		if (pace->slices[slot] >= start)
+			count += pace->counts[slot];
+	}
+	return count * (double) SECOND / (now - start * HTTP_PACE_SLICE);
+}
