@@ -55,9 +55,25 @@ sub id
 sub start
 {
 	my (%options) = @_;
-	my @command = ($python, '-B', "$test/standin.py", '--parent-pid', $$);
-	push @command, '--tls', @{ $options{tls} } if $options{tls};
-	push @command, '--records', $options{records} if $options{records};
+	my @arguments;
+	push @arguments, '--tls', @{ $options{tls} } if $options{tls};
+	push @arguments, '--records', $options{records} if $options{records};
+	return run_beside('standin.py', @arguments);
+}
+
+# start_relay(ADDRESS, MILLISECONDS): the way to the host:port is that much
+# longer, there and back.
+sub start_relay
+{
+	my ($target, $milliseconds) = @_;
+	return run_beside('relay.py', '--delay-ms', $milliseconds, $target);
+}
+
+# A program of test/ that prints its address when it is ready.
+sub run_beside
+{
+	my ($program, @arguments) = @_;
+	my @command = ($python, '-B', "$test/$program", '--parent-pid', $$, @arguments);
 
 	my $pid = open(my $output, '-|');
 	die "cannot fork: $!" unless defined $pid;
@@ -67,7 +83,7 @@ sub start
 		exec { $command[0] } @command or POSIX::_exit(127);
 	}
 	my $url = <$output>;
-	die 'the stand-in did not start' unless defined $url;
+	die "$program did not start" unless defined $url;
 	chomp $url;
 	my $self = bless { pid => $pid, output => $output, url => $url }, 'Reevo';
 	push @standins, $self;
