@@ -244,6 +244,7 @@ run_prove() {
         PG_TEST_PORT_DIR="$out" TEMP_CONFIG="$work/server.conf" PGPORT="$(free_port)" \
         PG_REGRESS="$pgxs_root/src/test/regress/pg_regress" \
         PERL5LIB="$pgxs_root/src/test/perl" ${REEVO_READS:+REEVO_READS="$REEVO_READS"} \
+        ${REEVO_WITHOUT_NGINX:+REEVO_WITHOUT_NGINX="$REEVO_WITHOUT_NGINX"} \
         sh -c 'cd "$0" && exec prove -j2 "$@"' "$tree" "$@"
 }
 

@@ -1,0 +1,203 @@
+# An nginx of a test's own, in front of the stand-in: a private folder, free
+# ports of the loopback interface, and an access log to count in. It ends with
+# the test, and with the test's process in any case.
+
+package Nginx;
+
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use IPC::Run ();
+use POSIX ();
+use Reevo;
+use Time::HiRes qw(sleep);
+
+# What the log says of each request, in the order of the fields of requests().
+my @FIELDS = qw(port status protocol tls encoding connection method uri);
+my $FORMAT = '$server_port $status $server_protocol $ssl_protocol'
+  . ' $sent_http_content_encoding $connection $request_method $request_uri';
+
+my @running;
+
+# version(): of the nginx that is installed, such as 1.22.1; undef: there is none.
+sub version
+{
+	my $text = '';
+	eval { IPC::Run::run([ 'nginx', '-v' ], '>&', \$text) };
+	return $text =~ m{nginx/([\d.]+)} ? $1 : undef;
+}
+
+# new(CONFIGURATION): not started. It is what stands in the http block, where
+# @PORT:NAME@ is a free port, the same for the same name, and @FOLDER@ the
+# private folder.
+sub new
+{
+	my ($class, $configuration) = @_;
+	my $self = bless {
+		folder => tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1),
+		ports => {}
+	}, $class;
+	$self->configure($configuration);
+	return $self;
+}
+
+# configure(CONFIGURATION): takes effect at the next start or reload.
+sub configure
+{
+	my ($self, $configuration) = @_;
+	my $folder = $self->{folder};
+	$configuration =~ s/\@PORT:(\w+)\@/$self->port($1)/ge;
+	$configuration =~ s/\@FOLDER\@/$folder/g;
+	my $paths = join(' ',
+		map { "${_}_temp_path $folder/$_;" } qw(client_body proxy fastcgi uwsgi scgi));
+	open(my $file, '>', "$folder/nginx.conf") or die "$folder/nginx.conf: $!";
+	print $file <<"END";
+daemon off;
+worker_processes 1;
+worker_shutdown_timeout 5s;
+pid $folder/nginx.pid;
+error_log $folder/error.log info;
+events { worker_connections 512; }
+http {
+log_format counted '$FORMAT';
+access_log $folder/access.log counted;
+$paths
+default_type application/json;
+$configuration
+}
+END
+	close $file or die "$folder/nginx.conf: $!";
+	return;
+}
+
+# port(NAME): where the server of that name listens.
+sub port
+{
+	my ($self, $name) = @_;
+	return $self->{ports}{$name} ||= free_port();
+}
+
+# Below those that the system gives to outgoing connections, so that none of
+# these takes it before nginx does.
+sub free_port
+{
+	for (1 .. 1000)
+	{
+		my $port = 20000 + int(rand(12000));
+		my $socket = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1)
+		  or next;
+		close $socket;
+		return $port;
+	}
+	die 'no free port';
+}
+
+sub url
+{
+	my ($self, $name, $scheme) = @_;
+	return ($scheme || 'http') . '://127.0.0.1:' . $self->port($name);
+}
+
+sub folder { return $_[0]{folder}; }
+
+# start(): returns when its ports are open.
+sub start
+{
+	my ($self) = @_;
+	my $folder = $self->{folder};
+	my @command = ('setpriv', '--pdeathsig', 'TERM', 'nginx', '-p', $folder, '-c', "$folder/nginx.conf");
+
+	my $pid = fork;
+	die "cannot fork: $!" unless defined $pid;
+	if ($pid == 0)
+	{
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>>', "$folder/output");
+		open(STDERR, '>&', \*STDOUT);
+		exec { $command[0] } @command or POSIX::_exit(127);
+	}
+	$self->{pid} = $pid;
+	push @running, $self;
+	Reevo::wait_until(sub { $self->is_open || waitpid($pid, POSIX::WNOHANG) != 0 });
+	die "nginx did not start:\n" . Reevo::slurp("$folder/output")
+	  unless $self->is_open;
+	return $self;
+}
+
+sub is_open
+{
+	my ($self) = @_;
+	for my $port (values %{ $self->{ports} })
+	{
+		my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or return 0;
+		close $socket;
+	}
+	return 1;
+}
+
+# stop(): at once, whatever is under way.
+sub stop
+{
+	my ($self) = @_;
+	return unless $self->{pid};
+	kill 'TERM', $self->{pid};
+	waitpid $self->{pid}, 0;
+	$self->{pid} = undef;
+	return;
+}
+
+# reload(): new connections go to a new worker, while the old one finishes what
+# it has begun. Returns when that has ended.
+sub reload
+{
+	my ($self) = @_;
+	my %old = map { $_ => 1 } $self->workers;
+	kill 'HUP', $self->{pid};
+	return Reevo::wait_until(sub {
+		my @now = $self->workers;
+		return @now && !grep { $old{$_} } @now;
+	});
+}
+
+sub workers
+{
+	my ($self) = @_;
+	open(my $file, '<', "/proc/$self->{pid}/task/$self->{pid}/children") or return;
+	return split(' ', scalar(<$file>) || '');
+}
+
+# requests(NAME): what the log has of the requests to that server so far.
+sub requests
+{
+	my ($self, $name) = @_;
+	my $port = $self->port($name);
+	my $log = "$self->{folder}/access.log";
+	return () unless -e $log;
+	my @requests;
+	for my $line (split(/\n/, Reevo::slurp($log)))
+	{
+		my %request;
+		@request{@FIELDS} = split(/ /, $line, scalar @FIELDS);
+		push @requests, \%request if $request{port} eq $port;
+	}
+	return @requests;
+}
+
+# forget(): the log begins anew.
+sub forget
+{
+	my ($self) = @_;
+	truncate("$self->{folder}/access.log", 0) or die "access.log: $!";
+	return;
+}
+
+END
+{
+	my $status = $?;
+	$_->stop for @running;
+	$? = $status;
+}
+
+1;
