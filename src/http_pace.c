@@ -44,8 +44,9 @@
 /* What a server that has just refused some of the first is taken to manage. */
 #define PACE_FIRST_LIMIT 8 /* requests per second */
 
-/* What is left of a pace that was refused, where nothing better is known. */
+/* What is left of a pace that was refused; and of one that was nearly right. */
 #define PACE_CUT 0.85
+#define PACE_SMALL_CUT 0.97
 
 /*
  * How fast it can have been at most, in answers per second: on the steepest way
@@ -53,19 +54,23 @@
  */
 #define PACE_PER_ANSWER 5
 
-/* How near two estimates are that bear each other out. */
+/* How near to each other two rates are that may well be the same. */
 #define PACE_TOLERANCE 0.2
 
 /* How much must have happened since a complaint for the next one to tell. */
 #define PACE_TELLING_TIME (SECOND / 2)
 #define PACE_TELLING_ANSWERS 4
 
-/* The bounds of reach: times, and what they are multiples of. */
+/*
+ * reach grows fourfold from complaint to complaint, up to the time of ten requests,
+ * though to no less than one second and no more than two and a half; or to ten
+ * times the pause that the server asks for.
+ */
 #define PACE_FIRST_REACH (SECOND / 4)
 #define PACE_REACH_FACTOR 4
-#define PACE_REACH (1 * SECOND)
 #define PACE_REACH_REQUESTS 10
-#define PACE_REACH_OF_REQUESTS (5 * SECOND / 2)
+#define PACE_REACH_MIN (1 * SECOND)
+#define PACE_REACH_MAX (5 * SECOND / 2)
 #define PACE_REACH_PAUSES 10
 
 /* A server that answered lately is asked again after that long. */
@@ -80,6 +85,8 @@
 static double pace_at(const HttpPace *pace, int64 now);
 static double answer_rate(const HttpPace *pace, int64 now);
 static void	  estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now);
+static bool	  is_borne_out(const HttpPace *pace, double answers, int64 now);
+static bool	  are_near(double one, double other);
 static int64  longest_reach(const HttpPace *pace, const HttpRefusal *refusal);
 static void	  wait_until(HttpPace *pace, int64 time);
 
@@ -185,42 +192,57 @@ pace_at(const HttpPace *pace, int64 now)
  * Estimates the limit anew.  Three things are known: the limit as it was thought
  * to be, the pace that was refused, and how many answers there were before that.
  *
- * The answers are what counts where they agree with the limit, or with what they
- * were at the refusal before: then that is what the server takes.  Otherwise it
- * may take more than it had time to show, and little less than the pace.
+ * A pace cannot have been much too fast if nearly as many requests were answered;
+ * otherwise more of it is cut away.  A pace far above the answers was never tried,
+ * for want of requests.
+ *
+ * Where the server asks for long pauses, refusals are to be rare: then the answers
+ * alone count as soon as they bear out the limit, or what they were last time.
  */
 static void
 estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 {
 	double answers = answer_rate(pace, now);
 	double refused = pace_at(pace, now);
-	double tolerance = PACE_TOLERANCE * answers;
-	bool   is_telling = now - pace->resumed_at >= PACE_TELLING_TIME &&
-					  pace->answered >= PACE_TELLING_ANSWERS;
-	int64 longest;
 
 	if (pace->limit == 0)
 	{
 		pace->limit = Max(answers, PACE_FIRST_LIMIT);
 		pace->reach = PACE_FIRST_REACH;
 	}
-	else if (is_telling && (fabs(answers - pace->limit) <= tolerance ||
-							fabs(answers - pace->last_answers) <= tolerance))
+	else if (refusal->is_asked_for && is_borne_out(pace, answers, now))
 	{
 		pace->limit = answers;
-		pace->reach = PG_INT64_MAX;
+		pace->reach = PACE_FORGIVE_AFTER;
 	}
 	else
 	{
 		refused = Min(refused, Max(pace->limit, PACE_PER_ANSWER * answers));
-		pace->limit = Max(answers, PACE_CUT * refused);
+		refused *= are_near(refused, answers) ? PACE_SMALL_CUT : PACE_CUT;
+		pace->limit = Max(answers, refused);
 		pace->reach *= PACE_REACH_FACTOR;
 	}
 	pace->limit =
 		Max(pace->limit, (double) SECOND / Max(refusal->max_pause, 1));
-	longest = longest_reach(pace, refusal);
-	pace->reach = Min(pace->reach, longest);
+	pace->reach = Min(pace->reach, longest_reach(pace, refusal));
 	pace->last_answers = answers;
+}
+
+/* Whether the answers of late are what they were expected to be. */
+static bool
+is_borne_out(const HttpPace *pace, double answers, int64 now)
+{
+	if (now - pace->resumed_at < PACE_TELLING_TIME ||
+		pace->answered < PACE_TELLING_ANSWERS)
+		return false;
+	return are_near(answers, pace->limit) ||
+		   are_near(answers, pace->last_answers);
+}
+
+static bool
+are_near(double one, double other)
+{
+	return fabs(one - other) <= PACE_TOLERANCE * Min(one, other);
 }
 
 /* How long it may take to be back at a limit that is well known. */
@@ -229,7 +251,7 @@ longest_reach(const HttpPace *pace, const HttpRefusal *refusal)
 {
 	int64 reach = (int64) (PACE_REACH_REQUESTS * SECOND / pace->limit);
 
-	reach = Max(PACE_REACH, Min(reach, PACE_REACH_OF_REQUESTS));
+	reach = Max(PACE_REACH_MIN, Min(reach, PACE_REACH_MAX));
 	if (refusal->is_asked_for)
 		reach = Max(reach, PACE_REACH_PAUSES * refusal->pause);
 	return Min(reach, PACE_FORGIVE_AFTER);
