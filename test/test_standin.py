@@ -11,6 +11,8 @@ import sys
 import time
 import unittest
 
+from standin import behaviour
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 FIRST = "00000000-0000-4000-8000-000000000001"
@@ -373,13 +375,23 @@ class Misbehaving(StandIn):
         self.behave(fail_first=0, fail_every=2, fail_status=502, retry_after="date")
         self.assertEqual([self.get().status for _ in range(4)], [200, 502, 200, 502])
         self.assertIn("gmt", self.get() and self.get().headers["retry-after"])
-        self.behave(fail_every=0, rate_limit=2)
+        self.behave(fail_every=2, fail_how=[429, "status", 504])
+        self.assertEqual([self.get().status for _ in range(8)],
+                         [200, 429, 200, 502, 200, 504, 200, 429])
+        self.behave(fail_every=0, fail_how=None, rate_limit=2)
         self.assertEqual([self.get().status for _ in range(3)], [200, 200, 429])
         self.behave(rate_limit=0, status=418, body="<b>", content_type="text/html", only=["get"])
         answer = self.get()
         self.assertEqual((answer.status, answer.body, answer.headers["content-type"]),
                          (418, b"<b>", "text/html"))
         self.assertEqual(self.call("GET", "/api/v2/health").status, 200)
+
+    def test_rate_limit(self):
+        times = (0.5, 0.9, 0.95, 1.1, 1.2, 1.3, 1.6)
+        for window, refused in (("sliding", (0.95, 1.1, 1.2, 1.3)), ("fixed", (0.95, 1.3, 1.6))):
+            behaviours = behaviour.Behaviours()
+            behaviours.merge({"rate_limit": 2, "rate_window": window})
+            self.assertEqual(tuple(time for time in times if behaviours.throttles(time)), refused)
 
     def broken(self, how):
         """(what came, whether the connection was reset)."""

@@ -1,6 +1,7 @@
 """What a test can ask of the stand-in: the behaviours, their defaults and their counters."""
 
 import collections
+import math
 
 # Behaviours that shape how an answer is delivered; all off leaves the fast path.
 WIRE = {
@@ -20,6 +21,7 @@ WIRE = {
     "retry_after": None,
     "retry_after_date_in": 2,
     "rate_limit": 0,
+    "rate_window": "sliding",
     "chunked": False,
     "gzip": False,
     "gzip_bomb": 0,
@@ -73,10 +75,21 @@ CHOICES = {
     "stall": (None, "headers", "mid-headers", "body"),
     "fail_how": ("status", "close", "reset", "half-body-close", "half-body-reset", "cut-json",
                  "bad-length", "chunked-cut", "stall"),
+    "rate_window": ("sliding", "fixed"),
     "not_found_form": ("code", "flat", "detail", "bare", "html", "string"),
     "cursor_under": ("top", "meta", "pagination"),
     "null_logic": ("sql", "two_valued"),
 }
+
+
+def _check_choice(name, value):
+    choices = CHOICES[name]
+    if name == "fail_how" and isinstance(value, list):
+        fine = value and all(isinstance(one, int) or one in choices for one in value)
+    else:
+        fine = value in choices
+    if not fine:
+        raise ValueError("%s must be one of %s" % (name, ", ".join(map(str, choices))))
 
 
 class Behaviours:
@@ -88,6 +101,7 @@ class Behaviours:
     def reset(self):
         self.__dict__.update(DEFAULTS)
         self._seen = 0
+        self._failed = 0
         self._accepted = collections.deque()
         self.expired = 0
         self._settle()
@@ -97,8 +111,8 @@ class Behaviours:
         for name, value in changes.items():
             if name not in DEFAULTS:
                 raise ValueError("unknown behaviour: %s" % name)
-            if value is not None and name in CHOICES and value not in CHOICES[name]:
-                raise ValueError("%s must be one of %s" % (name, ", ".join(map(str, CHOICES[name]))))
+            if value is not None and name in CHOICES:
+                _check_choice(name, value)
         for name, value in changes.items():
             setattr(self, name, DEFAULTS[name] if value is None else value)
         if "fail_first" in changes or "fail_every" in changes:
@@ -113,21 +127,26 @@ class Behaviours:
     def concerns(self, kind):
         return not self.only or kind in self.only
 
-    def next_fails(self):
-        """Counts a request; whether it is one of those to fail."""
+    def next_fault(self):
+        """Counts a request; how it is to fail, a number being a status, or None."""
         if not self.fail_first and not self.fail_every:
-            return False
+            return None
         self._seen += 1
-        if self._seen <= self.fail_first:
-            return True
-        return bool(self.fail_every) and self._seen % self.fail_every == 0
+        if self._seen > self.fail_first and not (self.fail_every and self._seen % self.fail_every == 0):
+            return None
+        fault = self.fail_how
+        if isinstance(fault, list):
+            fault = fault[self._failed % len(fault)]
+            self._failed += 1
+        return self.fail_status if fault == "status" else fault
 
     def throttles(self, now):
-        """Counts a request; whether it is over the rate limit of a sliding second."""
+        """Counts a request; whether it is over the rate limit of its second."""
         if not self.rate_limit:
             return False
         accepted = self._accepted
-        while accepted and accepted[0] <= now - 1:
+        start = now - 1 if self.rate_window == "sliding" else math.floor(now)
+        while accepted and accepted[0] <= start:
             accepted.popleft()
         if len(accepted) >= self.rate_limit:
             return True

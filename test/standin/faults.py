@@ -42,7 +42,7 @@ class Delivery:
 
     def start(self):
         behaviours = self.behaviours
-        fault = behaviours.fail_how if behaviours.next_fails() else None
+        fault = behaviours.next_fault()
         throttled = behaviours.throttles(self.loop.time())
         if fault == "stall" or behaviours.stall == "headers":
             return
@@ -66,8 +66,8 @@ class Delivery:
         behaviours = self.behaviours
         if throttled:
             return self._refusal(429)
-        if fault == "status":
-            return self._refusal(behaviours.fail_status)
+        if isinstance(fault, int):
+            return self._refusal(fault)
         if behaviours.status:
             return self._refusal(behaviours.status)
         if behaviours.redirect:
@@ -105,7 +105,7 @@ class Delivery:
         behaviours = self.behaviours
         self.server.counters.answered(self.request, answer.status)
         body, extra = self._encode(answer)
-        close = behaviours.close_each or not self.request.keep_alive or fault is not None and fault != "status"
+        close = behaviours.close_each or not self.request.keep_alive or isinstance(fault, str)
         if close and fault not in ("half-body-close", "half-body-reset", "cut-json"):
             extra.append(("Connection", "close"))
         if behaviours.header_bomb:
@@ -114,7 +114,7 @@ class Delivery:
             self._pour(self._endless(answer, extra))
         elif behaviours.stall:
             self._stall(answer, body, extra)
-        elif fault not in (None, "status"):
+        elif isinstance(fault, str):
             self._broken(fault, answer, body, extra)
         elif behaviours.drip:
             self._drip(answer, body, extra, not close)
