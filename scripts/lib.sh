@@ -233,19 +233,27 @@ run_regress() {
         ${1:+REGRESS="$*"}
 }
 
-# run_prove TREE OUT FILE...: TAP tests, with the environment that PGXS's prove_installcheck gives them. TESTDATADIR and
-# TESTLOGDIR are TESTDIR's successors in PostgreSQL 16.
-run_prove() {
-    local tree=$1 out=$2
-    shift 2
+# as_tester OUT COMMAND...: as the server's user, with the environment that PGXS's
+# prove_installcheck gives to tests. TESTDATADIR and TESTLOGDIR are TESTDIR's
+# successors in PostgreSQL 16.
+as_tester() {
+    local out=$1
+    shift
     as_server mkdir -p "$out/tmp_check/log"
-    # shellcheck disable=SC2016 # expanded by the inner shell
     as_server TESTDIR="$out" TESTDATADIR="$out/tmp_check" TESTLOGDIR="$out/tmp_check/log" \
         PG_TEST_PORT_DIR="$out" TEMP_CONFIG="$work/server.conf" PGPORT="$(free_port)" \
         PG_REGRESS="$pgxs_root/src/test/regress/pg_regress" \
         PERL5LIB="$pgxs_root/src/test/perl" ${REEVO_READS:+REEVO_READS="$REEVO_READS"} \
         ${REEVO_WITHOUT_NGINX:+REEVO_WITHOUT_NGINX="$REEVO_WITHOUT_NGINX"} \
-        sh -c 'cd "$0" && exec prove -j2 "$@"' "$tree" "$@"
+        "$@"
+}
+
+# run_prove TREE OUT FILE...: TAP tests.
+run_prove() {
+    local tree=$1 out=$2
+    shift 2
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    as_tester "$out" sh -c 'cd "$0" && exec prove -j2 "$@"' "$tree" "$@"
 }
 
 # prove_result FILE OUTPUT: ok, skipped or FAILED, by what prove printed, which is
