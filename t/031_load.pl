@@ -1,0 +1,53 @@
+# Thirty-two sessions at once, and one request in ten fails: every answer is
+# right, no session is lost, and none of them grows.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Load;
+use Reevo;
+use Test::More;
+
+my $SESSIONS = 32;
+my $SECONDS = 20;
+
+# What the allocator may need on the way, in kB.
+my $SLACK = 2048;
+
+my $api = Load::start_api();
+my $node = Reevo::cluster('load', 'log_statement = none');
+Load::set_up($api, $node);
+is($node->safe_psql('postgres', 'SELECT count(*) FROM copy'), 1000, 'the copy has all records');
+
+my $load = Load::run($api, $node, $SESSIONS, $SECONDS);
+is($load->{status}, 0, 'no statement failed, and no answer was wrong') or diag($load->{errors});
+unlike($load->{errors}, qr/ERROR|aborted/, 'nor did any session end');
+is($load->{sessions}, $SESSIONS, 'all sessions are there at the end');
+cmp_ok($load->{transactions}, '>', 5 * $SESSIONS, 'they did read');
+cmp_ok($load->{statuses}{$_} || 0, '>', 0, "there were failures: $_") for grep { /^\d+$/ } @Load::FAULTS;
+cmp_ok($load->{requests}, '>', 1.05 * $load->{statuses}{200}, 'and others');
+
+my ($before, $after) = @{ $load->{samples} }[ 1, -1 ];
+my @grown = grep { $after->{$_} - ($before->{$_} || 0) > $SLACK } sort keys %$after;
+is("@grown", '', 'no session grows')
+  or diag(join(', ', map { "$_: $before->{$_} -> $after->{$_} kB" } @grown));
+note(sprintf('%d transactions, %d requests, %.0f transactions per second', @$load{qw(transactions requests tps)}));
+note(join(', ', map { "$_: $load->{statuses}{$_}" } sort keys %{ $load->{statuses} }));
+for my $sample (@{ $load->{samples} })
+{
+	my @sizes = sort { $a <=> $b } values %$sample;
+	note("memory of a session: $sizes[0] to $sizes[-1] kB");
+}
+
+# A wrong answer would have been noticed.
+$api->ctl('attributes', Reevo::id(7), '{"display_name": {"value": "another", "value_type": "string"}}');
+my $session = Reevo::Session->new($node);
+like($session->query('SELECT check_records(ARRAY[7])')->{message}, qr/^wrong answer: records/, 'a wrong record is noticed');
+like($session->query('SELECT check_visits(1)')->{message}, qr/^wrong answer: visits/, 'and a wrong join');
+$session->quit;
+
+$node->stop('fast');
+
+done_testing();
