@@ -58,6 +58,7 @@ struct Api
 typedef struct ApiProblem
 {
 	bool is_json;
+	bool is_cut;			/* it may have become JSON, but ended early */
 	bool is_bare_not_found; /* as a server says that has no such path */
 	char code[128];			/* empty: none */
 	char message[1024];
@@ -79,7 +80,7 @@ static bool		  read_record(Api *api, HttpTransfer *transfer, const char *id,
 static bool		  same_uuid(const char *text, const char *canonical);
 static NotFound	  classify_not_found(const ApiProblem *problem);
 static bool		  is_healthy(Api *api, HttpBudget *budget);
-static json_t	 *load_json(const HttpTransfer *transfer);
+static json_t	 *load_json(const HttpTransfer *transfer, bool *is_cut);
 static ApiProblem read_problem(const Api *api, const HttpTransfer *transfer);
 static void		  find_code_and_message(const Api *api, const json_t *root,
 										ApiProblem *problem);
@@ -171,17 +172,23 @@ api_finish_record(Api *api, HttpTransfer *transfer, const char *id,
 		http_wait(transfer);
 		if (transfer->outcome != HTTP_ANSWERED)
 			http_raise(transfer);
-		if (transfer->status != 200)
-			break;
-		if (read_record(api, transfer, id, wanted, record))
-			return true;
+		if (transfer->status == 200)
+		{
+			if (read_record(api, transfer, id, wanted, record))
+				return true;
+		}
+		else if (transfer->status == 404)
+		{
+			problem = read_problem(api, transfer);
+			if (!problem.is_cut)
+				break;
+		}
+		else
+			raise_refusal(api, transfer);
 		if (!http_retry(transfer))
 			http_raise(transfer);
 	}
 
-	if (transfer->status != 404)
-		raise_refusal(api, transfer);
-	problem = read_problem(api, transfer);
 	switch (classify_not_found(&problem))
 	{
 		case NOT_FOUND_RECORD:
@@ -297,6 +304,7 @@ is_healthy(Api *api, HttpBudget *budget)
 	HttpTransfer *transfer;
 	json_t		 *root;
 	const char	 *status;
+	bool		  is_cut;
 
 	if (api->connection->health != API_HEALTH_UNKNOWN)
 		return api->connection->health == API_HEALTH_GOOD;
@@ -310,7 +318,7 @@ is_healthy(Api *api, HttpBudget *budget)
 
 	/* Nothing between load_json and json_decref can raise an error. */
 	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY
-			   ? load_json(transfer)
+			   ? load_json(transfer, &is_cut)
 			   : NULL;
 	status = json_string_value(
 		json_object_get(json_object_get(root, "data"), "status"));
@@ -324,11 +332,12 @@ is_healthy(Api *api, HttpBudget *budget)
 }
 
 /*
- * The body of an answer, or NULL where it is not JSON.  To be given to
- * json_decref.  Raises an error where memory is out.
+ * The body of an answer, or NULL where it is not JSON; *is_cut then tells whether
+ * only the rest of it is missing.  To be given to json_decref.  Raises an error
+ * where memory is out.
  */
 static json_t *
-load_json(const HttpTransfer *transfer)
+load_json(const HttpTransfer *transfer, bool *is_cut)
 {
 	json_error_t error;
 	json_t		*root = json_loadb(transfer->body, transfer->length, 0, &error);
@@ -337,6 +346,8 @@ load_json(const HttpTransfer *transfer)
 	if (root == NULL && error.text[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	*is_cut = root == NULL && transfer->length > 0 &&
+			  json_error_code(&error) == json_error_premature_end_of_input;
 	return root;
 }
 
@@ -351,7 +362,7 @@ read_problem(const Api *api, const HttpTransfer *transfer)
 		return problem;
 
 	/* Nothing between load_json and json_decref can raise an error. */
-	root = load_json(transfer);
+	root = load_json(transfer, &problem.is_cut);
 	problem.is_json = json_is_object(root);
 	if (problem.is_json)
 		find_code_and_message(api, root, &problem);

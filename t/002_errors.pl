@@ -225,6 +225,14 @@ for my $form (qw(code flat detail string))
 	$api->reset;
 }
 
+$api->behave('{"fail_first": 2, "fail_how": "cut-json"}');
+is($session->query($nobody)->{out}, '0', '404, cut short twice: there is no such record');
+is($api->requests, 3, '404, cut short twice: three requests');
+$api->reset;
+$api->behave('{"fail_every": 1, "fail_how": "cut-json"}');
+fails_with('404, cut short for good', $nobody, '08006', $failed, $three, $limits);
+$api->reset;
+
 my $no_records = qr/^the API has no records of type "opportunity"$/;
 my $which = qr/base_url.*record_type/;
 
