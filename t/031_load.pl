@@ -29,7 +29,7 @@ cmp_ok($load->{transactions}, '>', 5 * $SESSIONS, 'they did read');
 cmp_ok($load->{statuses}{$_} || 0, '>', 0, "there were failures: $_") for grep { /^\d+$/ } @Load::FAULTS;
 cmp_ok($load->{requests}, '>', 1.05 * $load->{statuses}{200}, 'and others');
 
-my ($before, $after) = @{ $load->{samples} }[ 1, -1 ];
+my ($before, $after) = map { $_->{memory} } @{ $load->{samples} }[ 1, -1 ];
 my @grown = grep { $after->{$_} - ($before->{$_} || 0) > $SLACK } sort keys %$after;
 is("@grown", '', 'no session grows')
   or diag(join(', ', map { "$_: $before->{$_} -> $after->{$_} kB" } @grown));
@@ -37,7 +37,7 @@ note(sprintf('%d transactions, %d requests, %.0f transactions per second', @$loa
 note(join(', ', map { "$_: $load->{statuses}{$_}" } sort keys %{ $load->{statuses} }));
 for my $sample (@{ $load->{samples} })
 {
-	my @sizes = sort { $a <=> $b } values %$sample;
+	my @sizes = sort { $a <=> $b } values %{ $sample->{memory} };
 	note("memory of a session: $sizes[0] to $sizes[-1] kB");
 }
 
