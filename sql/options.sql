@@ -176,7 +176,7 @@ INSERT INTO urls (value) VALUES
 	('https://api.reevo.ai/a b'), (' https://api.reevo.ai'), ('https://api.reevo.ai '), (E'https://api.reevo.ai\n'),
 	(E'https://api.reevo.ai/\r\nX-Injected: 1'), (E'https://api.reevo.ai\r\nHost: evil.example'), (E'https://api.reevo.ai/\tx'),
 	(E'https://api.reevo.ai/\x01'), (E'https://api.reevo.ai/\x7f'), ('https://api.reevo.ai\evil.example'), ('https://api.reevo.ai/"x"'),
-	(E'https://m\u00FCnchen.example'), ('https://' || repeat('a', 600) || '.example');
+	(E'https://m\u00FCnchen.example'), ('https://m%c3%bcnchen.example'), ('http://%aa.example'), ('https://' || repeat('a', 600) || '.example');
 SELECT left(quote_literal(value), 50) AS value, try('server', 'base_url', value) FROM urls ORDER BY number;
 SELECT count(*) AS repeats_a_secret FROM urls, attempt(setting('server', 'base_url', value))
 WHERE result LIKE '%secret%' OR hint LIKE '%secret%';

@@ -19,6 +19,7 @@
 /* Longest part that is looked at; a host name has 253 characters at most. */
 #define URL_PART_MAX 512
 
+static bool				is_plain(const char *text);
 static bool				url_part(CURLU *handle, CURLUPart what, char *target,
 								 bool *no_memory);
 static bool				succeeded(CURLUcode code, bool *no_memory);
@@ -43,12 +44,8 @@ url_parse(const char *url, UrlParts *parts)
 	bool   no_memory = false;
 
 	/* libcurl would escape some of these instead of refusing them. */
-	for (const char *c = url; *c != '\0'; c++)
-	{
-		if ((unsigned char) *c <= ' ' || (unsigned char) *c >= 0x7f ||
-			*c == '\\' || *c == '"')
-			return false;
-	}
+	if (!is_plain(url))
+		return false;
 
 	handle = curl_url();
 	if (handle == NULL)
@@ -73,7 +70,9 @@ url_parse(const char *url, UrlParts *parts)
 
 	if (no_memory)
 		raise_out_of_memory();
-	if (!valid)
+
+	/* libcurl takes a host with escapes, and has undone them here. */
+	if (!valid || !is_plain(host))
 		return false;
 
 	for (char *c = scheme; *c != '\0'; c++)
@@ -81,6 +80,19 @@ url_parse(const char *url, UrlParts *parts)
 	parts->scheme = pstrdup(scheme);
 	parts->host = pstrdup(host);
 	parts->is_loopback = host_is_loopback(host);
+	return true;
+}
+
+/* Whether a text has no byte that has no place in a URL. */
+static bool
+is_plain(const char *text)
+{
+	for (; *text != '\0'; text++)
+	{
+		if ((unsigned char) *text <= ' ' || (unsigned char) *text >= 0x7f ||
+			*text == '\\' || *text == '"')
+			return false;
+	}
 	return true;
 }
 
