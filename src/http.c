@@ -95,6 +95,7 @@ static void				read_answer(HttpTransfer *transfer);
 static bool				is_throttled(const HttpTransfer *transfer);
 static bool				is_worth_a_retry(const HttpTransfer *transfer);
 static bool				schedule_retry(HttpTransfer *transfer);
+static bool				renew_handle(HttpTransfer *transfer);
 static int64			back_off(const HttpTransfer *transfer);
 static void				printable(char *text);
 
@@ -537,6 +538,11 @@ schedule_retry(HttpTransfer *transfer)
 	wait = back_off(transfer);
 	if (wait < 0)
 		return false;
+	if (!renew_handle(transfer))
+	{
+		transfer->outcome = HTTP_OUT_OF_MEMORY;
+		return false;
+	}
 	if (!charge(private->budget))
 	{
 		transfer->outcome = HTTP_OVER_BUDGET;
@@ -559,6 +565,33 @@ schedule_retry(HttpTransfer *transfer)
 		wait = 0;
 	}
 	http_pool_enqueue(transfer, wait, true);
+	return true;
+}
+
+/*
+ * Gives a transfer that is not under way a new handle with the same options.
+ * False where memory is out.
+ *
+ * libcurl 7.88, for one, keeps a pointer to the last header of a handle's
+ * answer when it has freed that, and writes there when the handle's next answer
+ * starts with a folded line.
+ */
+static bool
+renew_handle(HttpTransfer *transfer)
+{
+	HttpTransferPrivate *private = transfer->private;
+	CURL *easy = curl_easy_duphandle(private->easy);
+
+	/* A copy shares nothing. */
+	if (easy == NULL ||
+		curl_easy_setopt(easy, CURLOPT_SHARE, private->pool->share) != CURLE_OK)
+	{
+		curl_easy_cleanup(easy);
+		return false;
+	}
+	curl_easy_cleanup(private->easy);
+	private->easy = easy;
+	transfer->content_type = NULL;
 	return true;
 }
 
