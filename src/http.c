@@ -417,6 +417,8 @@ http_begin_attempt(HttpTransfer *transfer)
 {
 	transfer->attempts++;
 	transfer->length = 0;
+	if (transfer->body != NULL)
+		transfer->body[0] = '\0';
 	transfer->error[0] = '\0';
 	transfer->private->header_size = 0;
 	transfer->private->first_byte_at = 0;
