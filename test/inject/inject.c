@@ -423,6 +423,19 @@ __wrap_curl_slist_append(struct curl_slist *list, const char *line)
 	return longer;
 }
 
+extern CURL *__real_curl_easy_duphandle(CURL *easy);
+extern CURL *__wrap_curl_easy_duphandle(CURL *easy);
+
+CURL *
+__wrap_curl_easy_duphandle(CURL *easy)
+{
+	CURL *copy =
+		FAILS(curl_easy_duphandle) ? NULL : __real_curl_easy_duphandle(easy);
+
+	held.easy_handles += copy != NULL;
+	return copy;
+}
+
 /* What is to be taken out and cannot, is not there any more. */
 extern int __real_epoll_ctl(int epoll_fd, int action, int fd,
 							struct epoll_event *event);
