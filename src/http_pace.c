@@ -101,13 +101,11 @@ http_pace_sent(HttpPace *pace, int64 now)
 	pace->last_send = now;
 
 	/*
-	 * What was lost by being called late is made good, but never by so much
-	 * that two requests come much closer than the pace says: there are servers
-	 * that look at nothing else.
+	 * What is lost by being called late is not made good: there are servers that
+	 * refuse any request that comes too soon after another.
 	 */
 	if (rate > 0)
-		pace->next_send = Max(pace->next_send + (int64) (SECOND / rate),
-							  now + (int64) (0.9 * SECOND / rate));
+		pace->next_send = now + (int64) (SECOND / rate);
 }
 
 /* The server has answered a request, and not with a complaint. */
