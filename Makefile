@@ -96,4 +96,4 @@ prove: all
 	scripts/check prove
 
 format:
-	clang-format -i *.c src/*.c src/*.h
+	clang-format -i *.c src/*.c src/*.h test/fuzz/*.c test/fuzz/shim/*.[ch]

@@ -92,6 +92,19 @@ use_pg() {
     command -v "${clang:-clang}" >/dev/null || make_flags+=(with_llvm=no)
 }
 
+# find_clang: prints the path of a clang, the newest where each has its version
+# in its name.
+find_clang() {
+    local clang
+    for clang in clang $(compgen -c clang- | grep -x 'clang-[0-9]*' | sort -ruV); do
+        command -v "$clang" && return
+    done
+    return 1
+}
+
+# has_libfuzzer CLANG
+has_libfuzzer() { compgen -G "$("$1" -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null; }
+
 # --- A private folder, and the user that the server runs as ---
 
 # PostgreSQL refuses to run as root, so root hands the server parts to the
@@ -161,7 +174,7 @@ as_server() {
 copy_sources() {
     mkdir -p "$1"
     tar -C "$top" --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.bc' \
-        --exclude=./results --exclude='./regression.*' --exclude=./tmp_check \
+        --exclude=./results --exclude=./fuzz-findings --exclude='./regression.*' --exclude=./tmp_check \
         --exclude=./output_iso --exclude=__pycache__ -cf - . |
         tar -C "$1" --no-same-owner -xf -
 }

@@ -1,0 +1,196 @@
+/*-------------------------------------------------------------------------
+ *
+ * http.c
+ *	  Fuzz target: the bytes of HTTP answers -> a record, its absence, or an
+ *	  error, by way of libcurl.
+ *
+ * Each connection that libcurl opens is one end of a pair of sockets; the other
+ * end sends the input.  An input is three bytes and the answers, with a
+ * separator between them:
+ *
+ *	  bits		1: the database is in LATIN1, 2: the key has odd characters,
+ *				4: three requests are too many, 8: the record is wanted again
+ *	  pieces	how many bytes are sent at once; '@': an answer
+ *	  cancel	behind which wait a cancel comes; '@': none
+ *
+ * An answer is sent when a request has come; a connection on which nothing
+ * happens any more is closed.  No wait is ever for time to pass: a Retry-After
+ * is more than is allowed, and a back-off is none.
+ *
+ * What is checked beside memory: that it ends, that it leaves neither files nor
+ * memory, what a transfer says of its answer, that only the requests that
+ * should do so carry the key, and the error (see shim/answer.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mb/pg_wchar.h"
+
+#include "answer.h"
+#include "shim.h"
+
+#define LATIN1 1
+#define ODD_KEY 2
+#define FEW_REQUESTS 4
+#define ASK_TWICE 8
+#define ONE_CONNECTION 16
+
+/* As many connections can be opened; then no more. */
+#define MOST_CONNECTIONS 16
+
+/* The far end of a connection. */
+typedef struct Peer
+{
+	int			fd;
+	const char *answer; /* what is left of one */
+	size_t		left;
+	bool		is_closed; /* for sending */
+} Peer;
+
+static Peer		 peers[MOST_CONNECTIONS];
+static int		 peer_count;
+static int		 most_peers;
+static char		*input;
+static char		*input_end;
+static size_t	 piece;
+static Question *question;
+
+static bool serve(void);
+static bool serve_peer(Peer *peer);
+static void check_request(const char *request);
+
+void
+fuzz_input(char *data, size_t size)
+{
+	MemoryContext statement;
+	HttpPool	 *pool;
+
+	if (size < 3)
+		return;
+	shim_server_begin();
+	shim_libraries_begin();
+	shim_set_database_encoding(data[0] & LATIN1 ? PG_LATIN1 : PG_UTF8);
+	piece = data[1] == '@' ? size : Max((unsigned char) data[1], 1);
+	shim_cancel_at_wait((unsigned char) data[2] - '@');
+	shim_on_wait = serve;
+	input = data + 3;
+	input_end = data + size;
+	peer_count = 0;
+	most_peers = data[0] & ONE_CONNECTION ? 1 : MOST_CONNECTIONS;
+
+	statement = AllocSetContextCreate(TopMemoryContext, "statement", 0, 0, 0);
+	MemoryContextSwitchTo(statement);
+	question = question_create((data[0] & ODD_KEY) != 0);
+	question->budget.limit = data[0] & FEW_REQUESTS ? 2 : 0;
+	pool = question->connection.pool = http_pool_create();
+	question_ask(question);
+	if ((data[0] & ASK_TWICE) != 0)
+		question_ask(question);
+	FUZZ_CHECK(question->requests <= (data[0] & FEW_REQUESTS ? 2 : 12));
+
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextDelete(statement);
+	http_pool_destroy(pool);
+	for (int i = 0; i < peer_count; i++)
+		close(peers[i].fd);
+	shim_libraries_end();
+	shim_server_end();
+}
+
+/* Called while the backend waits, until that has something to do. */
+static bool
+serve(void)
+{
+	bool has_sent = false;
+	bool has_closed = false;
+
+	for (int i = 0; i < peer_count; i++)
+		has_sent |= serve_peer(&peers[i]);
+	for (int i = 0; i < peer_count && !has_sent; i++)
+	{
+		has_closed |= !peers[i].is_closed;
+		shutdown(peers[i].fd, SHUT_WR);
+		peers[i].is_closed = true;
+	}
+	return has_sent || has_closed;
+}
+
+/* Takes in a request, and sends some of the answer.  False: nothing was sent. */
+static bool
+serve_peer(Peer *peer)
+{
+	char	request[8192];
+	ssize_t received =
+		recv(peer->fd, request, sizeof(request) - 1, MSG_DONTWAIT);
+	ssize_t sent = -1;
+
+	if (received > 0)
+	{
+		request[received] = '\0';
+		check_request(request);
+		if (peer->left == 0)
+			peer->answer = next_answer(&input, input_end, &peer->left);
+	}
+	if (peer->left > 0 && !peer->is_closed)
+		sent = send(peer->fd, peer->answer, Min(peer->left, piece),
+					MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent > 0)
+	{
+		peer->answer += sent;
+		peer->left -= sent;
+	}
+	return sent > 0;
+}
+
+/* A request comes in one piece, and the question of health without the key. */
+static void
+check_request(const char *request)
+{
+	const char *end = strstr(request, "\r\n\r\n");
+	bool has_key = strstr(request, question->credentials.api_key) != NULL;
+
+	FUZZ_CHECK(end != NULL && end[4] == '\0');
+	if (strncmp(request, "GET /api/v2/health HTTP/1.1\r\n", 29) == 0)
+		FUZZ_CHECK(!has_key && strstr(request, "Authorization") == NULL);
+	else
+		FUZZ_CHECK(has_key &&
+				   strncmp(request,
+						   "GET /api/v2/opportunity/" ANSWER_RECORD_ID
+						   " HTTP/1.1\r\n",
+						   71) == 0);
+}
+
+/*
+ * These are called by libcurl in place of the system's, as the program's own
+ * functions come first.  There is no other network.
+ */
+int
+socket(int domain, int type, int protocol)
+{
+	int pair[2];
+
+	(void) protocol;
+	if (domain != AF_INET || (type & SOCK_STREAM) == 0 ||
+		peer_count == most_peers)
+	{
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	/* Whether it blocks is said here, or later. */
+	FUZZ_CHECK(socketpair(AF_UNIX, type, 0, pair) == 0);
+	peers[peer_count++] = (Peer){.fd = pair[1]};
+	return pair[0];
+}
+
+int
+connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	(void) fd;
+	(void) address;
+	(void) length;
+	return 0;
+}

@@ -1,0 +1,418 @@
+/*-------------------------------------------------------------------------
+ *
+ * record.c
+ *	  Fuzz target: the body of an answer -> a record -> the columns of a row.
+ *
+ * An input is three bytes that choose how it is read, and the body:
+ *
+ *	  bits	1: the database is in LATIN1, 2: a column shows the whole record,
+ *			4: what does not fit a column is NULL
+ *	  where	two bytes: after how many bytes the body is cut off
+ *
+ * What is checked beside memory:
+ *
+ *	  - a record's cut form, as the statement's cache keeps it, is read as the
+ *		same record and gives the same row;
+ *	  - a record that ends early is always seen to;
+ *	  - the database's encoding makes no difference to what a body is;
+ *	  - what stands in the answer for a value is what was read of it;
+ *	  - what a column of a JSON type gets is JSON, and what one of a time gets
+ *		is ISO 8601 (see shim/types.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "mb/pg_wchar.h"
+
+#include "record.h"
+#include "value.h"
+
+#include "shim.h"
+
+#define LATIN1 1
+#define WHOLE_RECORD 2
+#define INVALID_IS_NULL 4
+
+/* One of each kind of column.  The first shows the whole record. */
+static const struct
+{
+	const char *attribute;
+	Oid			type;
+} columns[] = {
+	{"*", JSONBOID},
+	{"id", UUIDOID},
+	{"created_at", TIMESTAMPTZOID},
+	{"created_at", DATEOID},
+	{"updated_at", TIMESTAMPOID},
+	{"display_name", TEXTOID},
+	{"status", BOOLOID},
+	{"stage", TEXTOID},
+	{"stage", UUIDOID},
+	{"stage", JSONBOID},
+	{"stage.color", TEXTOID},
+	{"stage.expected_days", INT4OID},
+	{"stage.display_value", JSONBOID},
+	{"amount", NUMERICOID},
+	{"account_id", UUIDOID},
+	{"participant_user_id_list", UUIDARRAYOID},
+	{"participant_user_id_list", JSONBARRAYOID},
+	{"competitors_mentioned_other", TEXTARRAYOID},
+	{"competitors_mentioned_other", JSONBOID},
+	{"competitors_mentioned_other", SHIM_DOMAINOID},
+	{"closed_at", TIMETZOID},
+	{"last_meeting", TIMEOID},
+	{"type_id", TEXTOID},
+	{"ümlaut", TEXTOID},
+};
+
+static const char *const status_names[] = {
+	[RECORD_CUT] = "cut",
+	[RECORD_MALFORMED] = "malformed",
+	[RECORD_UNTRANSLATABLE] = "untranslatable",
+};
+
+/* An attempt to read a body, or a column of a record. */
+typedef struct Attempt
+{
+	AttributeSet *wanted;
+	char		 *body;
+	int			  length;
+	Record		 *record;
+	RecordStatus  status;
+	ErrorData	 *error; /* instead of a status */
+
+	ColumnReader *reader;
+	Datum		  value;
+	bool		  isnull;
+} Attempt;
+
+static ColumnReader **make_readers(AttributeSet *wanted, int first,
+								   int invalid_value);
+static void			  parse(void *argument);
+static bool try_parse(Attempt *attempt, AttributeSet *wanted, const char *body,
+					  int length);
+static void check_encodings(Attempt *attempt, const char *body, int length);
+static void check_cut_off(AttributeSet *wanted, const char *body, int length,
+						  int at);
+static void check_cut_form(Attempt *attempt, ColumnReader **readers, int first);
+static int	number_of(AttributeSet *wanted, const char *path);
+static void check_same_record(AttributeSet *wanted, const Record *a,
+							  const Record *b, bool in_raw_form);
+static void check_same_attribute(const RecordAttribute *a,
+								 const RecordAttribute *b, bool in_raw_form);
+static bool same_value(const JsonValue *a, const JsonValue *b,
+					   bool in_raw_form);
+static void check_raw_form(const JsonValue *value);
+static bool same_text(const char *a, const char *b);
+static bool same_slice(JsonSlice a, JsonSlice b);
+static void check_same_column(Oid type, ColumnReader *reader, Attempt *a,
+							  Attempt *b);
+static void read_column(void *argument);
+
+void
+fuzz_input(char *data, size_t size)
+{
+	AttributeSet  *wanted = attribute_set_create();
+	int			   first;
+	ColumnReader **readers;
+	Attempt		   attempt;
+	bool		   is_record;
+
+	if (size < 3)
+		return;
+	shim_set_database_encoding(data[0] & LATIN1 ? PG_LATIN1 : PG_UTF8);
+	first = data[0] & WHOLE_RECORD ? 0 : 1;
+	readers = make_readers(wanted, first,
+						   data[0] & INVALID_IS_NULL ? INVALID_VALUE_NULL
+													 : INVALID_VALUE_ERROR);
+
+	is_record = try_parse(&attempt, wanted, data + 3, size - 3);
+	check_encodings(&attempt, data + 3, size - 3);
+	if (!is_record)
+	{
+		if (attempt.error != NULL)
+			shim_outcome_error(attempt.error);
+		else
+			shim_outcome(status_names[attempt.status]);
+		return;
+	}
+	check_cut_off(wanted, data + 3, size - 3,
+				  (unsigned char) data[1] * 256 + (unsigned char) data[2]);
+	check_cut_form(&attempt, readers, first);
+	shim_outcome("record");
+}
+
+#ifdef FUZZ_LIBFUZZER
+
+extern size_t LLVMFuzzerMutate(uint8 *data, size_t size, size_t max_size);
+extern size_t LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size,
+									  unsigned int seed);
+
+/* libFuzzer's way to a new input: two of three times by changing JSON. */
+size_t
+LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size,
+						unsigned int seed)
+{
+	size_t new_size = 0;
+
+	if (size > 3 && seed % 3 != 0)
+		new_size = shim_mutate_json((char *) data + 3, size - 3, max_size - 3,
+									seed / 3);
+	return new_size > 0 ? new_size + 3 : LLVMFuzzerMutate(data, size, max_size);
+}
+
+#endif
+
+/* The readers of the columns from the given one on. */
+static ColumnReader **
+make_readers(AttributeSet *wanted, int first, int invalid_value)
+{
+	ColumnReader **readers =
+		palloc0(sizeof(ColumnReader *) * lengthof(columns));
+	Settings *settings = palloc0(sizeof(Settings));
+	List	**warned_columns = palloc0(sizeof(List *));
+	TupleDesc tupdesc =
+		palloc0(sizeof(struct TupleDescData) +
+				lengthof(columns) * 2 * sizeof(FormData_pg_attribute));
+
+	settings->invalid_value = invalid_value;
+	tupdesc->natts = lengthof(columns);
+	for (size_t i = first; i < lengthof(columns); i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		attribute->atttypid = columns[i].type;
+		attribute->atttypmod = -1;
+		snprintf(NameStr(attribute->attname), NAMEDATALEN, "column_%zu", i);
+		readers[i] = column_reader_create(settings, tupdesc, i + 1, "t", wanted,
+										  warned_columns);
+	}
+	return readers;
+}
+
+/* In place of option.c's, which asks a catalog. */
+ColumnSettings *
+column_settings_read(const Settings *table, AttrNumber attnum)
+{
+	ColumnSettings *column = palloc0(sizeof(ColumnSettings));
+
+	column->attribute =
+		pg_any_to_server(columns[attnum - 1].attribute,
+						 strlen(columns[attnum - 1].attribute), PG_UTF8);
+	column->invalid_value = table->invalid_value;
+	return column;
+}
+
+/* Reads a copy of the body, without anything behind it. */
+static bool
+try_parse(Attempt *attempt, AttributeSet *wanted, const char *body, int length)
+{
+	memset(attempt, 0, sizeof(*attempt));
+	attempt->wanted = wanted;
+	attempt->body = palloc(length);
+	attempt->length = length;
+	memcpy(attempt->body, body, length);
+	attempt->error = shim_catch(parse, attempt);
+	return attempt->error == NULL && attempt->status == RECORD_OK;
+}
+
+static void
+parse(void *argument)
+{
+	Attempt *attempt = argument;
+	char	*problem = NULL;
+
+	attempt->status = record_parse(attempt->wanted, attempt->body,
+								   attempt->length, &attempt->record, &problem);
+	if (attempt->status == RECORD_OK)
+		FUZZ_CHECK(attempt->record != NULL && attempt->record->id != NULL);
+	else
+		FUZZ_CHECK(problem != NULL && shim_is_server_text(problem));
+}
+
+/* A body is the same in a database of the other encoding. */
+static void
+check_encodings(Attempt *attempt, const char *body, int length)
+{
+	int		encoding = GetDatabaseEncoding();
+	Attempt other;
+
+	shim_set_database_encoding(encoding == PG_UTF8 ? PG_LATIN1 : PG_UTF8);
+	try_parse(&other, attempt->wanted, body, length);
+	shim_set_database_encoding(encoding);
+
+	/* LATIN1 may not have the characters for the problem. */
+	if (attempt->error != NULL || other.error != NULL)
+		return;
+
+	/*
+	 * Where an escape stands outside of all strings, at the very end, a body
+	 * that is no JSON may look like one that was cut.
+	 */
+	FUZZ_CHECK((attempt->status == RECORD_OK) == (other.status == RECORD_OK));
+	FUZZ_CHECK((attempt->status == RECORD_UNTRANSLATABLE) ==
+			   (other.status == RECORD_UNTRANSLATABLE));
+	if (attempt->status == RECORD_OK)
+		check_same_record(attempt->wanted, attempt->record, other.record,
+						  false);
+}
+
+/* A body that is a record is none without its end. */
+static void
+check_cut_off(AttributeSet *wanted, const char *body, int length, int at)
+{
+	Attempt attempt;
+
+	while (length > 0 && strchr(" \t\r\n", body[length - 1]) != NULL)
+		length--;
+	FUZZ_CHECK(!try_parse(&attempt, wanted, body, at % length));
+	FUZZ_CHECK(attempt.error == NULL && attempt.status == RECORD_CUT);
+}
+
+/* What is kept of a record is the same record. */
+static void
+check_cut_form(Attempt *attempt, ColumnReader **readers, int first)
+{
+	StringInfoData cut;
+	Attempt		   again;
+
+	initStringInfo(&cut);
+	record_write_cut(attempt->wanted, attempt->record, &cut);
+	FUZZ_CHECK(try_parse(&again, attempt->wanted, cut.data, cut.len));
+
+	check_same_record(attempt->wanted, attempt->record, again.record, true);
+	for (size_t i = first; i < lengthof(columns); i++)
+		check_same_column(columns[i].type, readers[i], attempt, &again);
+	if (first == 0)
+		FUZZ_CHECK(same_slice(attempt->record->whole, again.record->whole));
+}
+
+/* The number of the attribute that a column shows, be it in part. */
+static int
+number_of(AttributeSet *wanted, const char *path)
+{
+	return attribute_set_add(wanted, pnstrdup(path, strcspn(path, ".")));
+}
+
+static void
+check_same_record(AttributeSet *wanted, const Record *a, const Record *b,
+				  bool in_raw_form)
+{
+	FUZZ_CHECK(same_text(a->id, b->id));
+	for (size_t i = 1; i < lengthof(columns); i++)
+	{
+		int number = number_of(wanted, columns[i].attribute);
+
+		check_same_attribute(&a->attributes[number], &b->attributes[number],
+							 in_raw_form);
+	}
+}
+
+static void
+check_same_attribute(const RecordAttribute *a, const RecordAttribute *b,
+					 bool in_raw_form)
+{
+	FUZZ_CHECK(a->is_present == b->is_present);
+	FUZZ_CHECK(a->is_list == b->is_list);
+	FUZZ_CHECK(a->count == b->count);
+	for (int i = 0; i < a->count; i++)
+	{
+		const Envelope *in_a = &a->envelopes[i];
+		const Envelope *in_b = &b->envelopes[i];
+
+		FUZZ_CHECK(same_text(in_a->value_type, in_b->value_type));
+		FUZZ_CHECK(in_a->has_value == in_b->has_value);
+		if (in_a->has_value)
+			FUZZ_CHECK(same_value(&in_a->value, &in_b->value, in_raw_form));
+		FUZZ_CHECK(in_a->member_count == in_b->member_count);
+		for (int j = 0; j < in_a->member_count; j++)
+		{
+			FUZZ_CHECK(same_text(in_a->members[j].name, in_b->members[j].name));
+			FUZZ_CHECK(same_value(&in_a->members[j].value,
+								  &in_b->members[j].value, in_raw_form));
+		}
+	}
+}
+
+static bool
+same_value(const JsonValue *a, const JsonValue *b, bool in_raw_form)
+{
+	check_raw_form(a);
+	check_raw_form(b);
+	return a->kind == b->kind && same_text(a->text, b->text) &&
+		   (!in_raw_form || same_slice(a->raw, b->raw));
+}
+
+/* What stands in the answer starts and ends as the value does. */
+static void
+check_raw_form(const JsonValue *value)
+{
+	const char *start = value->raw.start;
+	int			length = value->raw.length;
+	char		last = length > 0 ? start[length - 1] : '\0';
+
+	switch (value->kind)
+	{
+		case JSON_TOKEN_OBJECT_START:
+			FUZZ_CHECK(length >= 2 && start[0] == '{' && last == '}');
+			break;
+		case JSON_TOKEN_ARRAY_START:
+			FUZZ_CHECK(length >= 2 && start[0] == '[' && last == ']');
+			break;
+		case JSON_TOKEN_STRING:
+			FUZZ_CHECK(length >= 2 && start[0] == '"' && last == '"');
+			break;
+		default:
+			FUZZ_CHECK(same_text(pnstrdup(start, length), value->text));
+	}
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+same_slice(JsonSlice a, JsonSlice b)
+{
+	return a.length == b.length &&
+		   (a.length == 0 || memcmp(a.start, b.start, a.length) == 0);
+}
+
+/* The same value, or the same error. */
+static void
+check_same_column(Oid type, ColumnReader *reader, Attempt *a, Attempt *b)
+{
+	ErrorData *error_a;
+	ErrorData *error_b;
+
+	a->reader = b->reader = reader;
+	error_a = shim_catch(read_column, a);
+	error_b = shim_catch(read_column, b);
+	FUZZ_CHECK((error_a == NULL) == (error_b == NULL));
+	if (error_a != NULL)
+	{
+		FUZZ_CHECK(error_a->sqlerrcode == error_b->sqlerrcode);
+		FUZZ_CHECK(same_text(error_a->message, error_b->message));
+		FUZZ_CHECK(error_a->context != NULL);
+		shim_outcome_error(error_a);
+	}
+	else
+	{
+		FUZZ_CHECK(a->isnull == b->isnull &&
+				   (a->isnull || shim_same_datum(type, a->value, b->value)));
+		shim_outcome(a->isnull ? "null" : "value");
+	}
+}
+
+static void
+read_column(void *argument)
+{
+	Attempt *attempt = argument;
+
+	attempt->value = column_reader_read(attempt->reader, attempt->record,
+										attempt->record->id, &attempt->isnull);
+}

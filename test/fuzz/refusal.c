@@ -1,0 +1,205 @@
+/*-------------------------------------------------------------------------
+ *
+ * refusal.c
+ *	  Fuzz target: the status and the body of an answer -> a record, its
+ *	  absence, or an error that shows some of the body.
+ *
+ * The answers come from the input without any HTTP.  An input is two bytes, the
+ * content type up to a line's end, and the body:
+ *
+ *	  status	which one of those below
+ *	  bits		1: the database is in LATIN1, 2: the key has odd characters,
+ *				4: no content type, 8: a wait is asked for
+ *
+ * Behind a separator comes another answer, of status 200, which GET /health
+ * gets.
+ *
+ * What is checked beside memory: what each status comes to, and that no message
+ * shows the key, is long, or has more than one line (see shim/answer.c); that
+ * the key is taken out of a text in the same way wherever that is cut off.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+
+#include "redact.h"
+
+#include "answer.h"
+#include "shim.h"
+
+#define LATIN1 1
+#define ODD_KEY 2
+#define NO_CONTENT_TYPE 4
+#define RETRY_AFTER 8
+
+/* The start of a body on which the redaction is tried by itself. */
+#define LONGEST_REDACTED 300
+
+/* What an answer of that status may come to; 0: a record or its absence. */
+static const struct
+{
+	int status;
+	int outcomes[4];
+} statuses[] = {
+	{200,
+	 {0, ERRCODE_PROTOCOL_VIOLATION, ERRCODE_UNTRANSLATABLE_CHARACTER,
+	  ERRCODE_CONNECTION_FAILURE}},
+	{404, {0, ERRCODE_FDW_TABLE_NOT_FOUND, ERRCODE_CONNECTION_FAILURE}},
+	{400, {ERRCODE_FDW_ERROR}},
+	{401, {ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION}},
+	{403, {ERRCODE_INSUFFICIENT_PRIVILEGE}},
+	{422, {ERRCODE_FDW_ERROR}},
+	{429, {ERRCODE_CONFIGURATION_LIMIT_EXCEEDED}},
+	{500, {ERRCODE_FDW_ERROR}},
+	{503, {ERRCODE_CONFIGURATION_LIMIT_EXCEEDED}},
+	{302, {ERRCODE_FDW_ERROR}},
+	{204, {ERRCODE_PROTOCOL_VIOLATION}},
+};
+
+/* The input, as far as it was not handed out. */
+static char		  *input;
+static char		  *input_end;
+static const char *content_type;
+static long		   next_status;
+static long		   retry_after;
+
+static bool may_come_to(int status, int outcome);
+static void check_redaction(const char *key, const char *body, size_t length);
+
+void
+fuzz_input(char *data, size_t size)
+{
+	Question *question;
+	int		  number;
+	int		  outcome;
+
+	if (size < 2)
+		return;
+	shim_libraries_begin();
+	shim_set_database_encoding(data[1] & LATIN1 ? PG_LATIN1 : PG_UTF8);
+	number = (unsigned char) data[0] % lengthof(statuses);
+	next_status = statuses[number].status;
+	retry_after = data[1] & RETRY_AFTER ? 5000 : -1;
+	content_type = data[1] & NO_CONTENT_TYPE ? NULL : data + 2;
+	input_end = data + size;
+	input = memchr(data + 2, '\n', size - 2);
+	if (input == NULL)
+		input = input_end;
+	else
+		*input++ = '\0';
+
+	question = question_create((data[1] & ODD_KEY) != 0);
+	check_redaction(question->credentials.api_key, input, input_end - input);
+	question_ask(question);
+
+	outcome = question->error != NULL ? question->error->sqlerrcode : 0;
+	FUZZ_CHECK(may_come_to(statuses[number].status, outcome));
+	FUZZ_CHECK(!question->found || statuses[number].status == 200);
+	FUZZ_CHECK(outcome != 0 || question->found ||
+			   statuses[number].status == 404);
+	shim_libraries_end();
+}
+
+static bool
+may_come_to(int status, int outcome)
+{
+	for (size_t i = 0; i < lengthof(statuses); i++)
+	{
+		if (statuses[i].status != status)
+			continue;
+		for (size_t j = 0; j < lengthof(statuses[i].outcomes); j++)
+		{
+			if (statuses[i].outcomes[j] == outcome && (outcome != 0 || j == 0))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What fits is the start of what a larger target would get. */
+static void
+check_redaction(const char *key, const char *body, size_t length)
+{
+	char  *text;
+	char  *whole;
+	size_t copied;
+
+	/* Without anything behind it. */
+	length = Min(length, LONGEST_REDACTED);
+	text = palloc(length);
+	memcpy(text, body, length);
+
+	whole = palloc(length + 1);
+	copied = redact_copy(key, text, length, whole, length + 1);
+	FUZZ_CHECK(copied <= length && whole[copied] == '\0');
+	FUZZ_CHECK(memmem(whole, copied, key, strlen(key)) == NULL);
+	for (size_t size = 1; size <= length + 1; size += 23)
+	{
+		char  *part = palloc(size);
+		size_t kept = redact_copy(key, text, length, part, size);
+
+		FUZZ_CHECK(kept == Min(copied, size - 1));
+		FUZZ_CHECK(memcmp(part, whole, kept) == 0 && part[kept] == '\0');
+	}
+}
+
+/* --- In place of http.c --- */
+
+HttpTransfer *
+http_start(HttpPool *pool, const HttpTarget *target, const char *url,
+		   HttpBudget *budget)
+{
+	HttpTransfer *transfer = palloc0(sizeof(HttpTransfer));
+	bool		  is_health = strstr(url, "/api/v2/health") != NULL;
+	char		 *body;
+
+	(void) pool;
+	(void) budget;
+	FUZZ_CHECK(is_health == (target->bearer_token == NULL));
+	body = next_answer(&input, input_end, &transfer->length);
+	if (body != NULL && transfer->length > 0)
+	{
+		transfer->body = palloc(transfer->length + 1);
+		memcpy(transfer->body, body, transfer->length);
+		transfer->body[transfer->length] = '\0';
+	}
+	else
+		transfer->length = 0;
+	transfer->status = next_status;
+	next_status = 200;
+	transfer->content_type = content_type;
+	transfer->retry_after = retry_after;
+	transfer->attempts = 1;
+	return transfer;
+}
+
+void
+http_wait(HttpTransfer *transfer)
+{
+	transfer->outcome = HTTP_ANSWERED;
+}
+
+bool
+http_retry(HttpTransfer *transfer)
+{
+	transfer->outcome = HTTP_BROKEN;
+	return false;
+}
+
+void
+http_end(HttpTransfer *transfer)
+{
+	if (transfer->body != NULL)
+		pfree(transfer->body);
+	pfree(transfer);
+}
+
+void
+http_raise(HttpTransfer *transfer)
+{
+	FUZZ_CHECK(transfer->outcome == HTTP_BROKEN);
+	ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
+					errmsg("the answer ended early")));
+}

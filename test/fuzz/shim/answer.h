@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * answer.h
+ *	  What the targets that read whole answers of the API share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef FUZZ_ANSWER_H
+#define FUZZ_ANSWER_H
+
+#include "postgres.h"
+
+#include "api.h"
+#include "connection.h"
+
+/* The record that is asked for, and what stands between two answers. */
+#define ANSWER_RECORD_ID "00000000-0000-4000-8000-000000010001"
+#define ANSWER_SEPARATOR "\n%%\n"
+
+/* A question to the API, and what became of it. */
+typedef struct Question
+{
+	Settings	  settings;
+	Credentials	  credentials;
+	Connection	  connection;
+	HttpBudget	  budget;
+	int64		  requests;
+	AttributeSet *wanted;
+	HttpTransfer *transfer;
+	Record		 *record;
+	bool		  found;
+	ErrorData	 *error;
+} Question;
+
+extern Question *question_create(bool odd_key);
+extern void		 question_ask(Question *question);
+extern char		*next_answer(char **input, char *end, size_t *length);
+
+#endif /* FUZZ_ANSWER_H */

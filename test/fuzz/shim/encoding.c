@@ -1,0 +1,111 @@
+/*-------------------------------------------------------------------------
+ *
+ * encoding.c
+ *	  A database in UTF-8 or in LATIN1.
+ *
+ * Like the backend's, the conversions refuse what is invalid or has no
+ * equivalent.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/json.h"
+
+#include "shim.h"
+
+static int database_encoding = PG_UTF8;
+
+static void check_utf8(const char *text, int length);
+
+void
+shim_set_database_encoding(int encoding)
+{
+	database_encoding = encoding;
+}
+
+/* Whether a text, which may be NULL, is valid in the database's encoding. */
+bool
+shim_is_server_text(const char *text)
+{
+	int length = text != NULL ? strlen(text) : 0;
+
+	return database_encoding != PG_UTF8 ||
+		   compat_valid_utf8_prefix(text, length) == length;
+}
+
+int
+GetDatabaseEncoding(void)
+{
+	return database_encoding;
+}
+
+char *
+pg_any_to_server(const char *text, int length, int encoding)
+{
+	StringInfoData result;
+
+	FUZZ_CHECK(encoding == PG_UTF8);
+	check_utf8(text, length);
+	if (database_encoding == PG_UTF8)
+		return unconstify(char *, text);
+
+	initStringInfo(&result);
+	for (int i = 0; i < length; i += pg_utf_mblen((unsigned char *) text + i))
+	{
+		pg_wchar c = utf8_to_unicode((unsigned char *) text + i);
+
+		if (c > 0xff)
+			ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+							errmsg("character has no equivalent")));
+		appendStringInfoChar(&result, (char) c);
+	}
+	return result.data;
+}
+
+char *
+pg_server_to_any(const char *text, int length, int encoding)
+{
+	StringInfoData result;
+
+	FUZZ_CHECK(encoding == PG_UTF8);
+	if (database_encoding == PG_UTF8)
+		return unconstify(char *, text);
+
+	initStringInfo(&result);
+	for (int i = 0; i < length; i++)
+	{
+		unsigned char utf8[4];
+
+		unicode_to_utf8((unsigned char) text[i], utf8);
+		appendBinaryStringInfo(&result, (char *) utf8, pg_utf_mblen(utf8));
+	}
+	return result.data;
+}
+
+static void
+check_utf8(const char *text, int length)
+{
+	if (compat_valid_utf8_prefix(text, length) < length)
+		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+						errmsg("invalid byte sequence")));
+}
+
+/* A text as a JSON string. */
+void
+escape_json(StringInfo target, const char *text)
+{
+	appendStringInfoChar(target, '"');
+	for (; *text != '\0'; text++)
+	{
+		if (*text == '"' || *text == '\\')
+			appendStringInfo(target, "\\%c", *text);
+		else if ((unsigned char) *text < ' ')
+			appendStringInfo(target, "\\u%04x", *text);
+		else
+			appendStringInfoChar(target, *text);
+	}
+	appendStringInfoChar(target, '"');
+}
