@@ -98,7 +98,7 @@ sub measure
 	show(sprintf('| %-35s | %3d | %5d | %6.2f | %5.2f | %5d | %7d | %4d |',
 		$name, $rate, $number, $took, $took / $seconds, $answered + $refused, $refused,
 		$number - ($result->{out} || 0)));
-	Test::More::diag($result->{err}) if $result->{err} =~ /\S/;
+	Test::More::diag($result->{err}) if $result->{sqlstate};
 	return;
 }
 

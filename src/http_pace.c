@@ -64,10 +64,11 @@
 /*
  * reach grows fourfold from complaint to complaint, up to the time of ten requests,
  * though to no less than one second and no more than two and a half; or to ten
- * times the pause that the server asks for.
+ * times the pause that the server asks for.  It may become shorter, see is_early.
  */
 #define PACE_FIRST_REACH (SECOND / 4)
 #define PACE_REACH_FACTOR 4
+#define PACE_REACH_EARLY (SECOND / 10)
 #define PACE_REACH_REQUESTS 10
 #define PACE_REACH_MIN (1 * SECOND)
 #define PACE_REACH_MAX (5 * SECOND / 2)
@@ -86,6 +87,7 @@ static double pace_at(const HttpPace *pace, int64 now);
 static double answer_rate(const HttpPace *pace, int64 now);
 static void	  estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now);
 static bool	  is_borne_out(const HttpPace *pace, double answers, int64 now);
+static bool	  is_early(const HttpPace *pace, int64 now);
 static bool	  are_near(double one, double other);
 static int64  longest_reach(const HttpPace *pace, const HttpRefusal *refusal);
 static void	  wait_until(HttpPace *pace, int64 time);
@@ -218,7 +220,10 @@ estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 		refused = Min(refused, Max(pace->limit, PACE_PER_ANSWER * answers));
 		refused *= are_near(refused, answers) ? PACE_SMALL_CUT : PACE_CUT;
 		pace->limit = Max(answers, refused);
-		pace->reach *= PACE_REACH_FACTOR;
+		if (!refusal->is_asked_for && is_early(pace, now))
+			pace->reach = Max(pace->reach / 2, PACE_REACH_EARLY);
+		else
+			pace->reach *= PACE_REACH_FACTOR;
 	}
 	pace->limit =
 		Max(pace->limit, (double) SECOND / Max(refusal->max_pause, 1));
@@ -235,6 +240,18 @@ is_borne_out(const HttpPace *pace, double answers, int64 now)
 		return false;
 	return are_near(answers, pace->limit) ||
 		   are_near(answers, pace->last_answers);
+}
+
+/*
+ * Whether a pace below the limit was refused, though it had been fine for others.
+ * No lower pace may avoid that, as when requests are delayed on their way and come
+ * together.  So the way up becomes shorter, lest accidents lead ever further down.
+ */
+static bool
+is_early(const HttpPace *pace, int64 now)
+{
+	return now - pace->resumed_at < pace->reach &&
+		   pace->answered >= PACE_TELLING_ANSWERS;
 }
 
 static bool
