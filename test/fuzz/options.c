@@ -218,8 +218,15 @@ check_base_url(void)
 
 	FUZZ_CHECK(strcmp(parts.scheme, "http") == 0 && is_superuser);
 	FUZZ_CHECK(parts.is_loopback || settings->allow_http);
-	if (parts.is_loopback)
+	if (!parts.is_loopback)
+		return;
+
+	/* Only an address, so that no name server is asked. */
+	if (parts.host[0] == '[' ||
+		strspn(parts.host, "0123456789.") == strlen(parts.host))
 		check_connects_to_loopback(url);
+	else
+		FUZZ_CHECK(pg_strcasecmp(parts.host, "localhost") == 0);
 }
 
 static void

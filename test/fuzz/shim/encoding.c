@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * encoding.c
- *	  A database in UTF-8 or in LATIN1.
+ *	  A database in UTF-8 or in LATIN1, and comparing.
  *
  * Like the backend's, the conversions refuse what is invalid or has no
- * equivalent.
+ * equivalent.  The comparisons are libc's, as AddressSanitizer watches those.
  *
  *-------------------------------------------------------------------------
  */
@@ -108,4 +108,16 @@ escape_json(StringInfo target, const char *text)
 			appendStringInfoChar(target, *text);
 	}
 	appendStringInfoChar(target, '"');
+}
+
+int
+pg_strcasecmp(const char *a, const char *b)
+{
+	return strcasecmp(a, b);
+}
+
+int
+pg_strncasecmp(const char *a, const char *b, size_t length)
+{
+	return strncasecmp(a, b, length);
 }
