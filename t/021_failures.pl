@@ -24,8 +24,11 @@ my $FIRST = 60;
 my $TURNS = 5;
 my $SAMPLE = 30;
 
+# So many faults of one statement are enough to see.
+my $GIVE_UP = 10;
+
 # A statement that takes longer hangs.
-my $HANG = '5s';
+my $HANG = '20s';
 
 my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
 my ($output, $error) = ('', '');
@@ -68,7 +71,7 @@ $node->safe_psql('postgres', qq(
 	CREATE USER MAPPING FOR CURRENT_USER SERVER refused OPTIONS (api_key 'test-key');
 	CREATE FOREIGN TABLE unreachable (id uuid, display_name text) SERVER refused;
 	CREATE SERVER hasty FOREIGN DATA WRAPPER opportunity_fdw
-		OPTIONS (base_url '@{[ $api->url ]}', request_timeout '0.1', max_retries '0');
+		OPTIONS (base_url '@{[ $api->url ]}', request_timeout '0.5', max_retries '0');
 	CREATE USER MAPPING FOR CURRENT_USER SERVER hasty OPTIONS (api_key 'test-key');
 	CREATE FOREIGN TABLE hasty (id uuid) SERVER hasty;
 	CREATE SERVER patient FOREIGN DATA WRAPPER opportunity_fdw
@@ -87,8 +90,8 @@ $node->safe_psql('postgres', qq(
 	) SERVER reevo OPTIONS (include_archived 'false');
 	CREATE FOREIGN TABLE misfit (
 		id uuid, display_name integer, status numeric, created_source numeric, outcome text,
-		local timestamp OPTIONS (attribute 'closed_at'), day date OPTIONS (attribute 'expires_at'), stage integer, amount date, stage_color text[] OPTIONS (attribute 'stage'),
-		competitors_mentioned_other text
+		local timestamp OPTIONS (attribute 'closed_at'), day date OPTIONS (attribute 'expires_at'),
+		stage integer, amount date, stage_color text[] OPTIONS (attribute 'stage'), competitors_mentioned_other text
 	) SERVER reevo OPTIONS (invalid_value 'null');
 	CREATE FOREIGN TABLE whole (id uuid, record integer[] OPTIONS (attribute '*')) SERVER reevo;
 	CREATE FOREIGN TABLE pair (id uuid) SERVER reevo OPTIONS (max_concurrency '2');
@@ -129,7 +132,8 @@ my $odd = qq({"status": 200, "body": {"data": {
 (my $odder = $odd) =~ s/"(value": "20)/"$1?/g;
 
 # {fresh}: each time in a session of its own. {warm}: over a connection that is
-# there. {behave}: what the stand-in does, set anew each time. {only}: the
+# there. {behave}, {body}: what the stand-in does, and has for the example, set
+# anew each time. {after}: what puts the session right again. {only}: the
 # functions that are to fail, where not all are. {may_ignore}: those whose failure
 # may go unnoticed, as it is that of a request that nobody waits for any more, or
 # of a favour. {state}: how it ends, when nothing fails.
@@ -253,8 +257,7 @@ my @statements = (
 	{ name => 'a server that is not there', sql => "SELECT * FROM unreachable WHERE id = '$id'", state => 'HV00N' },
 	{
 		name => 'a cancelled read',
-		sql => "SET statement_timeout = 30; $read",
-		after => "SET statement_timeout = '$HANG'",
+		sql => "BEGIN; SET LOCAL statement_timeout = 30; $read; ROLLBACK",
 		behave => '{"stall": "headers"}',
 		state => '57014'
 	},
@@ -307,10 +310,14 @@ sub new_session
 	return $session;
 }
 
-# A crash takes the server a while.
-sub wait_for_server
+# In the place of a session that may hang, or have crashed, which takes the
+# server a while.
+sub next_session
 {
-	return Reevo::wait_until(sub { $node->psql('postgres', 'SELECT 1') == 0 });
+	my ($session) = @_;
+	$session->disconnect;
+	Reevo::wait_until(sub { $node->psql('postgres', 'SELECT 1') == 0 });
+	return new_session();
 }
 
 # run(SESSION, STATEMENT, N, FUNCTION, PLACE): its result, when its N-th call
@@ -330,9 +337,11 @@ sub run
 	$api->behave($statement->{behave}) if $statement->{behave};
 	$api->ctl('body', $id, $statement->{body}) if $statement->{body};
 
-	my $result = $session->query("SELECT inject_arm($number, '$function', $place); $statement->{sql}; SELECT 'outcome ' || inject_outcome()");
+	my $result = $session->query(
+		"SELECT inject_arm($number, '$function', $place); $statement->{sql}; SELECT 'outcome ' || inject_outcome()");
 	$session->query($statement->{after}) if $statement->{after};
 	$result->{sqlstate} = $1 if $result->{sqlstate} eq '' && $result->{out} =~ /caught (\w{5})/;
+	@$result{qw(calls function place)} = (0, '-', 0);
 	@$result{qw(out calls function place)} = ($1, $2, $3, $4) if $result->{out} =~ /\A\n?(.*?)\n?outcome (\d+) (\S+) (\d+)\z/s;
 	return $result;
 }
@@ -340,14 +349,14 @@ sub run
 # What is not as it should be after a statement, whatever became of it.
 sub aftermath
 {
-	my ($session, $backend) = @_;
+	my ($session) = @_;
 	$api->reset;
 	my $result = $session->query("$check; SELECT opportunity_fdw_disconnect(); SELECT 'held ' || inject_held(), pg_backend_pid()");
 	return 'the session is gone' if $result->{ended};
 	return "the next statement fails: $result->{err}" if $result->{sqlstate} ne '';
 	return "the next statement reads: $result->{out}"
 	  unless $result->{out} =~ /\A\Q$checked\E\n\nheld (.*)\|(\d+)\z/;
-	return "it is another session" unless $2 == $backend;
+	return "it is another session" unless $2 == $session->{backend};
 	return "what is left: $1" if $1 ne '';
 	return '';
 }
@@ -414,21 +423,35 @@ sub choose
 	return @chosen;
 }
 
-my $shared = new_session();
-for my $statement (@statements)
+# try_all(SESSION, STATEMENT): how many calls it makes, how many failed, and what
+# was not as it should be. SESSION is another one afterwards, where it could not
+# go on.
+sub try_all
 {
-	my $started = time;
-	my $session = $statement->{fresh} ? new_session() : $shared;
-	my $normal = run($session, $statement, 0);
-	my @places = split(/\n/, $session->query('SELECT inject_sites()')->{out});
-	my @problems;
-	my $state = $statement->{state} || '';
-	push @problems, "as it is: $normal->{err}" if $normal->{sqlstate} ne $state || $normal->{function} ne '-';
-	push @problems, "as it is: $_" for grep { $_ } aftermath($session, $session->{backend});
-	my $top_memory = $session->query('SELECT inject_top_memory()')->{out};
-	my @chosen = choose($statement->{only}, $normal->{calls}, @places);
+	my ($statement) = $_[1];
+	my $normal = run($_[0], $statement, 0);
+	my @places = split(/\n/, $_[0]->query('SELECT inject_sites()')->{out});
+	my @calls = choose($statement->{only}, $normal->{calls}, @places);
+	my @problems = map { "as it is: $_" } grep { $_ } aftermath($_[0]);
+	push @problems, "as it is: $normal->{err}" if $normal->{sqlstate} ne ($statement->{state} || '');
+
+	my ($failures, $grown, @more) = fail_each($_[0], $statement, $normal, @calls);
+	push @problems, @more;
+	# What PostgreSQL keeps from then on, it takes once.
+	(undef, $grown) = fail_each($_[0], $statement, $normal, @calls) if $grown > 0 && !@problems;
+	push @problems, "$grown bytes are left for good" if $grown > 0 && !@problems;
+	return ($normal->{calls}, $failures, @problems);
+}
+
+# fail_each(SESSION, STATEMENT, NORMAL, CALL...): how many calls failed, the bytes
+# that are left for good, and what was not as it should be, each with its call.
+sub fail_each
+{
+	my ($session, $statement, $normal, @calls) = @_;
 	my $failures = 0;
-	for my $call (@chosen)
+	my @problems;
+	my $before = $session->query('SELECT inject_top_memory()')->{out};
+	for my $call (@calls)
 	{
 		if ($statement->{fresh})
 		{
@@ -436,32 +459,35 @@ for my $statement (@statements)
 			$session = new_session();
 		}
 		my $result = run($session, $statement, @$call);
-		my $problem = judge($result, $normal, $statement->{may_ignore}) || aftermath($session, $session->{backend});
-		if (($result->{function} || '-') ne '-')
+		my $problem = judge($result, $normal, $statement->{may_ignore}) || aftermath($session);
+		if ($result->{function} ne '-')
 		{
 			$failures++;
 			$has_failed{ $result->{function} }{ $result->{place} } = 1;
 		}
-		if ($problem)
-		{
-			push @problems, sprintf('call %s, %s at %s: %s', join(' ', @$call), $result->{function} || '?', source_of($result->{place} || 0), $problem);
-			$session->disconnect if !$result->{ended};
-			wait_for_server();
-			$session = new_session();
-			$shared = $session unless $statement->{fresh};
-			last if @problems >= ($ENV{REEVO_PROBLEMS} || 10);
-		}
+		next unless $problem;
+		push @problems, sprintf('call %s, %s at %s: %s', join(' ', @$call), $result->{function},
+			source_of($result->{place} || $call->[2] || 0), $problem);
+		$session = next_session($session);
+		last if @problems >= $GIVE_UP;
 	}
-	my $grown = $session->query('SELECT inject_top_memory()')->{out} - $top_memory;
-	push @problems, "$grown bytes are left for good" if $grown > 0 && !$statement->{fresh};
-	is(scalar @problems, 0, "$statement->{name}: $normal->{calls} calls, of which " . "$failures fail") or diag(join("\n", @problems));
+	$_[0] = $session;
+	my $grown = $statement->{fresh} ? 0 : $session->query('SELECT inject_top_memory()')->{out} - $before;
+	return ($failures, $grown, @problems);
+}
+
+my $session = new_session();
+for my $statement (@statements)
+{
+	my $started = time;
+	my ($calls, $failures, @problems) = try_all($session, $statement);
+	is(scalar @problems, 0, "$statement->{name}: $calls calls, of which $failures fail") or diag(join("\n", @problems));
 	note(sprintf('%.1f s', time - $started));
-	$session->quit if $statement->{fresh};
 }
 
 note('places that have failed: ' . join(' ', map { "$_:" . keys %{ $has_failed{$_} } } sort keys %has_failed));
 is(join(' ', grep { !$has_failed{$_} && $version >= ($since{$_} || 0) } sort keys %states), '', 'every function that can fail has failed');
-$shared->quit;
+$session->quit;
 $node->stop('fast');
 
 done_testing();
