@@ -87,8 +87,9 @@ sub start_api { return Reevo::start(records => $RECORDS); }
 
 # run(API, NODE, SESSIONS, SECONDS): what became of it: {status} of pgbench, its
 # {output} and its {errors}; the {transactions}, and how many a second ({tps});
-# {sessions} there were at the end; the {requests}, and the answers by status
-# ({statuses}); {samples}: the {memory} of each session in kB, {after} so many seconds.
+# {sessions} there were at the end, and whether a checker {keeps_freed} memory of
+# theirs; the {requests}, and the answers by status ({statuses}); {samples}: the
+# {memory} of each session in kB, {after} so many seconds.
 sub run
 {
 	my ($api, $node, $sessions, $seconds) = @_;
@@ -122,6 +123,7 @@ sub run
 		}
 		push @{ $result{samples} }, { after => $part * $seconds, memory => memory($node) };
 	}
+	$result{keeps_freed} = grep { Reevo::slurp("/proc/$_/maps") =~ /libasan/ } keys %{ $result{samples}[-1]{memory} };
 	$result{sessions} = keys %{ $result{samples}[-1]{memory} };
 	$pgbench->finish;
 	$result{status} = $pgbench->result(0);
