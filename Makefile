@@ -20,10 +20,16 @@ OBJS = \
 	src/explain.o \
 	src/plan.o \
 	src/scan.o \
+	src/lookup_plan.o \
+	src/lookup_scan.o \
 	src/filter.o \
 	src/fetch.o \
+	src/record_cache.o \
+	src/session_cache.o \
 	src/statement.o \
 	src/api.o \
+	src/api_query.o \
+	src/api_error.o \
 	src/connection.o \
 	src/http.o \
 	src/http_pool.o \
@@ -34,6 +40,7 @@ OBJS = \
 	src/iso8601.o \
 	src/attribute.o \
 	src/option.o \
+	src/id.o \
 	src/url.o
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))

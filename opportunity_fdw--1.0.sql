@@ -32,3 +32,11 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION opportunity_fdw_disconnect() IS
   'closes the connections that this session keeps to the API';
+
+CREATE FUNCTION opportunity_fdw_clear_cache()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION opportunity_fdw_clear_cache() IS
+  'forgets the records that this session keeps from statement to statement';

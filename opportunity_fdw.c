@@ -20,14 +20,24 @@
 #include "src/explain.h"
 #include "src/http.h"
 #include "src/import.h"
+#include "src/lookup_join.h"
 #include "src/plan.h"
 #include "src/scan.h"
 #include "src/version.h"
 
 OPPORTUNITY_MODULE_MAGIC("opportunity_fdw", OPPORTUNITY_FDW_VERSION);
 
+void _PG_init(void);
+
 PG_FUNCTION_INFO_V1(opportunity_fdw_handler);
 PG_FUNCTION_INFO_V1(opportunity_fdw_version);
+
+/* The module has been loaded, by whoever plans a query of a foreign table first. */
+void
+_PG_init(void)
+{
+	lookup_join_initialize();
+}
 
 /* SQL function: the callbacks of the foreign data wrapper. */
 Datum

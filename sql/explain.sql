@@ -18,7 +18,7 @@ CREATE TABLE invoice (number int, id uuid, id_text text, parent uuid);
 INSERT INTO invoice VALUES (1, id(1), id(1), NULL), (2, id(2), id(2), id(1)), (3, id(1), id(1), id(2)), (4, NULL, 'no id', id(1));
 ANALYZE invoice;
 \set now 0
-\set spent '\\set before :now \\set now `$REEVO_CTL requests get` \\echo requests: `expr :now - :before`'
+\set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 \set one '''00000000-0000-4000-8000-000000000001'''
 \set two '''00000000-0000-4000-8000-000000000002'''
 \pset format unaligned

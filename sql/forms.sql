@@ -36,7 +36,7 @@ $$ BEGIN RETURN forms.id(number); END $$;
 
 -- :spent prints the requests for records since it was last used.
 \set now 0
-\set spent '\\set before :now \\set now `$REEVO_CTL requests get` \\echo requests: `expr :now - :before`'
+\set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 \set example '''3c90c3cc-0d44-4b50-8888-8dd25736052a'''
 \set upper '''3C90C3CC-0D44-4B50-8888-8DD25736052A'''
 \set one '''00000000-0000-4000-8000-000000000001'''

@@ -96,12 +96,12 @@ ALTER SERVER malformed OPTIONS (SET max_retries '1', ADD max_retry_wait '0.01');
 \! $REEVO_CTL reset
 \! $REEVO_CTL body $R "$HEAD"
 SELECT display_name FROM probe WHERE id = '00000000-0000-4000-8000-000000010001';
-\echo :LAST_ERROR_SQLSTATE requests: `$REEVO_CTL requests get`
+\echo :LAST_ERROR_SQLSTATE requests: `$REEVO_CTL requests`
 -- one that is wrong is not
 \! $REEVO_CTL reset
 \! $REEVO_CTL body $R '<html>'
 SELECT display_name FROM probe WHERE id = '00000000-0000-4000-8000-000000010001';
-\echo :LAST_ERROR_SQLSTATE requests: `$REEVO_CTL requests get`
+\echo :LAST_ERROR_SQLSTATE requests: `$REEVO_CTL requests`
 SELECT display_name LIKE 'Acme%' FROM probe WHERE id = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 

@@ -15,8 +15,8 @@ SET datestyle = 'ISO';
 SET jit = off;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER sharing INTO sharing OPTIONS (discover 'false');
 CREATE FOREIGN TABLE by_text (id text, stage text) SERVER sharing;
--- One request at a time, where it matters when each is sent.
-CREATE FOREIGN TABLE calm (id uuid, stage text, status text) SERVER sharing OPTIONS (max_concurrency '1');
+-- One request at a time, and for one record, where it matters when each is sent.
+CREATE FOREIGN TABLE calm (id uuid, stage text, status text) SERVER sharing OPTIONS (max_concurrency '1', use_query 'false');
 
 -- A record's number, and the id of a number; the ids of some numbers.
 CREATE FUNCTION no(id uuid) RETURNS int LANGUAGE sql IMMUTABLE AS
@@ -28,7 +28,7 @@ $$ SELECT array_agg(sharing.id(n)) FROM generate_series(first, last) n $$;
 
 -- :spent prints the requests for records since it was last used.
 \set now 0
-\set spent '\\set before :now \\set now `$REEVO_CTL requests get` \\echo requests: `expr :now - :before`'
+\set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 \pset format unaligned
 \pset tuples_only on
 \pset null NULL
@@ -102,8 +102,9 @@ SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 3)) AND id <> id(2) ORDER 
 SELECT no(id) FROM opportunity WHERE id = id(1) OR (id = ANY (ids(2, 9)) AND (id = id(5) OR id = id(6)) AND id = id(6)) ORDER BY 1; :spent
 
 --
--- Several at once
+-- Several at once, as GETs of one record
 --
+ALTER SERVER sharing OPTIONS (ADD use_query 'false');
 \! $REEVO_CTL reset
 \! $REEVO_CTL behave '{"delay_ms": 100}'
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(1, 24));
@@ -135,6 +136,7 @@ SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 20)) LIMIT 1 OFFSET 2; :sp
 SELECT count(*) FROM (SELECT id FROM opportunity WHERE id = ANY (ids(1, 20)) LIMIT 10) o; :spent
 SELECT count(*) FROM (SELECT id FROM opportunity WHERE id = ANY (ids(1, 20)) LIMIT 100) o; :spent
 SELECT EXISTS (SELECT FROM calm WHERE id = ANY (ids(1, 20))); :spent
+ALTER SERVER sharing OPTIONS (DROP use_query);
 
 --
 -- An id that is asked for twice in one statement is fetched once.
@@ -249,7 +251,7 @@ BEGIN
   END LOOP;
   RAISE WARNING '%', (SELECT count(*) FROM opportunity WHERE id = ANY (ids(1, 9)));
 END $$;
-\set now `$REEVO_CTL requests get`
+\set now `$REEVO_CTL requests`
 SELECT no(id), stage FROM opportunity WHERE id = id(1); :spent
 -- The scan goes on when a subtransaction inside of its loop aborts.
 DO $$

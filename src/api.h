@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "utils/uuid.h"
+
 #include "http.h"
 #include "option.h"
 #include "record.h"
@@ -18,13 +20,33 @@
 typedef struct Api Api;
 
 extern Api *api_open(const Settings *settings, Credentials *credentials);
-extern HttpTransfer *api_get_record(Api *api, const char *id,
+extern HttpTransfer *api_get_record(Api *api, const pg_uuid_t *id,
 									HttpBudget *budget);
-extern bool	 api_finish_record(Api *api, HttpTransfer *transfer, const char *id,
-							   HttpBudget *budget, const AttributeSet *wanted,
-							   Record **record);
-extern char *api_json_library_version(void);
+extern bool			 api_finish_record(Api *api, HttpTransfer *transfer,
+									   const pg_uuid_t *id, HttpBudget *budget,
+									   const AttributeSet *wanted, Record **record);
+extern int			 api_ids_at_once(const Api *api);
+extern void			 api_limit_ids_at_once(Api *api, int limit);
+extern char			*api_json_library_version(void);
+
+/* What became of a query. */
+typedef enum QueryResult
+{
+	QUERY_PAGE,			/* a page of records */
+	QUERY_CURSOR_GONE,	/* its cursor is not known, or no longer */
+	QUERY_REFUSED,		/* the filter is refused, perhaps because of its size */
+	QUERY_NOT_SUPPORTED /* there is no such filter, or there are no queries */
+} QueryResult;
+
+extern HttpTransfer *api_query_ids(Api *api, const pg_uuid_t **ids, int count,
+								   HttpBudget *budget);
+extern HttpTransfer *api_query_next(Api *api, const char *cursor, int limit,
+									HttpBudget *budget);
+extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
+									  const AttributeSet *wanted,
+									  RecordPage		**page);
 
 #define API_RECORD_PATH "/api/v2/%s/%s"
+#define API_QUERY_PATH "/api/v2/%s/_query"
 
 #endif /* OPPORTUNITY_API_H */

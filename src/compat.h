@@ -36,6 +36,7 @@
 #if PG_VERSION_NUM < 160000
 #include "parser/parsetree.h"
 #endif
+#include "utils/guc.h"
 #include "utils/selfuncs.h"
 #include "utils/varlena.h"
 
@@ -114,6 +115,40 @@ compat_pull_varnos(PlannerInfo *root, Node *node)
 #else
 	(void) root;
 	return pull_varnos(node);
+#endif
+}
+
+/* 14 can tell how it came to an estimate. */
+static inline double
+compat_estimate_num_groups(PlannerInfo *root, List *expressions, double rows)
+{
+#if PG_VERSION_NUM >= 140000
+	return estimate_num_groups(root, expressions, rows, NULL, NULL);
+#else
+	return estimate_num_groups(root, expressions, rows, NULL);
+#endif
+}
+
+/* 18 counts the disabled nodes of a path, which before were costs. */
+static inline void
+compat_copy_disabled_nodes(Path *target, const Path *source)
+{
+#if PG_VERSION_NUM >= 180000
+	target->disabled_nodes = source->disabled_nodes;
+#else
+	(void) target;
+	(void) source;
+#endif
+}
+
+/* 15 can keep others from making up settings of a module. */
+static inline void
+compat_reserve_settings(const char *prefix)
+{
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved(prefix);
+#else
+	EmitWarningsOnPlaceholders(prefix);
 #endif
 }
 

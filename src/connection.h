@@ -25,6 +25,7 @@ typedef struct Connection
 {
 	HttpPool *pool;
 	ApiHealth health;
+	int		  ids_at_once; /* that a query takes; 0: not known to be limited */
 } Connection;
 
 extern Connection *connection_acquire(Oid umid, Oid serverid);

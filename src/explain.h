@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * explain.h
- *	  What EXPLAIN says of a foreign scan.
+ *	  What EXPLAIN says of a foreign scan and of a lookup.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,5 +13,7 @@
 #include "compat.h"
 
 extern void explain_scan(ForeignScanState *node, ExplainState *es);
+extern void explain_lookup(CustomScanState *node, List *ancestors,
+						   ExplainState *es);
 
 #endif /* OPPORTUNITY_EXPLAIN_H */

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * fetch.c
- *	  Where the records of a scan come from: for now, a set of ids, each asked
- *	  for by itself, several at once.
+ *	  Where the records of a scan come from: for now, a set of ids, asked for in
+ *	  batches, several at once.
  *
  * Knows the statement's cache, and nothing of plans or of HTTP.
  *
@@ -14,46 +14,53 @@
 
 struct Fetch
 {
+	MemoryContext	 context; /* of the batches */
 	RecordCache		*cache;
+	const Settings	*settings;
 	HttpBudget		*budget;
 	int64			*cache_hits;
 	const pg_uuid_t *ids;
 	int				 count;
-	int				 concurrency;
-	int				 wanted;  /* ids asked for so far */
-	int				 read;	  /* ids handed out or found missing so far */
-	int				 found;	  /* records handed out so far */
-	int				 limit;	  /* as many are likely to do; 0: all */
-	CacheEntry	   **entries; /* those between, by their position modulo
-							   * concurrency */
-	CacheEntry		*current; /* of the record handed out last */
+	int				 limit;	 /* as many records are likely to do; 0: all */
+	int				 wanted; /* ids that are in a batch, or were */
+	int				 passed; /* ids whose record was handed out or is missing */
+	int				 found;	 /* records handed out */
+
+	/* the batches that are under way, the oldest first */
+	RecordBatch **batches; /* a ring of max_concurrency */
+	int			  first;
+	int			  batch_count;
+	int			  next; /* in the first batch */
 };
 
 static bool may_want_more(const Fetch *fetch);
+static void start_batch(Fetch *fetch);
+static void end_batch(Fetch *fetch);
 
 /*
  * Fetches the records with the given ids, which are distinct.
  *
- * At most concurrency of the statement's requests are on their way or waiting
- * to be read at any time.  limit is how many records are likely to do, 0 for all.
- * Requests are charged to the budget, records that needed none are added to
- * *cache_hits.  Lives in the current context; the ids
+ * At most max_concurrency of the statement's requests are on their way or
+ * waiting to be read at any time.  limit is how many records are likely to do,
+ * 0 for all.  Requests are charged to the budget, records that needed none are
+ * added to *cache_hits.  Lives in the current context; all that is pointed to
  * must live as long.
  */
 Fetch *
-fetch_ids(RecordCache *cache, const pg_uuid_t *ids, int count, int concurrency,
-		  int limit, HttpBudget *budget, int64 *cache_hits)
+fetch_ids(RecordCache *cache, const Settings *settings, const pg_uuid_t *ids,
+		  int count, int limit, HttpBudget *budget, int64 *cache_hits)
 {
 	Fetch *fetch = palloc0(sizeof(Fetch));
 
+	fetch->context = CurrentMemoryContext;
 	fetch->cache = cache;
+	fetch->settings = settings;
 	fetch->ids = ids;
 	fetch->count = count;
 	fetch->limit = limit;
-	fetch->concurrency = Max(1, Min(concurrency, count));
 	fetch->budget = budget;
 	fetch->cache_hits = cache_hits;
-	fetch->entries = palloc0(fetch->concurrency * sizeof(CacheEntry *));
+	fetch->batches = palloc0(settings->max_concurrency * sizeof(RecordBatch *));
 	return fetch;
 }
 
@@ -66,31 +73,19 @@ fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
 {
 	for (;;)
 	{
-		CacheEntry *entry;
+		RecordBatch *batch;
 
-		if (fetch->current != NULL)
-		{
-			record_cache_release(fetch->cache, fetch->current);
-			fetch->current = NULL;
-		}
+		if (fetch->batch_count > 0 &&
+			fetch->next == record_batch_count(fetch->batches[fetch->first]))
+			end_batch(fetch);
 		while (may_want_more(fetch))
-		{
-			bool is_hit;
-
-			fetch->entries[fetch->wanted % fetch->concurrency] =
-				record_cache_want(fetch->cache, &fetch->ids[fetch->wanted],
-								  fetch->budget, &is_hit);
-			fetch->wanted++;
-			*fetch->cache_hits += is_hit ? 1 : 0;
-		}
-		if (fetch->read == fetch->count)
+			start_batch(fetch);
+		if (fetch->batch_count == 0)
 			return false;
 
-		entry = fetch->entries[fetch->read % fetch->concurrency];
-		*id = &fetch->ids[fetch->read];
-		fetch->read++;
-		fetch->current = entry;
-		if (record_cache_read(fetch->cache, entry, fetch->budget, record))
+		batch = fetch->batches[fetch->first];
+		fetch->passed++;
+		if (record_batch_read(batch, fetch->next++, record, id))
 		{
 			fetch->found++;
 			return true;
@@ -99,34 +94,59 @@ fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
 }
 
 /*
- * Whether the next id can be asked for now.  The scans of a statement share its
- * concurrency, but each may have one request, so that none waits for another.
- * Up to the limit, no more is asked for than that.
+ * Whether the next ids can be asked for now.  Up to the limit, no more is asked
+ * for than that.
  */
 static bool
 may_want_more(const Fetch *fetch)
 {
-	int ahead = fetch->wanted - fetch->read;
+	int ahead = fetch->wanted - fetch->passed;
 
 	if (fetch->wanted == fetch->count)
 		return false;
-	if (ahead == 0)
+	if (fetch->batch_count == 0)
 		return true;
 	if (fetch->found < fetch->limit && ahead >= fetch->limit - fetch->found)
 		return false;
-	return ahead < fetch->concurrency &&
-		   record_cache_pending(fetch->cache) < fetch->concurrency;
+	return fetch->batch_count < fetch->settings->max_concurrency &&
+		   !record_cache_is_busy(fetch->cache, fetch->settings);
+}
+
+/* Asks for the next ids, as many as one request takes. */
+static void
+start_batch(Fetch *fetch)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
+	RecordBatch	 *batch = record_batch_create(fetch->cache, fetch->settings,
+											  fetch->budget, false);
+	int			  slot =
+		(fetch->first + fetch->batch_count) % fetch->settings->max_concurrency;
+
+	fetch->batches[slot] = batch;
+	fetch->batch_count++;
+	while (fetch->wanted < fetch->count && !record_batch_is_full(batch))
+		record_batch_add(batch, &fetch->ids[fetch->wanted++]);
+	record_batch_send(batch);
+	*fetch->cache_hits += record_batch_hits(batch);
+	MemoryContextSwitchTo(old_context);
+}
+
+/* Lets go of the oldest batch. */
+static void
+end_batch(Fetch *fetch)
+{
+	record_batch_release(fetch->batches[fetch->first]);
+	fetch->first = (fetch->first + 1) % fetch->settings->max_concurrency;
+	fetch->batch_count--;
+	fetch->next = 0;
 }
 
 /* Lets go of what is still kept for the fetch. */
 void
 fetch_end(Fetch *fetch)
 {
-	if (fetch->current != NULL)
-		record_cache_release(fetch->cache, fetch->current);
-	for (; fetch->read < fetch->wanted; fetch->read++)
-		record_cache_release(fetch->cache,
-							 fetch->entries[fetch->read % fetch->concurrency]);
-	pfree(fetch->entries);
+	while (fetch->batch_count > 0)
+		end_batch(fetch);
+	pfree(fetch->batches);
 	pfree(fetch);
 }

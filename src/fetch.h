@@ -10,14 +10,14 @@
 
 #include "postgres.h"
 
-#include "statement.h"
+#include "record_cache.h"
 
 /* A scan's way through its records. */
 typedef struct Fetch Fetch;
 
-extern Fetch *fetch_ids(RecordCache *cache, const pg_uuid_t *ids, int count,
-						int concurrency, int limit, HttpBudget *budget,
-						int64 *cache_hits);
+extern Fetch *fetch_ids(RecordCache *cache, const Settings *settings,
+						const pg_uuid_t *ids, int count, int limit,
+						HttpBudget *budget, int64 *cache_hits);
 extern bool	  fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
 extern void	  fetch_end(Fetch *fetch);
 

@@ -26,9 +26,7 @@
 
 #include "compat.h"
 #include "filter.h"
-
-/* Bytes of a UUID in its canonical form. */
-#define UUID_TEXT_LENGTH 36
+#include "id.h"
 
 static List *comparison_condition(PlannerInfo *root, const RelOptInfo *rel,
 								  const Bitmapset *id_columns, OpExpr *clause,
@@ -47,7 +45,6 @@ static List *leaf(IdConditionKind kind, Node *expression, List **expressions);
 static IdSet evaluate_leaf(IdConditionKind kind, ExprState *state,
 						   ExprContext *econtext);
 static void	 add_id(IdSet *set, Datum value, Oid type);
-static bool	 parse_canonical(const char *text, pg_uuid_t *id);
 static IdSet unite(IdSet a, IdSet b);
 static IdSet intersect(IdSet a, IdSet b);
 static void	 sort_and_deduplicate(IdSet *set);
@@ -124,6 +121,30 @@ filter_conjunction(List *conditions)
 	if (list_length(conditions) <= 1)
 		return conditions == NIL ? NIL : linitial(conditions);
 	return lcons(makeInteger(ID_AND), conditions);
+}
+
+/* Whether a condition allows one id at most. */
+bool
+filter_is_single(List *condition)
+{
+	ListCell *cell;
+
+	switch ((IdConditionKind) intVal(linitial(condition)))
+	{
+		case ID_EQUAL:
+			return true;
+		case ID_ANY:
+		case ID_OR:
+			return false;
+		case ID_AND:
+			for_each_from(cell, condition, 1)
+			{
+				if (filter_is_single(lfirst(cell)))
+					return true;
+			}
+			return false;
+	}
+	return false;
 }
 
 /* How many ids a condition is likely to allow. */
@@ -330,45 +351,8 @@ add_id(IdSet *set, Datum value, Oid type)
 {
 	if (getBaseType(type) == UUIDOID)
 		set->ids[set->count++] = *DatumGetUUIDP(value);
-	else if (parse_canonical(TextDatumGetCString(value), &set->ids[set->count]))
+	else if (id_parse(TextDatumGetCString(value), &set->ids[set->count]))
 		set->count++;
-}
-
-/*
- * Reads a UUID as the API spells them.  Any other spelling that uuid_in would
- * take is not equal to that as a text.
- */
-static bool
-parse_canonical(const char *text, pg_uuid_t *id)
-{
-	int nibble = 0;
-
-	if (strlen(text) != UUID_TEXT_LENGTH)
-		return false;
-	memset(id, 0, sizeof(*id));
-	for (int i = 0; i < UUID_TEXT_LENGTH; i++)
-	{
-		char c = text[i];
-		int	 digit;
-
-		if (i == 8 || i == 13 || i == 18 || i == 23)
-		{
-			if (c != '-')
-				return false;
-			continue;
-		}
-		if (c >= '0' && c <= '9')
-			digit = c - '0';
-		else if (c >= 'a' && c <= 'f')
-			digit = c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-			digit = c - 'A' + 10;
-		else
-			return false;
-		id->data[nibble / 2] |= digit << (nibble % 2 == 0 ? 4 : 0);
-		nibble++;
-	}
-	return true;
 }
 
 static IdSet

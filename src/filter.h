@@ -40,6 +40,7 @@ extern List	 *filter_id_condition(PlannerInfo *root, const RelOptInfo *rel,
 								  const Bitmapset *id_columns, Node *clause,
 								  List **expressions);
 extern List	 *filter_conjunction(List *conditions);
+extern bool	  filter_is_single(List *condition);
 extern double filter_estimate_ids(PlannerInfo *root, List *condition,
 								  List *expressions);
 extern IdSet  filter_evaluate_ids(List *condition, List *states,

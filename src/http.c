@@ -83,10 +83,12 @@ static const struct
 	{CURLE_ABORTED_BY_CALLBACK, HTTP_OUT_OF_MEMORY, false},
 };
 
-static void				release_transfer(void *arg);
-static void				set_options(HttpTransfer *transfer, const char *url);
-static void				check_option(CURLcode code, const char *what);
-static bool				charge(HttpBudget *budget);
+static void release_transfer(void *arg);
+static void set_options(HttpTransfer *transfer, const char *url);
+static void set_post_options(HttpTransferPrivate *private, const char *json);
+static void add_header(HttpTransferPrivate *private, const char *header);
+static void check_option(CURLcode code, const char *what);
+static bool charge(HttpBudget *budget);
 pg_noreturn static void raise_over_budget(const HttpBudget *budget);
 static void				count_wait(HttpBudget *budget, int64 wait);
 static void				classify_failure(HttpTransfer *transfer, CURLcode code,
@@ -107,7 +109,7 @@ static bool	  is_too_slow(HttpTransferPrivate *private, size_t size);
 	check_option(curl_easy_setopt(easy, option, value), #option)
 
 /*
- * Starts a GET.
+ * Starts a GET, or, where there is JSON to send, a POST that is safe to repeat.
  *
  * The transfer is made in a child of the current context, and is over when that
  * is deleted or http_end is called.  target and budget must outlive it; the
@@ -115,7 +117,7 @@ static bool	  is_too_slow(HttpTransferPrivate *private, size_t size);
  */
 HttpTransfer *
 http_start(HttpPool *pool, const HttpTarget *target, const char *url,
-		   HttpBudget *budget)
+		   const char *json, HttpBudget *budget)
 {
 	MemoryContext context;
 	HttpTransfer *transfer;
@@ -142,11 +144,21 @@ http_start(HttpPool *pool, const HttpTarget *target, const char *url,
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	set_options(transfer, url);
+	if (json != NULL)
+		set_post_options(private, json);
+	SET_OPTION(private->easy, CURLOPT_HTTPHEADER, private->headers);
 
 	/* The request is on its way before anybody waits for it. */
 	http_pool_enqueue(transfer, 0, false);
 	http_pool_drive(pool, false);
 	return transfer;
+}
+
+/* Whether a budget has room for another request. */
+bool
+http_allows(const HttpBudget *budget)
+{
+	return budget->limit == 0 || *budget->total < budget->limit;
 }
 
 /* Waits until a transfer is no longer pending; answers to interrupts. */
@@ -338,10 +350,7 @@ set_options(HttpTransfer *transfer, const char *url)
 		SET_OPTION(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BEARER);
 		SET_OPTION(easy, CURLOPT_XOAUTH2_BEARER, target->bearer_token);
 	}
-	private->headers = curl_slist_append(NULL, "Accept: application/json");
-	if (private->headers == NULL)
-		check_option(CURLE_OUT_OF_MEMORY, "CURLOPT_HTTPHEADER");
-	SET_OPTION(easy, CURLOPT_HTTPHEADER, private->headers);
+	add_header(private, "Accept: application/json");
 	SET_OPTION(easy, CURLOPT_USERAGENT,
 			   "opportunity_fdw/" OPPORTUNITY_FDW_VERSION
 			   " (PostgreSQL " PG_VERSION ")");
@@ -362,6 +371,32 @@ set_options(HttpTransfer *transfer, const char *url)
 		SET_OPTION(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
 }
 
+/*
+ * The transfer keeps a copy of what it sends.  libcurl would have a longer body
+ * wait for the server's consent, which many servers never give.
+ */
+static void
+set_post_options(HttpTransferPrivate *private, const char *json)
+{
+	private->request_body = MemoryContextStrdup(private->context, json);
+	SET_OPTION(private->easy, CURLOPT_POST, 1L);
+	SET_OPTION(private->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+			   (curl_off_t) strlen(json));
+	SET_OPTION(private->easy, CURLOPT_POSTFIELDS, private->request_body);
+	add_header(private, "Content-Type: application/json");
+	add_header(private, "Expect:");
+}
+
+static void
+add_header(HttpTransferPrivate *private, const char *header)
+{
+	struct curl_slist *headers = curl_slist_append(private->headers, header);
+
+	if (headers == NULL)
+		check_option(CURLE_OUT_OF_MEMORY, "CURLOPT_HTTPHEADER");
+	private->headers = headers;
+}
+
 /* Raises an error where libcurl refuses an option. */
 static void
 check_option(CURLcode code, const char *what)
@@ -380,7 +415,7 @@ check_option(CURLcode code, const char *what)
 static bool
 charge(HttpBudget *budget)
 {
-	if (budget->limit > 0 && *budget->total >= budget->limit)
+	if (!http_allows(budget))
 		return false;
 	(*budget->total)++;
 	budget->requests++;

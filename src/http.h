@@ -82,7 +82,9 @@ extern bool		 http_pool_is_quiet(HttpPool *pool);
 extern bool		 http_pool_is_broken(const HttpPool *pool);
 
 extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
-								   const char *url, HttpBudget *budget);
+								   const char *url, const char *json,
+								   HttpBudget *budget);
+extern bool				http_allows(const HttpBudget *budget);
 extern void				http_wait(HttpTransfer *transfer);
 extern bool				http_retry(HttpTransfer *transfer);
 extern void				http_end(HttpTransfer *transfer);

@@ -51,6 +51,7 @@ typedef struct HttpTransferPrivate
 	HttpBudget			 *budget;
 	CURL				 *easy;
 	struct curl_slist	 *headers;
+	char				 *request_body; /* NULL: a GET */
 
 	/* where it stands: in the queue, in the multi handle, or in neither */
 	bool	   is_queued;

@@ -227,6 +227,17 @@ settings_read(Oid relid)
 	return settings;
 }
 
+/*
+ * Whether a record that a query does not return need not be asked for with GET:
+ * because queries are known to return all there is, or what they may leave out
+ * is not shown anyway.
+ */
+bool
+settings_trust_query(const Settings *settings)
+{
+	return settings->query_returns_archived || !settings->include_archived;
+}
+
 /* The settings of one column of a foreign table.  Palloc'd. */
 ColumnSettings *
 column_settings_read(const Settings *table, AttrNumber attnum)

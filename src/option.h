@@ -83,6 +83,7 @@ typedef struct Credentials
 } Credentials;
 
 extern Settings		  *settings_read(Oid relid);
+extern bool			   settings_trust_query(const Settings *settings);
 extern ColumnSettings *column_settings_read(const Settings *table,
 											AttrNumber		attnum);
 extern ImportSettings *import_settings_read(List *options);

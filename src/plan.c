@@ -47,7 +47,9 @@ static List	 *id_condition_of_clauses(PlannerInfo *root, RelOptInfo *baserel,
 									  List *clauses, List **expressions,
 									  List **other_clauses);
 static double estimate_rows(PlannerInfo *root, RelOptInfo *baserel,
-							List *clauses, double *requests);
+							List *clauses, double *ids);
+static List	 *variable_expressions(List *expressions);
+static double count_requests(const Settings *settings, double ids);
 static void	  add_scan_path(PlannerInfo *root, RelOptInfo *baserel,
 							Relids required_outer, ParamPathInfo *param_info);
 static List	 *join_parameterizations(PlannerInfo *root, RelOptInfo *baserel);
@@ -63,7 +65,7 @@ void
 plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 {
 	TableInfo *table = palloc0(sizeof(TableInfo));
-	double	   requests;
+	double	   ids;
 
 	table->settings = settings_read(relid);
 	table->id_columns = find_id_columns(table->settings);
@@ -73,7 +75,7 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 		baserel->tuples = DEFAULT_RECORDS;
 	set_baserel_size_estimates(root, baserel);
 	baserel->rows =
-		estimate_rows(root, baserel, baserel->baserestrictinfo, &requests);
+		estimate_rows(root, baserel, baserel->baserestrictinfo, &ids);
 }
 
 /*
@@ -125,6 +127,76 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 							baserel->relid, expressions,
 							list_make3(columns, condition, makeInteger(limit)),
 							NIL, NIL, outer_plan);
+}
+
+/* Whether a relation is one of this extension's tables, read by itself. */
+bool
+plan_is_foreign_table(const RelOptInfo *rel)
+{
+	return rel->reloptkind == RELOPT_BASEREL && rel->fdwroutine != NULL &&
+		   rel->fdwroutine->GetForeignRelSize == plan_rel_size;
+}
+
+/*
+ * What the given clauses and the table's own say of the id, or NIL where the
+ * given ones say nothing; see filter_id_condition.
+ */
+List *
+plan_id_condition(PlannerInfo *root, RelOptInfo *rel, List *clauses,
+				  List **expressions)
+{
+	List *ignored = NIL;
+	List *condition =
+		id_condition_of_clauses(root, rel, clauses, expressions, &ignored);
+	List *own;
+
+	if (condition == NIL)
+		return NIL;
+	own = id_condition_of_clauses(root, rel, rel->baserestrictinfo, expressions,
+								  &ignored);
+	return own == NIL ? condition
+					  : filter_conjunction(list_make2(condition, own));
+}
+
+/*
+ * The cost of the requests that are saved where so many probes of a table are
+ * made together: each id once, and as many in one request as it takes.
+ */
+Cost
+plan_request_savings(PlannerInfo *root, RelOptInfo *rel, List *condition,
+					 List *expressions, double probes)
+{
+	const Settings *settings = ((TableInfo *) rel->fdw_private)->settings;
+	double			ids = filter_estimate_ids(root, condition, expressions);
+	double			distinct = compat_estimate_num_groups(
+				 root, variable_expressions(expressions), probes);
+
+	return settings->fdw_startup_cost *
+		   (probes * count_requests(settings, ids) -
+			count_requests(settings, Min(distinct, probes) * ids));
+}
+
+/* Those of some expressions that are not the same for all rows. */
+static List *
+variable_expressions(List *expressions)
+{
+	List	 *found = NIL;
+	ListCell *cell;
+
+	foreach(cell, expressions)
+	{
+		if (contain_var_clause(lfirst(cell)))
+			found = lappend(found, lfirst(cell));
+	}
+	return found;
+}
+
+/* How many requests it takes to read so many records by their ids. */
+static double
+count_requests(const Settings *settings, double ids)
+{
+	return settings->use_query ? ceil(Max(ids, 1) / settings->page_size)
+							   : Max(ids, 1);
 }
 
 /* The columns that show the record's id. */
@@ -179,12 +251,12 @@ id_condition_of_clauses(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 }
 
 /*
- * How many rows are left under the given clauses, and how many requests they
- * cost; -1 requests where the clauses do not say which records are needed.
+ * How many rows are left under the given clauses, and how many records they
+ * name by id; -1 ids where they name none.
  */
 static double
 estimate_rows(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
-			  double *requests)
+			  double *ids)
 {
 	List *expressions = NIL;
 	List *other_clauses = NIL;
@@ -193,13 +265,13 @@ estimate_rows(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 
 	if (condition == NIL)
 	{
-		*requests = -1;
+		*ids = -1;
 		return baserel->rows;
 	}
-	*requests = filter_estimate_ids(root, condition, expressions);
-	return clamp_row_est(*requests * clauselist_selectivity(root, other_clauses,
-															baserel->relid,
-															JOIN_INNER, NULL));
+	*ids = filter_estimate_ids(root, condition, expressions);
+	return clamp_row_est(*ids * clauselist_selectivity(root, other_clauses,
+													   baserel->relid,
+													   JOIN_INNER, NULL));
 }
 
 /* Adds the path for one set of outer relations, which may be empty. */
@@ -209,7 +281,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 {
 	const Settings *settings = ((TableInfo *) baserel->fdw_private)->settings;
 	List		   *clauses = baserel->baserestrictinfo;
-	double			requests;
+	double			ids;
 	double			rows;
 	Cost			startup_cost;
 	Cost			total_cost;
@@ -217,28 +289,28 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 
 	if (param_info != NULL)
 		clauses = list_concat_copy(param_info->ppi_clauses, clauses);
-	rows = estimate_rows(root, baserel, clauses, &requests);
+	rows = estimate_rows(root, baserel, clauses, &ids);
 	if (param_info != NULL)
 		param_info->ppi_rows = rows;
 
-	if (requests < 0)
+	if (ids < 0)
 	{
 		startup_cost = UNREADABLE_COST;
 		total_cost = UNREADABLE_COST;
 	}
 	else
 	{
-		/* One request per record, and the first row comes with the first. */
+		/* The first row comes with the first request. */
 		startup_cost = settings->fdw_startup_cost;
 		total_cost =
-			startup_cost * Max(requests, 1) +
+			startup_cost * count_requests(settings, ids) +
 			(settings->fdw_tuple_cost + cpu_tuple_cost + qual_cost.per_tuple) *
-				requests;
+				ids;
 	}
 	startup_cost += qual_cost.startup;
 	total_cost += qual_cost.startup;
 	add_path(baserel, (Path *) compat_create_foreignscan_path(
-						  root, baserel, rows, requests < 0, startup_cost,
+						  root, baserel, rows, ids < 0, startup_cost,
 						  total_cost, required_outer));
 }
 

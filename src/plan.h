@@ -34,4 +34,13 @@ extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 							  ForeignPath *best_path, List *tlist,
 							  List *scan_clauses, Plan *outer_plan);
 
+
+/* For joins that look many records up at once. */
+extern bool	 plan_is_foreign_table(const RelOptInfo *rel);
+extern List *plan_id_condition(PlannerInfo *root, RelOptInfo *rel,
+							   List *clauses, List **expressions);
+extern Cost	 plan_request_savings(PlannerInfo *root, RelOptInfo *rel,
+								  List *condition, List *expressions,
+								  double probes);
+
 #endif /* OPPORTUNITY_PLAN_H */

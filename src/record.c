@@ -1,15 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * record.c
- *	  One record of the API, read from an answer's JSON.
+ *	  Records of the API, read from an answer's JSON.
  *
  * PostgreSQL's own streaming parser reads the response buffer once; no tree is
  * made, numbers stay text, and only the wanted attributes are kept.  A record
  * can be written again with nothing but its wanted attributes, in the same
  * form, which is how the statement's cache keeps it.
  *
- * Knows the shape of a record (all from the API's documentation of
- * GET /opportunity/{id}), but nothing of columns or of transfers.
+ * Knows the shape of a record and of a page of them (from the API's
+ * documentation of GET /opportunity/{id} and POST /opportunity/_query), but
+ * nothing of columns or of transfers.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +21,7 @@
 #include "utils/json.h"
 
 #include "compat.h"
+#include "id.h"
 #include "record.h"
 
 /* A wanted attribute and its number. */
@@ -42,7 +44,10 @@ struct AttributeSet
 typedef enum Place
 {
 	PLACE_ANSWER, /* the answer itself */
-	PLACE_DATA,	  /* "data": the record */
+	PLACE_PAGE,	  /* "data" of a page: the records */
+	PLACE_PAGING, /* "meta" or "pagination" of a page */
+	PLACE_CURSOR, /* "next_cursor" at the top or in that */
+	PLACE_DATA,	  /* a record: "data", or an element of that of a page */
 	PLACE_ID,	  /* keys of the record: "id" ... */
 	PLACE_CREATED_AT,
 	PLACE_UPDATED_AT,
@@ -76,6 +81,9 @@ static const struct
 	const char *expected;
 } place_rules[PLACE_COUNT] = {
 	[PLACE_ANSWER] = {OBJECT, "an object was expected"},
+	[PLACE_PAGE] = {ARRAY, "\"data\" should be a list"},
+	[PLACE_PAGING] = {ANYTHING, NULL},
+	[PLACE_CURSOR] = {STRING | NULLS, "\"next_cursor\" should be a string"},
 	[PLACE_DATA] = {OBJECT, "\"data\" should be an object"},
 	[PLACE_ID] = {STRING, "\"id\" should be a string"},
 	[PLACE_CREATED_AT] = {STRING | NULLS, "\"created_at\" should be a string"},
@@ -113,7 +121,8 @@ typedef struct RecordParser
 {
 	const AttributeSet *wanted;
 	JsonLexContext	   *lexer;
-	Record			   *record;
+	RecordPage		   *page;	 /* NULL: the answer has one record */
+	Record			   *record;	 /* the one under way */
 	char			   *problem; /* the first deviation from the shape */
 
 	/*
@@ -125,7 +134,7 @@ typedef struct RecordParser
 	bool  is_complete; /* the answer has ended */
 
 	bool	  seen[PLACE_COUNT]; /* of "data" and the record's keys */
-	JsonValue tops[PLACE_COUNT]; /* the values of those */
+	JsonValue tops[PLACE_COUNT]; /* the values of those of the record */
 
 	/* what is under way */
 	const char		*attribute_name;
@@ -138,14 +147,18 @@ static int	find_wanted(const AttributeSet *set, const char *name);
 static void rewrite_escapes(char *body, int *length);
 static int	unicode_escape(const char *text, const char *end);
 static bool ended_early(const RecordParser *parser, JsonParseErrorType error);
-static void check_complete(RecordParser *parser);
-static void apply_tops(RecordParser *parser);
-static void report(RecordParser *parser, const char *problem);
+static RecordStatus parse(RecordParser *parser, char *body, int length,
+						  char **problem);
+static void			begin_record(RecordParser *parser);
+static void			end_record(RecordParser *parser);
+static void			apply_tops(RecordParser *parser);
+static void			report(RecordParser *parser, const char *problem);
 
 static void	 begin_value(RecordParser *parser, Place place);
 static void	 see_value(RecordParser *parser, JsonTokenType kind, char *text);
 static void	 end_value(RecordParser *parser);
 static Place place_of_key(RecordParser *parser, char *name);
+static Place place_of_answer_key(RecordParser *parser, const char *name);
 static Place place_of_record_key(RecordParser *parser, const char *name);
 static Place place_of_attribute(RecordParser *parser, const char *name);
 static Place place_of_envelope_key(RecordParser *parser, const char *name);
@@ -222,7 +235,34 @@ RecordStatus
 record_parse(const AttributeSet *wanted, char *body, int length,
 			 Record **record, char **problem)
 {
-	RecordParser	   parser = {0};
+	RecordParser parser = {0};
+	RecordStatus status;
+
+	parser.wanted = wanted;
+	status = parse(&parser, body, length, problem);
+	*record = parser.record;
+	return status;
+}
+
+/*
+ * Reads the answer to a query, {"data": [{...}, ...], "next_cursor": "..."}, in
+ * the same way.  Where the cursor stands is not documented: it is looked for at
+ * the top, in "meta" and in "pagination".
+ */
+RecordStatus
+record_parse_page(const AttributeSet *wanted, char *body, int length,
+				  RecordPage **page, char **problem)
+{
+	RecordParser parser = {0};
+
+	parser.wanted = wanted;
+	parser.page = *page = palloc0(sizeof(RecordPage));
+	return parse(&parser, body, length, problem);
+}
+
+static RecordStatus
+parse(RecordParser *parser, char *body, int length, char **problem)
+{
 	JsonSemAction	   actions = {0};
 	JsonParseErrorType error;
 	int				   valid = compat_valid_utf8_prefix(body, length);
@@ -238,14 +278,10 @@ record_parse(const AttributeSet *wanted, char *body, int length,
 	if (GetDatabaseEncoding() != PG_UTF8)
 		rewrite_escapes(body, &length);
 
-	parser.wanted = wanted;
-	parser.lexer = compat_make_json_lexer(body, length);
-	parser.record = palloc0(sizeof(Record));
-	parser.record->attributes =
-		palloc0(Max(wanted->count, 1) * sizeof(RecordAttribute));
-	parser.places[0] = PLACE_ANSWER;
+	parser->lexer = compat_make_json_lexer(body, length);
+	parser->places[0] = PLACE_ANSWER;
 
-	actions.semstate = &parser;
+	actions.semstate = parser;
 	actions.object_start = on_object_start;
 	actions.object_end = on_object_end;
 	actions.array_start = on_array_start;
@@ -255,29 +291,22 @@ record_parse(const AttributeSet *wanted, char *body, int length,
 	actions.array_element_end = on_element_end;
 	actions.scalar = on_scalar;
 
-	error = pg_parse_json(parser.lexer, &actions);
+	error = pg_parse_json(parser->lexer, &actions);
 	if (error != JSON_SUCCESS)
 	{
 		*problem = psprintf("it is not JSON at byte %d",
-							(int) (parser.lexer->token_start == NULL
+							(int) (parser->lexer->token_start == NULL
 									   ? 0
-									   : parser.lexer->token_start - body));
+									   : parser->lexer->token_start - body));
 		if (error == JSON_UNICODE_CODE_POINT_ZERO)
 			return RECORD_UNTRANSLATABLE;
-		return ended_early(&parser, error) ? RECORD_CUT : RECORD_MALFORMED;
+		return ended_early(parser, error) ? RECORD_CUT : RECORD_MALFORMED;
 	}
 
-	check_complete(&parser);
-	apply_tops(&parser);
-	if (parser.problem != NULL)
-	{
-		*problem = parser.problem;
-		return RECORD_MALFORMED;
-	}
-	parser.record->id = parser.tops[PLACE_ID].text;
-	parser.record->whole = parser.tops[PLACE_DATA].raw;
-	*record = parser.record;
-	return RECORD_OK;
+	if (!parser->seen[parser->page != NULL ? PLACE_PAGE : PLACE_DATA])
+		report(parser, "\"data\" is missing");
+	*problem = parser->problem;
+	return parser->problem == NULL ? RECORD_OK : RECORD_MALFORMED;
 }
 
 /*
@@ -292,15 +321,12 @@ record_write_cut(const AttributeSet *wanted, const Record *record,
 
 	if (wanted->wants_record)
 	{
-		appendStringInfoString(target, "{\"data\":");
-		appendBinaryStringInfo(target, record->whole.start,
-							   record->whole.length);
-		appendStringInfoChar(target, '}');
+		record_write_whole(record, target);
 		return;
 	}
 
 	appendStringInfoString(target, "{\"data\":{\"id\":");
-	escape_json(target, record->id);
+	escape_json(target, record->id_text);
 	appendStringInfoString(target, ",\"attributes\":{");
 	for (int i = 0; i < wanted->count; i++)
 	{
@@ -318,6 +344,15 @@ record_write_cut(const AttributeSet *wanted, const Record *record,
 							   attribute->raw.length);
 	}
 	appendStringInfoString(target, "}}}");
+}
+
+/* Appends the whole record in the form that record_parse reads. */
+void
+record_write_whole(const Record *record, StringInfo target)
+{
+	appendStringInfoString(target, "{\"data\":");
+	appendBinaryStringInfo(target, record->whole.start, record->whole.length);
+	appendStringInfoChar(target, '}');
 }
 
 static int
@@ -444,16 +479,45 @@ ended_early(const RecordParser *parser, JsonParseErrorType error)
 	return before > start && strchr("{[,:", before[-1]) != NULL;
 }
 
-/* Reports the documented members that are missing. */
+/* A record starts: what belongs to the one before it is over. */
 static void
-check_complete(RecordParser *parser)
+begin_record(RecordParser *parser)
 {
-	if (!parser->seen[PLACE_DATA])
-		report(parser, "\"data\" is missing");
-	else if (!parser->seen[PLACE_ID])
+	Record *record = palloc0(sizeof(Record));
+
+	record->attributes =
+		palloc0(Max(parser->wanted->count, 1) * sizeof(RecordAttribute));
+	parser->record = record;
+	for (size_t i = 0; i < lengthof(record_keys); i++)
+	{
+		parser->seen[record_keys[i].place] = false;
+		memset(&parser->tops[record_keys[i].place], 0, sizeof(JsonValue));
+	}
+	if (parser->page != NULL)
+	{
+		RecordPage *page = parser->page;
+
+		page->records = grow_array(page->records, page->count, &page->capacity,
+								   sizeof(Record *));
+		page->records[page->count++] = record;
+	}
+}
+
+/* A record has ended. */
+static void
+end_record(RecordParser *parser)
+{
+	const char *id = parser->tops[PLACE_ID].text;
+
+	if (!parser->seen[PLACE_ID])
 		report(parser, "\"id\" is missing");
+	else if (id != NULL && !id_parse(id, &parser->record->id))
+		report(parser, "\"id\" should be a UUID");
 	else if (!parser->seen[PLACE_ATTRIBUTES])
 		report(parser, "\"attributes\" is missing");
+	apply_tops(parser);
+	parser->record->id_text = parser->tops[PLACE_ID].text;
+	parser->record->whole = parser->tops[PLACE_DATA].raw;
 }
 
 /*
@@ -506,16 +570,20 @@ apply_tops(RecordParser *parser)
 static void
 report(RecordParser *parser, const char *problem)
 {
+	StringInfoData text;
+
 	if (parser->problem != NULL)
 		return;
+	initStringInfo(&text);
+	if (parser->page != NULL && parser->page->count > 0)
+		appendStringInfo(&text, "record %d: ", parser->page->count);
 	if (parser->attribute_name != NULL)
-		parser->problem =
-			psprintf("attribute \"%s\": %s",
-					 pg_any_to_server(parser->attribute_name,
-									  strlen(parser->attribute_name), PG_UTF8),
-					 problem);
-	else
-		parser->problem = pstrdup(problem);
+		appendStringInfo(&text, "attribute \"%s\": ",
+						 pg_any_to_server(parser->attribute_name,
+										  strlen(parser->attribute_name),
+										  PG_UTF8));
+	appendStringInfoString(&text, problem);
+	parser->problem = text.data;
 }
 
 /* A value starts; the lexer stands on its first token. */
@@ -529,6 +597,8 @@ begin_value(RecordParser *parser, Place place)
 						RECORD_MAX_NESTING)));
 	parser->places[++parser->depth] = place;
 
+	if (place == PLACE_DATA)
+		begin_record(parser);
 	if (place == PLACE_ATTRIBUTE)
 		parser->attribute->raw.start = parser->lexer->token_start;
 	else if (value_under_way(parser) != NULL)
@@ -543,7 +613,9 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 	JsonValue *value = value_under_way(parser);
 
 	if ((place_rules[place].allowed & (1 << kind)) == 0)
-		report(parser, place_rules[place].expected);
+		report(parser, place == PLACE_DATA && parser->page != NULL
+						   ? "it should be an object"
+						   : place_rules[place].expected);
 
 	if (value != NULL)
 	{
@@ -557,6 +629,8 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 		add_envelope(parser);
 	else if (place == PLACE_VALUE_TYPE && kind == JSON_TOKEN_STRING)
 		parser->envelope->value_type = text;
+	else if (place == PLACE_CURSOR && kind == JSON_TOKEN_STRING)
+		parser->page->next_cursor = text;
 }
 
 /* The value under way has ended; the lexer stands behind it. */
@@ -568,7 +642,9 @@ end_value(RecordParser *parser)
 
 	if (value != NULL)
 		value->raw.length = end - value->raw.start;
-	if (parser->places[parser->depth] == PLACE_VALUE)
+	if (parser->places[parser->depth] == PLACE_DATA)
+		end_record(parser);
+	else if (parser->places[parser->depth] == PLACE_VALUE)
 		check_members(parser);
 	else if (parser->places[parser->depth] == PLACE_ATTRIBUTE)
 	{
@@ -609,9 +685,8 @@ place_of_key(RecordParser *parser, char *name)
 	switch (parser->places[parser->depth])
 	{
 		case PLACE_ANSWER:
-			return strcmp(name, "data") == 0
-					   ? once(parser, &parser->seen[PLACE_DATA], PLACE_DATA)
-					   : PLACE_IGNORED;
+		case PLACE_PAGING:
+			return place_of_answer_key(parser, name);
 		case PLACE_DATA:
 			return place_of_record_key(parser, name);
 		case PLACE_ATTRIBUTES:
@@ -624,6 +699,23 @@ place_of_key(RecordParser *parser, char *name)
 		default:
 			return PLACE_IGNORED;
 	}
+}
+
+static Place
+place_of_answer_key(RecordParser *parser, const char *name)
+{
+	Place data = parser->page != NULL ? PLACE_PAGE : PLACE_DATA;
+
+	if (parser->page != NULL && strcmp(name, "next_cursor") == 0)
+		return PLACE_CURSOR;
+	if (parser->places[parser->depth] != PLACE_ANSWER)
+		return PLACE_IGNORED;
+	if (strcmp(name, "data") == 0)
+		return once(parser, &parser->seen[data], data);
+	if (parser->page != NULL &&
+		(strcmp(name, "meta") == 0 || strcmp(name, "pagination") == 0))
+		return PLACE_PAGING;
+	return PLACE_IGNORED;
 }
 
 static Place
@@ -805,8 +897,9 @@ on_element_start(void *state, bool isnull)
 
 	(void) isnull;
 	CHECK_FOR_INTERRUPTS();
-	begin_value(parser,
-				container == PLACE_ATTRIBUTE ? PLACE_ELEMENT : PLACE_IGNORED);
+	begin_value(parser, container == PLACE_ATTRIBUTE ? PLACE_ELEMENT
+						: container == PLACE_PAGE	 ? PLACE_DATA
+													 : PLACE_IGNORED);
 	JSON_ACTION_RETURN;
 }
 

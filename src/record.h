@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * record.h
- *	  One record of the API, read from an answer's JSON.
+ *	  Records of the API, read from an answer's JSON.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,7 @@
 
 #include "common/jsonapi.h"
 #include "lib/stringinfo.h"
+#include "utils/uuid.h"
 
 /* Which attributes of a record are wanted; members are numbered from 0. */
 typedef struct AttributeSet AttributeSet;
@@ -72,10 +73,20 @@ typedef struct RecordAttribute
  */
 typedef struct Record
 {
-	char			*id;		 /* as the answer spells it */
+	char			*id_text; /* as the answer spells it */
+	pg_uuid_t		 id;
 	JsonSlice		 whole;		 /* the record's object */
 	RecordAttribute *attributes; /* by the numbers of the AttributeSet */
 } Record;
+
+/* An answer with many records; palloc'd as they are. */
+typedef struct RecordPage
+{
+	int		 count;
+	int		 capacity;
+	Record **records;
+	char	*next_cursor; /* NULL: there is no further page */
+} RecordPage;
 
 typedef enum RecordStatus
 {
@@ -94,6 +105,10 @@ extern void			 attribute_set_add_record(AttributeSet *set);
 
 extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
 								 int length, Record **record, char **problem);
+extern RecordStatus record_parse_page(const AttributeSet *wanted, char *body,
+									  int length, RecordPage **page,
+									  char **problem);
+extern void			record_write_whole(const Record *record, StringInfo target);
 extern void record_write_cut(const AttributeSet *wanted, const Record *record,
 							 StringInfo target);
 

@@ -10,7 +10,6 @@
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"
@@ -18,10 +17,11 @@
 #include "compat.h"
 #include "fetch.h"
 #include "filter.h"
+#include "id.h"
 #include "option.h"
 #include "plan.h"
 #include "scan.h"
-#include "statement.h"
+#include "record_cache.h"
 #include "value.h"
 
 typedef struct OpportunityScan
@@ -192,9 +192,9 @@ start_fetch(ForeignScanState *node)
 	old_context = MemoryContextSwitchTo(scan->scan_context);
 	scan->ids = filter_evaluate_ids(scan->id_condition, scan->id_expressions,
 									node->ss.ps.ps_ExprContext);
-	scan->fetch = fetch_ids(scan->cache, scan->ids.ids, scan->ids.count,
-							scan->settings->max_concurrency, scan->limit,
-							&scan->budget, &scan->cache_hits);
+	scan->fetch =
+		fetch_ids(scan->cache, scan->settings, scan->ids.ids, scan->ids.count,
+				  scan->limit, &scan->budget, &scan->cache_hits);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -230,8 +230,7 @@ static void
 fill_slot(OpportunityScan *scan, TupleTableSlot *slot, const Record *record,
 		  const pg_uuid_t *id)
 {
-	char *record_id =
-		DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+	char *record_id = id_text(id);
 
 	memset(slot->tts_isnull, true,
 		   slot->tts_tupleDescriptor->natts * sizeof(bool));

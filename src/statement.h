@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * statement.h
- *	  What the scans of one running statement share: the records read so far,
- *	  the requests spent and the warnings given.
+ *	  What the scans of one running statement share.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,29 +10,24 @@
 
 #include "postgres.h"
 
+#include "lib/ilist.h"
 #include "nodes/execnodes.h"
-#include "utils/uuid.h"
 
-#include "http.h"
-#include "option.h"
-#include "record.h"
+/* A running statement: it lives as long as its executor state. */
+typedef struct Statement
+{
+	dlist_node			  node;
+	MemoryContextCallback callback;
+	MemoryContext		  context;
+	EState				 *estate;
+	int64				  request_total;
+	int					  pending; /* requests that have been sent, and whose
+									* answer nobody has read */
+	dlist_head			  caches;  /* of records: see record_cache.c */
+	List				 *warned_columns; /* in the executor state's context,
+										   * in the form of its readers */
+} Statement;
 
-/* The records of one type, as one user reads them within one statement. */
-typedef struct RecordCache RecordCache;
-
-/* One record in it, or that there is none, or the request under way. */
-typedef struct CacheEntry CacheEntry;
-
-extern RecordCache	*record_cache_open(EState *estate, const Settings *settings,
-									   Oid userid);
-extern AttributeSet *record_cache_wanted(RecordCache *cache);
-extern int64		*record_cache_request_total(RecordCache *cache);
-extern List		   **record_cache_warned_columns(RecordCache *cache);
-extern int			 record_cache_pending(RecordCache *cache);
-extern CacheEntry	*record_cache_want(RecordCache *cache, const pg_uuid_t *id,
-									   HttpBudget *budget, bool *is_hit);
-extern bool			 record_cache_read(RecordCache *cache, CacheEntry *entry,
-									   HttpBudget *budget, Record **record);
-extern void record_cache_release(RecordCache *cache, CacheEntry *entry);
+extern Statement *statement_of(EState *estate);
 
 #endif /* OPPORTUNITY_STATEMENT_H */

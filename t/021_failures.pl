@@ -94,7 +94,8 @@ $node->safe_psql('postgres', qq(
 		stage integer, amount date, stage_color text[] OPTIONS (attribute 'stage'), competitors_mentioned_other text
 	) SERVER reevo OPTIONS (invalid_value 'null');
 	CREATE FOREIGN TABLE whole (id uuid, record integer[] OPTIONS (attribute '*')) SERVER reevo;
-	CREATE FOREIGN TABLE pair (id uuid) SERVER reevo OPTIONS (max_concurrency '2');
+	CREATE FOREIGN TABLE pair (id uuid) SERVER reevo OPTIONS (max_concurrency '2', use_query 'false');
+	CREATE FOREIGN TABLE kept (id uuid, display_name text) SERVER reevo OPTIONS (cache_ttl '3600');
 	CREATE DOMAIN blank AS text[] CHECK (cardinality(VALUE) = 0);
 	CREATE FOREIGN TABLE picky (id uuid, competitors_mentioned_other blank) SERVER reevo OPTIONS (invalid_value 'null');
 	CREATE TABLE deal AS SELECT id::uuid FROM unnest(ARRAY['$Reevo::EXAMPLE', '@{[ Reevo::id(1) ]}']) id;
@@ -181,8 +182,49 @@ my @statements = (
 		warm => 1
 	},
 	{
+		name => 'a join once more, with other rows',
+		sql => "SELECT n, c FROM generate_series(1, 2) n, LATERAL (SELECT count(o.stage) AS c FROM deal d JOIN opportunity o ON o.id = d.id WHERE d.id::text <> n::text) j",
+		warm => 1
+	},
+	{
+		name => 'a join once more, with the same rows',
+		sql => "SELECT n, c FROM generate_series(1, 2) n, LATERAL (SELECT count(o.stage) AS c FROM deal d JOIN opportunity o ON o.id = d.id WHERE o.amount > n) j",
+		warm => 1
+	},
+	{ name => 'ids of another table', sql => 'SELECT id FROM opportunity WHERE id IN (SELECT id FROM deal) ORDER BY 1', warm => 1 },
+	{
+		name => 'more rows than a batch has room for at first',
+		sql => "SELECT count(o.stage) FROM generate_series(1, 70) n JOIN opportunity o ON o.id = ('00000000-0000-4000-8000-' || lpad((1 + n % 5)::text, 12, '0'))::uuid",
+		warm => 1
+	},
+	{ name => 'EXPLAIN of a join', sql => 'EXPLAIN (COSTS off) SELECT d.id, o.display_name FROM deal d JOIN opportunity o ON o.id = d.id' },
+	{
+		name => 'records that a session keeps',
+		sql => "SELECT opportunity_fdw_clear_cache(); SELECT * FROM kept WHERE id IN ($ids); SELECT * FROM kept WHERE id IN ($ids, '@{[ Reevo::id(999999) ]}')",
+		after => 'SELECT opportunity_fdw_clear_cache()',
+		warm => 1
+	},
+	{
+		name => 'queries that are refused for their length',
+		sql => "SELECT opportunity_fdw_disconnect(); SELECT id, stage FROM opportunity WHERE id IN ($ids)",
+		behave => '{"in_limit": 2}'
+	},
+	{
+		name => 'a query page by page',
+		sql => "SELECT id, stage FROM opportunity WHERE id IN ($ids)",
+		behave => '{"clamp_limit": 2}',
+		warm => 1
+	},
+	{
+		name => 'a page that is not as documented',
+		sql => "SELECT id, stage FROM opportunity WHERE id IN ($ids)",
+		behave => '{"status": 200, "body": {"data": [{"id": 1}]}}',
+		warm => 1,
+		state => '08P01'
+	},
+	{
 		name => 'a cursor that is left',
-		sql => "BEGIN; DECLARE c CURSOR FOR SELECT id FROM opportunity WHERE id IN ($ids); FETCH 2 FROM c; ROLLBACK",
+		sql => "BEGIN; DECLARE c CURSOR FOR SELECT id FROM pair WHERE id IN ($ids); FETCH 2 FROM c; ROLLBACK",
 		may_ignore => qr/^(curl_multi_add_handle|MemoryContextAllocExtended)$/
 	},
 	{

@@ -368,6 +368,8 @@ RETURNS(CURLMcode, curl_multi_socket_action, CURLM_OUT_OF_MEMORY, 0)
 RETURNS(CURLSHcode, curl_share_setopt, CURLSHE_NOMEM, 0)
 RETURNS(CURLUcode, curl_url_set, CURLUE_OUT_OF_MEMORY, 0)
 RETURNS(CURLUcode, curl_url_get, CURLUE_OUT_OF_MEMORY, 0)
+RETURNS(json_t *, json_string, NULL, 0)
+RETURNS(size_t, json_dumpb, 0, 0)
 RETURNS(int, epoll_create1, -1, EMFILE)
 RETURNS(int, epoll_wait, -1, EINTR)
 RETURNS(int, timerfd_create, -1, EMFILE)
@@ -456,6 +458,34 @@ __wrap_epoll_ctl(int epoll_fd, int action, int fd, struct epoll_event *event)
 		return -1;
 	errno = ENOENT;
 	return does_fail ? -1 : 0;
+}
+
+/* Whatever becomes of it, the value is the array's. */
+extern int __real_json_array_append_new(json_t *array, json_t *value);
+extern int __wrap_json_array_append_new(json_t *array, json_t *value);
+
+int
+__wrap_json_array_append_new(json_t *array, json_t *value)
+{
+	return __real_json_array_append_new(
+		FAILS(json_array_append_new) ? NULL : array, value);
+}
+
+extern json_t *__wrap_json_pack(const char *format, ...);
+
+json_t *
+__wrap_json_pack(const char *format, ...)
+{
+	va_list arguments;
+	json_t *tree;
+
+	if (FAILS(json_pack))
+		return NULL;
+	va_start(arguments, format);
+	tree = json_vpack_ex(NULL, 0, format, arguments);
+	va_end(arguments);
+	held.json_trees += tree != NULL;
+	return tree;
 }
 
 /* jansson says nothing of what went wrong where memory was out. */

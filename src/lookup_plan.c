@@ -1,0 +1,306 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookup_plan.c
+ *	  Joins that look many records up at once: the planner's part.
+ *
+ * Where a foreign table is joined by its id, a nested loop asks for one record
+ * per row of its outer side.  So the nested loop gets its outer rows by way of a
+ * custom scan that reads some of them ahead, collects the ids that the loop is
+ * going to ask for, and has the statement's cache fetch all of them at once.
+ * The join itself, of whatever type and with whatever further conditions, stays
+ * PostgreSQL's own.
+ *
+ * PostgreSQL offers the place to add such a path for every pair of relations
+ * (but 15 and 16 not where the join has a condition without variables: there
+ * the plain nested loop remains).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "foreign/fdwapi.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "utils/guc.h"
+
+#include "compat.h"
+#include "filter.h"
+#include "lookup_join.h"
+#include "plan.h"
+
+/* What a custom path keeps for its plan: the positions of custom_private. */
+typedef enum PathPrivate
+{
+	PATH_PRIVATE_CONDITION,
+	PATH_PRIVATE_EXPRESSIONS,
+	PATH_PRIVATE_OIDS,
+	PATH_PRIVATE_LIMIT
+} PathPrivate;
+
+static bool						   enable_lookup_join = true;
+static set_join_pathlist_hook_type next_hook = NULL;
+
+static void		   add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel,
+									RelOptInfo *outerrel, RelOptInfo *innerrel,
+									JoinType jointype, JoinPathExtraData *extra);
+static bool		   is_supported(JoinType jointype);
+static void		   add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel,
+								   Path *outer_path, Path *inner_path,
+								   JoinType jointype, JoinPathExtraData *extra);
+static CustomPath *create_lookup_path(PlannerInfo *root, Path *outer_path,
+									  Path *inner_path);
+static Plan		  *plan_lookup(PlannerInfo *root, RelOptInfo *rel,
+							   CustomPath *best_path, List *tlist, List *clauses,
+							   List *custom_plans);
+static int		   likely_limit(PlannerInfo *root, Path *join);
+static Node		  *as_in_tlist(Node *node, List *tlist);
+
+static const CustomPathMethods lookup_path_methods = {
+	.CustomName = "Opportunity Lookup", .PlanCustomPath = plan_lookup};
+
+static const CustomScanMethods lookup_scan_methods = {
+	.CustomName = "Opportunity Lookup",
+	.CreateCustomScanState = lookup_create_state};
+
+/* Called once, when the module is loaded. */
+void
+lookup_join_initialize(void)
+{
+	DefineCustomBoolVariable(
+		"opportunity_fdw.enable_lookup_join",
+		"Enables joins that look many records up at once.",
+		"Without it, a join by the record's id asks for one record at a time.",
+		&enable_lookup_join, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	compat_reserve_settings("opportunity_fdw");
+
+	RegisterCustomScanMethods(&lookup_scan_methods);
+	next_hook = set_join_pathlist_hook;
+	set_join_pathlist_hook = add_lookup_paths;
+}
+
+/*
+ * The planner's hook: the ways to look the inner table's records up by ids that
+ * the outer side supplies.
+ */
+static void
+add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+				 RelOptInfo *innerrel, JoinType jointype,
+				 JoinPathExtraData *extra)
+{
+	ListCell *inner_cell;
+	ListCell *outer_cell;
+
+	if (next_hook != NULL)
+		next_hook(root, joinrel, outerrel, innerrel, jointype, extra);
+	if (!enable_lookup_join || !plan_is_foreign_table(innerrel) ||
+		!is_supported(jointype))
+		return;
+
+	foreach(inner_cell, innerrel->pathlist)
+	{
+		Path *inner_path = lfirst(inner_cell);
+
+		if (!IsA(inner_path, ForeignPath) || inner_path->param_info == NULL ||
+			!bms_is_subset(PATH_REQ_OUTER(inner_path), outerrel->relids))
+			continue;
+		if (jointype == JOIN_UNIQUE_OUTER)
+		{
+			Path *unique_path = (Path *) create_unique_path(
+				root, outerrel, outerrel->cheapest_total_path, extra->sjinfo);
+
+			if (unique_path != NULL)
+				add_lookup_path(root, joinrel, unique_path, inner_path,
+								JOIN_INNER, extra);
+			continue;
+		}
+		foreach(outer_cell, outerrel->pathlist)
+			add_lookup_path(root, joinrel, lfirst(outer_cell), inner_path,
+							jointype, extra);
+	}
+}
+
+/* Types of joins that go through their outer side row by row. */
+static bool
+is_supported(JoinType jointype)
+{
+	switch (jointype)
+	{
+		case JOIN_INNER:
+		case JOIN_LEFT:
+		case JOIN_SEMI:
+		case JOIN_ANTI:
+		case JOIN_UNIQUE_OUTER:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* The nested loop over one pair of paths, with a lookup between. */
+static void
+add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
+				Path *inner_path, JoinType jointype, JoinPathExtraData *extra)
+{
+	RelOptInfo		 *outerrel = outer_path->parent;
+	RelOptInfo		 *innerrel = inner_path->parent;
+	CustomPath		 *lookup;
+	JoinCostWorkspace workspace;
+	Path			 *join;
+	Relids			  required_outer;
+	Cost			  saved;
+
+	if (bms_overlap(PATH_REQ_OUTER(outer_path), innerrel->relids))
+		return;
+
+	/*
+	 * A join that is itself to be supplied by others has to be one that these
+	 * can supply; placeholders in it would need a closer look.
+	 */
+	required_outer = calc_nestloop_required_outer(
+		outerrel->relids, PATH_REQ_OUTER(outer_path), innerrel->relids,
+		PATH_REQ_OUTER(inner_path));
+	if (required_outer != NULL &&
+		(!bms_overlap(required_outer, extra->param_source_rels) ||
+		 root->placeholder_list != NIL))
+		return;
+
+	lookup = create_lookup_path(root, outer_path, inner_path);
+	if (lookup == NULL)
+		return;
+	initial_cost_nestloop(root, &workspace, jointype, &lookup->path, inner_path,
+						  extra);
+	join = (Path *) create_nestloop_path(
+		root, joinrel, jointype, &workspace, extra, &lookup->path, inner_path,
+		extra->restrictlist,
+		build_join_pathkeys(root, joinrel, jointype, outer_path->pathkeys),
+		required_outer);
+
+	/* The loop does not know that its requests are made together. */
+	saved = plan_request_savings(
+		root, innerrel,
+		list_nth(lookup->custom_private, PATH_PRIVATE_CONDITION),
+		list_nth(lookup->custom_private, PATH_PRIVATE_EXPRESSIONS),
+		outer_path->rows);
+	join->total_cost = Max(join->total_cost - saved,
+						   Max(join->startup_cost, outer_path->total_cost));
+	lookup->custom_private =
+		lappend(lookup->custom_private, makeInteger(likely_limit(root, join)));
+	add_path(joinrel, join);
+}
+
+/*
+ * How many rows of a join are likely to do.  The query's limit says something
+ * where nothing but the limit comes after the join.
+ */
+static int
+likely_limit(PlannerInfo *root, Path *join)
+{
+	if (root->limit_tuples > 0 && root->limit_tuples < INT_MAX &&
+		bms_is_subset(root->all_baserels, join->parent->relids) &&
+		pathkeys_contained_in(root->query_pathkeys, join->pathkeys))
+		return (int) ceil(root->limit_tuples);
+	return root->tuple_fraction > 0 ? LOOKUP_UNKNOWN_LIMIT : 0;
+}
+
+/*
+ * The path that hands on the rows of the outer path and looks ahead for the
+ * inner one; NULL where the ids cannot be told from the outer rows alone.
+ */
+static CustomPath *
+create_lookup_path(PlannerInfo *root, Path *outer_path, Path *inner_path)
+{
+	CustomPath	  *lookup;
+	RelOptInfo	  *innerrel = inner_path->parent;
+	RangeTblEntry *rte = planner_rt_fetch(innerrel->relid, root);
+	List		  *expressions = NIL;
+	List		  *condition = plan_id_condition(
+				 root, innerrel, inner_path->param_info->ppi_clauses, &expressions);
+
+	if (condition == NIL || contain_subplans((Node *) expressions))
+		return NULL;
+
+	lookup = makeNode(CustomPath);
+	lookup->path.pathtype = T_CustomScan;
+	lookup->path.parent = outer_path->parent;
+	lookup->path.pathtarget = outer_path->pathtarget;
+	lookup->path.param_info = outer_path->param_info;
+	lookup->path.rows = outer_path->rows;
+	lookup->path.startup_cost = outer_path->startup_cost;
+	lookup->path.total_cost = outer_path->total_cost;
+	lookup->path.pathkeys = outer_path->pathkeys;
+	lookup->custom_paths = list_make1(outer_path);
+	lookup->custom_private = list_make3(
+		condition, expressions, list_make2_oid(rte->relid, innerrel->userid));
+	lookup->methods = &lookup_path_methods;
+	compat_copy_disabled_nodes(&lookup->path, outer_path);
+	return lookup;
+}
+
+/* Custom path callback: the plan node. */
+static Plan *
+plan_lookup(PlannerInfo *root, RelOptInfo *rel, CustomPath *best_path,
+			List *tlist, List *clauses, List *custom_plans)
+{
+	CustomScan *plan = makeNode(CustomScan);
+	Plan	   *outer_plan = linitial(custom_plans);
+	List *private = best_path->custom_private;
+
+	(void) root;
+	(void) rel;
+	(void) clauses; /* the outer plan sees to them */
+
+	plan->scan.plan.targetlist = tlist;
+	plan->scan.scanrelid = 0;
+	plan->flags = best_path->flags;
+	plan->custom_plans = custom_plans;
+	plan->custom_scan_tlist = copyObject(outer_plan->targetlist);
+	plan->custom_exprs = (List *) as_in_tlist(
+		list_nth(private, PATH_PRIVATE_EXPRESSIONS), outer_plan->targetlist);
+	plan->custom_private = list_make3(list_nth(private, PATH_PRIVATE_CONDITION),
+									  list_nth(private, PATH_PRIVATE_OIDS),
+									  list_nth(private, PATH_PRIVATE_LIMIT));
+	plan->methods = &lookup_scan_methods;
+	return &plan->scan.plan;
+}
+
+/*
+ * An expression over the outer rows, with each variable as it stands in the
+ * outer plan's target list.  From 16 on a variable says which outer joins may
+ * have made it NULL, and a clause may say less of that than the target list.
+ */
+static Node *
+as_in_tlist(Node *node, List *tlist)
+{
+	ListCell *cell;
+
+	if (node == NULL)
+		return NULL;
+	if (!IsA(node, Var) && !IsA(node, PlaceHolderVar))
+		return expression_tree_mutator(node, as_in_tlist, (void *) tlist);
+
+	foreach(cell, tlist)
+	{
+		Node *expr = (Node *) lfirst_node(TargetEntry, cell)->expr;
+
+		if (nodeTag(expr) != nodeTag(node))
+			continue;
+		if (IsA(node, Var)
+				? ((Var *) expr)->varno == ((Var *) node)->varno &&
+					  ((Var *) expr)->varattno == ((Var *) node)->varattno
+				: ((PlaceHolderVar *) expr)->phid ==
+					  ((PlaceHolderVar *) node)->phid)
+			return copyObject(expr);
+	}
+	return IsA(node, Var)
+			   ? copyObject(node)
+			   : as_in_tlist((Node *) ((PlaceHolderVar *) node)->phexpr, tlist);
+}

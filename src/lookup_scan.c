@@ -1,0 +1,371 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookup_scan.c
+ *	  Joins that look many records up at once: the executor's part.
+ *
+ * The node hands on the rows of its child, in their order.  Before it does, it
+ * reads them ahead in batches: a batch ends when its ids fill a request, or with
+ * the child's rows, or where the rows held would exceed work_mem.  The batch's
+ * records are asked for at once and kept until its rows were handed on, so that
+ * the foreign scan of the nested loop above finds them in the statement's cache.
+ *
+ * Up to max_concurrency batches are read ahead, but not beyond a LIMIT; and where
+ * nobody knows how much will be read, two at first, until the rows of one are
+ * used up.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "explain.h"
+#include "filter.h"
+#include "lookup_join.h"
+#include "option.h"
+#include "record_cache.h"
+
+/* Some rows of the child, and the records that they lead to. */
+typedef struct LookupBatch
+{
+	dlist_node	  node;
+	MemoryContext context;
+	RecordBatch	 *records;
+	MinimalTuple *tuples;
+	int			  count;
+	int			  capacity;
+	int			  next; /* to be handed on */
+	size_t		  size; /* of the tuples */
+} LookupBatch;
+
+typedef struct LookupState
+{
+	CustomScanState css;
+
+	/* from the plan */
+	List *condition;
+	List *expressions; /* ExprStates */
+
+	Settings	   *settings;
+	RecordCache	   *cache;
+	HttpBudget		budget;
+	PlanState	   *child;
+	TupleTableSlot *tuple_slot;
+
+	dlist_head batches; /* in the order of their rows */
+	int		   batch_count;
+	size_t	   size;	/* of all rows that are held */
+	bool	   is_open; /* more than two batches may be read ahead */
+	bool	   is_done; /* the child has no more rows */
+	int		   limit;	/* rows that are likely to do; 0: all */
+	int64	   read;	/* rows of the child so far */
+	int64	   handed_on;
+
+	LookupCounters counters;
+} LookupState;
+
+static void begin_lookup(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *next_row(CustomScanState *node);
+static void			   end_lookup(CustomScanState *node);
+static void			   rescan_lookup(CustomScanState *node);
+
+static void			   start(LookupState *state);
+static void			   read_ahead(LookupState *state);
+static bool			   may_read_more(const LookupState *state);
+static LookupBatch	  *read_batch(LookupState *state);
+static void			   add_row(LookupState *state, LookupBatch *batch,
+							   TupleTableSlot *row);
+static void			   end_batch(LookupState *state, LookupBatch *batch);
+static TupleTableSlot *hand_on(LookupState *state, TupleTableSlot *row);
+static TupleTableSlot *as_scan_tuple(LookupState *state, TupleTableSlot *row);
+
+static const CustomExecMethods lookup_exec_methods = {
+	.CustomName = "Opportunity Lookup",
+	.BeginCustomScan = begin_lookup,
+	.ExecCustomScan = next_row,
+	.EndCustomScan = end_lookup,
+	.ReScanCustomScan = rescan_lookup,
+	.ExplainCustomScan = explain_lookup};
+
+/* Custom scan callback: the node's state, still empty. */
+Node *
+lookup_create_state(CustomScan *plan)
+{
+	LookupState *state = palloc0(sizeof(LookupState));
+
+	NodeSetTag(state, T_CustomScanState);
+	state->css.flags = plan->flags;
+	state->css.methods = &lookup_exec_methods;
+	dlist_init(&state->batches);
+	return (Node *) state;
+}
+
+/* What the lookup has done so far; all zero where it has not begun. */
+LookupCounters
+lookup_counters(const CustomScanState *node)
+{
+	const LookupState *state = (const LookupState *) node;
+	LookupCounters	   counters = state->counters;
+
+	counters.scan.requests = state->budget.requests;
+	counters.scan.retries = state->budget.retries;
+	counters.scan.waited = state->budget.waited;
+	return counters;
+}
+
+/* Custom scan callback.  Makes no request. */
+static void
+begin_lookup(CustomScanState *node, EState *estate, int eflags)
+{
+	LookupState *state = (LookupState *) node;
+	CustomScan	*plan = (CustomScan *) node->ss.ps.plan;
+	List		*oids = list_nth(plan->custom_private, LOOKUP_PRIVATE_OIDS);
+	Oid			 userid = lsecond_oid(oids);
+
+	state->child = ExecInitNode(linitial(plan->custom_plans), estate, eflags);
+	node->custom_ps = list_make1(state->child);
+	state->condition = list_nth(plan->custom_private, LOOKUP_PRIVATE_CONDITION);
+	state->expressions = ExecInitExprList(plan->custom_exprs, &node->ss.ps);
+	state->settings = settings_read(linitial_oid(oids));
+	start(state);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+
+	state->cache = record_cache_open(estate, state->settings,
+									 OidIsValid(userid) ? userid : GetUserId());
+	state->budget.limit = state->settings->max_requests;
+	state->budget.total = record_cache_request_total(state->cache);
+	state->tuple_slot = ExecInitExtraTupleSlot(
+		estate, ExecGetResultType(state->child), &TTSOpsMinimalTuple);
+}
+
+/* Custom scan callback: the next row of the child. */
+static TupleTableSlot *
+next_row(CustomScanState *node)
+{
+	LookupState *state = (LookupState *) node;
+	LookupBatch *batch;
+	MinimalTuple tuple;
+
+	/* A row that was locked is checked again: its record is there. */
+	if (node->ss.ps.state->es_epq_active != NULL)
+		return hand_on(state, ExecProcNode(state->child));
+
+	batch = dlist_is_empty(&state->batches)
+				? NULL
+				: dlist_head_element(LookupBatch, node, &state->batches);
+	if (batch != NULL && batch->next == batch->count)
+	{
+		end_batch(state, batch);
+		state->is_open = true;
+		batch = NULL;
+	}
+	if (batch == NULL && !state->is_done)
+		read_ahead(state);
+	if (batch == NULL)
+	{
+		if (dlist_is_empty(&state->batches))
+			return hand_on(state, NULL);
+		batch = dlist_head_element(LookupBatch, node, &state->batches);
+	}
+
+	tuple = batch->tuples[batch->next++];
+	state->handed_on++;
+	ExecStoreMinimalTuple(tuple, state->tuple_slot, false);
+	return hand_on(state, state->tuple_slot);
+}
+
+/* Custom scan callback. */
+static void
+end_lookup(CustomScanState *node)
+{
+	LookupState *state = (LookupState *) node;
+
+	while (!dlist_is_empty(&state->batches))
+		end_batch(state,
+				  dlist_head_element(LookupBatch, node, &state->batches));
+	ExecEndNode(state->child);
+}
+
+/* Custom scan callback: from the first row on, with other parameters perhaps. */
+static void
+rescan_lookup(CustomScanState *node)
+{
+	LookupState *state = (LookupState *) node;
+
+	while (!dlist_is_empty(&state->batches))
+		end_batch(state,
+				  dlist_head_element(LookupBatch, node, &state->batches));
+	start(state);
+	if (node->ss.ps.chgParam != NULL)
+		UpdateChangedParamSet(state->child, node->ss.ps.chgParam);
+	if (state->child->chgParam == NULL)
+		ExecReScan(state->child);
+}
+
+/* Nothing has been read. */
+static void
+start(LookupState *state)
+{
+	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
+	int limit = intVal(list_nth(plan->custom_private, LOOKUP_PRIVATE_LIMIT));
+
+	state->limit = Max(limit, 0);
+	state->is_open = limit != LOOKUP_UNKNOWN_LIMIT;
+	state->is_done = false;
+	state->read = 0;
+	state->handed_on = 0;
+}
+
+/*
+ * Reads batches, as many as there may be at once and memory allows, but one in
+ * any case.
+ */
+static void
+read_ahead(LookupState *state)
+{
+	while (state->batch_count == 0 || may_read_more(state))
+	{
+		LookupBatch *batch = read_batch(state);
+
+		if (batch->count == 0)
+		{
+			end_batch(state, batch);
+			return;
+		}
+		record_batch_send(batch->records);
+		state->counters.batches++;
+		state->counters.keys += record_batch_count(batch->records);
+		state->counters.scan.cache_hits += record_batch_hits(batch->records);
+	}
+}
+
+/*
+ * Whether another batch is worth reading.  Rows beyond the limit may be needed
+ * after all, where not each has a record.
+ */
+static bool
+may_read_more(const LookupState *state)
+{
+	int most = state->is_open ? Max(state->settings->max_concurrency, 2) : 2;
+
+	return !state->is_done && state->batch_count < most &&
+		   state->size < (size_t) work_mem * 1024 &&
+		   (state->read < state->limit || state->handed_on >= state->limit);
+}
+
+/* Reads rows of the child until a batch is full; it may be empty at the end. */
+static LookupBatch *
+read_batch(LookupState *state)
+{
+	EState		 *estate = state->css.ss.ps.state;
+	MemoryContext context = AllocSetContextCreate(
+		estate->es_query_cxt, "opportunity_fdw lookup", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	LookupBatch	 *batch = palloc0(sizeof(LookupBatch));
+
+	batch->context = context;
+	batch->records = record_batch_create(state->cache, state->settings,
+										 &state->budget, true);
+	dlist_push_tail(&state->batches, &batch->node);
+	state->batch_count++;
+
+	do
+	{
+		TupleTableSlot *row;
+
+		MemoryContextSwitchTo(old_context);
+		row = ExecProcNode(state->child);
+		MemoryContextSwitchTo(context);
+		if (TupIsNull(row))
+			state->is_done = true;
+		else
+			add_row(state, batch, row);
+	} while (!state->is_done && !record_batch_is_full(batch->records) &&
+			 state->size < (size_t) work_mem * 1024);
+	MemoryContextSwitchTo(old_context);
+	return batch;
+}
+
+/* Adds a row to a batch, whose context is the current one, and its ids. */
+static void
+add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
+{
+	ExprContext	 *econtext = state->css.ss.ps.ps_ExprContext;
+	MemoryContext context;
+	IdSet		  ids;
+	MinimalTuple  tuple;
+
+	if (batch->count == batch->capacity)
+	{
+		batch->capacity = Max(64, batch->capacity * 2);
+		batch->tuples =
+			batch->tuples == NULL
+				? palloc(batch->capacity * sizeof(MinimalTuple))
+				: repalloc_huge(batch->tuples,
+								batch->capacity * sizeof(MinimalTuple));
+	}
+	tuple = ExecCopySlotMinimalTuple(row);
+	batch->tuples[batch->count++] = tuple;
+	batch->size += tuple->t_len;
+	state->size += tuple->t_len;
+	state->read++;
+
+	ResetExprContext(econtext);
+	econtext->ecxt_scantuple = as_scan_tuple(state, row);
+	context = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	ids = filter_evaluate_ids(state->condition, state->expressions, econtext);
+	MemoryContextSwitchTo(context);
+	for (int i = 0; i < ids.count; i++)
+		record_batch_add(batch->records, &ids.ids[i]);
+}
+
+/* Lets go of a batch's rows and records. */
+static void
+end_batch(LookupState *state, LookupBatch *batch)
+{
+	ExecClearTuple(state->tuple_slot);
+	record_batch_release(batch->records);
+	dlist_delete(&batch->node);
+	state->batch_count--;
+	state->size -= batch->size;
+	MemoryContextDelete(batch->context);
+}
+
+/* The node's result for a row of the child, or NULL for none. */
+static TupleTableSlot *
+hand_on(LookupState *state, TupleTableSlot *row)
+{
+	ScanState	   *scan = &state->css.ss;
+	TupleTableSlot *slot;
+
+	if (TupIsNull(row))
+		return ExecClearTuple(scan->ss_ScanTupleSlot);
+	slot = as_scan_tuple(state, row);
+	if (scan->ps.ps_ProjInfo == NULL)
+		return slot;
+	ResetExprContext(scan->ps.ps_ExprContext);
+	scan->ps.ps_ExprContext->ecxt_scantuple = slot;
+	return ExecProject(scan->ps.ps_ProjInfo);
+}
+
+/*
+ * A row of the child in the slot that the node's expressions read, which is of
+ * the kind that they were compiled for.
+ */
+static TupleTableSlot *
+as_scan_tuple(LookupState *state, TupleTableSlot *row)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+	int				natts = slot->tts_tupleDescriptor->natts;
+
+	ExecClearTuple(slot);
+	slot_getallattrs(row);
+	memcpy(slot->tts_values, row->tts_values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
+	return ExecStoreVirtualTuple(slot);
+}

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * record_cache.h
+ *	  The records that one running statement has read or is about to read.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_RECORD_CACHE_H
+#define OPPORTUNITY_RECORD_CACHE_H
+
+#include "postgres.h"
+
+#include "nodes/execnodes.h"
+#include "utils/uuid.h"
+
+#include "http.h"
+#include "option.h"
+#include "record.h"
+
+/* The records of one type, as one user reads them within one statement. */
+typedef struct RecordCache RecordCache;
+
+/* Records that are needed together, and kept until they are let go together. */
+typedef struct RecordBatch RecordBatch;
+
+extern RecordCache	*record_cache_open(EState *estate, const Settings *settings,
+									   Oid userid);
+extern AttributeSet *record_cache_wanted(RecordCache *cache);
+extern int64		*record_cache_request_total(RecordCache *cache);
+extern List		   **record_cache_warned_columns(RecordCache *cache);
+extern bool			 record_cache_is_busy(const RecordCache *cache,
+										  const Settings	*settings);
+
+extern RecordBatch *record_batch_create(RecordCache	   *cache,
+										const Settings *settings,
+										HttpBudget *budget, bool is_ahead);
+extern void			record_batch_add(RecordBatch *batch, const pg_uuid_t *id);
+extern bool			record_batch_is_full(const RecordBatch *batch);
+extern void			record_batch_send(RecordBatch *batch);
+extern int			record_batch_count(const RecordBatch *batch);
+extern int			record_batch_hits(const RecordBatch *batch);
+extern bool record_batch_read(RecordBatch *batch, int number, Record **record,
+							  const pg_uuid_t **id);
+extern void record_batch_release(RecordBatch *batch);
+
+#endif /* OPPORTUNITY_RECORD_CACHE_H */

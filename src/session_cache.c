@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * session_cache.c
+ *	  The records that a session keeps from statement to statement, where a
+ *	  table's option cache_ttl allows it.
+ *
+ * They are never shared between user mappings.  All are forgotten when a
+ * server, a user mapping or a foreign table changes, and the least recently used
+ * when they exceed work_mem.
+ *
+ * Knows nothing of requests.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "session_cache.h"
+
+/* The parts of all keys; no part contains another's padding. */
+typedef struct RecordKey
+{
+	pg_uuid_t id;
+	Oid		  umid;
+	int32	  type; /* number of the record type */
+} RecordKey;
+
+typedef struct KeptRecord
+{
+	RecordKey	key;
+	TimestampTz since;
+	char	   *text; /* NULL: there is no such record */
+	int			length;
+	dlist_node	node; /* in the order of use, the latest last */
+} KeptRecord;
+
+struct SessionCache
+{
+	dlist_node node;
+	Oid		   umid;
+	char	  *record_type;
+	int32	   type;
+};
+
+static MemoryContext context = NULL; /* of all that is kept */
+static HTAB			*records;
+static dlist_head	 used;
+static size_t		 size; /* bytes of records and their text */
+static uint64		 kept_generation;
+
+/* Changes with everything that a record may depend on. */
+static uint64 generation = 0;
+
+/* The caches, which are few, and stay. */
+static dlist_head caches = DLIST_STATIC_INIT(caches);
+static int32	  type_total = 0;
+
+PG_FUNCTION_INFO_V1(opportunity_fdw_clear_cache);
+
+static void		 prepare(void);
+static void		 invalidate(Datum arg, int cache_id, uint32 hash_value);
+static RecordKey make_key(const SessionCache *cache, const pg_uuid_t *id);
+static void		 forget(KeptRecord *record);
+static void		 forget_all(void);
+
+/* SQL function: forgets all records that the session keeps. */
+Datum
+opportunity_fdw_clear_cache(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	generation++;
+	forget_all();
+	PG_RETURN_VOID();
+}
+
+/* The session's cache for a user mapping and a record type. */
+SessionCache *
+session_cache_open(Oid umid, const char *record_type)
+{
+	static bool	  registered = false;
+	dlist_iter	  iter;
+	SessionCache *cache;
+	char		 *name;
+
+	if (!registered)
+	{
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
+		CacheRegisterSyscacheCallback(FOREIGNTABLEREL, invalidate, (Datum) 0);
+		registered = true;
+	}
+
+	dlist_foreach(iter, &caches)
+	{
+		cache = dlist_container(SessionCache, node, iter.cur);
+		if (cache->umid == umid && strcmp(cache->record_type, record_type) == 0)
+			return cache;
+	}
+
+	name = MemoryContextStrdup(TopMemoryContext, record_type);
+	cache = MemoryContextAlloc(TopMemoryContext, sizeof(SessionCache));
+	cache->umid = umid;
+	cache->record_type = name;
+	cache->type = ++type_total;
+	dlist_push_tail(&caches, &cache->node);
+	return cache;
+}
+
+/* What to give session_cache_keep for a record that is going to be asked for. */
+uint64
+session_cache_generation(void)
+{
+	return generation;
+}
+
+/*
+ * Looks for a record that was kept at most ttl seconds ago.  *text is NULL where
+ * it is known that there is none, and otherwise lives until the next call.
+ */
+bool
+session_cache_find(SessionCache *cache, const pg_uuid_t *id, int ttl,
+				   const char **text, int *length)
+{
+	RecordKey	key = make_key(cache, id);
+	KeptRecord *record;
+
+	prepare();
+	record = hash_search(records, &key, HASH_FIND, NULL);
+	if (record == NULL)
+		return false;
+	if (TimestampTzPlusMilliseconds(record->since, (int64) ttl * 1000) <
+		GetCurrentTimestamp())
+	{
+		forget(record);
+		return false;
+	}
+	dlist_delete(&record->node);
+	dlist_push_tail(&used, &record->node);
+	*text = record->text;
+	*length = record->length;
+	return true;
+}
+
+/*
+ * Keeps a copy of a record; a NULL text says that there is none.  What was asked
+ * for under other options, as_of an earlier generation, is not kept.
+ */
+void
+session_cache_keep(SessionCache *cache, uint64 as_of, const pg_uuid_t *id,
+				   const char *text, int length)
+{
+	RecordKey	key = make_key(cache, id);
+	KeptRecord *record;
+	char	   *copy = NULL;
+	bool		found;
+
+	if (as_of != generation)
+		return;
+	prepare();
+	record = hash_search(records, &key, HASH_FIND, NULL);
+	if (record != NULL)
+		forget(record);
+
+	/* What can fail comes first. */
+	if (text != NULL)
+		copy =
+			memcpy(MemoryContextAlloc(context, length + 1), text, length + 1);
+	record = hash_search(records, &key, HASH_ENTER, &found);
+	record->since = GetCurrentTimestamp();
+	record->text = copy;
+	record->length = length;
+	dlist_push_tail(&used, &record->node);
+	size += sizeof(KeptRecord) + length;
+
+	while (size > (size_t) work_mem * 1024 && !dlist_is_empty(&used))
+		forget(dlist_head_element(KeptRecord, node, &used));
+}
+
+/* Makes the cache usable, and empty where it is stale. */
+static void
+prepare(void)
+{
+	HASHCTL		  control = {0};
+	MemoryContext new_context;
+
+	if (kept_generation != generation)
+		forget_all();
+	if (context != NULL)
+		return;
+
+	/* The context is not ours before it has all. */
+	new_context =
+		AllocSetContextCreate(CurrentMemoryContext, "opportunity_fdw session",
+							  ALLOCSET_DEFAULT_SIZES);
+	control.keysize = sizeof(RecordKey);
+	control.entrysize = sizeof(KeptRecord);
+	control.hcxt = new_context;
+	records = hash_create("opportunity_fdw session", 256, &control,
+						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	dlist_init(&used);
+	size = 0;
+	kept_generation = generation;
+	MemoryContextSetParent(new_context, TopMemoryContext);
+	context = new_context;
+}
+
+static void
+forget_all(void)
+{
+	if (context != NULL)
+		MemoryContextDelete(context);
+	context = NULL;
+}
+
+/* Something has changed that a record may depend on. */
+static void
+invalidate(Datum arg, int cache_id, uint32 hash_value)
+{
+	(void) arg;
+	(void) cache_id;
+	(void) hash_value;
+	generation++;
+}
+
+static RecordKey
+make_key(const SessionCache *cache, const pg_uuid_t *id)
+{
+	RecordKey key;
+
+	memset(&key, 0, sizeof(key));
+	key.id = *id;
+	key.umid = cache->umid;
+	key.type = cache->type;
+	return key;
+}
+
+static void
+forget(KeptRecord *record)
+{
+	dlist_delete(&record->node);
+	size -= sizeof(KeptRecord) + record->length;
+	if (record->text != NULL)
+		pfree(record->text);
+	hash_search(records, &record->key, HASH_REMOVE, NULL);
+}
