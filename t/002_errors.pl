@@ -141,7 +141,7 @@ for my $how (qw(close reset half-body-close half-body-reset cut-json bad-length 
 	read_spends("broken for good: $how", 3, '08006', $failed, $three, $limits);
 }
 
-my $slow = server('slow', "base_url '" . $api->url . "', $retry, request_timeout '0.3'");
+my $slow = server('slow', "base_url '" . $api->url . "', $retry, request_timeout '0.3', use_query 'false'");
 for my $stall (qw(headers mid-headers body))
 {
 	$api->behave(qq({"stall": "$stall"}));
@@ -314,7 +314,7 @@ for my $header ('1', '"date"')
 
 # --- max_requests ---
 
-$session->query("ALTER SERVER reevo OPTIONS (ADD max_requests '2')");
+$session->query("ALTER SERVER reevo OPTIONS (ADD max_requests '2', ADD use_query 'false')");
 $api->behave('{"fail_first": 1, "fail_status": 503}');
 is($session->query($read)->{out}, $name, 'max_requests: a retry within it');
 $api->reset;
@@ -326,7 +326,7 @@ fails_with('max_requests: one record too many', "SELECT id FROM opportunity WHER
 	'53400', qr/^the statement needs more than 2 requests to the API$/, qr/^/, qr/max_requests/);
 cmp_ok($api->requests, '<=', 2, 'max_requests: never more than that');
 $api->reset;
-$session->query('ALTER SERVER reevo OPTIONS (DROP max_requests)');
+$session->query('ALTER SERVER reevo OPTIONS (DROP max_requests, DROP use_query)');
 
 # --- Other 4xx, and the forms of an error ---
 

@@ -14,7 +14,7 @@ my $api = Reevo::start();
 my $other = Reevo::start();
 my $node = Reevo::cluster('sessions');
 my $version = Reevo::server_version($node);
-Reevo::set_up($node, $api->url, "max_retries '2'", "max_retry_wait '0.05'");
+Reevo::set_up($node, $api->url, "max_retries '2'", "max_retry_wait '0.05'", "use_query 'false'");
 $other->ctl('attributes', $id, '{"display_name": {"value": "Other", "value_type": "string"}}');
 
 my $admin = Reevo::Session->new($node);
