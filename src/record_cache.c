@@ -85,6 +85,9 @@ typedef struct Request
 	CacheEntry	   *entries[FLEXIBLE_ARRAY_MEMBER];
 } Request;
 
+/* The request of entries that are about to get one. */
+static Request to_be_made;
+
 struct RecordBatch
 {
 	RecordCache	   *cache;
@@ -234,7 +237,13 @@ record_batch_add(RecordBatch *batch, const pg_uuid_t *id)
 	entry->batch = batch->number;
 	append_entry(&batch->entries, &batch->count, &batch->capacity, entry);
 
-	if (is_known && is_good_enough(entry, batch->settings))
+	if (is_known && entry->state == ENTRY_PENDING && entry->request == NULL)
+	{
+		/* Of the batches that want it, the first to be sent asks for it. */
+		append_entry(&batch->new_entries, &batch->new_count,
+					 &batch->new_capacity, entry);
+	}
+	else if (is_known && is_good_enough(entry, batch->settings))
 	{
 		if (batch->is_ahead || !entry->is_ahead)
 			batch->hits++;
@@ -267,13 +276,19 @@ record_batch_send(RecordBatch *batch)
 	int at_once = ids_per_request(batch);
 	int count = 0;
 
-	/* A scan below may have come to need some of them in the meantime. */
+	/*
+	 * Another batch may have asked for some of them in the meantime, or have
+	 * made the batch take them once more.
+	 */
 	for (int i = 0; i < batch->new_count; i++)
 	{
 		CacheEntry *entry = batch->new_entries[i];
 
 		if (entry->state == ENTRY_PENDING && entry->request == NULL)
+		{
+			entry->request = &to_be_made;
 			batch->new_entries[count++] = entry;
+		}
 	}
 	for (int i = 0; i < count; i += at_once)
 		enqueue(batch->cache, batch->settings, batch->budget,
