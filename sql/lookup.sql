@@ -259,7 +259,8 @@ SELECT in_any_order($$ SELECT t.number, o.stage, a.display_name FROM hundred t J
 SELECT in_any_order($$ SELECT t.number, o.stage, a.display_name FROM hundred t LEFT JOIN tens o USING (id) LEFT JOIN account a ON a.id = o.account_id $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage, a.display_name, p.stage FROM hundred t JOIN tens o USING (id) LEFT JOIN account a ON a.id = o.account_id
   LEFT JOIN tens p ON p.id = t.other AND p.status = o.status $$); :spent
-SELECT in_any_order($$ SELECT t.number, o.stage, a.display_name FROM hundred t LEFT JOIN (tens o JOIN account a ON a.id = o.account_id AND a.display_name > 'B') ON o.id = t.id $$); :spent
+SELECT in_any_order($$ SELECT t.number, o.stage, a.display_name FROM hundred t LEFT JOIN (tens o JOIN account a ON a.id = o.account_id AND a.display_name > 'B') ON o.id = t.id $$);
+\set now `$REEVO_CTL requests`
 SELECT in_any_order($$ SELECT t.number FROM hundred t JOIN tens o USING (id) WHERE EXISTS (SELECT FROM account a WHERE a.id = o.account_id AND a.display_name > 'G') $$); :spent
 -- Foreign to foreign: the one's ids out of the other
 SELECT in_any_order($$ SELECT o.id, a.display_name FROM tens o JOIN account a ON a.id = o.account_id WHERE o.id = ANY (lookup.ids(100, 199)) $$); :spent
@@ -607,7 +608,7 @@ SELECT explained($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity o 
 SELECT explained($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity o ON o.id = id(t.number % 50) $$, :'analyzed'); :spent
 SELECT explained($$ SELECT t.number, o.stage FROM thousand t JOIN tens o ON o.id = id(t.number % 50 + t.number / 200) $$, :'analyzed'); :spent
 SELECT explained($$ SELECT t.number, o.stage FROM small t LEFT JOIN tens o ON o.id = CASE WHEN t.digit = 4 THEN id(1234) ELSE t.id END $$, :'analyzed'); :spent
-SELECT explained($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id IN (t.id, t.other) AND o.id = ANY (ids(100, 150)) $$, 'COSTS OFF, VERBOSE');
+SELECT explained($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id IN (t.id, t.other) AND o.id = ANY (ids(103, 104)) $$);
 SELECT explained($$ SELECT t.number, o.stage FROM hundred t LEFT JOIN tens o ON o.id = t.id LEFT JOIN tens p ON p.id = t.id AND p.status = o.status $$, :'analyzed'); :spent
 SELECT explained($$ SELECT FROM small t JOIN tens o ON o.id = coalesce(t.id, t.other) JOIN account a ON a.id = o.account_id $$, 'COSTS OFF, VERBOSE');
 SELECT explained($$ SELECT t.number, (SELECT count(o.stage) FROM hundred h JOIN tens o ON o.id = h.id WHERE h.digit = t.digit) FROM small t $$, :'analyzed'); :spent
