@@ -365,6 +365,19 @@ class Querying(StandIn):
         self.refused({"cursor": cursor}, "invalid_cursor")
         self.assertEqual(self.query({"cursor": cursor}).status, 200)
 
+    def test_records_not_asked_for(self):
+        wanted = {"filters": [{"field": "id", "operator": "in", "value": [FIRST, SEVENTH]}]}
+        self.behave(double_records=True)
+        self.assertEqual([record["id"] for record in self.query(wanted).json()["data"]],
+                         [FIRST, FIRST, SEVENTH, SEVENTH])
+        self.behave(double_records=False, stray_record=True)
+        found = [record["id"] for record in self.query(wanted).json()["data"]]
+        self.assertEqual((found[:2], len(set(found))), ([FIRST, SEVENTH], 3))
+        self.behave(stray_record=False, upper_case_ids=True)
+        example = self.get(EXAMPLE).json()["data"]
+        self.assertEqual((example["id"], example["attributes"]["id"]["value"]),
+                         (EXAMPLE.upper(), EXAMPLE.upper()))
+
 
 class Misbehaving(StandIn):
     def test_failures(self):

@@ -150,7 +150,7 @@ class Api:
             return Answer(200, raw)
         if self.behaviours.swap_id:
             lower = self._another(record_type, lower)
-        text = self.store.encoded(record_type, lower)
+        text = self.queries.shown(record_type, lower)
         if text is None or self._hidden(record_type, lower):
             return self._not_found(record_type, lower)
         return Answer(200, b'{"data":' + text + b"}")

@@ -49,6 +49,7 @@ API = {
     "wildcards": False,
     "null_logic": "sql",
     "between_exclusive": False,
+    "upper_case_ids": False,
     "select_match": ["id", "api_name", "display_value"],
     "max_filter_depth": 5,
     "refuse_operators": [],
@@ -67,6 +68,8 @@ API = {
     "ignore_filters": False,
     "query_drops_some": [],
     "move_between_pages": False,
+    "double_records": False,
+    "stray_record": False,
 }
 
 DEFAULTS = dict(WIRE, **API)

@@ -277,6 +277,13 @@ class Queries:
             following = token if self.behaviours.repeat_cursor and token else self._issue(following)
         return self._body(record_type, page, following)
 
+    def shown(self, record_type, ident):
+        """The JSON text of a record as the behaviours have it, or None."""
+        text = self.store.encoded(record_type, ident)
+        if text is not None and self.behaviours.upper_case_ids:
+            text = text.replace(b'"%s"' % ident.encode("ascii"), b'"%s"' % ident.upper().encode("ascii"))
+        return text
+
     # Limits and cursors
 
     def _limit(self, limit):
@@ -330,13 +337,17 @@ class Queries:
         page = ids[offset:end]
         if behaviours.move_between_pages and offset and page:
             page = [ids[offset - 1]] + page
+        if behaviours.double_records:
+            page = [ident for ident in page for _ in range(2)]
+        if behaviours.stray_record:
+            page = page + [ident for ident in self._visible(cursor.record_type) if ident not in ids][:1]
         more = end < len(ids) or (behaviours.empty_pages_with_cursor and not empty)
         if not more:
             return page, None
         return page, _Cursor(cursor.record_type, cursor.filters, cursor.sort, end, cursor.page + 1)
 
     def _body(self, record_type, page, token):
-        texts = [self.store.encoded(record_type, ident) for ident in page]
+        texts = [self.shown(record_type, ident) for ident in page]
         start = b'{"data":[' + b",".join(texts) + b"]"
         if token is None and self.behaviours.omit_null_cursor:
             return start + b"}"
