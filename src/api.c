@@ -144,6 +144,32 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 	api_raise_not_found(api, transfer, &problem);
 }
 
+/*
+ * Reads the answer to api_get_record, as api_finish_record does, if it has come
+ * and says what there is to say: *record is NULL where there is no such record.
+ * Returns false for any other answer, and raises no error.
+ */
+bool
+api_try_record(const Api *api, const HttpTransfer *transfer,
+			   const pg_uuid_t *id, const AttributeSet *wanted, Record **record)
+{
+	ApiProblem problem;
+	char	  *ignored;
+
+	*record = NULL;
+	if (transfer->outcome != HTTP_ANSWERED)
+		return false;
+	if (transfer->status == 404)
+	{
+		problem = api_read_problem(api, transfer);
+		return classify_not_found(&problem) == NOT_FOUND_RECORD;
+	}
+	return transfer->status == 200 &&
+		   record_parse(wanted, api_body_to_try(transfer), transfer->length,
+						record, &ignored) == RECORD_OK &&
+		   memcmp(&(*record)->id, id, sizeof(*id)) == 0;
+}
+
 /* jansson's version. */
 char *
 api_json_library_version(void)
@@ -175,6 +201,15 @@ char *
 api_body(const HttpTransfer *transfer)
 {
 	return transfer->body != NULL ? transfer->body : pstrdup("");
+}
+
+/* The same for a parser after which there may be another: they change it. */
+char *
+api_body_to_try(const HttpTransfer *transfer)
+{
+	return GetDatabaseEncoding() == PG_UTF8
+			   ? api_body(transfer)
+			   : pnstrdup(api_body(transfer), transfer->length);
 }
 
 /* The statement is over: its copy of the key goes. */

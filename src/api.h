@@ -25,9 +25,12 @@ extern HttpTransfer *api_get_record(Api *api, const pg_uuid_t *id,
 extern bool			 api_finish_record(Api *api, HttpTransfer *transfer,
 									   const pg_uuid_t *id, HttpBudget *budget,
 									   const AttributeSet *wanted, Record **record);
-extern int			 api_ids_at_once(const Api *api);
-extern void			 api_limit_ids_at_once(Api *api, int limit);
-extern char			*api_json_library_version(void);
+extern bool	 api_try_record(const Api *api, const HttpTransfer *transfer,
+							const pg_uuid_t *id, const AttributeSet *wanted,
+							Record **record);
+extern int	 api_ids_at_once(const Api *api);
+extern void	 api_limit_ids_at_once(Api *api, int limit);
+extern char *api_json_library_version(void);
 
 /* What became of a query. */
 typedef enum QueryResult
@@ -45,6 +48,8 @@ extern HttpTransfer *api_query_next(Api *api, const char *cursor, int limit,
 extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
 									  const AttributeSet *wanted,
 									  RecordPage		**page);
+extern bool			 api_try_page(const HttpTransfer *transfer,
+								  const AttributeSet *wanted, RecordPage **page);
 
 #define API_RECORD_PATH "/api/v2/%s/%s"
 #define API_QUERY_PATH "/api/v2/%s/_query"

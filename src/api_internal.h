@@ -55,6 +55,7 @@ extern HttpTransfer *api_start(Api *api, const HttpTarget *target,
 							   const char *path, const char *json,
 							   HttpBudget *budget);
 extern char			*api_body(const HttpTransfer *transfer);
+extern char			*api_body_to_try(const HttpTransfer *transfer);
 
 /* api_error.c */
 extern bool		  api_check_answer(const Api *api, const HttpTransfer *transfer,

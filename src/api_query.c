@@ -108,6 +108,21 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
+ * Reads the answer to a query that has come, as api_finish_query does, if it is
+ * a page as documented.  Returns false for anything else, and raises no error.
+ */
+bool
+api_try_page(const HttpTransfer *transfer, const AttributeSet *wanted,
+			 RecordPage **page)
+{
+	char *problem;
+
+	return transfer->outcome == HTTP_ANSWERED && transfer->status == 200 &&
+		   record_parse_page(wanted, api_body_to_try(transfer),
+							 transfer->length, page, &problem) == RECORD_OK;
+}
+
+/*
  * What a refusal means for the query.  A server without queries may know the
  * path or the method not to exist, or take the path for a record's.
  */

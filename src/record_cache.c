@@ -34,7 +34,7 @@ struct RecordCache
 {
 	dlist_node	  node; /* in the statement's list */
 	MemoryContext context;
-	MemoryContext answer_context; /* what asking and reading leave behind */
+	MemoryContext scratch_context; /* of what asking and reading leave */
 	Statement	 *statement;
 	Oid			  umid;
 	char		 *record_type;
@@ -45,7 +45,8 @@ struct RecordCache
 	uint64		  session_generation;
 	uint64		  batch_total;
 	dlist_head	  queued; /* requests that are still to be sent */
-	dlist_head	  sent;	  /* and those whose answer nobody has read */
+	dlist_head	  sent; /* those whose answer is still to come, or to be read */
+	dlist_head	  set_aside; /* and those whose answer only a need will read */
 	dlist_head	  unused; /* entries that can go, least recently used first */
 	size_t		  size;	  /* bytes of all entries that are known */
 };
@@ -76,7 +77,8 @@ typedef struct CacheEntry
 typedef struct Request
 {
 	dlist_node		node;
-	HttpTransfer   *transfer; /* NULL: not sent yet */
+	HttpTransfer   *transfer;	  /* NULL: not sent yet */
+	bool			is_under_way; /* sent, and not set aside */
 	const Settings *settings;
 	HttpBudget	   *budget;
 	char		   *cursor; /* of the page to ask for; NULL: the first */
@@ -122,18 +124,22 @@ static void send_queued(RecordCache *cache, const Request *needed);
 static void send_request(RecordCache *cache, Request *request);
 static void end_transfer(RecordCache *cache, Request *request);
 static void drop_request(RecordCache *cache, Request *request);
+static void forget_request(Request *request);
 static bool is_wanted(const Request *request);
+static bool is_too_long(const RecordCache *cache, const Request *request);
 
 static void wait_for_entry(RecordBatch *batch, CacheEntry *entry);
-static void finish_answered(RecordCache *cache, Request *needed);
-static void finish_request(RecordCache *cache, Request *request);
-static void finish_get(RecordCache *cache, Request *request);
-static void finish_query(RecordCache *cache, Request *request);
+static void finish_answered(RecordCache *cache);
+static void finish_request(RecordCache *cache, Request *request,
+						   bool is_needed);
+static void finish_get(RecordCache *cache, Request *request, bool is_needed);
+static void finish_query(RecordCache *cache, Request *request, bool is_needed);
+static void set_aside(RecordCache *cache, Request *request);
 static bool take_page(RecordCache *cache, Request *request,
 					  const RecordPage *page);
 static void ask_again(RecordCache *cache, Request *request, char *cursor);
 static void ask_in_halves(RecordCache *cache, Request *request);
-static void ask_one_by_one(RecordCache *cache, Request *request);
+static void ask_in_pieces(RecordCache *cache, Request *request, int size);
 static void settle_rest(RecordCache *cache, Request *request);
 
 static void keep_record(RecordCache *cache, const Request *request,
@@ -141,6 +147,7 @@ static void keep_record(RecordCache *cache, const Request *request,
 static void keep_text(RecordCache *cache, CacheEntry *entry, const char *text,
 					  int length);
 static void settle(RecordCache *cache, CacheEntry *entry, EntryState state);
+static void unsettle(RecordCache *cache, CacheEntry *entry);
 static void forget_beyond_work_mem(RecordCache *cache);
 
 /*
@@ -251,8 +258,7 @@ record_batch_add(RecordBatch *batch, const pg_uuid_t *id)
 	else
 	{
 		if (is_known)
-			cache->size -= sizeof(CacheEntry);
-		entry->state = ENTRY_PENDING;
+			unsettle(cache, entry);
 		if (find_in_session(cache, entry, batch->settings))
 			batch->hits++;
 		else
@@ -325,7 +331,8 @@ record_batch_read(RecordBatch *batch, int number, Record **record,
 	char	   *problem;
 
 	*id = &entry->id;
-	while (entry->state == ENTRY_PENDING)
+	while (entry->state == ENTRY_PENDING ||
+		   !is_good_enough(entry, batch->settings))
 		wait_for_entry(batch, entry);
 	if (entry->state != ENTRY_FOUND)
 		return false;
@@ -352,7 +359,7 @@ record_batch_release(RecordBatch *batch)
 			dlist_push_tail(&cache->unused, &entry->unused_node);
 		else if (entry->request == NULL)
 			hash_search(cache->entries, &entry->id, HASH_REMOVE, NULL);
-		else if (entry->request->transfer == NULL && !is_wanted(entry->request))
+		else if (!entry->request->is_under_way && !is_wanted(entry->request))
 			drop_request(cache, entry->request);
 	}
 	forget_beyond_work_mem(cache);
@@ -389,8 +396,8 @@ create_cache(Statement *statement, const Settings *settings,
 	HASHCTL		  control = {0};
 
 	cache->context = context;
-	cache->answer_context = AllocSetContextCreate(
-		context, "opportunity_fdw answer", ALLOCSET_DEFAULT_SIZES);
+	cache->scratch_context = AllocSetContextCreate(
+		context, "opportunity_fdw scratch", ALLOCSET_DEFAULT_SIZES);
 	cache->statement = statement;
 	cache->umid = credentials->umid;
 	cache->record_type = pstrdup(settings->record_type);
@@ -400,6 +407,7 @@ create_cache(Statement *statement, const Settings *settings,
 	cache->session_generation = session_cache_generation();
 	dlist_init(&cache->queued);
 	dlist_init(&cache->sent);
+	dlist_init(&cache->set_aside);
 	dlist_init(&cache->unused);
 	control.keysize = sizeof(pg_uuid_t);
 	control.entrysize = sizeof(CacheEntry);
@@ -504,6 +512,12 @@ send_queued(RecordCache *cache, const Request *needed)
 	{
 		Request *request = dlist_head_element(Request, node, &cache->queued);
 
+		if (is_too_long(cache, request))
+		{
+			dlist_delete(&request->node);
+			ask_in_pieces(cache, request, api_ids_at_once(cache->api));
+			continue;
+		}
 		if (!dlist_is_empty(&cache->sent) &&
 			record_cache_is_busy(cache, request->settings))
 			return;
@@ -517,7 +531,7 @@ send_queued(RecordCache *cache, const Request *needed)
 static void
 send_request(RecordCache *cache, Request *request)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(cache->answer_context);
+	MemoryContext old_context = MemoryContextSwitchTo(cache->scratch_context);
 
 	if (request->cursor != NULL)
 		request->transfer = api_query_next(cache->api, request->cursor,
@@ -535,10 +549,11 @@ send_request(RecordCache *cache, Request *request)
 			api_query_ids(cache->api, ids, request->count, request->budget);
 	}
 	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(cache->answer_context);
+	MemoryContextReset(cache->scratch_context);
 
 	dlist_delete(&request->node);
 	dlist_push_tail(&cache->sent, &request->node);
+	request->is_under_way = true;
 	cache->statement->pending++;
 }
 
@@ -549,7 +564,9 @@ end_transfer(RecordCache *cache, Request *request)
 	http_end(request->transfer);
 	request->transfer = NULL;
 	dlist_delete(&request->node);
-	cache->statement->pending--;
+	if (request->is_under_way)
+		cache->statement->pending--;
+	request->is_under_way = false;
 }
 
 /* Forgets a request that nobody wants, and its entries. */
@@ -563,6 +580,15 @@ drop_request(RecordCache *cache, Request *request)
 	for (int i = 0; i < request->count; i++)
 		hash_search(cache->entries, &request->entries[i]->id, HASH_REMOVE,
 					NULL);
+	forget_request(request);
+}
+
+/* A request that is in no list any more. */
+static void
+forget_request(Request *request)
+{
+	if (request->cursor != NULL)
+		pfree(request->cursor);
 	pfree(request);
 }
 
@@ -578,9 +604,20 @@ is_wanted(const Request *request)
 	return false;
 }
 
+/* Whether it has turned out that a query cannot be for so many records. */
+static bool
+is_too_long(const RecordCache *cache, const Request *request)
+{
+	int limit = api_ids_at_once(cache->api);
+
+	return request->cursor == NULL && limit > 0 && request->count > limit;
+}
+
 /*
- * Waits for the next answer that brings a pending entry of the batch closer, and
- * reads what has come.
+ * Waits for the next answer that brings an entry of the batch closer, of which
+ * it is not known yet what the batch has to know, and reads what has come.
+ * Raises an error only for what the entry needs: the other requests keep theirs
+ * until they are needed, if ever.
  */
 static void
 wait_for_entry(RecordBatch *batch, CacheEntry *entry)
@@ -588,68 +625,83 @@ wait_for_entry(RecordBatch *batch, CacheEntry *entry)
 	RecordCache *cache = batch->cache;
 	Request		*request;
 
+	/* That a query did not return it may have been enough for others. */
+	if (entry->state != ENTRY_PENDING)
+		unsettle(cache, entry);
 	/* The batch that wanted it first may not have been sent yet. */
 	if (entry->request == NULL)
 		enqueue(cache, batch->settings, batch->budget, &entry, 1, true);
+	if (entry->request->transfer == NULL && is_too_long(cache, entry->request))
+	{
+		dlist_delete(&entry->request->node);
+		ask_in_pieces(cache, entry->request, api_ids_at_once(cache->api));
+	}
 	request = entry->request;
 	if (request->transfer == NULL)
 	{
 		dlist_move_head(&cache->queued, &request->node);
 		send_queued(cache, request);
 	}
-	if (request->transfer == NULL)
-		request = dlist_head_element(Request, node, &cache->sent);
-	http_wait(request->transfer);
-	finish_answered(cache, request);
+	if (request->transfer != NULL)
+	{
+		http_wait(request->transfer);
+		finish_request(cache, request, true);
+	}
+	else
+		http_wait(dlist_head_element(Request, node, &cache->sent)->transfer);
+	finish_answered(cache);
 	send_queued(cache, NULL);
 }
 
-/*
- * Reads the answers that have come.  An error is raised only for a request that
- * is needed now; the others keep theirs until they are, if ever.
- */
+/* Reads the answers that have come, of those that nobody needs now. */
 static void
-finish_answered(RecordCache *cache, Request *needed)
+finish_answered(RecordCache *cache)
 {
 	dlist_mutable_iter iter;
 
 	dlist_foreach_modify(iter, &cache->sent)
 	{
 		Request *request = dlist_container(Request, node, iter.cur);
-		bool	 is_good = request->transfer->outcome == HTTP_ANSWERED &&
-					   request->transfer->status == 200;
 
-		if (request->transfer->outcome == HTTP_PENDING)
-			continue;
-		if (!is_good && !is_wanted(request))
-			drop_request(cache, request);
-		else if (is_good || request == needed)
-			finish_request(cache, request);
+		if (request->transfer->outcome != HTTP_PENDING)
+			finish_request(cache, request, false);
 	}
 }
 
-/* Reads a request's answer, and asks for whatever it left open. */
+/*
+ * Reads a request's answer, and asks for whatever it left open.  What cannot be
+ * read without an error or another request is set aside, unless it is needed.
+ */
 static void
-finish_request(RecordCache *cache, Request *request)
+finish_request(RecordCache *cache, Request *request, bool is_needed)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(cache->answer_context);
+	MemoryContext old_context = MemoryContextSwitchTo(cache->scratch_context);
 
 	if (request->count == 1 && request->cursor == NULL)
-		finish_get(cache, request);
+		finish_get(cache, request, is_needed);
 	else
-		finish_query(cache, request);
+		finish_query(cache, request, is_needed);
 	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(cache->answer_context);
+	MemoryContextReset(cache->scratch_context);
 }
 
 static void
-finish_get(RecordCache *cache, Request *request)
+finish_get(RecordCache *cache, Request *request, bool is_needed)
 {
 	CacheEntry *entry = request->entries[0];
-	Record	   *record;
+	Record	   *record = NULL;
 
-	if (api_finish_record(cache->api, request->transfer, &entry->id,
-						  request->budget, cache->wanted, &record))
+	if (is_needed)
+		api_finish_record(cache->api, request->transfer, &entry->id,
+						  request->budget, cache->wanted, &record);
+	else if (!api_try_record(cache->api, request->transfer, &entry->id,
+							 cache->wanted, &record))
+	{
+		set_aside(cache, request);
+		return;
+	}
+
+	if (record != NULL)
 		keep_record(cache, request, entry, record);
 	else
 	{
@@ -659,17 +711,25 @@ finish_get(RecordCache *cache, Request *request)
 		settle(cache, entry, ENTRY_MISSING);
 	}
 	end_transfer(cache, request);
-	pfree(request);
+	forget_request(request);
 }
 
 static void
-finish_query(RecordCache *cache, Request *request)
+finish_query(RecordCache *cache, Request *request, bool is_needed)
 {
 	RecordPage *page;
 	bool		is_honest = true;
 	char	   *cursor = NULL;
-	QueryResult result =
-		api_finish_query(cache->api, request->transfer, cache->wanted, &page);
+	QueryResult result = QUERY_PAGE;
+
+	if (is_needed)
+		result = api_finish_query(cache->api, request->transfer, cache->wanted,
+								  &page);
+	else if (!api_try_page(request->transfer, cache->wanted, &page))
+	{
+		set_aside(cache, request);
+		return;
+	}
 
 	if (result == QUERY_PAGE)
 	{
@@ -682,7 +742,7 @@ finish_query(RecordCache *cache, Request *request)
 	if (result == QUERY_NOT_SUPPORTED || !is_honest)
 		api_limit_ids_at_once(cache->api, 1);
 	if (request->count == 0)
-		pfree(request);
+		forget_request(request);
 	else if (result == QUERY_PAGE && is_honest && cursor == NULL)
 		settle_rest(cache, request);
 	else if (result == QUERY_PAGE && is_honest)
@@ -692,7 +752,22 @@ finish_query(RecordCache *cache, Request *request)
 	else if (result == QUERY_REFUSED && request->cursor == NULL)
 		ask_in_halves(cache, request);
 	else
-		ask_one_by_one(cache, request);
+		ask_in_pieces(cache, request, 1);
+}
+
+/* Makes room for others, and keeps the answer for whoever will need it. */
+static void
+set_aside(RecordCache *cache, Request *request)
+{
+	if (!is_wanted(request))
+	{
+		drop_request(cache, request);
+		return;
+	}
+	dlist_delete(&request->node);
+	dlist_push_tail(&cache->set_aside, &request->node);
+	request->is_under_way = false;
+	cache->statement->pending--;
 }
 
 /*
@@ -737,41 +812,37 @@ ask_again(RecordCache *cache, Request *request, char *cursor)
 	bool is_circle = cursor != NULL && request->cursor != NULL &&
 					 strcmp(cursor, request->cursor) == 0;
 
+	if (request->cursor != NULL)
+		pfree(request->cursor);
+	request->cursor = cursor;
 	if (cursor == NULL)
 		request->barren++;
 	if (request->count == 1 || is_circle || request->barren > MAX_BARREN_PAGES)
-	{
-		ask_one_by_one(cache, request);
-		return;
-	}
-	request->cursor = cursor;
-	dlist_push_head(&cache->queued, &request->node);
+		ask_in_pieces(cache, request, 1);
+	else
+		dlist_push_head(&cache->queued, &request->node);
 }
 
 /*
- * Asks for a refused query's records in two of half its size, and remembers
- * that it was too large.
+ * Asks for a refused query's records in two of half its size, or in those that
+ * are known to work by now, and remembers that it was too large.
  */
 static void
 ask_in_halves(RecordCache *cache, Request *request)
 {
-	int half = (request->count + 1) / 2;
-
-	api_limit_ids_at_once(cache->api, half);
-	enqueue(cache, request->settings, request->budget, &request->entries[half],
-			request->count - half, true);
-	enqueue(cache, request->settings, request->budget, request->entries, half,
-			true);
-	pfree(request);
+	if (!is_too_long(cache, request))
+		api_limit_ids_at_once(cache->api, (request->count + 1) / 2);
+	ask_in_pieces(cache, request, api_ids_at_once(cache->api));
 }
 
+/* Asks for a request's records anew, next of all, so many at a time. */
 static void
-ask_one_by_one(RecordCache *cache, Request *request)
+ask_in_pieces(RecordCache *cache, Request *request, int size)
 {
-	for (int i = request->count - 1; i >= 0; i--)
+	for (int i = (request->count - 1) / size * size; i >= 0; i -= size)
 		enqueue(cache, request->settings, request->budget, &request->entries[i],
-				1, true);
-	pfree(request);
+				Min(size, request->count - i), true);
+	forget_request(request);
 }
 
 /* What a query did not return is missing, where it would have returned it. */
@@ -780,12 +851,12 @@ settle_rest(RecordCache *cache, Request *request)
 {
 	if (!settings_trust_query(request->settings))
 	{
-		ask_one_by_one(cache, request);
+		ask_in_pieces(cache, request, 1);
 		return;
 	}
 	for (int i = 0; i < request->count; i++)
 		settle(cache, request->entries[i], ENTRY_NOT_LISTED);
-	pfree(request);
+	forget_request(request);
 }
 
 /*
@@ -829,6 +900,14 @@ settle(RecordCache *cache, CacheEntry *entry, EntryState state)
 	cache->size += sizeof(CacheEntry) + entry->length;
 	if (entry->users == 0)
 		dlist_push_tail(&cache->unused, &entry->unused_node);
+}
+
+/* Nothing is known of an entry any more: what is, is not enough for a table. */
+static void
+unsettle(RecordCache *cache, CacheEntry *entry)
+{
+	cache->size -= sizeof(CacheEntry) + entry->length;
+	entry->state = ENTRY_PENDING;
 }
 
 /* Forgets records until the rest fits, or all of it is in use. */
