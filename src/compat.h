@@ -177,12 +177,26 @@ compat_random_fraction(void)
 
 /* 17 lets the caller own the lexer. */
 static inline JsonLexContext *
-compat_make_json_lexer(char *json, int length)
+compat_make_json_lexer(char *json, int length, bool need_escapes)
 {
 #if PG_VERSION_NUM >= 170000
-	return makeJsonLexContextCstringLen(NULL, json, length, PG_UTF8, true);
+	return makeJsonLexContextCstringLen(NULL, json, length, PG_UTF8,
+										need_escapes);
 #else
-	return makeJsonLexContextCstringLen(json, length, PG_UTF8, true);
+	return makeJsonLexContextCstringLen(json, length, PG_UTF8, need_escapes);
+#endif
+}
+
+/* Frees such a lexer, one that unescapes; 17 has a function for that. */
+static inline void
+compat_free_json_lexer(JsonLexContext *lexer)
+{
+#if PG_VERSION_NUM >= 170000
+	freeJsonLexContext(lexer);
+#else
+	pfree(lexer->strval->data);
+	pfree(lexer->strval);
+	pfree(lexer);
 #endif
 }
 

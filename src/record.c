@@ -129,9 +129,14 @@ typedef struct RecordParser
 	 * places[depth] is what the value under way at that depth means; the answer
 	 * itself has depth 0, what it contains depth 1, and so on.
 	 */
-	int	  depth;
-	Place places[RECORD_MAX_NESTING + 1];
-	bool  is_complete; /* the answer has ended */
+	int			depth;
+	Place		places[RECORD_MAX_NESTING + 1];
+	const char *value_start; /* of the value that started last */
+	bool		is_complete; /* the answer has ended */
+
+	/* the first escape that stands for no character, and where its string is */
+	JsonParseErrorType escape_error;
+	const char		  *escape_place;
 
 	bool	  seen[PLACE_COUNT]; /* of "data" and the record's keys */
 	JsonValue tops[PLACE_COUNT]; /* the values of those of the record */
@@ -147,8 +152,11 @@ static int	find_wanted(const AttributeSet *set, const char *name);
 static void rewrite_escapes(char *body, int *length);
 static int	unicode_escape(const char *text, const char *end);
 static bool ended_early(const RecordParser *parser, JsonParseErrorType error);
+static JsonSlice key_before_value(const RecordParser *parser);
+static char *read_string(RecordParser *parser, JsonSlice token, bool is_wanted);
 static RecordStatus parse(RecordParser *parser, char *body, int length,
 						  char **problem);
+static char		   *not_json_at(ptrdiff_t position);
 static void			begin_record(RecordParser *parser);
 static void			end_record(RecordParser *parser);
 static void			apply_tops(RecordParser *parser);
@@ -278,7 +286,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 	if (GetDatabaseEncoding() != PG_UTF8)
 		rewrite_escapes(body, &length);
 
-	parser->lexer = compat_make_json_lexer(body, length);
+	parser->lexer = compat_make_json_lexer(body, length, false);
 	parser->places[0] = PLACE_ANSWER;
 
 	actions.semstate = parser;
@@ -292,14 +300,18 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 	actions.scalar = on_scalar;
 
 	error = pg_parse_json(parser->lexer, &actions);
+	if (parser->escape_error != JSON_SUCCESS)
+	{
+		*problem = not_json_at(parser->escape_place - body);
+		return parser->escape_error == JSON_UNICODE_CODE_POINT_ZERO
+				   ? RECORD_UNTRANSLATABLE
+				   : RECORD_MALFORMED;
+	}
 	if (error != JSON_SUCCESS)
 	{
-		*problem = psprintf("it is not JSON at byte %d",
-							(int) (parser->lexer->token_start == NULL
-									   ? 0
-									   : parser->lexer->token_start - body));
-		if (error == JSON_UNICODE_CODE_POINT_ZERO)
-			return RECORD_UNTRANSLATABLE;
+		*problem = not_json_at(parser->lexer->token_start == NULL
+								   ? 0
+								   : parser->lexer->token_start - body);
 		return ended_early(parser, error) ? RECORD_CUT : RECORD_MALFORMED;
 	}
 
@@ -307,6 +319,12 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 		report(parser, "\"data\" is missing");
 	*problem = parser->problem;
 	return parser->problem == NULL ? RECORD_OK : RECORD_MALFORMED;
+}
+
+static char *
+not_json_at(ptrdiff_t position)
+{
+	return psprintf("it is not JSON at byte %d", (int) position);
 }
 
 /*
@@ -479,6 +497,68 @@ ended_early(const RecordParser *parser, JsonParseErrorType error)
 	return before > start && strchr("{[,:", before[-1]) != NULL;
 }
 
+/*
+ * The key whose value has started, as it stands in the answer: with its quotes,
+ * before the colon that the lexer has just passed.  A quote within it would
+ * have an odd number of backslashes before it.
+ */
+static JsonSlice
+key_before_value(const RecordParser *parser)
+{
+	const char *end = parser->lexer->prev_token_terminator - 1;
+	const char *start;
+	const char *before;
+
+	while (*--end != '"')
+		;
+	start = end;
+	do
+	{
+		while (*--start != '"')
+			;
+		before = start;
+		while (before[-1] == '\\')
+			before--;
+	} while ((start - before) % 2 != 0);
+	return (JsonSlice){start, end + 1 - start};
+}
+
+/*
+ * The text of a string, given as it stands in the answer; NULL where it is not
+ * wanted.  Notes the first one that has none.
+ *
+ * The lexer would unescape every string byte by byte, though few have an escape
+ * and most are not wanted.
+ */
+static char *
+read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
+{
+	char			  *text = NULL;
+	JsonLexContext	  *lexer;
+	JsonParseErrorType error;
+
+	if (memchr(token.start, '\\', token.length) == NULL)
+		return is_wanted ? pnstrdup(token.start + 1, token.length - 2) : NULL;
+
+	lexer = compat_make_json_lexer(unconstify(char *, token.start),
+								   token.length, true);
+	error = json_lex(lexer);
+	if (error == JSON_SUCCESS && is_wanted)
+		text = pstrdup(lexer->strval->data);
+	else if (error != JSON_SUCCESS)
+	{
+		if (is_wanted)
+			text = pstrdup("");
+		if (parser->escape_error == JSON_SUCCESS)
+		{
+			parser->escape_error = error;
+			parser->escape_place = token.start;
+		}
+	}
+	compat_free_json_lexer(lexer);
+	return text;
+}
+
 /* A record starts: what belongs to the one before it is over. */
 static void
 begin_record(RecordParser *parser)
@@ -596,13 +676,14 @@ begin_value(RecordParser *parser, Place place)
 				 errmsg("the API's answer is nested more than %d levels deep",
 						RECORD_MAX_NESTING)));
 	parser->places[++parser->depth] = place;
+	parser->value_start = parser->lexer->token_start;
 
 	if (place == PLACE_DATA)
 		begin_record(parser);
 	if (place == PLACE_ATTRIBUTE)
-		parser->attribute->raw.start = parser->lexer->token_start;
+		parser->attribute->raw.start = parser->value_start;
 	else if (value_under_way(parser) != NULL)
-		value_under_way(parser)->raw.start = parser->lexer->token_start;
+		value_under_way(parser)->raw.start = parser->value_start;
 }
 
 /* The kind of the value that has started is known, and a scalar's text. */
@@ -851,7 +932,17 @@ on_array_start(void *state)
 static JsonActionResult
 on_scalar(void *state, char *token, JsonTokenType kind)
 {
-	see_value(state, kind, token);
+	RecordParser *parser = state;
+
+	if (kind == JSON_TOKEN_STRING && parser->depth > 0)
+	{
+		const char *start = parser->value_start;
+		JsonSlice	raw = {start, parser->lexer->prev_token_terminator - start};
+
+		token = read_string(parser, raw,
+							parser->places[parser->depth] != PLACE_IGNORED);
+	}
+	see_value(parser, kind, token);
 	JSON_ACTION_RETURN;
 }
 
@@ -874,9 +965,13 @@ on_object_end(void *state)
 static JsonActionResult
 on_field_start(void *state, char *name, bool isnull)
 {
+	RecordParser *parser = state;
+
 	(void) isnull;
 	CHECK_FOR_INTERRUPTS();
-	begin_value(state, place_of_key(state, name));
+	name = read_string(parser, key_before_value(parser),
+					   parser->places[parser->depth] != PLACE_IGNORED);
+	begin_value(parser, place_of_key(parser, name));
 	JSON_ACTION_RETURN;
 }
 
