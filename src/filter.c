@@ -4,8 +4,8 @@
  *	  Which conditions of a query say what records it needs: those that compare
  *	  the id with something that is known before the record is.
  *
- * Every condition is checked again on the rows that come, so what is found here
- * may be wider than SQL's condition, and never narrower.
+ * What is found here may be wider than SQL's condition, and never narrower: it is
+ * checked again on the rows that come, unless it is a plain list of UUIDs.
  *
  * Knows nothing of requests.
  *

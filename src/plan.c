@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "access/table.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/paths.h"
@@ -46,6 +47,9 @@ static Bitmapset *find_id_columns(const Settings *settings);
 static List	 *id_condition_of_clauses(PlannerInfo *root, RelOptInfo *baserel,
 									  List *clauses, List **expressions,
 									  List **other_clauses);
+static void	  split_clauses(List *clauses, List *other_clauses,
+							List **local_quals, List **recheck_quals);
+static bool	  is_list_of_uuids(Node *clause);
 static double estimate_rows(PlannerInfo *root, RelOptInfo *baserel,
 							List *clauses, double *ids);
 static List	 *variable_expressions(List *expressions);
@@ -105,6 +109,8 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 {
 	List	*expressions = NIL;
 	List	*other_clauses = NIL;
+	List	*local_quals = NIL;
+	List	*recheck_quals = NIL;
 	List	*condition;
 	List	*columns;
 	int		 limit = 0;
@@ -122,11 +128,50 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 		bms_equal(root->all_baserels, baserel->relids))
 		limit = (int) ceil(root->limit_tuples);
 
-	/* Every clause is checked again on what comes. */
-	return make_foreignscan(tlist, extract_actual_clauses(scan_clauses, false),
-							baserel->relid, expressions,
+	split_clauses(scan_clauses, other_clauses, &local_quals, &recheck_quals);
+	return make_foreignscan(tlist, local_quals, baserel->relid, expressions,
 							list_make3(columns, condition, makeInteger(limit)),
-							NIL, NIL, outer_plan);
+							NIL, recheck_quals, outer_plan);
+}
+
+/*
+ * Which clauses are checked again on the rows that come: all of them but lists
+ * of ids, which would be searched from end to end for each row.  These are for
+ * rows that come from elsewhere, when a locked row is checked again.
+ */
+static void
+split_clauses(List *clauses, List *other_clauses, List **local_quals,
+			  List **recheck_quals)
+{
+	ListCell *cell;
+
+	foreach(cell, clauses)
+	{
+		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
+
+		if (clause->pseudoconstant)
+			continue;
+		if (!list_member_ptr(other_clauses, clause) &&
+			is_list_of_uuids((Node *) clause->clause))
+			*recheck_quals = lappend(*recheck_quals, clause->clause);
+		else
+			*local_quals = lappend(*local_quals, clause->clause);
+	}
+}
+
+/*
+ * Whether a condition on the id holds for every record that has one of the ids
+ * it allows: id = ANY (array), without any conversion of the id.
+ */
+static bool
+is_list_of_uuids(Node *clause)
+{
+	Node *id;
+
+	if (!IsA(clause, ScalarArrayOpExpr))
+		return false;
+	id = linitial(((ScalarArrayOpExpr *) clause)->args);
+	return IsA(id, Var) && ((Var *) id)->vartype == UUIDOID;
 }
 
 /* Whether a relation is one of this extension's tables, read by itself. */

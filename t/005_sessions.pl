@@ -214,7 +214,8 @@ Reevo::set_up($node, $api->url);
 $session = Reevo::Session->new($node);
 my $rival = Reevo::Session->new($node);
 $rival->query("CREATE TABLE deal (opportunity_id uuid, note text); INSERT INTO deal VALUES ('$id', 'old')");
-for my $join ('JOIN opportunity o ON o.id = d.opportunity_id', 'LEFT JOIN opportunity o ON o.id = d.opportunity_id',
+my $list = 'JOIN opportunity o ON o.id = ANY (ARRAY[d.opportunity_id])';
+for my $join ('JOIN opportunity o ON o.id = d.opportunity_id', $list, 'LEFT JOIN opportunity o ON o.id = d.opportunity_id',
 	", LATERAL (SELECT * FROM opportunity WHERE id = d.opportunity_id OFFSET 0) o")
 {
 	$rival->query("UPDATE deal SET note = 'old', opportunity_id = '$id'; BEGIN; UPDATE deal SET note = 'new'");
@@ -227,13 +228,16 @@ for my $join ('JOIN opportunity o ON o.id = d.opportunity_id', 'LEFT JOIN opport
 	is($locked->{out}, "new|$name", "EvalPlanQual: $join") or diag($locked->{err});
 }
 # The join no longer holds for the new version of the row.
-$rival->query("BEGIN; UPDATE deal SET opportunity_id = '" . Reevo::id(1) . "'");
-$session->send('SELECT d.note, o.display_name FROM deal d JOIN opportunity o ON o.id = d.opportunity_id FOR UPDATE OF d');
-Reevo::wait_until(sub {
-	$rival->query("SELECT count(*) FROM pg_stat_activity WHERE pid = $session->{backend} AND wait_event_type = 'Lock'")->{out};
-});
-$rival->query('COMMIT');
-is($session->result->{out}, '', 'EvalPlanQual: a row that now belongs to another record');
+for my $join ('JOIN opportunity o ON o.id = d.opportunity_id', $list)
+{
+	$rival->query("UPDATE deal SET opportunity_id = '$id'; BEGIN; UPDATE deal SET opportunity_id = '" . Reevo::id(1) . "'");
+	$session->send("SELECT d.note, o.display_name FROM deal d $join FOR UPDATE OF d");
+	Reevo::wait_until(sub {
+		$rival->query("SELECT count(*) FROM pg_stat_activity WHERE pid = $session->{backend} AND wait_event_type = 'Lock'")->{out};
+	});
+	$rival->query('COMMIT');
+	is($session->result->{out}, '', "EvalPlanQual: a row that now belongs to another record: $join");
+}
 $rival->query("UPDATE deal SET opportunity_id = '$id'; BEGIN; UPDATE deal SET note = 'newer'");
 $session->send("UPDATE deal d SET note = o.display_name FROM opportunity o WHERE o.id = d.opportunity_id AND d.note <> 'x'");
 Reevo::wait_until(sub {
