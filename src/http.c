@@ -161,6 +161,15 @@ http_allows(const HttpBudget *budget)
 	return budget->limit == 0 || *budget->total < budget->limit;
 }
 
+/* Whether a transfer is no longer pending, as far as there is no need to wait. */
+bool
+http_is_over(HttpTransfer *transfer)
+{
+	if (transfer->outcome == HTTP_PENDING)
+		http_pool_drive(transfer->private->pool, false);
+	return transfer->outcome != HTTP_PENDING;
+}
+
 /* Waits until a transfer is no longer pending; answers to interrupts. */
 void
 http_wait(HttpTransfer *transfer)

@@ -85,6 +85,7 @@ extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
 								   const char *url, const char *json,
 								   HttpBudget *budget);
 extern bool				http_allows(const HttpBudget *budget);
+extern bool				http_is_over(HttpTransfer *transfer);
 extern void				http_wait(HttpTransfer *transfer);
 extern bool				http_retry(HttpTransfer *transfer);
 extern void				http_end(HttpTransfer *transfer);

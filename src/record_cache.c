@@ -615,9 +615,10 @@ is_too_long(const RecordCache *cache, const Request *request)
 
 /*
  * Waits for the next answer that brings an entry of the batch closer, of which
- * it is not known yet what the batch has to know, and reads what has come.
- * Raises an error only for what the entry needs: the other requests keep theirs
- * until they are needed, if ever.
+ * it is not known yet what the batch has to know, and reads it.  Where there is
+ * nothing to be read yet, it is time for the others.  Raises an error only for
+ * what the entry needs: the other requests keep theirs until they are needed,
+ * if ever.
  */
 static void
 wait_for_entry(RecordBatch *batch, CacheEntry *entry)
@@ -642,14 +643,21 @@ wait_for_entry(RecordBatch *batch, CacheEntry *entry)
 		dlist_move_head(&cache->queued, &request->node);
 		send_queued(cache, request);
 	}
-	if (request->transfer != NULL)
+	if (request->transfer == NULL)
 	{
-		http_wait(request->transfer);
-		finish_request(cache, request, true);
-	}
-	else
+		/* The others have to make room for it. */
 		http_wait(dlist_head_element(Request, node, &cache->sent)->transfer);
-	finish_answered(cache);
+		finish_answered(cache);
+		send_queued(cache, NULL);
+		return;
+	}
+	if (!http_is_over(request->transfer))
+	{
+		finish_answered(cache);
+		send_queued(cache, NULL);
+		http_wait(request->transfer);
+	}
+	finish_request(cache, request, true);
 	send_queued(cache, NULL);
 }
 
