@@ -20,6 +20,7 @@ my $seconds = 3;
 # reaches its parser would find nothing.
 my %outcomes = (
 	record => [qw(record cut malformed untranslatable 08P01 value null 22P02 22P05 22007 HV004)],
+	page => [qw(page cut malformed untranslatable cursor last 08P01)],
 	refusal => [qw(record none 08006 08P01 22P05 28000 42501 53400 HV000 HV00R)],
 	http => [qw(record none 08006 08P01 28000 42501 53400 54000 57014 HV000 HV00N HV00R)],
 	options => [qw(base_url proxy ca_file attribute filter_operators record_type api_key

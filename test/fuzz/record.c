@@ -227,7 +227,7 @@ parse(void *argument)
 	attempt->status = record_parse(attempt->wanted, attempt->body,
 								   attempt->length, &attempt->record, &problem);
 	if (attempt->status == RECORD_OK)
-		FUZZ_CHECK(attempt->record != NULL && attempt->record->id != NULL);
+		FUZZ_CHECK(attempt->record != NULL && attempt->record->id_text != NULL);
 	else
 		FUZZ_CHECK(problem != NULL && shim_is_server_text(problem));
 }
@@ -300,7 +300,7 @@ static void
 check_same_record(AttributeSet *wanted, const Record *a, const Record *b,
 				  bool in_raw_form)
 {
-	FUZZ_CHECK(same_text(a->id, b->id));
+	FUZZ_CHECK(same_text(a->id_text, b->id_text));
 	for (size_t i = 1; i < lengthof(columns); i++)
 	{
 		int number = number_of(wanted, columns[i].attribute);
@@ -413,6 +413,7 @@ read_column(void *argument)
 {
 	Attempt *attempt = argument;
 
-	attempt->value = column_reader_read(attempt->reader, attempt->record,
-										attempt->record->id, &attempt->isnull);
+	attempt->value =
+		column_reader_read(attempt->reader, attempt->record,
+						   attempt->record->id_text, &attempt->isnull);
 }

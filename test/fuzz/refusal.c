@@ -149,12 +149,13 @@ check_redaction(const char *key, const char *body, size_t length)
 
 HttpTransfer *
 http_start(HttpPool *pool, const HttpTarget *target, const char *url,
-		   HttpBudget *budget)
+		   const char *json, HttpBudget *budget)
 {
 	HttpTransfer *transfer = palloc0(sizeof(HttpTransfer));
 	bool		  is_health = strstr(url, "/api/v2/health") != NULL;
 	char		 *body;
 
+	(void) json;
 	(void) pool;
 	(void) budget;
 	FUZZ_CHECK(is_health == (target->bearer_token == NULL));

@@ -10,6 +10,8 @@
 
 #include <ctype.h>
 
+#include "id.h"
+
 #include "answer.h"
 #include "shim.h"
 
@@ -91,16 +93,18 @@ ask(void *argument)
 {
 	Question *question = argument;
 	Api		 *api = api_open(&question->settings, &question->credentials);
+	pg_uuid_t id;
 
-	question->transfer =
-		api_get_record(api, ANSWER_RECORD_ID, &question->budget);
+	FUZZ_CHECK(id_parse(ANSWER_RECORD_ID, &id));
+	question->transfer = api_get_record(api, &id, &question->budget);
 	http_wait(question->transfer);
 	check_transfer(question->transfer);
-	question->found = api_finish_record(api, question->transfer,
-										ANSWER_RECORD_ID, &question->budget,
-										question->wanted, &question->record);
+	question->found =
+		api_finish_record(api, question->transfer, &id, &question->budget,
+						  question->wanted, &question->record);
 	if (question->found)
-		FUZZ_CHECK(pg_strcasecmp(question->record->id, ANSWER_RECORD_ID) == 0);
+		FUZZ_CHECK(pg_strcasecmp(question->record->id_text, ANSWER_RECORD_ID) ==
+				   0);
 	http_end(question->transfer);
 	question->transfer = NULL;
 }

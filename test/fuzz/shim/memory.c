@@ -228,6 +228,14 @@ palloc0(Size size)
 }
 
 char *
+MemoryContextStrdup(MemoryContext context, const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	return memcpy(MemoryContextAlloc(context, size), text, size);
+}
+
+char *
 pstrdup(const char *text)
 {
 	return pnstrdup(text, strlen(text));

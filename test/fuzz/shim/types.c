@@ -22,6 +22,7 @@
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "shim.h"
 
@@ -232,6 +233,32 @@ is_number(const char *text)
 
 	strtod(text, &end);
 	return end != text && *end == '\0';
+}
+
+/* The one function that is called by its address: uuid_out. */
+Datum
+DirectFunctionCall1Coll(PGFunction function, Oid collation, Datum argument)
+{
+	LOCAL_FCINFO(info, 1);
+
+	InitFunctionCallInfoData(*info, NULL, 1, collation, NULL, NULL);
+	info->args[0].value = argument;
+	info->args[0].isnull = false;
+	return function(info);
+}
+
+Datum
+uuid_out(PG_FUNCTION_ARGS)
+{
+	const unsigned char *id = PG_GETARG_UUID_P(0)->data;
+	StringInfoData		 text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < UUID_LEN; i++)
+		appendStringInfo(
+			&text, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
+			id[i]);
+	PG_RETURN_CSTRING(text.data);
 }
 
 static bool
