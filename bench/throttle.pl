@@ -45,7 +45,8 @@ sub is_wanted
 my $api = Reevo::start(records => 1 + $rates[-1] * $seconds);
 my $nginx = Nginx->new(nginx_configuration())->start;
 my $node = Reevo::cluster('throttle');
-Reevo::set_up($node, $api->url);
+# One request for each id: it is requests that are throttled.
+Reevo::set_up($node, $api->url, "use_query 'false'");
 
 # show(LINE): past the log that PostgreSQL's test modules make of standard output.
 sub show
