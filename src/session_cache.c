@@ -151,7 +151,8 @@ session_cache_find(SessionCache *cache, const pg_uuid_t *id, int ttl,
 
 /*
  * Keeps a copy of a record; a NULL text says that there is none.  What was asked
- * for under other options, as_of an earlier generation, is not kept.
+ * for under other options, as_of an earlier generation, is not kept, nor is what
+ * would leave no room for anything else.
  */
 void
 session_cache_keep(SessionCache *cache, uint64 as_of, const pg_uuid_t *id,
@@ -168,6 +169,8 @@ session_cache_keep(SessionCache *cache, uint64 as_of, const pg_uuid_t *id,
 	record = hash_search(records, &key, HASH_FIND, NULL);
 	if (record != NULL)
 		forget(record);
+	if (length > work_mem * (int64) 1024)
+		return;
 
 	/* What can fail comes first. */
 	if (text != NULL)
