@@ -1,0 +1,255 @@
+"""Many ids at once, measured against clients that do less: see bench/ids, which runs this.
+
+Knows nothing of how the extension is built or PostgreSQL started.
+"""
+
+import argparse
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "test"))
+
+from standin import jsontext, records  # noqa: E402
+
+SIZES = [1000, 5000]
+DELAYS = [50, 0]
+PAGE = 100
+CONNECTIONS = 8
+
+# Where every request is a wait, so many GETs say how long more would take.
+GETS_MEASURED = 32
+
+QUERY_PATH = "/api/v2/opportunity/_query"
+RECORD_PATH = "/api/v2/opportunity/"
+
+# What is read, and by which statement.
+COLUMNS = ["stage", "*"]
+FORMS = ["join", "IN", "ANY"]
+
+
+def record_ids(size):
+    """Ids in no order, the same in every run."""
+    numbers = list(range(1, size + 1))
+    random.Random(size).shuffle(numbers)
+    return [records.record_id("opportunity", number) for number in numbers]
+
+
+def query_body(ids):
+    """What the extension sends for as many ids as one request takes."""
+    return jsontext.dumps({"filters": [{"field": "id", "operator": "in", "value": ids}],
+                           "limit": len(ids)}).decode()
+
+
+def render_records(path):
+    """The records, indented as the documentation's example is."""
+    with open(path, "wb") as file:
+        for number in range(1, max(SIZES) + 1):
+            record = records.make_record("opportunity", number, max(SIZES))
+            file.write(jsontext.dumps(record, indent=2) + b"\0")
+
+
+def statement(columns, form, size):
+    """The statement that reads so many records in one of the forms."""
+    shown = "o." + columns
+    if form == "join":
+        return "SELECT %s FROM wanted_%d w JOIN opportunity o ON o.id = w.id" % (shown, size)
+    if form == "IN":
+        ids = ", ".join("'%s'" % ident for ident in record_ids(size))
+        return "SELECT %s FROM opportunity o WHERE id IN (%s)" % (shown, ids)
+    return ("SELECT %s FROM opportunity o WHERE id = ANY (ARRAY(SELECT id FROM wanted_%d))"
+            % (shown, size))
+
+
+# --- What is measured; all times are in seconds ---
+
+
+class Server:
+    """A server of the records, after a delay."""
+
+    def __init__(self, program, path, delay):
+        self.process = subprocess.Popen([program, path, str(delay)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        self.url = "http://127.0.0.1:%d" % int(self.process.stdout.readline())
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Session:
+    """A psql that stays open, as do its session's connections to the server."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command + ["-qXAt", "-v", "ON_ERROR_STOP=1"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        universal_newlines=True)
+
+    def run(self, sql):
+        """What is printed; rows are not where a file takes them."""
+        self.process.stdin.write(sql + ";\n\\echo done\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            if line == "done\n":
+                return "".join(lines)
+            lines.append(line)
+        raise SystemExit("psql has ended")
+
+    def seconds(self, sql):
+        """How long the client waited for the last row."""
+        printed = self.run("\\o /dev/null\n\\timing on\n%s;\n\\timing off\n\\o\n" % sql)
+        return float(re.search(r"Time: ([\d.]+) ms", printed).group(1)) / 1000
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def h2load(server, body_file, pages):
+    """The same number of pages on eight connections, as fast as can be."""
+    printed = subprocess.run(
+        ["h2load", "--h1", "-t1", "-c%d" % min(CONNECTIONS, pages), "-n%d" % pages,
+         "-H", "Content-Type: application/json", "-d", body_file, server.url + QUERY_PATH],
+        stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
+    if " %d succeeded" % pages not in printed:
+        raise SystemExit("h2load did not succeed:\n" + printed)
+    number, unit = re.search(r"finished in ([\d.]+)(us|ms|s)", printed).groups()
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1}[unit]
+
+
+def curl(config):
+    """Requests of a curl configuration, one after the other on one connection."""
+    printed = subprocess.run(["curl", "-sS", "--fail", "-K", "-"], input=config,
+                             stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
+    return sum(float(line) for line in printed.split())
+
+
+def batched(server, ids):
+    """A query per page of ids."""
+    requests = ['url = "%s"\ndata = "%s"\nheader = "Content-Type: application/json"\n'
+                'output = "/dev/null"\nwrite-out = "%%{time_total}\\n"\n'
+                % (server.url + QUERY_PATH, query_body(ids[start:start + PAGE]).replace('"', '\\"'))
+                for start in range(0, len(ids), PAGE)]
+    return curl("next\n".join(requests))
+
+
+def gets(server, ids):
+    """A GET per id."""
+    requests = ['url = "%s"\noutput = "/dev/null"\n' % (server.url + RECORD_PATH + ident)
+                for ident in ids]
+    return curl('write-out = "%{time_total}\\n"\n' + "".join(requests))
+
+
+def gets_scaled(server, delay, ids):
+    """The same, of which not all need to be waited for."""
+    measured = ids[:GETS_MEASURED] if delay > 0 else ids
+    return gets(server, measured) * len(ids) / len(measured)
+
+
+# --- The table ---
+
+
+def set_up(session, server):
+    parts = urllib.parse.urlsplit(server.url)
+    assert parts.hostname == "127.0.0.1"
+    session.run("CREATE EXTENSION opportunity_fdw")
+    session.run("CREATE SERVER reevo FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url '%s')"
+                % server.url)
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (api_key 'test-key')")
+    session.run("IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO public OPTIONS (discover 'false')")
+    for size in SIZES:
+        session.run("CREATE TABLE wanted_%d (id uuid)" % size)
+        session.run("INSERT INTO wanted_%d VALUES %s"
+                    % (size, ", ".join("('%s')" % ident for ident in record_ids(size))))
+        session.run("ANALYZE wanted_%d" % size)
+
+
+def check(session, size):
+    """That what is measured is what was meant."""
+    for form in FORMS:
+        counted = session.run("SELECT count(DISTINCT id) FROM (%s) q" % statement("*", form, size)
+                              if form != "join" else
+                              "SELECT count(DISTINCT o.id) FROM wanted_%d w JOIN opportunity o"
+                              " ON o.id = w.id" % size)
+        plan = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + statement("stage", form, size))
+        requests = [int(number) for number in re.findall(r"Requests: (\d+)", plan)]
+        if int(counted) != size or sum(requests) != size // PAGE:
+            raise SystemExit("%s of %d ids: %s records\n%s" % (form, size, counted, plan))
+
+
+def spread(values, form="%.2f"):
+    """The median, and from where to where."""
+    return "%s (%s..%s)" % tuple(form % value for value in
+                                 (statistics.median(values), min(values), max(values)))
+
+
+def measure(session, server, delay, size, rounds):
+    """Prints the lines of one delay and one number of ids."""
+    ids = record_ids(size)
+    queries = [(columns, form) for columns in COLUMNS for form in FORMS]
+    took = {query: [] for query in queries}
+    ratios = {query: {"h2load": [], "batched": [], "gets": []} for query in queries}
+    floor = []
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
+        body.write(query_body(ids[:PAGE]))
+        body.flush()
+        for number in range(rounds):
+            one_after_other = {"batched": batched(server, ids), "gets": gets_scaled(server, delay, ids)}
+            # Each query right beside what it is compared with, before or after.
+            for columns, form in queries[::1 if number % 2 == 0 else -1]:
+                sql = statement(columns, form, size)
+                if number % 2 == 0:
+                    other, own = h2load(server, body.name, size // PAGE), session.seconds(sql)
+                else:
+                    own, other = session.seconds(sql), h2load(server, body.name, size // PAGE)
+                floor.append(other)
+                took[columns, form].append(own)
+                ratios[columns, form]["h2load"].append(own / other)
+                for name, seconds in one_after_other.items():
+                    ratios[columns, form][name].append(own / seconds)
+    for columns, form in queries:
+        mine = ratios[columns, form]
+        print("| %d ms | %d | %s | %s | %s | %s | %s | %s | %s |"
+              % (delay, size, columns.replace("*", "all"), form, spread(took[columns, form], "%.3f"),
+                 spread(floor, "%.3f"), spread(mine["h2load"]), spread(mine["batched"]),
+                 spread(mine["gets"], "%.3f")), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", required=True, help="the program ids_server")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("psql", nargs="+", help="how to start psql")
+    options = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "records")
+        render_records(path)
+        servers = {delay: Server(options.server, path, delay) for delay in DELAYS}
+        session = Session(options.psql)
+        set_up(session, servers[0])
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
+            body.write(query_body(record_ids(SIZES[0])[:PAGE]))
+            body.flush()
+            print("%d bytes a page; h2load gets %.0f pages a second without delay\n"
+                  % (os.path.getsize(path) * PAGE // max(SIZES), 500 / h2load(servers[0], body.name, 500)))
+        print("| delay | ids | columns | query | seconds | h2load | ratio to that | to batches | to GETs |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        for delay in DELAYS:
+            session.run("ALTER SERVER reevo OPTIONS (SET base_url '%s')" % servers[delay].url)
+            for size in SIZES:
+                check(session, size)
+                measure(session, servers[delay], delay, size, options.rounds)
+        session.stop()
+        for server in servers.values():
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
