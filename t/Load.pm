@@ -123,7 +123,7 @@ sub run
 		}
 		push @{ $result{samples} }, { after => $part * $seconds, memory => memory($node) };
 	}
-	$result{keeps_freed} = grep { Reevo::slurp("/proc/$_/maps") =~ /libasan/ } keys %{ $result{samples}[-1]{memory} };
+	$result{keeps_freed} = grep { Reevo::keeps_freed($_) } keys %{ $result{samples}[-1]{memory} };
 	$result{sessions} = keys %{ $result{samples}[-1]{memory} };
 	$pgbench->finish;
 	$result{status} = $pgbench->result(0);

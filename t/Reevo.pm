@@ -426,6 +426,14 @@ sub resident
 	return $size;
 }
 
+# keeps_freed(PID): whether a checker keeps memory for a while that was freed, so
+# that the size of a process says nothing.
+sub keeps_freed
+{
+	my ($pid) = @_;
+	return slurp("/proc/$pid/maps") =~ /libasan/;
+}
+
 # slurp(FILE, OFFSET)
 sub slurp
 {
