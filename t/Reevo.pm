@@ -377,10 +377,22 @@ sub certificates
 		openssl(
 			'x509', '-req', '-in', "$folder/$name.csr",
 			'-CA', "$folder/ca.pem", '-CAkey', "$folder/ca.key",
-			'-CAcreateserial', '-days', $days, '-extfile', $extensions,
+			'-CAcreateserial', validity($days), '-extfile', $extensions,
 			'-out', "$folder/$name.pem");
 	}
 	return $folder;
+}
+
+# From 3.4 on, openssl makes nothing that ends before it begins; before, it has no
+# other way to say when it begins.
+sub validity
+{
+	my ($days) = @_;
+	my $output;
+	IPC::Run::run([ 'openssl', 'version' ], '>', \$output);
+	my ($major, $minor) = $output =~ /(\d+)\.(\d+)/;
+	return ('-days', $days) if $days > 0 || $major * 100 + $minor < 304;
+	return ('-not_before', '20200101000000Z', '-not_after', '20200102000000Z');
 }
 
 sub openssl
