@@ -142,13 +142,14 @@ static void ask_in_halves(RecordCache *cache, Request *request);
 static void ask_in_pieces(RecordCache *cache, Request *request, int size);
 static void settle_rest(RecordCache *cache, Request *request);
 
-static void keep_record(RecordCache *cache, const Request *request,
-						CacheEntry *entry, const Record *record);
-static void keep_text(RecordCache *cache, CacheEntry *entry, const char *text,
-					  int length);
-static void settle(RecordCache *cache, CacheEntry *entry, EntryState state);
-static void unsettle(RecordCache *cache, CacheEntry *entry);
-static void forget_beyond_work_mem(RecordCache *cache);
+static void	  keep_record(RecordCache *cache, const Request *request,
+						  CacheEntry *entry, const Record *record);
+static void	  keep_text(RecordCache *cache, CacheEntry *entry, const char *text,
+						int length);
+static void	  settle(RecordCache *cache, CacheEntry *entry, EntryState state);
+static void	  unsettle(RecordCache *cache, CacheEntry *entry);
+static size_t size_of(const CacheEntry *entry);
+static void	  forget_beyond_work_mem(RecordCache *cache);
 
 /*
  * The cache of a statement for a table's records as a user sees them, made
@@ -905,7 +906,7 @@ settle(RecordCache *cache, CacheEntry *entry, EntryState state)
 {
 	entry->state = state;
 	entry->request = NULL;
-	cache->size += sizeof(CacheEntry) + entry->length;
+	cache->size += size_of(entry);
 	if (entry->users == 0)
 		dlist_push_tail(&cache->unused, &entry->unused_node);
 }
@@ -914,8 +915,16 @@ settle(RecordCache *cache, CacheEntry *entry, EntryState state)
 static void
 unsettle(RecordCache *cache, CacheEntry *entry)
 {
-	cache->size -= sizeof(CacheEntry) + entry->length;
+	cache->size -= size_of(entry);
 	entry->state = ENTRY_PENDING;
+}
+
+/* The memory that an entry takes. */
+static size_t
+size_of(const CacheEntry *entry)
+{
+	return sizeof(CacheEntry) +
+		   (entry->text != NULL ? GetMemoryChunkSpace(entry->text) : 0);
 }
 
 /* Forgets records until the rest fits, or all of it is in use. */
@@ -928,7 +937,7 @@ forget_beyond_work_mem(RecordCache *cache)
 		CacheEntry *entry = dlist_container(
 			CacheEntry, unused_node, dlist_pop_head_node(&cache->unused));
 
-		cache->size -= sizeof(CacheEntry) + entry->length;
+		cache->size -= size_of(entry);
 		if (entry->text != NULL)
 			pfree(entry->text);
 		hash_search(cache->entries, &entry->id, HASH_REMOVE, NULL);

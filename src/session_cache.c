@@ -53,7 +53,7 @@ struct SessionCache
 static MemoryContext context = NULL; /* of all that is kept */
 static HTAB			*records;
 static dlist_head	 used;
-static size_t		 size; /* bytes of records and their text */
+static size_t		 size; /* bytes of all records */
 static uint64		 kept_generation;
 
 /* Changes with everything that a record may depend on. */
@@ -68,6 +68,7 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_clear_cache);
 static void		 prepare(void);
 static void		 invalidate(Datum arg, int cache_id, uint32 hash_value);
 static RecordKey make_key(const SessionCache *cache, const pg_uuid_t *id);
+static size_t	 size_of(const KeptRecord *record);
 static void		 forget(KeptRecord *record);
 static void		 forget_all(void);
 
@@ -181,7 +182,7 @@ session_cache_keep(SessionCache *cache, uint64 as_of, const pg_uuid_t *id,
 	record->text = copy;
 	record->length = length;
 	dlist_push_tail(&used, &record->node);
-	size += sizeof(KeptRecord) + length;
+	size += size_of(record);
 
 	while (size > (size_t) work_mem * 1024 && !dlist_is_empty(&used))
 		forget(dlist_head_element(KeptRecord, node, &used));
@@ -245,11 +246,19 @@ make_key(const SessionCache *cache, const pg_uuid_t *id)
 	return key;
 }
 
+/* The memory that a record takes. */
+static size_t
+size_of(const KeptRecord *record)
+{
+	return sizeof(KeptRecord) +
+		   (record->text != NULL ? GetMemoryChunkSpace(record->text) : 0);
+}
+
 static void
 forget(KeptRecord *record)
 {
 	dlist_delete(&record->node);
-	size -= sizeof(KeptRecord) + record->length;
+	size -= size_of(record);
 	if (record->text != NULL)
 		pfree(record->text);
 	hash_search(records, &record->key, HASH_REMOVE, NULL);
