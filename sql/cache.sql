@@ -261,6 +261,7 @@ SELECT count(stage) FROM kept WHERE id IN (id(403), id(502)); :spent
 RESET work_mem;
 SELECT length(display_name) FROM kept WHERE id = id(501); :spent
 SELECT length(display_name) FROM kept WHERE id = id(501); :spent
+:forget
 SELECT count(*) FROM kept WHERE id = ANY (ids(401, 500)); :spent
 SELECT count(*) FROM kept WHERE id = ANY (ids(401, 500)); :spent
 
