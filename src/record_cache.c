@@ -34,7 +34,7 @@ struct RecordCache
 {
 	dlist_node	  node; /* in the statement's list */
 	MemoryContext context;
-	MemoryContext scratch_context; /* of what asking and reading leave */
+	MemoryContext scratch_context; /* of what asking leaves behind */
 	Statement	 *statement;
 	Oid			  umid;
 	char		 *record_type;
@@ -49,6 +49,11 @@ struct RecordCache
 	dlist_head	  set_aside; /* and those whose answer only a need will read */
 	dlist_head	  unused; /* entries that can go, least recently used first */
 	size_t		  size;	  /* bytes of all entries that are known */
+
+	/* the answer read last, whose records are still there as they were parsed */
+	MemoryContext answer_context;
+	HttpTransfer *answer; /* what they point into; NULL: it had no records */
+	uint64		  answer_number;
 };
 
 typedef enum EntryState
@@ -69,7 +74,9 @@ typedef struct CacheEntry
 	bool			is_ahead; /* fetched ahead, and not used since */
 	char		   *text;	  /* the record, cut down, where there is one */
 	int				length;
-	int				users; /* while it has any, it cannot go */
+	Record		   *record;		   /* all of it, parsed, but only as long as */
+	uint64			answer_number; /* this is the cache's answer */
+	int				users;		   /* while it has any, it cannot go */
 	dlist_node		unused_node;
 } CacheEntry;
 
@@ -135,6 +142,7 @@ static void finish_request(RecordCache *cache, Request *request,
 static void finish_get(RecordCache *cache, Request *request, bool is_needed);
 static void finish_query(RecordCache *cache, Request *request, bool is_needed);
 static void set_aside(RecordCache *cache, Request *request);
+static void forget_answer(RecordCache *cache);
 static bool take_page(RecordCache *cache, Request *request,
 					  const RecordPage *page);
 static void ask_again(RecordCache *cache, Request *request, char *cursor);
@@ -143,7 +151,7 @@ static void ask_in_pieces(RecordCache *cache, Request *request, int size);
 static void settle_rest(RecordCache *cache, Request *request);
 
 static void	  keep_record(RecordCache *cache, const Request *request,
-						  CacheEntry *entry, const Record *record);
+						  CacheEntry *entry, Record *record);
 static void	  keep_text(RecordCache *cache, CacheEntry *entry, const char *text,
 						int length);
 static void	  settle(RecordCache *cache, CacheEntry *entry, EntryState state);
@@ -321,8 +329,8 @@ record_batch_hits(const RecordBatch *batch)
 /*
  * Waits for one of a batch's records, numbered from 0 as they were added, and
  * reads it into the current context; it points into the cache, and is gone with
- * the batch.  Returns whether there is such a record.  Raises the errors of
- * api.c.
+ * the batch, or when another one is read.  Returns whether there is such a
+ * record.  Raises the errors of api.c.
  */
 bool
 record_batch_read(RecordBatch *batch, int number, Record **record,
@@ -337,8 +345,10 @@ record_batch_read(RecordBatch *batch, int number, Record **record,
 		wait_for_entry(batch, entry);
 	if (entry->state != ENTRY_FOUND)
 		return false;
-	if (record_parse(batch->cache->wanted, entry->text, entry->length, record,
-					 &problem) != RECORD_OK)
+	if (entry->answer_number == batch->cache->answer_number)
+		*record = entry->record;
+	else if (record_parse(batch->cache->wanted, entry->text, entry->length,
+						  record, &problem) != RECORD_OK)
 		elog(ERROR, "record in the statement's cache cannot be read: %s",
 			 problem);
 	return true;
@@ -399,6 +409,9 @@ create_cache(Statement *statement, const Settings *settings,
 	cache->context = context;
 	cache->scratch_context = AllocSetContextCreate(
 		context, "opportunity_fdw scratch", ALLOCSET_DEFAULT_SIZES);
+	cache->answer_context = AllocSetContextCreate(
+		context, "opportunity_fdw answer", ALLOCSET_DEFAULT_SIZES);
+	cache->answer_number = 1;
 	cache->statement = statement;
 	cache->umid = credentials->umid;
 	cache->record_type = pstrdup(settings->record_type);
@@ -558,11 +571,15 @@ send_request(RecordCache *cache, Request *request)
 	cache->statement->pending++;
 }
 
-/* Takes a sent request out of its list, be its answer read or not. */
+/*
+ * Takes a sent request out of its list, be its answer read or not.  The answer
+ * stays where records point into it.
+ */
 static void
 end_transfer(RecordCache *cache, Request *request)
 {
-	http_end(request->transfer);
+	if (request->transfer != cache->answer)
+		http_end(request->transfer);
 	request->transfer = NULL;
 	dlist_delete(&request->node);
 	if (request->is_under_way)
@@ -684,14 +701,26 @@ finish_answered(RecordCache *cache)
 static void
 finish_request(RecordCache *cache, Request *request, bool is_needed)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(cache->scratch_context);
+	MemoryContext old_context;
 
+	forget_answer(cache);
+	old_context = MemoryContextSwitchTo(cache->answer_context);
 	if (request->count == 1 && request->cursor == NULL)
 		finish_get(cache, request, is_needed);
 	else
 		finish_query(cache, request, is_needed);
 	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(cache->scratch_context);
+}
+
+/* Lets go of the answer read last; its records are read from their text now. */
+static void
+forget_answer(RecordCache *cache)
+{
+	if (cache->answer != NULL)
+		http_end(cache->answer);
+	cache->answer = NULL;
+	cache->answer_number++;
+	MemoryContextReset(cache->answer_context);
 }
 
 static void
@@ -874,7 +903,7 @@ settle_rest(RecordCache *cache, Request *request)
  */
 static void
 keep_record(RecordCache *cache, const Request *request, CacheEntry *entry,
-			const Record *record)
+			Record *record)
 {
 	StringInfoData text;
 
@@ -889,6 +918,9 @@ keep_record(RecordCache *cache, const Request *request, CacheEntry *entry,
 		record_write_cut(cache->wanted, record, &text);
 	keep_text(cache, entry, text.data, text.len);
 	pfree(text.data);
+	entry->record = record;
+	entry->answer_number = cache->answer_number;
+	cache->answer = request->transfer;
 	settle(cache, entry, ENTRY_FOUND);
 }
 
