@@ -250,7 +250,8 @@ sub compare_memory
 	$work->();
 	my $after = Reevo::resident($session->{backend});
 	note("$what: $memory kB before, $after kB after");
-	cmp_ok($after - $memory, '<', $SLACK, "$what: the memory does not grow");
+	cmp_ok($after - $memory, '<', $SLACK, "$what: the memory does not grow")
+	  unless Reevo::keeps_freed($session->{backend});
 	# As many connections are kept as were needed at once.
 	cmp_ok(Reevo::open_files($session->{backend}), '<=', $files + 8, "$what: nor the number of files");
 	cmp_ok(contexts($session) - $contexts, '<=', $more, "$what: nor that of memory contexts");
