@@ -49,7 +49,7 @@ for my $target (@targets)
 	$runs = 0, $tally = '' unless defined $runs;
 
 	my $inputs = () = glob("$top/test/fuzz/corpus/$target/*");
-	cmp_ok($inputs, '>', 10, "$target: there are inputs to start from");
+	cmp_ok($inputs, '>=', 10, "$target: there are inputs to start from");
 	cmp_ok($runs, '>', 2 * $inputs, "$target: they are run, and changed ones");
 	is_deeply([ grep { $tally !~ /(^| )\Q$_\E=[1-9]/ } @{ $outcomes{$target} } ],
 		[], "$target: they come to all that they should come to");
