@@ -80,6 +80,7 @@ static LookupBatch	  *read_batch(LookupState *state);
 static void			   add_row(LookupState *state, LookupBatch *batch,
 							   TupleTableSlot *row);
 static void			   end_batch(LookupState *state, LookupBatch *batch);
+static void			   end_all_batches(LookupState *state);
 static TupleTableSlot *hand_on(LookupState *state, TupleTableSlot *row);
 static TupleTableSlot *as_scan_tuple(LookupState *state, TupleTableSlot *row);
 
@@ -185,9 +186,7 @@ end_lookup(CustomScanState *node)
 {
 	LookupState *state = (LookupState *) node;
 
-	while (!dlist_is_empty(&state->batches))
-		end_batch(state,
-				  dlist_head_element(LookupBatch, node, &state->batches));
+	end_all_batches(state);
 	ExecEndNode(state->child);
 }
 
@@ -197,9 +196,7 @@ rescan_lookup(CustomScanState *node)
 {
 	LookupState *state = (LookupState *) node;
 
-	while (!dlist_is_empty(&state->batches))
-		end_batch(state,
-				  dlist_head_element(LookupBatch, node, &state->batches));
+	end_all_batches(state);
 	start(state);
 	if (node->ss.ps.chgParam != NULL)
 		UpdateChangedParamSet(state->child, node->ss.ps.chgParam);
@@ -334,6 +331,14 @@ end_batch(LookupState *state, LookupBatch *batch)
 	state->batch_count--;
 	state->size -= batch->size;
 	MemoryContextDelete(batch->context);
+}
+
+static void
+end_all_batches(LookupState *state)
+{
+	while (!dlist_is_empty(&state->batches))
+		end_batch(state,
+				  dlist_head_element(LookupBatch, node, &state->batches));
 }
 
 /* The node's result for a row of the child, or NULL for none. */
