@@ -551,6 +551,17 @@ SELECT in_any_order($$ SELECT s.number, l.number, l.stage FROM small s, LATERAL 
 \set now `$REEVO_CTL requests`
 -- The key comes from further out.
 SELECT in_any_order($$ SELECT s.number, (SELECT count(o.stage) FROM hundred h JOIN tens o ON o.id = CASE WHEN h.digit = 1 THEN s.id ELSE h.id END WHERE h.digit < 2) FROM small s $$); :spent
+SELECT in_any_order($$ SELECT s.number, (SELECT count(o.stage) FROM (SELECT * FROM hundred ORDER BY digit, number LIMIT 20) h JOIN tens o ON o.id = CASE WHEN h.digit = 1 THEN s.id ELSE h.id END) FROM small s $$); :spent
+-- Run again without any, and left before its end
+SET enable_material = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SELECT in_any_order($$ SELECT s.number, j.number, j.stage FROM small s JOIN (SELECT h.number, o.stage FROM (SELECT * FROM hundred ORDER BY number LIMIT 30) h LEFT JOIN tens o USING (id) OFFSET 0) j ON j.number <= s.number + 10 $$); :spent
+SELECT in_any_order($$ SELECT s.number FROM small s WHERE EXISTS (SELECT FROM (SELECT h.number, o.stage FROM (SELECT * FROM hundred ORDER BY number LIMIT 30) h JOIN tens o USING (id) OFFSET 0) j WHERE j.number = s.number + 10) $$);
+\set now `$REEVO_CTL requests`
+RESET enable_material;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
 
 --
 -- Little memory
@@ -609,6 +620,7 @@ SELECT explained($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity o 
 SELECT explained($$ SELECT t.number, o.stage FROM thousand t JOIN tens o ON o.id = id(t.number % 50 + t.number / 200) $$, :'analyzed'); :spent
 SELECT explained($$ SELECT t.number, o.stage FROM small t LEFT JOIN tens o ON o.id = CASE WHEN t.digit = 4 THEN id(1234) ELSE t.id END $$, :'analyzed'); :spent
 SELECT explained($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id IN (t.id, t.other) AND o.id = ANY (ids(103, 104)) $$);
+SELECT explained($$ SELECT t.number, o.stage FROM hundred t JOIN tens o ON o.id = t.id OR o.id = t.other OR (o.id = coalesce(t.id, t.other) AND o.id::text = t.id_text) $$, :'analyzed'); :spent
 SELECT explained($$ SELECT t.number, o.stage FROM hundred t LEFT JOIN tens o ON o.id = t.id LEFT JOIN tens p ON p.id = t.id AND p.status = o.status $$, :'analyzed'); :spent
 SELECT explained($$ SELECT FROM small t JOIN tens o ON o.id = coalesce(t.id, t.other) JOIN account a ON a.id = o.account_id $$, 'COSTS OFF, VERBOSE');
 SELECT explained($$ SELECT t.number, (SELECT count(o.stage) FROM hundred h JOIN tens o ON o.id = h.id WHERE h.digit = t.digit) FROM small t $$, :'analyzed'); :spent

@@ -276,7 +276,7 @@ SELECT hint FROM attempt(setting('table', 'record_type', '../x'));
 -- attribute: a name, a name and a key, or the whole record.
 --
 SELECT quote_literal(value) AS value, try('column', 'attribute', value)
-FROM unnest(ARRAY['stage', 'stage.closing_probability', '*', 'cf_Any Thing', E'\u00FC', '', '.', 'stage.', '.key', 'a.b.c', 'a..b'])
+FROM unnest(ARRAY['stage', 'stage.closing_probability', '*', 'cf_Any Thing', E'\u00FC', '', '.', 'stage.', '.key', 'a.b.c', 'a..b', '*.x'])
 	WITH ORDINALITY v (value, i) ORDER BY i;
 SELECT hint FROM attempt(setting('column', 'attribute', 'a.b.c'));
 

@@ -642,7 +642,7 @@ check_attribute(const char *name, const char *value)
 {
 	const char *dot = strchr(value, '.');
 
-	if (value[0] == '\0' || dot == value ||
+	if (value[0] == '\0' || dot == value || strncmp(value, "*.", 2) == 0 ||
 		(dot != NULL && (dot[1] == '\0' || strchr(dot + 1, '.') != NULL)))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
