@@ -13,8 +13,10 @@ use Test::More;
 my $SESSIONS = 32;
 my $SECONDS = 20;
 
-# What the allocator may need on the way, in kB.
+# What the allocator may need on the way, in kB: one session, which may be as
+# late as that in doing what others have done, and most of them.
 my $SLACK = 2048;
+my $USUAL_SLACK = 512;
 
 my $api = Load::start_api();
 my $node = Reevo::cluster('load', 'log_statement = none');
@@ -30,12 +32,15 @@ cmp_ok($load->{statuses}{$_} || 0, '>', 0, "there were failures: $_") for grep {
 cmp_ok($load->{requests}, '>', 1.05 * $load->{statuses}{200}, 'and others');
 
 my ($before, $after) = map { $_->{memory} } @{ $load->{samples} }[ 1, -1 ];
-my @grown = grep { $after->{$_} - ($before->{$_} || 0) > $SLACK } sort keys %$after;
+my ($largest) = sort { $b <=> $a } values %$before;
+my @large = grep { $after->{$_} > $largest + $SLACK } sort keys %$after;
+my @growth = sort { $a <=> $b } map { $after->{$_} - ($before->{$_} || 0) } keys %$after;
 SKIP:
 {
-	skip 'AddressSanitizer keeps for a while what was freed', 1 if $load->{keeps_freed};
-	is("@grown", '', 'no session grows')
-	  or diag(join(', ', map { "$_: $before->{$_} -> $after->{$_} kB" } @grown));
+	skip 'AddressSanitizer keeps for a while what was freed', 2 if $load->{keeps_freed};
+	is("@large", '', "no session grows beyond what one needs, $largest kB")
+	  or diag(join(', ', map { "$_: $before->{$_} -> $after->{$_} kB" } @large));
+	cmp_ok($growth[ @growth / 2 ], '<', $USUAL_SLACK, 'and most do not grow');
 }
 note(sprintf('%d transactions, %d requests, %.0f transactions per second', @$load{qw(transactions requests tps)}));
 note(join(', ', map { "$_: $load->{statuses}{$_}" } sort keys %{ $load->{statuses} }));
