@@ -95,6 +95,7 @@ $node->safe_psql('postgres', qq(
 	) SERVER reevo OPTIONS (invalid_value 'null');
 	CREATE FOREIGN TABLE whole (id uuid, record integer[] OPTIONS (attribute '*')) SERVER reevo;
 	CREATE FOREIGN TABLE pair (id uuid) SERVER reevo OPTIONS (max_concurrency '2', use_query 'false');
+	CREATE FOREIGN TABLE idle (id uuid) SERVER reevo OPTIONS (max_concurrency '2', use_query 'false', cache_ttl '3600');
 	CREATE FOREIGN TABLE kept (id uuid, display_name text) SERVER reevo OPTIONS (cache_ttl '3600');
 	CREATE DOMAIN blank AS text[] CHECK (cardinality(VALUE) = 0);
 	CREATE FOREIGN TABLE picky (id uuid, competitors_mentioned_other blank) SERVER reevo OPTIONS (invalid_value 'null');
@@ -114,7 +115,6 @@ $node->safe_psql('postgres', qq(
 
 my $id = $Reevo::EXAMPLE;
 my $ids = join(', ', map { "'" . Reevo::id($_) . "'" } 0 .. 4);
-my $four = join(', ', map { "'" . Reevo::id($_) . "'" } 0 .. 3);
 my $read = "SELECT display_name, amount, stage, created_at FROM opportunity WHERE id = '$id'";
 my $check = "SELECT display_name FROM opportunity WHERE id = '$id'";
 my $checked = $node->safe_psql('postgres', $check);
@@ -134,11 +134,12 @@ my $odd = qq({"status": 200, "body": {"data": {
 (my $odder = $odd) =~ s/"(value": "20)/"$1?/g;
 
 # {fresh}: each time in a session of its own. {warm}: over a connection that is
-# there. {behave}, {body}: what the stand-in does, and has for the example, set
-# anew each time. {after}: what puts the session right again. {only}: the
-# functions that are to fail, where not all are. {may_ignore}: those whose failure
-# may go unnoticed, as it is that of a request that nobody waits for any more, or
-# of a favour. {state}: how it ends, when nothing fails.
+# there. {before}: what the session reads first. {behave}, {body}: what the
+# stand-in does, and has for the example, set anew each time. {after}: what puts
+# the session right again. {only}: the functions that are to fail, where not all
+# are. {may_ignore}: those whose failure may go unnoticed, as it is that of a
+# request that nobody waits for any more, or of a favour. {state}: how it ends,
+# when nothing fails.
 my @statements = (
 	{ name => 'the first read of a session', sql => $read, fresh => 1 },
 	{ name => 'a read over a connection that is there', sql => $read, warm => 1 },
@@ -229,11 +230,13 @@ my @statements = (
 		may_ignore => qr/^(curl_multi_add_handle|MemoryContextAllocExtended)$/
 	},
 	{
-		# The third request to arrive stalls, and nobody but the cursor has it:
-		# there are five in all.
+		# The first record is there already, so that a request is on its way
+		# when the cursor falls idle.
 		name => 'a cursor that lies idle',
-		sql => "BEGIN; DECLARE c CURSOR FOR SELECT id FROM pair WHERE id IN ($four); FETCH 1 FROM c; SELECT FROM pg_sleep(0.15); $check; ROLLBACK",
-		behave => '{"fail_every": 3, "fail_how": "stall"}',
+		before => "SELECT FROM idle WHERE id = '@{[ Reevo::id(1) ]}'",
+		sql => "BEGIN; DECLARE c CURSOR FOR SELECT id FROM idle WHERE id IN ($ids); FETCH 1 FROM c; SELECT FROM pg_sleep(0.15); $check; ROLLBACK",
+		behave => '{"delay_ms": 200}',
+		after => 'SELECT opportunity_fdw_clear_cache()',
 		only => qr/^curl_easy_setopt$/,
 		may_ignore => qr/^curl_easy_setopt$/
 	},
@@ -378,6 +381,7 @@ sub run
 		$api->reset;
 		$session->query($check);
 	}
+	$session->query($statement->{before}) if $statement->{before};
 	$api->reset;
 	$api->behave($statement->{behave}) if $statement->{behave};
 	$api->ctl('body', $id, $statement->{body}) if $statement->{body};
