@@ -26,6 +26,7 @@ OBJS = \
 	src/fetch.o \
 	src/record_cache.o \
 	src/session_cache.o \
+	src/seen_set.o \
 	src/statement.o \
 	src/api.o \
 	src/api_query.o \

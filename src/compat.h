@@ -28,6 +28,7 @@
 #endif
 #include "optimizer/pathnode.h"
 #include "optimizer/optimizer.h"
+#include "storage/buffile.h"
 #if PG_VERSION_NUM >= 140000
 #include "utils/wait_event.h"
 #else
@@ -172,6 +173,19 @@ compat_random_fraction(void)
 	return pg_prng_double(&pg_global_prng_state);
 #else
 	return (double) random() / ((double) MAX_RANDOM_VALUE + 1);
+#endif
+}
+
+/* Reads so many bytes, or fails; 16 has a function for that. */
+static inline void
+compat_buffile_read_exact(BufFile *file, void *bytes, size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	BufFileReadExact(file, bytes, size);
+#else
+	if (BufFileRead(file, bytes, size) != size)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not read from a temporary file")));
 #endif
 }
 
