@@ -1,0 +1,123 @@
+# The set of the ids that a scan has handed out: what it says is what SQL says,
+# with and without files, within its memory, and nothing is left behind.
+#
+# REEVO_SEEN in the environment sets the number of ids for which the memory is
+# measured, 300,000 by default.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use File::Temp qw(tempdir);
+use IPC::Run ();
+use Reevo;
+use Test::More;
+
+my $ids = $ENV{REEVO_SEEN} || 300_000;
+
+# Beyond work_mem: the buffers of the files, of which there are a few.
+my $BUFFERS = 64 * 1024;
+
+my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
+my ($output, $error) = ('', '');
+chmod 0755, $folder;
+IPC::Run::run([ "$FindBin::RealBin/../test/seen/build", $folder ], '>', \$output, '2>', \$error)
+  or die "test/seen/build: $output$error";
+
+my $node = Reevo::cluster('seen', "log_statement = none\nlog_temp_files = 0");
+my $library = "$folder/opportunity_fdw.so";
+$node->safe_psql('postgres', qq(
+	CREATE FUNCTION seen_test_first(uuid[]) RETURNS boolean[] AS '$library' LANGUAGE C STRICT;
+	CREATE FUNCTION seen_test_memory(bigint) RETURNS bigint AS '$library' LANGUAGE C STRICT;
+	CREATE FUNCTION seen_test_subtransaction(bigint) RETURNS bigint AS '$library' LANGUAGE C STRICT;
+));
+my $session = Reevo::Session->new($node);
+
+# files(SQL): how many temporary files a statement has made.
+sub files
+{
+	my ($sql) = @_;
+	my $log = $node->logfile;
+	my $before = -s $log;
+	my $result = $session->query($sql);
+	my $files = () = Reevo::slurp($log, $before) =~ /temporary file: path/g;
+	return ($result, $files);
+}
+
+# How many files the session has on disk now.
+sub files_left { return scalar(() = glob($node->data_dir . '/base/pgsql_tmp/*')); }
+
+# --- What it says ---
+
+$session->query('SELECT setseed(0.5)');
+my $nil = '00000000-0000-0000-0000-000000000000';
+my %kinds = (
+	random => 'md5(pick::text)::uuid',
+	similar => "('01900000-0000-7000-8000-' || lpad(to_hex(pick), 12, '0'))::uuid",
+	'with nil' => "CASE pick % 100 WHEN 0 THEN '$nil' ELSE md5(pick::text)::uuid END");
+
+# {count} ids of {kinds} that may be the same; how many files are made at least.
+my @cases = (
+	[ '64kB', 150, 200, 0 ],
+	[ '64kB', 1500, 1_000_000, 0 ],
+	[ '64kB', 20_000, 100, 0 ],
+	[ '64kB', 20_000, 5000, 3 ],
+	[ '64kB', 40_000, 1_000_000, 20 ],
+	[ '4MB', 150_000, 1_000_000, 1 ],
+	[ '4MB', 300_000, 250_000, 1 ]);
+for my $case (@cases)
+{
+	my ($work_mem, $count, $different, $least) = @$case;
+	for my $kind (sort keys %kinds)
+	{
+		# The rows are read with memory of their own; the set has what is asked for.
+		$session->query(qq(
+			SET work_mem = '64MB';
+			CREATE TEMP TABLE given AS SELECT n, $kinds{$kind} AS id
+				FROM (SELECT n, (random() * $different)::integer AS pick FROM generate_series(1, $count) n) p;
+			CREATE TEMP TABLE expected AS SELECT array_agg(id ORDER BY n) AS ids, array_agg(first ORDER BY n) AS firsts
+				FROM (SELECT n, id, row_number() OVER (PARTITION BY id ORDER BY n) = 1 AS first FROM given) f;
+			SET work_mem = '$work_mem'));
+		my ($result, $files) = files('SELECT seen_test_first(ids) = firsts FROM expected');
+		my $name = "$count of $different $kind ids, $work_mem";
+		is($result->{out}, 't', $name) or diag $result->{err};
+		cmp_ok($files, $least > 0 ? '>=' : '==', $least, "$name: files");
+		$session->query('DROP TABLE given, expected');
+	}
+}
+
+# --- Its memory ---
+
+$session->query(q(SET work_mem = '64kB'));
+my ($memory, $made) = files("SELECT seen_test_memory($ids)");
+cmp_ok($memory->{out}, '<=', 64 * 1024 + $BUFFERS, "memory for $ids ids") or diag $memory->{err};
+cmp_ok($made, '>', 100, 'files for them');
+is(files_left(), 0, 'no file is left');
+
+# --- Transactions and failures ---
+
+is($session->query('SELECT seen_test_subtransaction(20000)')->{out}, 40000, 'files outlive a subtransaction');
+
+$session->query(q(SET temp_file_limit = '256kB'));
+is($session->query('SELECT seen_test_memory(100000)')->{sqlstate}, '53400', 'no more room in files');
+is(files_left(), 0, 'no file is left after it');
+$session->query(q(RESET temp_file_limit));
+
+# As in a cursor's block: the error is caught, the session goes on.
+$session->query(q(
+	SET temp_file_limit = '256kB';
+	DO $$ BEGIN PERFORM seen_test_memory(100000); EXCEPTION WHEN configuration_limit_exceeded THEN NULL; END $$;
+	RESET temp_file_limit));
+is(files_left(), 0, 'no file is left after an error that is caught');
+
+my $cancelled = $session->query(q(SET statement_timeout = '1s'; SELECT seen_test_memory(1000000000)));
+is($cancelled->{sqlstate}, '57014', 'ends when it is told to');
+is(files_left(), 0, 'no file is left after that');
+$session->query(q(RESET statement_timeout));
+cmp_ok($session->query('SELECT seen_test_memory(5000)')->{out}, '>', 0, 'the session goes on');
+
+unlike(Reevo::slurp($node->logfile), qr/leak|TRAP|terminated by signal/, 'the log knows of nothing bad');
+
+$session->quit;
+done_testing();
