@@ -15,35 +15,60 @@
 
 #include "attribute.h"
 
+/*
+ * What the values of a type may be filtered by.  Of what the API documents,
+ * those that cannot leave out a record that SQL would keep, whatever the API
+ * makes of case, NULLs and rounding: it has no text order that is known.
+ */
+#define IDENTITY                                                 \
+	(OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_NE) |     \
+	 OPERATOR_BIT(OPERATOR_IN) | OPERATOR_BIT(OPERATOR_NOT_IN) | \
+	 OPERATOR_BIT(OPERATOR_EXISTS))
+#define TEXT                                      \
+	(IDENTITY | OPERATOR_BIT(OPERATOR_CONTAINS) | \
+	 OPERATOR_BIT(OPERATOR_STARTS_WITH) | OPERATOR_BIT(OPERATOR_ENDS_WITH))
+#define TRUTH                                                \
+	(OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_NE) | \
+	 OPERATOR_BIT(OPERATOR_EXISTS))
+#define RANGE                                                 \
+	(OPERATOR_BIT(OPERATOR_GT) | OPERATOR_BIT(OPERATOR_GTE) | \
+	 OPERATOR_BIT(OPERATOR_LT) | OPERATOR_BIT(OPERATOR_LTE) | \
+	 OPERATOR_BIT(OPERATOR_BETWEEN) | OPERATOR_BIT(OPERATOR_EXISTS))
+#define NOTHING 0
+
 /* A value type whose value is the scalar itself. */
-#define SCALAR(name, type)            \
-	{                                 \
-		name, type, NULL, NULL, false \
+#define SCALAR(name, type, operators, is_sortable)            \
+	{                                                         \
+		name, type, NULL, NULL, false, operators, is_sortable \
 	}
 
-/* A value type with a display value: the selects and the stages. */
-#define SELECT(name)                              \
-	{                                             \
-		name, "text", "display_value", "id", true \
+/*
+ * A value type with a display value: the selects and the stages.  The form that
+ * a filter's value has for them is not documented.
+ */
+#define SELECT(name)                                              \
+	{                                                             \
+		name, "text", "display_value", "id", true, NOTHING, false \
 	}
 
 static const ValueType value_types[] = {
-	SCALAR("uuid", "uuid"),
-	SCALAR("string", "text"),
-	SCALAR("long_text", "text"),
-	SCALAR("rich_text", "text"),
-	SCALAR("enum", "text"),
-	SCALAR("email", "text"),
-	SCALAR("phone_number", "text"),
-	SCALAR("url", "text"),
-	SCALAR("number", "numeric"),
-	SCALAR("percent", "numeric"),
-	SCALAR("boolean", "boolean"),
-	SCALAR("date", "date"),
-	SCALAR("time", "time"),
-	SCALAR("timestamp", "timestamptz"),
-	{"currency", "numeric", "amount", NULL, false},
-	{"record_reference", "uuid", "related_record_id", NULL, false},
+	SCALAR("uuid", "uuid", IDENTITY, false),
+	SCALAR("string", "text", TEXT, false),
+	SCALAR("long_text", "text", TEXT, false),
+	SCALAR("rich_text", "text", NOTHING, false),
+	SCALAR("enum", "text", IDENTITY, false),
+	SCALAR("email", "text", TEXT, false),
+	SCALAR("phone_number", "text", TEXT, false),
+	SCALAR("url", "text", TEXT, false),
+	SCALAR("number", "numeric", RANGE, true),
+	SCALAR("percent", "numeric", RANGE, true),
+	SCALAR("boolean", "boolean", TRUTH, false),
+	SCALAR("date", "date", RANGE, true),
+	SCALAR("time", "time", NOTHING, false),
+	SCALAR("timestamp", "timestamptz", RANGE, true),
+	{"currency", "numeric", "amount", NULL, false, RANGE, true},
+	{"record_reference", "uuid", "related_record_id", NULL, false, IDENTITY,
+	 false},
 	SELECT("select"),
 	SELECT("opportunity_stage"),
 	SELECT("contact_stage"),
@@ -101,6 +126,12 @@ const DocumentedAttribute documented_attributes[] = {
 
 const int documented_attribute_count = lengthof(documented_attributes);
 
+/* What records of every type have. */
+static const char *const common_attributes[] = {"id", "created_at",
+												"updated_at"};
+
+static bool is_whole(const AttributePath *path, const char *attribute);
+
 /*
  * The value type of that name.  NULL where it is unknown or its values have no
  * scalar (address, contact_email, ...): such values are kept as JSON.
@@ -112,6 +143,25 @@ value_type_find(const char *name)
 	{
 		if (strcmp(value_types[i].name, name) == 0)
 			return &value_types[i];
+	}
+	return NULL;
+}
+
+/*
+ * The attribute of that name as documented for records of that type, or NULL.
+ */
+const DocumentedAttribute *
+documented_attribute_find(const char *record_type, const char *name)
+{
+	bool is_documented = strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) == 0;
+
+	for (size_t i = 0; i < lengthof(common_attributes); i++)
+		is_documented =
+			is_documented || strcmp(common_attributes[i], name) == 0;
+	for (int i = 0; is_documented && i < documented_attribute_count; i++)
+	{
+		if (strcmp(documented_attributes[i].name, name) == 0)
+			return &documented_attributes[i];
 	}
 	return NULL;
 }
@@ -148,6 +198,20 @@ attribute_path_read(const ColumnSettings *column, const char *column_name)
 bool
 attribute_path_is_id(const AttributePath *path)
 {
+	return is_whole(path, "id");
+}
+
+/* Whether the column shows when the record was made. */
+bool
+attribute_path_is_created_at(const AttributePath *path)
+{
+	return is_whole(path, "created_at");
+}
+
+/* Whether the column shows the whole of an attribute. */
+static bool
+is_whole(const AttributePath *path, const char *attribute)
+{
 	return !path->is_record && path->key == NULL &&
-		   strcmp(path->attribute, "id") == 0;
+		   strcmp(path->attribute, attribute) == 0;
 }

@@ -22,6 +22,8 @@ typedef struct ValueType
 							  * the value itself is the scalar */
 	const char *uuid_key;	 /* the same for a uuid column, where it differs */
 	bool		is_select;	 /* has a display value, a name and a color */
+	int			operators; /* what may be filtered by: a set of OPERATOR_BIT */
+	bool		is_sortable;
 } ValueType;
 
 /* One attribute as the API documents it. */
@@ -46,9 +48,12 @@ typedef struct AttributePath
 extern const DocumentedAttribute documented_attributes[];
 extern const int				 documented_attribute_count;
 
-extern const ValueType *value_type_find(const char *name);
-extern AttributePath   *attribute_path_read(const ColumnSettings *column,
-											const char			 *column_name);
-extern bool				attribute_path_is_id(const AttributePath *path);
+extern const ValueType			 *value_type_find(const char *name);
+extern const DocumentedAttribute *documented_attribute_find(
+	const char *record_type, const char *name);
+extern AttributePath *attribute_path_read(const ColumnSettings *column,
+										  const char		   *column_name);
+extern bool			  attribute_path_is_id(const AttributePath *path);
+extern bool			  attribute_path_is_created_at(const AttributePath *path);
 
 #endif /* OPPORTUNITY_ATTRIBUTE_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * iso8601.c
- *	  Recognizes the dates and times of the API.
+ *	  The dates and times of the API: recognizes and writes them.
  *
  * PostgreSQL's input functions would take much more than ISO 8601 ('now',
  * 'infinity', '1/2/2003'), so a text has to pass here first.  Whether the
@@ -13,7 +13,21 @@
 
 #include "iso8601.h"
 
+/* Of the Gregorian calendar, which repeats itself after 400 years. */
+#define DAYS_IN_400_YEARS 146097
+#define DAYS_IN_100_YEARS 36524
+#define DAYS_IN_4_YEARS 1461
+#define DAYS_IN_YEAR 365
+
+/* From 0001-01-01 to 2000-01-01, where PostgreSQL starts to count. */
+#define DAYS_TO_EPOCH (5 * DAYS_IN_400_YEARS - DAYS_IN_YEAR - 1)
+
+static char		  *write_days(int64 days);
+static int		   days_in_month(int year, int month);
+static int64	   floor_divide(int64 dividend, int64 divisor);
 static const char *match(const char *text, const char *pattern);
+static int64	   days_since_epoch(int year, int month, int day);
+static int		   number(const char *digits);
 static const char *match_date(const char *text, Iso8601 *parts);
 static const char *match_time(const char *text, Iso8601 *parts);
 static const char *match_zone(const char *text, Iso8601 *parts);
@@ -44,6 +58,150 @@ iso8601_parse(const char *text, Iso8601 *parts)
 		return false;
 	rest = match_zone(rest, parts);
 	return rest != NULL && *rest == '\0';
+}
+
+/*
+ * Reads a timestamp as the whole seconds since PostgreSQL's epoch, the fraction
+ * cut off; without an offset it is in UTC.  False where the text is none.
+ */
+bool
+iso8601_seconds(const char *text, int64 *seconds)
+{
+	Iso8601		parts;
+	const char *clock = text + strlen("YYYY-MM-DDT");
+	const char *zone;
+	int			year;
+	int			month;
+	int			day;
+	int64		offset = 0;
+
+	if (!iso8601_parse(text, &parts) || parts.date_length == 0 ||
+		parts.time_length == 0)
+		return false;
+	year = number(text) * 100 + number(text + 2);
+	month = number(text + 5);
+	day = number(text + 8);
+	if (year < 1 || month < 1 || month > MONTHS_PER_YEAR || day < 1 ||
+		day > days_in_month(year, month))
+		return false;
+
+	zone = clock + parts.time_length;
+	if (!parts.zone_is_utc)
+	{
+		const char *minutes = zone + (zone[3] == ':' ? 4 : 3);
+
+		offset = number(zone + 1) * SECS_PER_HOUR;
+		if (parts.zone_length > 3)
+			offset += number(minutes) * SECS_PER_MINUTE;
+		if (*zone == '-')
+			offset = -offset;
+	}
+	*seconds = days_since_epoch(year, month, day) * SECS_PER_DAY +
+			   number(clock) * SECS_PER_HOUR +
+			   number(clock + 3) * SECS_PER_MINUTE - offset;
+	if (parts.time_length > 5)
+		*seconds += number(clock + 6);
+	return true;
+}
+
+/* The days from 2000-01-01 to a date. */
+static int64
+days_since_epoch(int year, int month, int day)
+{
+	int64 years = year - 1;
+	int64 days = years * DAYS_IN_YEAR + years / 4 - years / 100 + years / 400;
+
+	for (int i = 1; i < month; i++)
+		days += days_in_month(year, i);
+	return days + day - 1 - DAYS_TO_EPOCH;
+}
+
+/* The number that two digits make. */
+static int
+number(const char *digits)
+{
+	return (digits[0] - '0') * 10 + digits[1] - '0';
+}
+
+/*
+ * Writes a point in time in UTC, down to the second that it is in, such as
+ * 2026-06-01T00:00:00Z.  NULL for infinities and outside the years 1 to 9999.
+ */
+char *
+iso8601_write(TimestampTz value)
+{
+	int64 seconds = floor_divide(value, USECS_PER_SEC);
+	int64 days = floor_divide(seconds, SECS_PER_DAY);
+	int	  second = seconds - days * SECS_PER_DAY;
+	char *date;
+
+	if (TIMESTAMP_NOT_FINITE(value))
+		return NULL;
+	date = write_days(days);
+	if (date == NULL)
+		return NULL;
+	return psprintf("%sT%02d:%02d:%02dZ", date, second / SECS_PER_HOUR,
+					second / SECS_PER_MINUTE % MINS_PER_HOUR,
+					second % SECS_PER_MINUTE);
+}
+
+/*
+ * Writes a date, such as 2026-06-01.  NULL for infinities and outside the years
+ * 1 to 9999.
+ */
+char *
+iso8601_write_date(DateADT value)
+{
+	return DATE_NOT_FINITE(value) ? NULL : write_days(value);
+}
+
+/*
+ * The date so many days after 2000-01-01, or NULL outside the years 1 to 9999.
+ * PostgreSQL's own function for that would bring the server along.
+ */
+static char *
+write_days(int64 days)
+{
+	int64 rest = days + DAYS_TO_EPOCH; /* from 0001-01-01 */
+	int	  year;
+	int	  month = 1;
+	int	  centuries;
+	int	  years;
+
+	if (rest < 0 || rest >= 25 * (int64) DAYS_IN_400_YEARS - DAYS_IN_YEAR - 1)
+		return NULL;
+
+	/* The last century of four and the last year of four are longer. */
+	year = 1 + rest / DAYS_IN_400_YEARS * 400;
+	rest %= DAYS_IN_400_YEARS;
+	centuries = Min(rest / DAYS_IN_100_YEARS, 3);
+	rest -= centuries * DAYS_IN_100_YEARS;
+	year += centuries * 100 + rest / DAYS_IN_4_YEARS * 4;
+	rest %= DAYS_IN_4_YEARS;
+	years = Min(rest / DAYS_IN_YEAR, 3);
+	rest -= years * DAYS_IN_YEAR;
+	year += years;
+
+	while (rest >= days_in_month(year, month))
+		rest -= days_in_month(year, month++);
+	return psprintf("%04d-%02d-%02d", year, month, (int) rest + 1);
+}
+
+static int
+days_in_month(int year, int month)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
+		return 29;
+	return days[month - 1];
+}
+
+/* Rounds down, where C's division rounds towards zero. */
+static int64
+floor_divide(int64 dividend, int64 divisor)
+{
+	return dividend / divisor - (dividend % divisor < 0 ? 1 : 0);
 }
 
 /*

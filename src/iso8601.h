@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * iso8601.h
- *	  Recognizes the dates and times of the API.
+ *	  The dates and times of the API: recognizes and writes them.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,6 +9,9 @@
 #define OPPORTUNITY_ISO8601_H
 
 #include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "utils/date.h"
 
 /* The parts of a text; lengths of 0 mean that a part is missing. */
 typedef struct Iso8601
@@ -19,6 +22,9 @@ typedef struct Iso8601
 	bool zone_is_utc; /* also where the zone is missing */
 } Iso8601;
 
-extern bool iso8601_parse(const char *text, Iso8601 *parts);
+extern bool	 iso8601_parse(const char *text, Iso8601 *parts);
+extern bool	 iso8601_seconds(const char *text, int64 *seconds);
+extern char *iso8601_write(TimestampTz value);
+extern char *iso8601_write_date(DateADT value);
 
 #endif /* OPPORTUNITY_ISO8601_H */

@@ -41,6 +41,7 @@
 typedef enum OptionKind
 {
 	OPTION_BOOL,
+	OPTION_TERNARY,
 	OPTION_INT,
 	OPTION_REAL,
 	OPTION_TEXT,
@@ -149,21 +150,36 @@ static const OptionDef option_table[] = {
 				IN_COLUMN(attribute)),
 	TEXT_OPTION("filter_operators", OPTION_COLUMN, NULL, check_filter_operators,
 				false, IN_COLUMN(filter_operators)),
-	BOOL_OPTION("sortable", OPTION_COLUMN, NULL, false, IN_COLUMN(sortable)),
+	{"sortable", OPTION_COLUMN, OPTION_TERNARY, NULL, 0, 0, NULL, NULL, false,
+	 IN_COLUMN(sortable)},
 	TEXT_OPTION("api_key", OPTION_USER, NULL, check_api_key, false, ELSEWHERE),
 	/* IMPORT has this one option, so its reader needs no offset. */
 	BOOL_OPTION("discover", OPTION_IMPORT, "false", false, ELSEWHERE),
 };
 
-/* The operators that the API documents for filters. */
+/* The names of the operators, by RemoteOperator. */
 static const char *const api_operators[] = {
-	"eq", "ne",	 "in", "not_in", "contains", "starts_with", "ends_with",
-	"gt", "gte", "lt", "lte",	 "between",	 "exists",		"not_exists"};
+	[OPERATOR_EQ] = "eq",
+	[OPERATOR_NE] = "ne",
+	[OPERATOR_IN] = "in",
+	[OPERATOR_NOT_IN] = "not_in",
+	[OPERATOR_CONTAINS] = "contains",
+	[OPERATOR_STARTS_WITH] = "starts_with",
+	[OPERATOR_ENDS_WITH] = "ends_with",
+	[OPERATOR_GT] = "gt",
+	[OPERATOR_GTE] = "gte",
+	[OPERATOR_LT] = "lt",
+	[OPERATOR_LTE] = "lte",
+	[OPERATOR_BETWEEN] = "between",
+	[OPERATOR_EXISTS] = "exists",
+	[OPERATOR_NOT_EXISTS] = "not_exists",
+};
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_validator);
 
 static int				context_of_catalog(Oid catalog);
 static const OptionDef *find_option(const char *name, int context);
+static int				find_operator(const char *name);
 static void				report_unknown_option(const char *name, int context);
 static void				check_option(const OptionDef *option, DefElem *def);
 static void				check_transport(List *options);
@@ -273,6 +289,36 @@ import_settings_read(List *options)
 }
 
 /*
+ * The operators in a value of the option filter_operators, as a set of
+ * OPERATOR_BIT.  Names that the validator would refuse are left out.
+ */
+int
+remote_operators_read(const char *list)
+{
+	int		  operators = 0;
+	List	 *names;
+	ListCell *cell;
+
+	if (!SplitIdentifierString(pstrdup(list), ',', &names))
+		return 0;
+	foreach(cell, names)
+	{
+		int found = find_operator(lfirst(cell));
+
+		if (found >= 0)
+			operators |= OPERATOR_BIT(found);
+	}
+	return operators;
+}
+
+/* An operator's name in the API. */
+const char *
+remote_operator_name(RemoteOperator remote_operator)
+{
+	return api_operators[remote_operator];
+}
+
+/*
  * What a user brings along to the table's server.
  *
  * Raises PostgreSQL's own error where the user has no mapping.  Without a key
@@ -342,6 +388,18 @@ find_option(const char *name, int context)
 	return NULL;
 }
 
+/* The RemoteOperator of that name, or -1. */
+static int
+find_operator(const char *name)
+{
+	for (size_t i = 0; i < lengthof(api_operators); i++)
+	{
+		if (strcmp(api_operators[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
 /* Raises the error for a name that is no option in that context. */
 static void
 report_unknown_option(const char *name, int context)
@@ -369,7 +427,7 @@ check_option(const OptionDef *option, DefElem *def)
 	union
 	{
 		bool   boolean;
-		int	   integer;
+		int	   integer; /* also a ternary or a choice */
 		double real;
 		char  *text;
 	} parsed;
@@ -433,15 +491,22 @@ check_transport(List *options)
 static void
 parse_option(const OptionDef *option, const char *text, void *target)
 {
+	bool is_true = false;
+
 	switch (option->kind)
 	{
 		case OPTION_BOOL:
-			if (!parse_bool(text, (bool *) target))
+		case OPTION_TERNARY:
+			if (!parse_bool(text, &is_true))
 				ereport(ERROR,
 						(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 						 errmsg("invalid value for option \"%s\": \"%s\"",
 								option->name, text),
 						 errhint("Valid values are true and false.")));
+			if (option->kind == OPTION_BOOL)
+				*(bool *) target = is_true;
+			else
+				*(int *) target = is_true ? TERNARY_TRUE : TERNARY_FALSE;
 			break;
 		case OPTION_INT:
 		case OPTION_REAL:
@@ -667,11 +732,8 @@ check_filter_operators(const char *name, const char *value)
 	foreach(cell, operators)
 	{
 		const char *operator_name = lfirst(cell);
-		bool		known = false;
 
-		for (size_t i = 0; i < lengthof(api_operators); i++)
-			known = known || strcmp(operator_name, api_operators[i]) == 0;
-		if (!known)
+		if (find_operator(operator_name) < 0)
 		{
 			StringInfoData names;
 

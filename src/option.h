@@ -22,6 +22,36 @@ typedef enum InvalidValue
 	INVALID_VALUE_NULL
 } InvalidValue;
 
+/* The operators that the API documents for filters. */
+typedef enum RemoteOperator
+{
+	OPERATOR_EQ,
+	OPERATOR_NE,
+	OPERATOR_IN,
+	OPERATOR_NOT_IN,
+	OPERATOR_CONTAINS,
+	OPERATOR_STARTS_WITH,
+	OPERATOR_ENDS_WITH,
+	OPERATOR_GT,
+	OPERATOR_GTE,
+	OPERATOR_LT,
+	OPERATOR_LTE,
+	OPERATOR_BETWEEN,
+	OPERATOR_EXISTS,
+	OPERATOR_NOT_EXISTS
+} RemoteOperator;
+
+/* One operator in a set of them. */
+#define OPERATOR_BIT(remote_operator) (1 << (remote_operator))
+
+/* A boolean option whose default depends on something else. */
+typedef enum Ternary
+{
+	TERNARY_UNSET,
+	TERNARY_FALSE,
+	TERNARY_TRUE
+} Ternary;
+
 /*
  * What the options of a foreign table and of its server come to; every string
  * is palloc'd.  Times are in seconds.
@@ -65,8 +95,8 @@ typedef struct ColumnSettings
 {
 	char *attribute;		/* NULL: the column's name */
 	char *filter_operators; /* NULL: by the value type */
-	bool  sortable;
-	int	  invalid_value; /* InvalidValue */
+	int	  sortable;			/* Ternary; unset: by the attribute */
+	int	  invalid_value;	/* InvalidValue */
 } ColumnSettings;
 
 /* The options of IMPORT FOREIGN SCHEMA. */
@@ -87,6 +117,8 @@ extern bool			   settings_trust_query(const Settings *settings);
 extern ColumnSettings *column_settings_read(const Settings *table,
 											AttrNumber		attnum);
 extern ImportSettings *import_settings_read(List *options);
+extern int			   remote_operators_read(const char *list);
+extern const char	  *remote_operator_name(RemoteOperator remote_operator);
 extern Credentials	  *credentials_read(const Settings *settings, Oid userid);
 
 #endif /* OPPORTUNITY_OPTION_H */
