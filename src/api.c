@@ -315,3 +315,33 @@ api_limit_ids_at_once(Api *api, int limit)
 	if (connection->ids_at_once == 0 || connection->ids_at_once > limit)
 		connection->ids_at_once = limit;
 }
+
+/*
+ * Remembers for the session that the API refuses something of queries for this
+ * type of records: a use of a filter, or a sort, in words.
+ */
+void
+api_note_refusal(Api *api, const char *what)
+{
+	connection_note_refusal(
+		api->connection, psprintf("%s %s", api->settings->record_type, what));
+}
+
+/* What the API is known to refuse, as a list of those words. */
+List *
+api_refusals(const Api *api)
+{
+	const char *record_type = api->settings->record_type;
+	size_t		length = strlen(record_type);
+	List	   *found = NIL;
+	ListCell   *cell;
+
+	foreach(cell, api->connection->refusals)
+	{
+		char *text = lfirst(cell);
+
+		if (strncmp(text, record_type, length) == 0 && text[length] == ' ')
+			found = lappend(found, text + length + 1);
+	}
+	return found;
+}

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "utils/uuid.h"
 
 #include "http.h"
@@ -35,14 +36,34 @@ extern char *api_json_library_version(void);
 /* What became of a query. */
 typedef enum QueryResult
 {
-	QUERY_PAGE,			/* a page of records */
-	QUERY_CURSOR_GONE,	/* its cursor is not known, or no longer */
-	QUERY_REFUSED,		/* the filter is refused, perhaps because of its size */
-	QUERY_NOT_SUPPORTED /* there is no such filter, or there are no queries */
+	QUERY_PAGE,			  /* a page of records */
+	QUERY_CURSOR_GONE,	  /* its cursor is not known, or no longer */
+	QUERY_REFUSED,		  /* for a reason that is not told, its size perhaps */
+	QUERY_FILTER_REFUSED, /* there is no such filter */
+	QUERY_SORT_REFUSED,	  /* there is no such sort */
+	QUERY_NOT_SUPPORTED	  /* there are no queries */
 } QueryResult;
+
+/* One filter of a query, palloc'd; all texts are UTF-8. */
+typedef struct RemoteFilter
+{
+	char *json; /* {"field": ...}, or a group */
+	List *uses; /* of "field operator", each once: what may be refused of it */
+} RemoteFilter;
+
+/* A query for records. */
+typedef struct ApiQuery
+{
+	List	   *filters; /* RemoteFilters, which are ANDed */
+	const char *sort;	 /* a field; NULL: in any order */
+	bool		is_descending;
+	int			limit; /* records per page */
+} ApiQuery;
 
 extern HttpTransfer *api_query_ids(Api *api, const pg_uuid_t **ids, int count,
 								   HttpBudget *budget);
+extern HttpTransfer *api_query_first(Api *api, const ApiQuery *query,
+									 HttpBudget *budget);
 extern HttpTransfer *api_query_next(Api *api, const char *cursor, int limit,
 									HttpBudget *budget);
 extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
@@ -50,6 +71,9 @@ extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
 									  RecordPage		**page);
 extern bool			 api_try_page(const HttpTransfer *transfer,
 								  const AttributeSet *wanted, RecordPage **page);
+pg_noreturn extern void api_raise_query(const Api *api, HttpTransfer *transfer);
+extern void				api_note_refusal(Api *api, const char *what);
+extern List			   *api_refusals(const Api *api);
 
 #define API_RECORD_PATH "/api/v2/%s/%s"
 #define API_QUERY_PATH "/api/v2/%s/_query"

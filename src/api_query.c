@@ -14,23 +14,17 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+
 #include "api_internal.h"
 #include "id.h"
 
-/* A JSON tree of jansson, which ends with a memory context. */
-typedef struct JsonTree
-{
-	MemoryContextCallback callback;
-	json_t				 *root;
-} JsonTree;
-
-static JsonTree		*own_tree(void);
-static void			 release_tree(void *arg);
-static HttpTransfer *start_query(Api *api, JsonTree *body, HttpBudget *budget);
-static char			*write_json(const json_t *root);
-pg_noreturn static void raise_out_of_memory(void);
-static QueryResult		classify_refusal(const Api *api, HttpTransfer *transfer,
-										 const ApiProblem *problem);
+static void			 append_filters(StringInfo body, List *filters);
+static HttpTransfer *start_query(Api *api, const char *body,
+								 HttpBudget *budget);
+static QueryResult	 classify_refusal(const Api *api, HttpTransfer *transfer,
+									  const ApiProblem *problem);
 
 /*
  * Starts the query for the records with the given ids, and its first page.  The
@@ -39,33 +33,53 @@ static QueryResult		classify_refusal(const Api *api, HttpTransfer *transfer,
 HttpTransfer *
 api_query_ids(Api *api, const pg_uuid_t **ids, int count, HttpBudget *budget)
 {
-	JsonTree *body = own_tree();
-	json_t	 *filter;
-	json_t	 *values;
+	StringInfoData body;
 
-	body->root = json_pack("{s:[{s:s, s:s, s:[]}], s:i}", "filters", "field",
-						   "id", "operator", "in", "value", "limit", count);
-	filter = json_array_get(json_object_get(body->root, "filters"), 0);
-	values = json_object_get(filter, "value");
-	for (int i = 0; i < count && values != NULL; i++)
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"filters\":[{\"field\":\"id\","
+								  "\"operator\":\"in\",\"value\":[");
+	for (int i = 0; i < count; i++)
 	{
 		char *text = id_text(ids[i]);
 
-		if (json_array_append_new(values, json_string(text)) != 0)
-			raise_out_of_memory();
+		appendStringInfo(&body, "%s\"%s\"", i > 0 ? "," : "", text);
 		pfree(text);
 	}
-	return start_query(api, body, budget);
+	appendStringInfo(&body, "]}],\"limit\":%d}", count);
+	return start_query(api, body.data, budget);
+}
+
+/* Starts a query, and its first page, as api_query_ids does. */
+HttpTransfer *
+api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
+{
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfoChar(&body, '{');
+	append_filters(&body, query->filters);
+	if (query->sort != NULL)
+	{
+		appendStringInfoString(&body, "\"sort\":[{\"field\":");
+		escape_json(&body, query->sort);
+		appendStringInfo(&body, ",\"direction\":\"%s\"}],",
+						 query->is_descending ? "desc" : "asc");
+	}
+	appendStringInfo(&body, "\"limit\":%d}", query->limit);
+	return start_query(api, body.data, budget);
 }
 
 /* Starts the query for the next page, as api_query_ids does. */
 HttpTransfer *
 api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
 {
-	JsonTree *body = own_tree();
+	StringInfoData body;
 
-	body->root = json_pack("{s:s, s:i}", "cursor", cursor, "limit", limit);
-	return start_query(api, body, budget);
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"cursor\":");
+	escape_json(&body, cursor);
+	appendStringInfo(&body, ",\"limit\":%d}", limit);
+	return start_query(api, body.data, budget);
 }
 
 /*
@@ -122,6 +136,17 @@ api_try_page(const HttpTransfer *transfer, const AttributeSet *wanted,
 							 transfer->length, page, &problem) == RECORD_OK;
 }
 
+/* Raises the error for a query that the API refuses. */
+void
+api_raise_query(const Api *api, HttpTransfer *transfer)
+{
+	ApiProblem problem = api_read_problem(api, transfer);
+
+	if (transfer->status == 404)
+		api_raise_not_found(api, transfer, &problem);
+	api_raise_refusal(api, transfer);
+}
+
 /*
  * What a refusal means for the query.  A server without queries may know the
  * path or the method not to exist, or take the path for a record's.
@@ -130,11 +155,23 @@ static QueryResult
 classify_refusal(const Api *api, HttpTransfer *transfer,
 				 const ApiProblem *problem)
 {
-	if (strcmp(problem->code, "invalid_cursor") == 0)
-		return QUERY_CURSOR_GONE;
-	if (strcmp(problem->code, "invalid_filter_field") == 0 ||
-		strcmp(problem->code, "invalid_filter_operator") == 0)
-		return QUERY_NOT_SUPPORTED;
+	static const struct
+	{
+		const char *code;
+		QueryResult result;
+	} codes[] = {
+		{"invalid_cursor", QUERY_CURSOR_GONE},
+		{"invalid_filter_field", QUERY_FILTER_REFUSED},
+		{"invalid_filter_operator", QUERY_FILTER_REFUSED},
+		{"unsortable_field", QUERY_SORT_REFUSED},
+		{"sort_too_many_fields", QUERY_SORT_REFUSED},
+	};
+
+	for (size_t i = 0; i < lengthof(codes); i++)
+	{
+		if (strcmp(problem->code, codes[i].code) == 0)
+			return codes[i].result;
+	}
 	switch (transfer->status)
 	{
 		case 400:
@@ -154,56 +191,26 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 	}
 }
 
-/* A tree to be filled in, which ends with the current context at the latest. */
-static JsonTree *
-own_tree(void)
-{
-	JsonTree *tree = palloc0(sizeof(JsonTree));
-
-	tree->callback.func = release_tree;
-	tree->callback.arg = tree;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, &tree->callback);
-	return tree;
-}
-
+/* The member "filters" of a query, unless it has none. */
 static void
-release_tree(void *arg)
+append_filters(StringInfo body, List *filters)
 {
-	JsonTree *tree = arg;
+	ListCell *cell;
 
-	json_decref(tree->root);
-	tree->root = NULL;
+	if (filters == NIL)
+		return;
+	appendStringInfoString(body, "\"filters\":[");
+	foreach(cell, filters)
+		appendStringInfo(body, "%s%s",
+						 foreach_current_index(cell) > 0 ? "," : "",
+						 ((RemoteFilter *) lfirst(cell))->json);
+	appendStringInfoString(body, "],");
 }
 
 static HttpTransfer *
-start_query(Api *api, JsonTree *body, HttpBudget *budget)
+start_query(Api *api, const char *body, HttpBudget *budget)
 {
 	char *path = psprintf(API_QUERY_PATH, api->settings->record_type);
-	char *json = write_json(body->root);
 
-	release_tree(body);
-	return api_start(api, &api->target, path, json, budget);
-}
-
-/* The text of a tree, in the current context. */
-static char *
-write_json(const json_t *root)
-{
-	size_t length;
-	char  *json;
-
-	if (root == NULL)
-		raise_out_of_memory();
-	length = json_dumpb(root, NULL, 0, JSON_COMPACT);
-	json = palloc(length + 1);
-	if (json_dumpb(root, json, length, JSON_COMPACT) != length || length == 0)
-		raise_out_of_memory();
-	json[length] = '\0';
-	return json;
-}
-
-static void
-raise_out_of_memory(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return api_start(api, &api->target, path, body, budget);
 }

@@ -74,6 +74,26 @@ connection_acquire(Oid umid, Oid serverid)
 }
 
 /*
+ * Keeps a copy of a text that tells what the API refuses, once, for as long as
+ * the connection lives.
+ */
+void
+connection_note_refusal(Connection *connection, const char *what)
+{
+	MemoryContext old_context;
+	ListCell	 *cell;
+
+	foreach(cell, connection->refusals)
+	{
+		if (strcmp(lfirst(cell), what) == 0)
+			return;
+	}
+	old_context = MemoryContextSwitchTo(TopMemoryContext);
+	connection->refusals = lappend(connection->refusals, pstrdup(what));
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
  * SQL function: closes the session's connections; those in use, by an open
  * cursor say, are closed when that ends.
  */
@@ -166,6 +186,7 @@ close_if_unused(SessionConnection *connection)
 	dlist_delete(&connection->node);
 	if (connection->public.pool != NULL)
 		http_pool_destroy(connection->public.pool);
+	list_free_deep(connection->public.refusals);
 	pfree(connection);
 }
 

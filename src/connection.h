@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 #include "http.h"
 
 /* What is known of the API behind a base URL: see api.c. */
@@ -26,8 +28,10 @@ typedef struct Connection
 	HttpPool *pool;
 	ApiHealth health;
 	int		  ids_at_once; /* that a query takes; 0: not known to be limited */
+	List	 *refusals;	   /* texts that tell what else it does not take */
 } Connection;
 
 extern Connection *connection_acquire(Oid umid, Oid serverid);
+extern void connection_note_refusal(Connection *connection, const char *what);
 
 #endif /* OPPORTUNITY_CONNECTION_H */

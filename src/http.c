@@ -174,8 +174,18 @@ http_is_over(HttpTransfer *transfer)
 void
 http_wait(HttpTransfer *transfer)
 {
+	http_wait_any(&transfer, 1);
+}
+
+/*
+ * Waits until one of some transfers of the same pool is no longer pending, and
+ * returns it; answers to interrupts.
+ */
+HttpTransfer *
+http_wait_any(HttpTransfer **transfers, int count)
+{
 	static uint32 wait_event = 0;
-	HttpPool	 *pool = transfer->private->pool;
+	HttpPool	 *pool = transfers[0]->private->pool;
 	bool		  waited = false;
 
 	if (wait_event == 0)
@@ -183,20 +193,24 @@ http_wait(HttpTransfer *transfer)
 
 	for (;;)
 	{
-		bool  held_back;
+		bool  held_back = true;
 		int64 started;
 		int	  events;
 
 		CHECK_FOR_INTERRUPTS();
 		http_pool_drive(pool, waited);
-		if (transfer->outcome == HTTP_PENDING && http_pool_is_broken(pool))
+		for (int i = 0; i < count; i++)
 		{
-			http_pool_remove(transfer);
-			transfer->outcome = HTTP_OUT_OF_MEMORY;
+			if (transfers[i]->outcome == HTTP_PENDING &&
+				http_pool_is_broken(pool))
+			{
+				http_pool_remove(transfers[i]);
+				transfers[i]->outcome = HTTP_OUT_OF_MEMORY;
+			}
+			if (transfers[i]->outcome != HTTP_PENDING)
+				return transfers[i];
+			held_back = held_back && transfers[i]->private->is_queued;
 		}
-		if (transfer->outcome != HTTP_PENDING)
-			return;
-		held_back = transfer->private->is_queued;
 		started = http_now();
 		events = WaitLatchOrSocket(
 			MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
@@ -205,7 +219,7 @@ http_wait(HttpTransfer *transfer)
 		if (events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
 		if (held_back)
-			count_wait(transfer->private->budget, http_now() - started);
+			count_wait(transfers[0]->private->budget, http_now() - started);
 	}
 }
 
@@ -479,6 +493,7 @@ http_end_attempt(HttpTransfer *transfer, CURLcode code)
 	if (code == CURLE_OK)
 	{
 		read_answer(transfer);
+		transfer->private->budget->bytes += transfer->length;
 		may_retry = is_worth_a_retry(transfer);
 	}
 	else

@@ -38,6 +38,7 @@ typedef struct HttpBudget
 	int64 *total; /* requests of the whole statement */
 	int64  requests;
 	int64  retries;
+	int64  bytes;  /* of the answers' bodies */
 	int64  waited; /* microseconds, because the server could not */
 	bool   has_said_so;
 } HttpBudget;
@@ -87,6 +88,7 @@ extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
 extern bool				http_allows(const HttpBudget *budget);
 extern bool				http_is_over(HttpTransfer *transfer);
 extern void				http_wait(HttpTransfer *transfer);
+extern HttpTransfer	   *http_wait_any(HttpTransfer **transfers, int count);
 extern bool				http_retry(HttpTransfer *transfer);
 extern void				http_end(HttpTransfer *transfer);
 pg_noreturn extern void http_raise(HttpTransfer *transfer);

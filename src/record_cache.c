@@ -179,6 +179,20 @@ record_cache_open(EState *estate, const Settings *settings, Oid userid)
 	return cache;
 }
 
+/* The API as the cache's records are read from it. */
+Api *
+record_cache_api(const RecordCache *cache)
+{
+	return cache->api;
+}
+
+/* The statement that the cache belongs to. */
+Statement *
+record_cache_statement(const RecordCache *cache)
+{
+	return cache->statement;
+}
+
 /*
  * The attributes that the statement's scans want of these records.  Every scan
  * adds its own when it begins, before the first record is read.
@@ -777,7 +791,8 @@ finish_query(RecordCache *cache, Request *request, bool is_needed)
 	}
 	end_transfer(cache, request);
 
-	if (result == QUERY_NOT_SUPPORTED || !is_honest)
+	if (result == QUERY_FILTER_REFUSED || result == QUERY_NOT_SUPPORTED ||
+		!is_honest)
 		api_limit_ids_at_once(cache->api, 1);
 	if (request->count == 0)
 		forget_request(request);

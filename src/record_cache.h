@@ -13,9 +13,9 @@
 #include "nodes/execnodes.h"
 #include "utils/uuid.h"
 
-#include "http.h"
+#include "api.h"
 #include "option.h"
-#include "record.h"
+#include "statement.h"
 
 /* The records of one type, as one user reads them within one statement. */
 typedef struct RecordCache RecordCache;
@@ -25,6 +25,8 @@ typedef struct RecordBatch RecordBatch;
 
 extern RecordCache	*record_cache_open(EState *estate, const Settings *settings,
 									   Oid userid);
+extern Api			*record_cache_api(const RecordCache *cache);
+extern Statement	*record_cache_statement(const RecordCache *cache);
 extern AttributeSet *record_cache_wanted(RecordCache *cache);
 extern int64		*record_cache_request_total(RecordCache *cache);
 extern List		   **record_cache_warned_columns(RecordCache *cache);
