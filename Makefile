@@ -23,7 +23,12 @@ OBJS = \
 	src/lookup_plan.o \
 	src/lookup_scan.o \
 	src/filter.o \
+	src/pushdown.o \
+	src/pushdown_evaluate.o \
 	src/fetch.o \
+	src/page_fetch.o \
+	src/range.o \
+	src/page_reader.o \
 	src/record_cache.o \
 	src/session_cache.o \
 	src/seen_set.o \

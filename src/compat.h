@@ -22,10 +22,14 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "access/stratnum.h"
+#include "access/sysattr.h"
 #include "nodes/execnodes.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
+#include "nodes/multibitmapset.h"
 #endif
+#include "optimizer/clauses.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/optimizer.h"
 #include "storage/buffile.h"
@@ -51,6 +55,13 @@
 	PG_MODULE_MAGIC_EXT(.name = (module_name), .version = (module_version))
 #else
 #define OPPORTUNITY_MODULE_MAGIC(module_name, module_version) PG_MODULE_MAGIC
+#endif
+
+/* Before 14 functions were numbered by their C names. */
+#if PG_VERSION_NUM >= 140000
+#define COMPAT_F_STARTS_WITH F_STARTS_WITH
+#else
+#define COMPAT_F_STARTS_WITH F_TEXT_STARTS_WITH
 #endif
 
 /* 18 has a keyword of its own for functions that do not return. */
@@ -80,19 +91,57 @@ compat_scan_check_as_user(ForeignScan *plan, EState *estate)
 static inline ForeignPath *
 compat_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
 							   bool cannot_run, Cost startup_cost,
-							   Cost total_cost, Relids required_outer)
+							   Cost total_cost, List *pathkeys,
+							   Relids required_outer)
 {
 	(void) cannot_run;
 	return create_foreignscan_path(root, rel, NULL, rows,
 #if PG_VERSION_NUM >= 180000
 								   cannot_run ? 1000 : 0,
 #endif
-								   startup_cost, total_cost, NIL,
+								   startup_cost, total_cost, pathkeys,
 								   required_outer, NULL,
 #if PG_VERSION_NUM >= 170000
 								   NIL,
 #endif
 								   NIL);
+}
+
+/* 18 says by name what was a strategy of btrees. */
+static inline bool
+compat_pathkey_is_descending(const PathKey *pathkey)
+{
+#if PG_VERSION_NUM >= 180000
+	return pathkey->pk_cmptype == COMPARE_GT;
+#else
+	return pathkey->pk_strategy == BTGreaterStrategyNumber;
+#endif
+}
+
+/*
+ * Whether a row in which a column is NULL can pass no clause of a list.  16 has
+ * another form of sets of columns.
+ */
+static inline bool
+compat_forces_not_null(Node *clauses, Index varno, AttrNumber attnum)
+{
+	List *columns = find_nonnullable_vars(clauses);
+
+#if PG_VERSION_NUM >= 160000
+	return mbms_is_member(varno, attnum - FirstLowInvalidHeapAttributeNumber,
+						  columns);
+#else
+	ListCell *cell;
+
+	foreach(cell, columns)
+	{
+		Var *var = lfirst_node(Var, cell);
+
+		if ((Index) var->varno == varno && var->varattno == attnum)
+			return true;
+	}
+	return false;
+#endif
 }
 
 /* 17 passes the planner's state, to look into statistics. */

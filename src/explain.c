@@ -2,12 +2,14 @@
  *
  * explain.c
  *	  What EXPLAIN says of a foreign scan and of a lookup: the request, the id's
- *	  expression (of a scan, under VERBOSE), and what was spent under ANALYZE.
+ *	  expression (of a scan, under VERBOSE), filters and sort, and what was spent
+ *	  under ANALYZE.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
@@ -17,10 +19,21 @@
 #include "lookup_join.h"
 #include "option.h"
 #include "plan.h"
+#include "pushdown.h"
 #include "scan.h"
 
 static char *request_by_id(const Settings *settings, bool may_be_many);
-static void	 explain_counters(ScanCounters counters, ExplainState *es);
+static void	 explain_ids(const ForeignScan *plan, const Settings *settings,
+						 ExplainState *es);
+static void	 explain_pages(const ForeignScan *plan, const Settings *settings,
+						   ExplainState *es);
+static void	 explain_filters(const ForeignScan *plan, List *filters,
+							 ExplainState *es);
+static void	 explain_page_counters(const ForeignScanState *node,
+								   ExplainState			  *es);
+static char *in_server_encoding(const char *text);
+static void	 explain_counters(ScanCounters counters, bool may_hit_cache,
+							  ExplainState *es);
 static void	 append_condition(StringInfo target, List *condition,
 							  List *expressions, List *context, bool prefix);
 
@@ -33,31 +46,97 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 		settings_read(RelationGetRelid(node->ss.ss_currentRelation));
 	List *condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
 
-	if (condition == NIL)
-		ExplainPropertyText("Request", "none possible without an id", es);
+	if (condition != NIL)
+		explain_ids(plan, settings, es);
+	else if (settings->use_query)
+		explain_pages(plan, settings, es);
 	else
-		ExplainPropertyText(
-			"Request", request_by_id(settings, !filter_is_single(condition)),
-			es);
+		ExplainPropertyText("Request", "none possible without an id", es);
 
-	/*
-	 * EXPLAIN does not tell its FDW callbacks the plan nodes above, which the
-	 * names of an outer row's columns come from.  But under VERBOSE it has
-	 * printed this node's output just before, and for that has put the node and
-	 * those above it into deparse_cxt.
-	 */
-	if (es->verbose && condition != NIL)
+	if (es->analyze)
+	{
+		if (condition == NIL)
+			explain_page_counters(node, es);
+		explain_counters(scan_counters(node), condition != NIL, es);
+	}
+}
+
+/*
+ * A scan by ids.
+ *
+ * EXPLAIN does not tell its FDW callbacks the plan nodes above, which the names
+ * of an outer row's columns come from.  But under VERBOSE it has printed this
+ * node's output just before, and for that has put the node and those above it
+ * into deparse_cxt.
+ */
+static void
+explain_ids(const ForeignScan *plan, const Settings *settings, ExplainState *es)
+{
+	List *condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
+	StringInfoData text;
+
+	ExplainPropertyText(
+		"Request", request_by_id(settings, !filter_is_single(condition)), es);
+	if (!es->verbose)
+		return;
+	initStringInfo(&text);
+	append_condition(&text, condition, plan->fdw_exprs, es->deparse_cxt,
+					 list_length(es->rtable) > 1);
+	ExplainPropertyText("Id", text.data, es);
+}
+
+/* A scan by pages: the filters (their values under VERBOSE) and the sort. */
+static void
+explain_pages(const ForeignScan *plan, const Settings *settings,
+			  ExplainState *es)
+{
+	List *filters = list_nth(plan->fdw_private, SCAN_PRIVATE_FILTERS);
+	List *sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
+	List *flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
+	int	  limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+	int	  page_size = settings->page_size;
+
+	if (limit > 0)
+		page_size = Min(page_size, limit);
+	ExplainPropertyText("Request",
+						psprintf("POST " API_QUERY_PATH " for pages of %d",
+								 settings->record_type, page_size),
+						es);
+	if (filters != NIL)
+		explain_filters(plan, filters, es);
+	if (sort != NIL)
+		ExplainPropertyText(
+			"Remote Sort",
+			psprintf(
+				"%s %s",
+				in_server_encoding(strVal(list_nth(sort, SCAN_SORT_FIELD))),
+				list_nth_int(list_nth(sort, SCAN_SORT_PROPERTIES), 1) ? "desc"
+																	  : "asc"),
+			es);
+	else if (limit <= 0 && list_nth_int(flags, SCAN_FLAG_MAY_SPLIT) &&
+			 settings->max_concurrency > 1)
+		ExplainPropertyInteger("Ranges of created_at at Once", NULL,
+							   settings->max_concurrency, es);
+}
+
+/* Each filter by itself, since they are sent so. */
+static void
+explain_filters(const ForeignScan *plan, List *filters, ExplainState *es)
+{
+	List	 *texts = NIL;
+	ListCell *cell;
+
+	foreach(cell, filters)
 	{
 		StringInfoData text;
 
 		initStringInfo(&text);
-		append_condition(&text, condition, plan->fdw_exprs, es->deparse_cxt,
+		pushdown_deparse(&text, lfirst(cell), plan->fdw_exprs,
+						 es->verbose ? es->deparse_cxt : NIL,
 						 list_length(es->rtable) > 1);
-		ExplainPropertyText("Id", text.data, es);
+		texts = lappend(texts, text.data);
 	}
-
-	if (es->analyze)
-		explain_counters(scan_counters(node), es);
+	ExplainPropertyList("Remote Filter", texts, es);
 }
 
 /* Custom scan callback. */
@@ -84,7 +163,7 @@ explain_lookup(CustomScanState *node, List *ancestors, ExplainState *es)
 
 		ExplainPropertyInteger("Batches", NULL, counters.batches, es);
 		ExplainPropertyInteger("Distinct Keys", NULL, counters.keys, es);
-		explain_counters(counters.scan, es);
+		explain_counters(counters.scan, true, es);
 	}
 }
 
@@ -98,14 +177,43 @@ request_by_id(const Settings *settings, bool may_be_many)
 	return psprintf("GET " API_RECORD_PATH, settings->record_type, "{id}");
 }
 
+/* What pages have brought, and what was sent last. */
+static void
+explain_page_counters(const ForeignScanState *node, ExplainState *es)
+{
+	PageCounters counters = scan_page_counters(node);
+	ListCell	*cell;
+	List		*texts = NIL;
+
+	foreach(cell, scan_sent_filters(node))
+		texts = lappend(
+			texts, in_server_encoding(((RemoteFilter *) lfirst(cell))->json));
+	if (es->verbose && texts != NIL)
+		ExplainPropertyList("Filter Sent", texts, es);
+	ExplainPropertyInteger("Pages", NULL, counters.pages, es);
+	ExplainPropertyInteger("Records", NULL, counters.records, es);
+	if (counters.ranges > 0 || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyInteger("Ranges", NULL, counters.ranges, es);
+}
+
+/* A text of the API, for a message. */
+static char *
+in_server_encoding(const char *text)
+{
+	return pg_any_to_server(text, strlen(text), PG_UTF8);
+}
+
 /* What was spent. */
 static void
-explain_counters(ScanCounters counters, ExplainState *es)
+explain_counters(ScanCounters counters, bool may_hit_cache, ExplainState *es)
 {
 	ExplainPropertyInteger("Requests", NULL, counters.requests, es);
 	if (counters.retries > 0 || es->format != EXPLAIN_FORMAT_TEXT)
 		ExplainPropertyInteger("Retries", NULL, counters.retries, es);
-	ExplainPropertyInteger("Cache Hits", NULL, counters.cache_hits, es);
+	if (may_hit_cache)
+		ExplainPropertyInteger("Cache Hits", NULL, counters.cache_hits, es);
+	else
+		ExplainPropertyInteger("Received", "bytes", counters.bytes, es);
 	if (es->timing && counters.waited > 0)
 		ExplainPropertyFloat("Throttled", "ms", counters.waited / 1000.0, 3,
 							 es);

@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * fetch.c
- *	  Where the records of a scan come from: for now, a set of ids, asked for in
- *	  batches, several at once.
+ *	  Where the records of a scan come from: from a set of ids, asked for in
+ *	  batches, several at once; or from pages of all that match some filters, for
+ *	  which see page_fetch.c.
  *
  * Knows the statement's cache, and nothing of plans or of HTTP.
  *
@@ -14,6 +15,8 @@
 
 struct Fetch
 {
+	PageFetch *pages; /* NULL: by ids, which the rest is for */
+
 	MemoryContext	 context; /* of the batches */
 	RecordCache		*cache;
 	const Settings	*settings;
@@ -64,13 +67,39 @@ fetch_ids(RecordCache *cache, const Settings *settings, const pg_uuid_t *ids,
 	return fetch;
 }
 
+/* Fetches the records that an order describes, as page_fetch_create does. */
+Fetch *
+fetch_pages(RecordCache *cache, const Settings *settings,
+			const PageOrder *order, HttpBudget *budget, PageCounters *counters)
+{
+	Fetch *fetch = palloc0(sizeof(Fetch));
+
+	fetch->pages = page_fetch_create(cache, settings, order, budget, counters);
+	return fetch;
+}
+
+/* As page_fetch_is_sorted. */
+bool
+fetch_is_sorted(const Fetch *fetch)
+{
+	return fetch->pages != NULL && page_fetch_is_sorted(fetch->pages);
+}
+
 /*
- * The next record there is, in the order of the ids; false at the end.  It is
+ * The next record there is, of ids in their order; false at the end.  It may be
  * made in the current context, and is gone with the next call.
  */
 bool
 fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
 {
+	if (fetch->pages != NULL)
+	{
+		if (!page_fetch_next(fetch->pages, record))
+			return false;
+		*id = &(*record)->id;
+		return true;
+	}
+
 	for (;;)
 	{
 		RecordBatch *batch;
@@ -145,8 +174,11 @@ end_batch(Fetch *fetch)
 void
 fetch_end(Fetch *fetch)
 {
+	if (fetch->pages != NULL)
+		page_fetch_end(fetch->pages);
 	while (fetch->batch_count > 0)
 		end_batch(fetch);
-	pfree(fetch->batches);
+	if (fetch->batches != NULL)
+		pfree(fetch->batches);
 	pfree(fetch);
 }

@@ -12,13 +12,16 @@
 
 #include <math.h>
 
+#include "access/stratnum.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "attribute.h"
@@ -26,6 +29,7 @@
 #include "filter.h"
 #include "option.h"
 #include "plan.h"
+#include "pushdown.h"
 
 /* Records that a table is taken to have, where nobody has counted them. */
 #define DEFAULT_RECORDS 1000
@@ -36,14 +40,29 @@
  */
 #define UNREADABLE_COST 1.0e30
 
+/* What it costs to read page after page where several can be read at once. */
+#define ONE_CURSOR_PENALTY 1.2
+
 /* What the planner's callbacks keep of a foreign table. */
 typedef struct TableInfo
 {
-	Settings  *settings;
-	Bitmapset *id_columns; /* the columns that show the id */
+	Settings	  *settings;
+	Bitmapset	  *id_columns; /* the columns that show the id */
+	RemoteColumn **columns;	   /* by attribute number - 1: see pushdown.h */
+	int			   column_count;
+	bool		   may_split; /* created_at can be filtered and sorted by */
+	List		  *id_joins;  /* ParamPathInfos: who can supply the id */
 } TableInfo;
 
-static Bitmapset *find_id_columns(const Settings *settings);
+/* A way to read the table other than by ids. */
+typedef struct QueryEstimate
+{
+	double records; /* that the API sends */
+	Cost   startup_cost;
+	Cost   total_cost;
+} QueryEstimate;
+
+static void	  read_columns(TableInfo *table);
 static List	 *id_condition_of_clauses(PlannerInfo *root, RelOptInfo *baserel,
 									  List *clauses, List **expressions,
 									  List **other_clauses);
@@ -56,9 +75,29 @@ static List	 *variable_expressions(List *expressions);
 static double count_requests(const Settings *settings, double ids);
 static void	  add_scan_path(PlannerInfo *root, RelOptInfo *baserel,
 							Relids required_outer, ParamPathInfo *param_info);
-static List	 *join_parameterizations(PlannerInfo *root, RelOptInfo *baserel);
-static List	 *add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
-								   RestrictInfo *clause, List *found);
+static void	  add_query_paths(PlannerInfo *root, RelOptInfo *baserel,
+							  Relids required_outer, ParamPathInfo *param_info);
+static QueryEstimate estimate_query(PlannerInfo *root, RelOptInfo *baserel,
+									List *clauses);
+static bool			 is_queryable(const TableInfo *table);
+static List *split_pushed(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
+						  List **expressions, List **pushed_clauses);
+static List *sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey);
+static Var	*member_column(const RelOptInfo *baserel, const PathKey *pathkey);
+static bool	 is_never_null(const RelOptInfo *baserel, AttrNumber attnum);
+static int	 likely_limit(PlannerInfo *root, RelOptInfo *baserel,
+						  ForeignPath *path, List *clauses, List *pushed_clauses);
+static bool	 has_later_steps(const PlannerInfo *root);
+static bool	 is_dated(const RelOptInfo *baserel);
+static List *join_parameterizations(PlannerInfo *root, RelOptInfo *baserel,
+									bool by_id);
+static List *add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
+								  RestrictInfo *clause, List *found);
+static bool	 is_supplied(PlannerInfo *root, RelOptInfo *baserel, Node *clause,
+						 bool by_id);
+static bool	 matches_column(PlannerInfo *root, RelOptInfo *rel,
+							EquivalenceClass *ec, EquivalenceMember *member,
+							void *arg);
 static bool matches_id(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 					   EquivalenceMember *member, void *arg);
 static List *wanted_columns(RelOptInfo *baserel, Relation relation,
@@ -72,7 +111,7 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 	double	   ids;
 
 	table->settings = settings_read(relid);
-	table->id_columns = find_id_columns(table->settings);
+	read_columns(table);
 	baserel->fdw_private = table;
 
 	if (baserel->tuples <= 0)
@@ -84,20 +123,32 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 
 /*
  * FDW callback: the ways to read the table: by its own conditions, and for each
- * set of other relations whose rows supply the id.
+ * set of other relations whose rows supply the id, or something else to filter
+ * by.
  */
 void
 plan_paths(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 {
-	ListCell *cell;
+	TableInfo *table = baserel->fdw_private;
+	ListCell  *cell;
 
 	(void) relid;
+	table->id_joins = join_parameterizations(root, baserel, true);
 	add_scan_path(root, baserel, baserel->lateral_relids, NULL);
-	foreach(cell, join_parameterizations(root, baserel))
+	foreach(cell, table->id_joins)
 	{
 		ParamPathInfo *param_info = lfirst(cell);
 
 		add_scan_path(root, baserel, param_info->ppi_req_outer, param_info);
+	}
+	if (!is_queryable(table))
+		return;
+	foreach(cell, join_parameterizations(root, baserel, false))
+	{
+		ParamPathInfo *param_info = lfirst(cell);
+
+		if (!list_member_ptr(table->id_joins, param_info))
+			add_scan_path(root, baserel, param_info->ppi_req_outer, param_info);
 	}
 }
 
@@ -107,31 +158,78 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 		  ForeignPath *best_path, List *tlist, List *scan_clauses,
 		  Plan *outer_plan)
 {
-	List	*expressions = NIL;
-	List	*other_clauses = NIL;
-	List	*local_quals = NIL;
-	List	*recheck_quals = NIL;
-	List	*condition;
-	List	*columns;
-	int		 limit = 0;
-	Relation relation = table_open(relid, NoLock);
+	TableInfo *table = baserel->fdw_private;
+	List	  *expressions = NIL;
+	List	  *other_clauses = NIL;
+	List	  *pushed_clauses = NIL;
+	List	  *local_quals = NIL;
+	List	  *recheck_quals = NIL;
+	List	  *filters = NIL;
+	List	  *sort = NIL;
+	List	  *condition;
+	List	  *columns;
+	int		   limit;
+	Relation   relation = table_open(relid, NoLock);
 
-	(void) best_path;
 	condition = id_condition_of_clauses(root, baserel, scan_clauses,
 										&expressions, &other_clauses);
 	columns = wanted_columns(baserel, relation, scan_clauses);
 	table_close(relation, NoLock);
 
-	/* A limit says something only where nothing is joined or sorted. */
-	if (root->limit_tuples > 0 && root->limit_tuples < INT_MAX &&
-		root->query_pathkeys == NIL &&
-		bms_equal(root->all_baserels, baserel->relids))
-		limit = (int) ceil(root->limit_tuples);
+	if (condition == NIL)
+		filters = split_pushed(root, baserel, scan_clauses, &expressions,
+							   &pushed_clauses);
+	else
+		pushed_clauses = scan_clauses;
+	if (best_path->path.pathkeys != NIL)
+		sort = sort_of_pathkey(baserel, linitial(best_path->path.pathkeys));
+	limit =
+		likely_limit(root, baserel, best_path, scan_clauses, pushed_clauses);
 
 	split_clauses(scan_clauses, other_clauses, &local_quals, &recheck_quals);
-	return make_foreignscan(tlist, local_quals, baserel->relid, expressions,
-							list_make3(columns, condition, makeInteger(limit)),
-							NIL, recheck_quals, outer_plan);
+	return make_foreignscan(
+		tlist, local_quals, baserel->relid, expressions,
+		lappend(
+			list_make5(columns, condition, makeInteger(limit), filters, sort),
+			list_make2_int(table->may_split, is_dated(baserel))),
+		NIL, recheck_quals, outer_plan);
+}
+
+/*
+ * How many rows are likely to do; 0: all.  The query's limit says something where
+ * nothing is joined or sorted after the scan; where some rows will be left out
+ * here, more of them have to be read.
+ */
+static int
+likely_limit(PlannerInfo *root, RelOptInfo *baserel, ForeignPath *path,
+			 List *clauses, List *pushed_clauses)
+{
+	double rows = root->limit_tuples;
+
+	/* EXISTS (...) has no limit, but needs one row. */
+	if (rows <= 0 && root->tuple_fraction >= 1 && !has_later_steps(root))
+		rows = root->tuple_fraction;
+	if (rows <= 0 || rows >= INT_MAX ||
+		!bms_equal(root->all_baserels, baserel->relids) ||
+		!pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys))
+		return root->tuple_fraction > 0 ? SCAN_UNKNOWN_LIMIT : 0;
+	if (list_length(pushed_clauses) < list_length(clauses))
+		rows /= clauselist_selectivity(
+			root, list_difference_ptr(clauses, pushed_clauses), baserel->relid,
+			JOIN_INNER, NULL);
+	return (int) Min(ceil(rows), INT_MAX / 2);
+}
+
+/* Whether a query's rows are not simply those of its joins. */
+static bool
+has_later_steps(const PlannerInfo *root)
+{
+	const Query *query = root->parse;
+
+	return query->groupClause != NIL || query->groupingSets != NIL ||
+		   query->hasAggs || query->hasWindowFuncs ||
+		   query->distinctClause != NIL || query->hasTargetSRFs ||
+		   query->setOperations != NULL;
 }
 
 /*
@@ -244,28 +342,39 @@ count_requests(const Settings *settings, double ids)
 							   : Max(ids, 1);
 }
 
-/* The columns that show the record's id. */
-static Bitmapset *
-find_id_columns(const Settings *settings)
+/* Finds out what the table's columns show. */
+static void
+read_columns(TableInfo *table)
 {
-	Bitmapset *found = NULL;
-	Relation   relation = table_open(settings->relid, NoLock);
-	TupleDesc  tupdesc = RelationGetDescr(relation);
+	const Settings *settings = table->settings;
+	Relation		relation = table_open(settings->relid, NoLock);
+	TupleDesc		tupdesc = RelationGetDescr(relation);
 
+	table->may_split = true;
+	table->column_count = tupdesc->natts;
+	table->columns = palloc0(Max(tupdesc->natts, 1) * sizeof(RemoteColumn *));
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
 		ColumnSettings	 *column;
+		AttributePath	 *path;
 
 		if (attribute->attisdropped)
 			continue;
 		column = column_settings_read(settings, attribute->attnum);
-		if (attribute_path_is_id(
-				attribute_path_read(column, NameStr(attribute->attname))))
-			found = bms_add_member(found, attribute->attnum);
+		path = attribute_path_read(column, NameStr(attribute->attname));
+		if (attribute_path_is_id(path))
+			table->id_columns =
+				bms_add_member(table->id_columns, attribute->attnum);
+		table->columns[i] = remote_column_read(settings, attribute);
+		if (attribute_path_is_created_at(path) &&
+			(column->sortable == TERNARY_FALSE ||
+			 (column->filter_operators != NULL &&
+			  (remote_operators_read(column->filter_operators) &
+			   OPERATOR_BIT(OPERATOR_GTE)) == 0)))
+			table->may_split = false;
 	}
 	table_close(relation, NoLock);
-	return found;
 }
 
 /*
@@ -319,7 +428,7 @@ estimate_rows(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 													   JOIN_INNER, NULL));
 }
 
-/* Adds the path for one set of outer relations, which may be empty. */
+/* Adds the paths for one set of outer relations, which may be empty. */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 			  ParamPathInfo *param_info)
@@ -335,39 +444,227 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 	if (param_info != NULL)
 		clauses = list_concat_copy(param_info->ppi_clauses, clauses);
 	rows = estimate_rows(root, baserel, clauses, &ids);
+	if (ids < 0)
+	{
+		add_query_paths(root, baserel, required_outer, param_info);
+		return;
+	}
 	if (param_info != NULL)
 		param_info->ppi_rows = rows;
 
-	if (ids < 0)
-	{
-		startup_cost = UNREADABLE_COST;
-		total_cost = UNREADABLE_COST;
-	}
-	else
-	{
-		/* The first row comes with the first request. */
-		startup_cost = settings->fdw_startup_cost;
-		total_cost =
-			startup_cost * count_requests(settings, ids) +
-			(settings->fdw_tuple_cost + cpu_tuple_cost + qual_cost.per_tuple) *
-				ids;
-	}
-	startup_cost += qual_cost.startup;
-	total_cost += qual_cost.startup;
+	/* The first row comes with the first request. */
+	startup_cost = settings->fdw_startup_cost + qual_cost.startup;
+	total_cost =
+		settings->fdw_startup_cost * count_requests(settings, ids) +
+		(settings->fdw_tuple_cost + cpu_tuple_cost + qual_cost.per_tuple) *
+			ids +
+		qual_cost.startup;
 	add_path(baserel, (Path *) compat_create_foreignscan_path(
-						  root, baserel, rows, ids < 0, startup_cost,
-						  total_cost, required_outer));
+						  root, baserel, rows, false, startup_cost, total_cost,
+						  NIL, required_outer));
 }
 
 /*
- * The sets of outer relations that can supply the id, as ParamPathInfos.
+ * Adds the paths that read page by page: in any order, and in that of the query's
+ * first sort key, if the API can be asked for it.
+ */
+static void
+add_query_paths(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
+				ParamPathInfo *param_info)
+{
+	TableInfo *table = baserel->fdw_private;
+	double	   rows = param_info != NULL ? param_info->ppi_rows : baserel->rows;
+	List	  *clauses = baserel->baserestrictinfo;
+	bool	   cannot_run = !is_queryable(table);
+	QueryEstimate estimate;
+
+	if (param_info != NULL)
+		clauses = list_concat_copy(param_info->ppi_clauses, clauses);
+	estimate = estimate_query(root, baserel, clauses);
+	add_path(baserel,
+			 (Path *) compat_create_foreignscan_path(
+				 root, baserel, rows, cannot_run, estimate.startup_cost,
+				 estimate.total_cost, NIL, required_outer));
+	if (cannot_run || param_info != NULL || root->query_pathkeys == NIL ||
+		sort_of_pathkey(baserel, linitial(root->query_pathkeys)) == NIL)
+		return;
+
+	/* One cursor takes longer than several at once. */
+	if (table->may_split && table->settings->max_concurrency > 1)
+		estimate.total_cost *= ONE_CURSOR_PENALTY;
+	add_path(baserel,
+			 (Path *) compat_create_foreignscan_path(
+				 root, baserel, rows, false, estimate.startup_cost,
+				 estimate.total_cost,
+				 list_make1(linitial(root->query_pathkeys)), required_outer));
+}
+
+/*
+ * Whether the table can be read page by page.  Where a query may not show every
+ * record that a GET does, a join by the id is not answered so, since the plan
+ * would then decide on the answer.
+ */
+static bool
+is_queryable(const TableInfo *table)
+{
+	return table->settings->use_query &&
+		   (table->id_joins == NIL || settings_trust_query(table->settings));
+}
+
+/* What it takes to read the records that some clauses leave. */
+static QueryEstimate
+estimate_query(PlannerInfo *root, RelOptInfo *baserel, List *clauses)
+{
+	TableInfo	   *table = baserel->fdw_private;
+	const Settings *settings = table->settings;
+	List		   *expressions = NIL;
+	List		   *pushed_clauses = NIL;
+	QualCost		qual_cost = baserel->baserestrictcost;
+	QueryEstimate	estimate;
+
+	if (!is_queryable(table))
+	{
+		estimate.records = baserel->tuples;
+		estimate.startup_cost = UNREADABLE_COST;
+		estimate.total_cost = UNREADABLE_COST;
+		return estimate;
+	}
+	split_pushed(root, baserel, clauses, &expressions, &pushed_clauses);
+	estimate.records =
+		clamp_row_est(baserel->tuples *
+					  clauselist_selectivity(root, pushed_clauses,
+											 baserel->relid, JOIN_INNER, NULL));
+	estimate.startup_cost = settings->fdw_startup_cost + qual_cost.startup;
+	estimate.total_cost =
+		settings->fdw_startup_cost *
+			ceil(estimate.records / settings->page_size) +
+		(settings->fdw_tuple_cost + cpu_tuple_cost + qual_cost.per_tuple) *
+			estimate.records +
+		qual_cost.startup;
+	return estimate;
+}
+
+/*
+ * What can be sent of some clauses, as a list of conditions; those clauses are
+ * appended to *pushed_clauses, their expressions to *expressions.
+ */
+static List *
+split_pushed(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
+			 List **expressions, List **pushed_clauses)
+{
+	TableInfo *table = baserel->fdw_private;
+	List	  *conditions = NIL;
+	ListCell  *cell;
+
+	foreach(cell, clauses)
+	{
+		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
+		List		 *condition;
+
+		if (clause->pseudoconstant)
+			continue;
+		condition = pushdown_condition(root, baserel, table->columns,
+									   (Node *) clause->clause, expressions);
+		if (condition == NIL)
+			continue;
+		conditions = lappend(conditions, condition);
+		*pushed_clauses = lappend(*pushed_clauses, clause);
+	}
+	return conditions;
+}
+
+/*
+ * How the API is asked for the order of a pathkey, by ScanSort; NIL where it
+ * cannot be.  Where it puts NULLs is not known, so there must be none that the
+ * query keeps.
+ */
+static List *
+sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey)
+{
+	TableInfo	 *table = baserel->fdw_private;
+	Var			 *var = member_column(baserel, pathkey);
+	RemoteColumn *column;
+	bool		  is_descending = compat_pathkey_is_descending(pathkey);
+	bool		  is_always_there;
+	Oid			  sort_operator;
+
+	if (var == NULL)
+		return NIL;
+	column = table->columns[var->varattno - 1];
+	is_always_there = strcmp(column->field, "id") == 0 ||
+					  strcmp(column->field, "created_at") == 0;
+	if (!is_always_there && !is_never_null(baserel, var->varattno))
+		return NIL;
+	sort_operator = get_opfamily_member(
+		pathkey->pk_opfamily, var->vartype, var->vartype,
+		is_descending ? BTGreaterStrategyNumber : BTLessStrategyNumber);
+	if (!OidIsValid(sort_operator) || sort_operator >= FirstNormalObjectId)
+		return NIL;
+	return list_make3(makeString(column->field),
+					  list_make2_oid(sort_operator, var->varcollid),
+					  list_make4_int(var->varattno, is_descending,
+									 pathkey->pk_nulls_first,
+									 is_never_null(baserel, var->varattno)));
+}
+
+/* The column of the table that a pathkey sorts by, if it can be sorted by. */
+static Var *
+member_column(const RelOptInfo *baserel, const PathKey *pathkey)
+{
+	TableInfo *table = baserel->fdw_private;
+	ListCell  *cell;
+
+	if (pathkey->pk_eclass->ec_has_volatile)
+		return NULL;
+	foreach(cell, pathkey->pk_eclass->ec_members)
+	{
+		Var *var = (Var *) lfirst_node(EquivalenceMember, cell)->em_expr;
+
+		if (IsA(var, Var) && (Index) var->varno == baserel->relid &&
+			var->varlevelsup == 0 && var->varattno > 0 &&
+			var->varattno <= table->column_count &&
+			table->columns[var->varattno - 1] != NULL &&
+			table->columns[var->varattno - 1]->is_sortable)
+			return var;
+	}
+	return NULL;
+}
+
+/* Whether the table's own conditions leave no row where a column is NULL. */
+static bool
+is_never_null(const RelOptInfo *baserel, AttrNumber attnum)
+{
+	List *clauses = extract_actual_clauses(baserel->baserestrictinfo, false);
+
+	return compat_forces_not_null((Node *) clauses, baserel->relid, attnum);
+}
+
+/* Whether the query keeps no record that has no created_at. */
+static bool
+is_dated(const RelOptInfo *baserel)
+{
+	TableInfo *table = baserel->fdw_private;
+
+	for (int i = 0; i < table->column_count; i++)
+	{
+		if (table->columns[i] != NULL &&
+			strcmp(table->columns[i]->field, "created_at") == 0 &&
+			is_never_null(baserel, i + 1))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The sets of outer relations that can supply the id (by_id), or another column
+ * to filter by, as ParamPathInfos.
  *
  * Join conditions reach us in two ways: outer joins' conditions, and others
  * that the planner could not take apart, stand in joininfo; the rest has gone
  * into equivalence classes.
  */
 static List *
-join_parameterizations(PlannerInfo *root, RelOptInfo *baserel)
+join_parameterizations(PlannerInfo *root, RelOptInfo *baserel, bool by_id)
 {
 	TableInfo *table = baserel->fdw_private;
 	List	  *found = NIL;
@@ -377,26 +674,39 @@ join_parameterizations(PlannerInfo *root, RelOptInfo *baserel)
 	foreach(cell, baserel->joininfo)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
-		List		 *ignored = NIL;
 
 		if (join_clause_is_movable_to(clause, baserel) &&
-			filter_id_condition(root, baserel, table->id_columns,
-								(Node *) clause->clause, &ignored) != NIL)
+			is_supplied(root, baserel, (Node *) clause->clause, by_id))
 			found = add_parameterization(root, baserel, clause, found);
 	}
 
 	if (!baserel->has_eclass_joins)
 		return found;
 	clauses = generate_implied_equalities_for_column(
-		root, baserel, matches_id, table, baserel->lateral_referencers);
+		root, baserel, by_id ? matches_id : matches_column, table,
+		baserel->lateral_referencers);
 	foreach(cell, clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
 
-		if (join_clause_is_movable_to(clause, baserel))
+		if (join_clause_is_movable_to(clause, baserel) &&
+			is_supplied(root, baserel, (Node *) clause->clause, by_id))
 			found = add_parameterization(root, baserel, clause, found);
 	}
 	return found;
+}
+
+/* Whether a join clause tells which records are needed: by the id, or else. */
+static bool
+is_supplied(PlannerInfo *root, RelOptInfo *baserel, Node *clause, bool by_id)
+{
+	TableInfo *table = baserel->fdw_private;
+	List	  *ignored = NIL;
+
+	return (by_id ? filter_id_condition(root, baserel, table->id_columns,
+										clause, &ignored)
+				  : pushdown_condition(root, baserel, table->columns, clause,
+									   &ignored)) != NIL;
 }
 
 /* Adds the outer relations that a join clause needs, unless they are known. */
@@ -412,6 +722,21 @@ add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
 		return found;
 	return list_append_unique_ptr(
 		found, get_baserel_parampathinfo(root, baserel, required_outer));
+}
+
+/* Callback: whether a member of an equivalence class can be filtered by. */
+static bool
+matches_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
+			   EquivalenceMember *member, void *arg)
+{
+	const TableInfo *table = arg;
+	Var				*var = (Var *) member->em_expr;
+
+	(void) root;
+	(void) ec;
+	return IsA(var, Var) && (Index) var->varno == rel->relid &&
+		   var->varattno > 0 && var->varattno <= table->column_count &&
+		   table->columns[var->varattno - 1] != NULL;
 }
 
 /* Callback: whether a member of an equivalence class is the table's id. */

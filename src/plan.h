@@ -24,9 +24,36 @@ typedef enum ScanPrivate
 	SCAN_PRIVATE_COLUMNS,
 	/* the condition on the id as filter.h describes it, or NIL: none */
 	SCAN_PRIVATE_ID_CONDITION,
-	/* rows that the query is likely to stop after, an Integer; 0: no limit */
-	SCAN_PRIVATE_LIMIT
+	/* rows that the query is likely to stop after, an Integer; 0: no limit;
+	 * SCAN_UNKNOWN_LIMIT */
+	SCAN_PRIVATE_LIMIT,
+	/* conditions to be sent, as pushdown.h describes them; with a condition on
+	 * the id there are none */
+	SCAN_PRIVATE_FILTERS,
+	/* the order that is promised, a list by ScanSort, or NIL */
+	SCAN_PRIVATE_SORT,
+	/* an integer list of ScanFlags */
+	SCAN_PRIVATE_FLAGS
 } ScanPrivate;
+
+/* Somebody may stop reading early, nobody knows when. */
+#define SCAN_UNKNOWN_LIMIT (-1)
+
+/* The positions of SCAN_PRIVATE_SORT. */
+typedef enum ScanSort
+{
+	SCAN_SORT_FIELD,	 /* a String, in UTF-8 */
+	SCAN_SORT_OIDS,		 /* an Oid list: the ordering operator, its collation */
+	SCAN_SORT_PROPERTIES /* an integer list: the column's number, descending,
+						  * NULLs first, the query keeps no NULLs */
+} ScanSort;
+
+/* The positions of SCAN_PRIVATE_FLAGS. */
+typedef enum ScanFlag
+{
+	SCAN_FLAG_MAY_SPLIT, /* created_at can be filtered and sorted by */
+	SCAN_FLAG_IS_DATED	 /* the query keeps no record without created_at */
+} ScanFlag;
 
 extern void plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid);
 extern void plan_paths(PlannerInfo *root, RelOptInfo *baserel, Oid relid);

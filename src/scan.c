@@ -9,9 +9,16 @@
 
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "tcop/pquery.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/rel.h"
+#include "utils/sortsupport.h"
+#include "utils/tuplesort.h"
 #include "utils/uuid.h"
 
 #include "compat.h"
@@ -20,16 +27,34 @@
 #include "id.h"
 #include "option.h"
 #include "plan.h"
-#include "scan.h"
+#include "pushdown.h"
 #include "record_cache.h"
+#include "scan.h"
 #include "value.h"
+
+/* The order that the plan promises. */
+typedef struct ScanOrder
+{
+	AttrNumber		attnum;
+	bool			keeps_nulls;
+	SortSupportData sort;
+	Oid				sort_operator;
+	bool			typbyval;
+	int16			typlen;
+
+	/* the value of the row before */
+	MemoryContext context;
+	bool		  has_previous;
+	Datum		  previous;
+	bool		  previous_isnull;
+} ScanOrder;
 
 typedef struct OpportunityScan
 {
 	/* from the plan */
 	List *id_condition;
-	List *id_expressions; /* ExprStates */
-	int	  limit;		  /* 0: none */
+	List *filters;	   /* conditions */
+	List *expressions; /* ExprStates, of both */
 
 	/* for the rows */
 	Settings	  *settings;
@@ -38,22 +63,36 @@ typedef struct OpportunityScan
 	ColumnReader **readers;
 	int			   archived_at; /* its number, where archived records are left
 								 * out; else -1 */
+	ScanOrder	  *order;		/* NULL: none */
 
 	/* for the records */
-	IdSet	   ids;
-	Fetch	  *fetch; /* NULL: not started */
-	HttpBudget budget;
-	int64	   cache_hits;
+	IdSet			ids;
+	PageOrder		pages;
+	Fetch		   *fetch; /* NULL: not started, or there are none */
+	bool			is_started;
+	Tuplesortstate *sorted; /* NULL: the rows come as they are */
+	TupleTableSlot *sort_slot;
+	HttpBudget		budget;
+	int64			cache_hits;
+	PageCounters	page_counters;
 
 	MemoryContext scan_context;	  /* what lives until a rescan */
 	MemoryContext record_context; /* what lives until the next row */
 } OpportunityScan;
 
-static void				start_fetch(ForeignScanState *node);
+static void		  begin_pages(ForeignScanState *node, OpportunityScan *scan);
+static ScanOrder *begin_order(ForeignScanState *node, List *sort);
+static bool		  is_read_on_demand(void);
+static void		  start_fetch(ForeignScanState *node);
+static bool		  evaluate_filters(ForeignScanState *node);
 pg_noreturn static void report_unreadable(ForeignScanState *node);
+static bool				next_row(OpportunityScan *scan, TupleTableSlot *slot);
 static bool is_left_out(const OpportunityScan *scan, const Record *record);
 static void fill_slot(OpportunityScan *scan, TupleTableSlot *slot,
 					  const Record *record, const pg_uuid_t *id);
+static void sort_rows(ForeignScanState *node);
+static void check_order(ForeignScanState *node);
+static void forget_rows(OpportunityScan *scan);
 
 /*
  * FDW callback.  Finds out who reads what, and checks that they may; makes no
@@ -81,8 +120,8 @@ scan_begin(ForeignScanState *node, int eflags)
 		estate->es_query_cxt, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
 
 	scan->id_condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
-	scan->id_expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
-	scan->limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+	scan->filters = list_nth(plan->fdw_private, SCAN_PRIVATE_FILTERS);
+	scan->expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 
 	userid = compat_scan_check_as_user(plan, estate);
 	if (!OidIsValid(userid))
@@ -105,6 +144,69 @@ scan_begin(ForeignScanState *node, int eflags)
 			? -1
 			: attribute_set_add(record_cache_wanted(scan->cache),
 								"archived_at");
+	if (scan->id_condition == NIL)
+		begin_pages(node, scan);
+}
+
+/*
+ * What is known of a read of many records.  The attribute that it is split by
+ * has to be asked for before the first record is read.
+ */
+static void
+begin_pages(ForeignScanState *node, OpportunityScan *scan)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	List		*flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
+	List		*sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
+	int limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+
+	attribute_set_add(record_cache_wanted(scan->cache), "created_at");
+	scan->pages.limit = Max(limit, 0);
+	scan->pages.is_hesitant = limit == SCAN_UNKNOWN_LIMIT;
+	scan->pages.is_on_demand = is_read_on_demand();
+	scan->pages.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
+	scan->pages.is_dated = list_nth_int(flags, SCAN_FLAG_IS_DATED);
+	if (sort == NIL)
+		return;
+	scan->order = begin_order(node, sort);
+	scan->pages.sort = strVal(list_nth(sort, SCAN_SORT_FIELD));
+	scan->pages.is_descending = scan->order->sort.ssup_reverse;
+}
+
+static ScanOrder *
+begin_order(ForeignScanState *node, List *sort)
+{
+	List			 *oids = list_nth(sort, SCAN_SORT_OIDS);
+	List			 *properties = list_nth(sort, SCAN_SORT_PROPERTIES);
+	ScanOrder		 *order = palloc0(sizeof(ScanOrder));
+	Form_pg_attribute attribute;
+
+	order->attnum = linitial_int(properties);
+	order->keeps_nulls = list_nth_int(properties, 3) == 0;
+	order->sort_operator = linitial_oid(oids);
+	order->sort.ssup_cxt = CurrentMemoryContext;
+	order->sort.ssup_collation = lsecond_oid(oids);
+	order->sort.ssup_nulls_first = list_nth_int(properties, 2);
+	order->sort.ssup_attno = order->attnum;
+	PrepareSortSupportFromOrderingOp(order->sort_operator, &order->sort);
+	attribute = TupleDescAttr(RelationGetDescr(node->ss.ss_currentRelation),
+							  order->attnum - 1);
+	order->typbyval = attribute->attbyval;
+	order->typlen = attribute->attlen;
+	order->context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw order", ALLOCSET_SMALL_SIZES);
+	return order;
+}
+
+/*
+ * Whether somebody fetches rows by DECLARE CURSOR, who may stop at any time: then
+ * nothing is read that is not needed yet.
+ */
+static bool
+is_read_on_demand(void)
+{
+	return ActivePortal != NULL &&
+		   (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
 }
 
 /* FDW callback: the next row, or an empty slot at the end. */
@@ -113,15 +215,41 @@ scan_iterate(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
+	bool			 is_first = !scan->is_started;
+	bool			 found;
+
+	if (is_first)
+		start_fetch(node);
+	if (scan->sorted == NULL)
+	{
+		found = next_row(scan, slot);
+		if (!found || scan->order == NULL)
+			return slot;
+		if (fetch_is_sorted(scan->fetch))
+		{
+			check_order(node);
+			return slot;
+		}
+		sort_rows(node);
+	}
+	if (tuplesort_gettupleslot(scan->sorted, true, false, scan->sort_slot,
+							   NULL))
+		return ExecCopySlot(slot, scan->sort_slot);
+	return ExecClearTuple(slot);
+}
+
+/* Puts the next row that comes into the slot; false at the end. */
+static bool
+next_row(OpportunityScan *scan, TupleTableSlot *slot)
+{
 	MemoryContext	 old_context;
 	Record			*record;
 	const pg_uuid_t *id;
 	bool			 found;
 
-	if (scan->fetch == NULL)
-		start_fetch(node);
-
 	ExecClearTuple(slot);
+	if (scan->fetch == NULL)
+		return false;
 	old_context = MemoryContextSwitchTo(scan->record_context);
 	do
 	{
@@ -131,35 +259,42 @@ scan_iterate(ForeignScanState *node)
 	if (found)
 		fill_slot(scan, slot, record, id);
 	MemoryContextSwitchTo(old_context);
-	return slot;
+	return found;
 }
 
 /*
  * FDW callback.  The ids may be others now; records that the statement has read
- * are still there.
+ * by id are still there.
  */
 void
 scan_rescan(ForeignScanState *node)
 {
-	OpportunityScan *scan = node->fdw_state;
-
-	if (scan->fetch != NULL)
-		fetch_end(scan->fetch);
-	scan->fetch = NULL;
-	MemoryContextReset(scan->scan_context);
+	forget_rows(node->fdw_state);
 }
 
 /* FDW callback.  The contexts end with the executor's state. */
 void
 scan_end(ForeignScanState *node)
 {
-	OpportunityScan *scan = node->fdw_state;
+	if (node->fdw_state != NULL)
+		forget_rows(node->fdw_state);
+}
 
-	if (scan != NULL && scan->fetch != NULL)
-	{
+/* Nothing has been read. */
+static void
+forget_rows(OpportunityScan *scan)
+{
+	if (scan->fetch != NULL)
 		fetch_end(scan->fetch);
-		scan->fetch = NULL;
-	}
+	scan->fetch = NULL;
+	if (scan->sorted != NULL)
+		tuplesort_end(scan->sorted);
+	scan->sorted = NULL;
+	if (scan->order != NULL)
+		scan->order->has_previous = false;
+	scan->is_started = false;
+	scan->pages.filters = NIL;
+	MemoryContextReset(scan->scan_context);
 }
 
 /* What the scan has done so far; all zero where it has not begun. */
@@ -173,10 +308,30 @@ scan_counters(const ForeignScanState *node)
 	{
 		counters.requests = scan->budget.requests;
 		counters.retries = scan->budget.retries;
+		counters.bytes = scan->budget.bytes;
 		counters.cache_hits = scan->cache_hits;
 		counters.waited = scan->budget.waited;
 	}
 	return counters;
+}
+
+/* The same of the pages it has read. */
+PageCounters
+scan_page_counters(const ForeignScanState *node)
+{
+	const OpportunityScan *scan = node->fdw_state;
+	PageCounters		   counters = {0};
+
+	return scan != NULL ? scan->page_counters : counters;
+}
+
+/* The filters that were sent last, a list of their JSON; NIL: none, or not yet. */
+List *
+scan_sent_filters(const ForeignScanState *node)
+{
+	const OpportunityScan *scan = node->fdw_state;
+
+	return scan != NULL ? scan->pages.filters : NIL;
 }
 
 /* Finds out which records are needed, and sets out for them. */
@@ -186,19 +341,63 @@ start_fetch(ForeignScanState *node)
 	OpportunityScan *scan = node->fdw_state;
 	MemoryContext	 old_context;
 
-	if (scan->id_condition == NIL)
+	if (scan->id_condition == NIL && !scan->settings->use_query)
 		report_unreadable(node);
 
 	old_context = MemoryContextSwitchTo(scan->scan_context);
-	scan->ids = filter_evaluate_ids(scan->id_condition, scan->id_expressions,
-									node->ss.ps.ps_ExprContext);
-	scan->fetch =
-		fetch_ids(scan->cache, scan->settings, scan->ids.ids, scan->ids.count,
-				  scan->limit, &scan->budget, &scan->cache_hits);
+	if (scan->id_condition != NIL)
+	{
+		List *plan = ((ForeignScan *) node->ss.ps.plan)->fdw_private;
+		int	  limit = intVal(list_nth(plan, SCAN_PRIVATE_LIMIT));
+
+		scan->ids = filter_evaluate_ids(scan->id_condition, scan->expressions,
+										node->ss.ps.ps_ExprContext);
+		scan->fetch = fetch_ids(scan->cache, scan->settings, scan->ids.ids,
+								scan->ids.count, Max(limit, 0), &scan->budget,
+								&scan->cache_hits);
+	}
+	else if (evaluate_filters(node))
+		scan->fetch = fetch_pages(scan->cache, scan->settings, &scan->pages,
+								  &scan->budget, &scan->page_counters);
+	scan->is_started = true;
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Raises the error for a scan that no condition on the id restricts. */
+/*
+ * Finds out what the filters are, in the scan's context.  Returns false where no
+ * record can pass them.
+ */
+static bool
+evaluate_filters(ForeignScanState *node)
+{
+	OpportunityScan *scan = node->fdw_state;
+	List			*refused = api_refusals(record_cache_api(scan->cache));
+	ListCell		*cell;
+
+	scan->pages.filters = NIL;
+	foreach(cell, scan->filters)
+	{
+		RemoteFilter *filter;
+
+		switch (pushdown_evaluate(lfirst(cell), scan->expressions,
+								  node->ss.ps.ps_ExprContext, refused, &filter))
+		{
+			case REMOTE_ALL:
+				break;
+			case REMOTE_SOME:
+				scan->pages.filters = lappend(scan->pages.filters, filter);
+				break;
+			case REMOTE_NONE:
+				return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Raises the error for a scan that no condition on the id restricts, of a table
+ * that is read by ids alone.
+ */
 static void
 report_unreadable(ForeignScanState *node)
 {
@@ -207,9 +406,9 @@ report_unreadable(ForeignScanState *node)
 			 errmsg("foreign table \"%s\" cannot be read without a condition "
 					"on the record's id",
 					RelationGetRelationName(node->ss.ss_currentRelation)),
-			 errhint("Say which records are needed, such as WHERE id = '...', "
-					 "or join the table by its id. The id is the column that "
-					 "shows the attribute id.")));
+			 errhint("Its option use_query is false. Say which records are "
+					 "needed, such as WHERE id = '...', or join the table by "
+					 "its id, the column that shows the attribute id.")));
 }
 
 /* Whether the table leaves a record out because it is archived. */
@@ -242,4 +441,65 @@ fill_slot(OpportunityScan *scan, TupleTableSlot *slot, const Record *record,
 			scan->readers[i], record, record_id, &slot->tts_isnull[column]);
 	}
 	ExecStoreVirtualTuple(slot);
+}
+
+/*
+ * The API has refused to sort: reads all rows, of which the first is in the slot,
+ * and sorts them here.
+ */
+static void
+sort_rows(ForeignScanState *node)
+{
+	OpportunityScan *scan = node->fdw_state;
+	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
+	SortSupport		 sort = &scan->order->sort;
+
+	if (scan->sort_slot == NULL)
+		scan->sort_slot = ExecInitExtraTupleSlot(
+			node->ss.ps.state, slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+	scan->sorted =
+		tuplesort_begin_heap(slot->tts_tupleDescriptor, 1, &scan->order->attnum,
+							 &scan->order->sort_operator, &sort->ssup_collation,
+							 &sort->ssup_nulls_first, work_mem, NULL, 0);
+	do
+		tuplesort_puttupleslot(scan->sorted, slot);
+	while (next_row(scan, slot));
+	tuplesort_performsort(scan->sorted);
+}
+
+/* Sees to it that the row in the slot does not come before the last one. */
+static void
+check_order(ForeignScanState *node)
+{
+	OpportunityScan *scan = node->fdw_state;
+	ScanOrder		*order = scan->order;
+	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
+	Datum			 value = slot->tts_values[order->attnum - 1];
+	bool			 isnull = slot->tts_isnull[order->attnum - 1];
+	MemoryContext	 old_context;
+
+	/* The query itself will leave it out. */
+	if (isnull && !order->keeps_nulls)
+		return;
+	if (order->has_previous &&
+		ApplySortComparator(order->previous, order->previous_isnull, value,
+							isnull, &order->sort) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("the API does not sort by \"%s\" as PostgreSQL does",
+						pg_any_to_server(scan->pages.sort,
+										 strlen(scan->pages.sort), PG_UTF8)),
+				 errhint("Set the option sortable of the column \"%s\" to "
+						 "'false'.",
+						 NameStr(TupleDescAttr(slot->tts_tupleDescriptor,
+											   order->attnum - 1)
+									 ->attname))));
+
+	MemoryContextReset(order->context);
+	old_context = MemoryContextSwitchTo(order->context);
+	order->previous =
+		isnull ? (Datum) 0 : datumCopy(value, order->typbyval, order->typlen);
+	order->previous_isnull = isnull;
+	order->has_previous = true;
+	MemoryContextSwitchTo(old_context);
 }

@@ -12,11 +12,14 @@
 
 #include "nodes/execnodes.h"
 
+#include "page_fetch.h"
+
 /* What a scan has done so far, for EXPLAIN ANALYZE. */
 typedef struct ScanCounters
 {
 	int64 requests;
 	int64 retries;
+	int64 bytes; /* of the answers */
 	int64 cache_hits;
 	int64 waited; /* microseconds, because the API could not answer */
 } ScanCounters;
@@ -26,5 +29,7 @@ extern TupleTableSlot *scan_iterate(ForeignScanState *node);
 extern void			   scan_rescan(ForeignScanState *node);
 extern void			   scan_end(ForeignScanState *node);
 extern ScanCounters	   scan_counters(const ForeignScanState *node);
+extern PageCounters	   scan_page_counters(const ForeignScanState *node);
+extern List			  *scan_sent_filters(const ForeignScanState *node);
 
 #endif /* OPPORTUNITY_SCAN_H */

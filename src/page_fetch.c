@@ -1,0 +1,527 @@
+/*-------------------------------------------------------------------------
+ *
+ * page_fetch.c
+ *	  All records that match some filters, read page by page.
+ *
+ * The first page is read alone.  From the second on, the next page is on its
+ * way before the records of one are handed out, unless nobody is likely to want
+ * it; and a long read in no particular order goes on with several cursors at
+ * once: see range.c.
+ *
+ * No record is handed out twice, whatever the API does between pages.  What it
+ * refuses of the filters and of the sort is left out, and remembered for the
+ * session: who reads checks all of it again.
+ *
+ * Knows nothing of plans or columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "page_fetch_internal.h"
+
+/* So many pages in a row may have nothing new. */
+#define MAX_BARREN_PAGES 100
+
+/* A query is begun anew so often without a new record in between. */
+#define MAX_RESTARTS 3
+
+static void			start(PageFetch *fetch);
+static void			begin(PageFetch *fetch);
+static bool			is_refused(const PageFetch *fetch, const char *what);
+static char		   *uses_of(const RemoteFilter *filter);
+static bool			take_record(PageFetch *fetch, Record **record);
+static void			let_go_of_page(PageFetch *fetch);
+static bool			next_page(PageFetch *fetch);
+static void			send_wanted(PageFetch *fetch, bool is_ahead);
+static bool			is_worth_asking(const PageFetch *fetch);
+static RangeReader *wait_for_page(PageFetch *fetch);
+static bool			read_page(PageFetch *fetch, RangeReader *reader);
+static void			restart(PageFetch *fetch, RangeReader *reader);
+static void			settle_refusal(PageFetch *fetch, RangeReader *reader,
+								   PageAnswer answer);
+static void			drop_refused_filters(PageFetch *fetch);
+static bool			takes_query(PageFetch *fetch, List *filters);
+static void drop_filter(PageFetch *fetch, RemoteFilter *filter, bool for_good);
+
+/*
+ * Sets out to read the records that an order describes.  Lives in the current
+ * context; all that is pointed to must live as long.  Requests are charged to
+ * the budget.  Makes none yet.
+ */
+PageFetch *
+page_fetch_create(RecordCache *cache, const Settings *settings,
+				  const PageOrder *order, HttpBudget *budget,
+				  PageCounters *counters)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw fetch", ALLOCSET_SMALL_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	PageFetch	 *fetch = palloc0(sizeof(PageFetch));
+
+	fetch->context = context;
+	fetch->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
+												ALLOCSET_DEFAULT_SIZES);
+	fetch->settings = settings;
+	fetch->order = order;
+	fetch->counters = counters;
+	fetch->source.api = record_cache_api(cache);
+	fetch->source.statement = record_cache_statement(cache);
+	fetch->source.wanted = record_cache_wanted(cache);
+	fetch->source.budget = budget;
+	fetch->source.page_size = settings->page_size;
+	fetch->created_at =
+		attribute_set_add(record_cache_wanted(cache), "created_at");
+	fetch->seen = seen_set_create();
+	start(fetch);
+	MemoryContextSwitchTo(old_context);
+	return fetch;
+}
+
+/* Makes the first reader, with the filters that are not known to be refused. */
+static void
+start(PageFetch *fetch)
+{
+	ListCell *cell;
+
+	foreach(cell, fetch->order->filters)
+	{
+		if (!is_refused(fetch, uses_of(lfirst(cell))))
+			fetch->filters = lappend(fetch->filters, lfirst(cell));
+	}
+	fetch->barren_allowed = MAX_BARREN_PAGES;
+	page_fetch_add_reader(fetch, RANGE_ALL, NIL, NULL, false);
+	begin(fetch);
+}
+
+/*
+ * The first reader begins, or begins again without what has turned out to be
+ * refused.  Where the sort is refused, all has to be read before it is sorted.
+ */
+static void
+begin(PageFetch *fetch)
+{
+	const PageOrder *order = fetch->order;
+	RangeReader		*reader = fetch->readers[0];
+	ApiQuery		*query = &reader->pages->query;
+
+	fetch->is_sorted = order->sort != NULL &&
+					   !is_refused(fetch, psprintf("sort %s", order->sort));
+	fetch->must_read_all = order->sort != NULL && !fetch->is_sorted;
+	fetch->limit = fetch->must_read_all ? 0 : order->limit;
+	fetch->is_on_demand = !fetch->must_read_all && order->is_on_demand;
+	fetch->ranges = !fetch->is_sorted && range_are_possible(fetch)
+						? RANGES_NOT_YET
+						: RANGES_NEVER;
+
+	query->filters = fetch->filters;
+	query->sort = fetch->is_sorted					? order->sort
+				  : fetch->ranges == RANGES_NOT_YET ? "created_at"
+													: NULL;
+	query->is_descending = fetch->is_sorted && order->is_descending;
+	query->limit = fetch->limit > 0
+					   ? Min(fetch->limit, fetch->settings->page_size)
+					   : fetch->settings->page_size;
+	reader->is_by_time = fetch->ranges == RANGES_NOT_YET;
+	page_reader_restart(reader->pages);
+}
+
+/* Adds a reader for a query, from its first page on. */
+RangeReader *
+page_fetch_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
+					  const char *sort, bool is_descending)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
+	RangeReader	 *reader = palloc0(sizeof(RangeReader));
+	ApiQuery	  query = {0};
+
+	query.filters = filters;
+	query.sort = sort;
+	query.is_descending = is_descending;
+	query.limit = fetch->settings->page_size;
+	reader->kind = kind;
+	reader->lower = NO_TIME;
+	reader->upper = END_OF_TIME;
+	reader->position = NO_TIME;
+	reader->no_split = NO_TIME;
+
+	if (fetch->reader_count == fetch->reader_capacity)
+	{
+		fetch->reader_capacity = Max(8, fetch->reader_capacity * 2);
+		fetch->readers =
+			fetch->readers == NULL
+				? palloc(fetch->reader_capacity * sizeof(RangeReader *))
+				: repalloc(fetch->readers,
+						   fetch->reader_capacity * sizeof(RangeReader *));
+	}
+	reader->pages = page_reader_create(&fetch->source, &query);
+	fetch->readers[fetch->reader_count++] = reader;
+	MemoryContextSwitchTo(old_context);
+	return reader;
+}
+
+/* Lets go of a reader that is not the first. */
+void
+page_fetch_drop_reader(PageFetch *fetch, RangeReader *reader)
+{
+	for (int i = 1; i < fetch->reader_count; i++)
+	{
+		if (fetch->readers[i]->parent == reader)
+			fetch->readers[i]->parent = NULL;
+		if (fetch->readers[i] != reader)
+			continue;
+		fetch->readers[i] = fetch->readers[--fetch->reader_count];
+		i--;
+	}
+	page_reader_end(reader->pages);
+	pfree(reader);
+}
+
+/*
+ * The next record, in the memory of the page that it came with: it is gone with
+ * the next call.  False at the end.  Raises the errors of api.h, and one for
+ * pages that never end.
+ */
+bool
+page_fetch_next(PageFetch *fetch, Record **record)
+{
+	do
+	{
+		if (take_record(fetch, record))
+			return true;
+		let_go_of_page(fetch);
+	} while (next_page(fetch));
+	return false;
+}
+
+/*
+ * Whether the records come in the order that was asked for; known once the
+ * first has come.
+ */
+bool
+page_fetch_is_sorted(const PageFetch *fetch)
+{
+	return fetch->is_sorted;
+}
+
+/* Lets go of all that is kept and under way. */
+void
+page_fetch_end(PageFetch *fetch)
+{
+	if (fetch->answer.transfer != NULL)
+		http_end(fetch->answer.transfer);
+	for (int i = 0; i < fetch->reader_count; i++)
+		page_reader_stop(fetch->readers[i]->pages);
+	seen_set_end(fetch->seen);
+	MemoryContextDelete(fetch->context);
+}
+
+/* The next record of the page in hand that was not handed out before. */
+static bool
+take_record(PageFetch *fetch, Record **record)
+{
+	const RecordPage *page = fetch->answer.page;
+
+	while (page != NULL && fetch->next < page->count)
+	{
+		*record = page->records[fetch->next++];
+		if (seen_set_add(fetch->seen, &(*record)->id))
+		{
+			fetch->found++;
+			fetch->is_barren = false;
+			fetch->restarts = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* All records of the page in hand have been handed out. */
+static void
+let_go_of_page(PageFetch *fetch)
+{
+	if (fetch->answer.page != NULL)
+	{
+		fetch->barren = fetch->is_barren ? fetch->barren + 1 : 0;
+		if (fetch->barren > fetch->barren_allowed)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROTOCOL_VIOLATION),
+					 errmsg("the API's pages go in a circle"),
+					 errdetail("The last %d pages had no record that had not "
+							   "come before.",
+							   fetch->barren)));
+	}
+	if (fetch->answer.transfer != NULL)
+		http_end(fetch->answer.transfer);
+	memset(&fetch->answer, 0, sizeof(fetch->answer));
+	MemoryContextReset(fetch->page_context);
+}
+
+/* Takes the next page in hand, whose ever it is.  False where there is none. */
+static bool
+next_page(PageFetch *fetch)
+{
+	RangeReader *reader;
+
+	do
+	{
+		range_open(fetch);
+		send_wanted(fetch, false);
+		reader = wait_for_page(fetch);
+		if (reader == NULL)
+			return false;
+	} while (!read_page(fetch, reader));
+	return true;
+}
+
+/*
+ * Asks for the next page of each reader that has nothing under way, as far as
+ * the statement's concurrency allows; but for one in any case, so that none
+ * waits for another scan.
+ *
+ * is_ahead: there is still a page in hand.
+ */
+static void
+send_wanted(PageFetch *fetch, bool is_ahead)
+{
+	int under_way = 0;
+
+	if (is_ahead && !is_worth_asking(fetch))
+		return;
+	for (int i = 0; i < fetch->reader_count; i++)
+		under_way += fetch->readers[i]->pages->transfer != NULL;
+	for (int i = 0; i < fetch->reader_count; i++)
+	{
+		RangeReader *reader = fetch->readers[i];
+
+		if (reader->is_done || reader->pages->transfer != NULL)
+			continue;
+		if ((under_way > 0 || is_ahead) &&
+			(fetch->source.statement->pending >=
+				 fetch->settings->max_concurrency ||
+			 !http_allows(fetch->source.budget)))
+			return;
+		page_reader_send(reader->pages);
+		under_way++;
+	}
+}
+
+/* Whether another page is likely to be needed after the one in hand. */
+static bool
+is_worth_asking(const PageFetch *fetch)
+{
+	int left = fetch->answer.page->count - fetch->next;
+
+	if (fetch->is_on_demand || fetch->pages < 2)
+		return false;
+	return fetch->limit == 0 || fetch->found >= fetch->limit ||
+		   fetch->found + left < fetch->limit;
+}
+
+/* Waits for any page that was asked for; NULL: none was. */
+static RangeReader *
+wait_for_page(PageFetch *fetch)
+{
+	HttpTransfer **transfers = MemoryContextAlloc(
+		fetch->page_context, fetch->reader_count * sizeof(HttpTransfer *));
+	HttpTransfer *ready;
+	int			  count = 0;
+
+	for (int i = 0; i < fetch->reader_count; i++)
+	{
+		if (fetch->readers[i]->pages->transfer != NULL)
+			transfers[count++] = fetch->readers[i]->pages->transfer;
+	}
+	if (count == 0)
+		return NULL;
+	ready = http_wait_any(transfers, count);
+	for (int i = 0; i < fetch->reader_count; i++)
+	{
+		if (fetch->readers[i]->pages->transfer == ready)
+			return fetch->readers[i];
+	}
+	return NULL;
+}
+
+/*
+ * Reads the answer that has come for a reader.  Returns whether there is a page
+ * in hand; otherwise something else is to be asked for.
+ */
+static bool
+read_page(PageFetch *fetch, RangeReader *reader)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
+	PageAnswer	  answer = page_reader_read(reader->pages);
+
+	MemoryContextSwitchTo(old_context);
+	if (answer.result == QUERY_CURSOR_GONE)
+		restart(fetch, reader);
+	else if (answer.result != QUERY_PAGE)
+		settle_refusal(fetch, reader, answer);
+	if (answer.result != QUERY_PAGE)
+	{
+		http_end(answer.transfer);
+		return false;
+	}
+
+	fetch->answer = answer;
+	fetch->next = 0;
+	fetch->is_barren = true;
+	fetch->pages++;
+	fetch->counters->pages++;
+	fetch->counters->records += answer.page->count;
+	reader->is_done = reader->pages->is_at_end;
+	range_note_page(fetch, reader, answer.page);
+	send_wanted(fetch, true);
+	return true;
+}
+
+/*
+ * A reader's cursor is gone: its query begins anew, and what comes again is
+ * skipped.
+ */
+static void
+restart(PageFetch *fetch, RangeReader *reader)
+{
+	if (fetch->restarts++ >= MAX_RESTARTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("the API forgets its cursors too soon"),
+				 errdetail("A query was begun anew %d times without reaching a "
+						   "record that had not come before.",
+						   MAX_RESTARTS),
+				 errhint("Larger pages need fewer cursors: see the option "
+						 "page_size.")));
+	fetch->barren_allowed += reader->pages->pages;
+	range_restart(fetch, reader);
+}
+
+/* Something of a reader's query is refused: it goes on without that. */
+static void
+settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
+{
+	bool is_first = reader->kind == RANGE_ALL && reader->pages->cursor == NULL;
+	bool has_sort = reader->pages->query.sort != NULL;
+
+	CHECK_FOR_INTERRUPTS();
+	if (range_note_refusal(fetch, reader, answer.result))
+		return;
+	if (!is_first || answer.result == QUERY_NOT_SUPPORTED ||
+		(!has_sort && fetch->filters == NIL))
+		api_raise_query(fetch->source.api, answer.transfer);
+
+	/* A refusal that does not say what it is about may be about either. */
+	if (answer.result == QUERY_SORT_REFUSED ||
+		(answer.result == QUERY_REFUSED && has_sort &&
+		 takes_query(fetch, fetch->filters)))
+		api_note_refusal(fetch->source.api,
+						 psprintf("sort %s", reader->pages->query.sort));
+	else if (fetch->filters != NIL)
+		drop_refused_filters(fetch);
+	else
+		api_raise_query(fetch->source.api, answer.transfer);
+	begin(fetch);
+}
+
+/*
+ * Drops the filters that the API refuses.  Which these are, it may not tell; so
+ * where there are several, each is tried by itself.
+ */
+static void
+drop_refused_filters(PageFetch *fetch)
+{
+	List	 *filters = fetch->filters;
+	List	 *refused = NIL;
+	ListCell *cell;
+
+	if (list_length(filters) == 1)
+	{
+		drop_filter(fetch, linitial(filters), true);
+		return;
+	}
+	foreach(cell, filters)
+	{
+		if (!takes_query(fetch, list_make1(lfirst(cell))))
+			refused = lappend(refused, lfirst(cell));
+	}
+	foreach(cell, refused)
+		drop_filter(fetch, lfirst(cell), true);
+
+	/* Only together they are too much. */
+	if (refused == NIL)
+		drop_filter(fetch, llast(filters), false);
+}
+
+/* Whether the API takes a query with some filters and without a sort. */
+static bool
+takes_query(PageFetch *fetch, List *filters)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
+	ApiQuery	  query = {0};
+	PageReader	 *probe;
+	PageAnswer	  answer;
+
+	query.filters = filters;
+	query.limit = 1;
+	probe = page_reader_create(&fetch->source, &query);
+	page_reader_send(probe);
+	answer = page_reader_read(probe);
+	http_end(answer.transfer);
+	page_reader_end(probe);
+	MemoryContextSwitchTo(old_context);
+	return answer.result == QUERY_PAGE;
+}
+
+/* Goes on without a filter, and says so; for_good: in the whole session. */
+static void
+drop_filter(PageFetch *fetch, RemoteFilter *filter, bool for_good)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
+	char		 *uses = uses_of(filter);
+
+	if (for_good)
+		api_note_refusal(fetch->source.api, uses);
+	fetch->filters = list_delete_ptr(list_copy(fetch->filters), filter);
+	MemoryContextSwitchTo(old_context);
+	ereport(WARNING,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("the API does not filter records of type \"%s\" by %s",
+					fetch->settings->record_type,
+					pg_any_to_server(uses, strlen(uses), PG_UTF8)),
+			 errdetail("More records are read than are needed, and the "
+					   "condition is checked on them."),
+			 errhint("Set the column's option filter_operators to the "
+					 "operators that the API takes.")));
+}
+
+/* What a filter uses, in words: "field operator", or several of them. */
+static char *
+uses_of(const RemoteFilter *filter)
+{
+	StringInfoData text;
+	ListCell	  *cell;
+
+	initStringInfo(&text);
+	foreach(cell, filter->uses)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
+						 (char *) lfirst(cell));
+	return text.data;
+}
+
+/* Whether the API is known to refuse something. */
+static bool
+is_refused(const PageFetch *fetch, const char *what)
+{
+	ListCell *cell;
+
+	foreach(cell, api_refusals(fetch->source.api))
+	{
+		if (strcmp(lfirst(cell), what) == 0)
+			return true;
+	}
+	return false;
+}

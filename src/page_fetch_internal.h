@@ -1,0 +1,103 @@
+/*-------------------------------------------------------------------------
+ *
+ * page_fetch_internal.h
+ *	  What reading pages and reading ranges know of each other.
+ *
+ * For page_fetch.c and range.c alone.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_PAGE_FETCH_INTERNAL_H
+#define OPPORTUNITY_PAGE_FETCH_INTERNAL_H
+
+#include "postgres.h"
+
+#include "page_fetch.h"
+#include "page_reader.h"
+#include "seen_set.h"
+
+/* What a reader is for. */
+typedef enum RangeKind
+{
+	RANGE_ALL,	   /* everything, perhaps by created_at; the first to be made */
+	RANGE_NEWEST,  /* one page from the end */
+	RANGE_PART,	   /* from some created_at on, by created_at */
+	RANGE_DATELESS /* the records without created_at */
+} RangeKind;
+
+/* Times are of created_at, in whole seconds since PostgreSQL's epoch. */
+#define NO_TIME PG_INT64_MIN
+#define END_OF_TIME PG_INT64_MAX
+
+typedef struct RangeReader
+{
+	RangeKind	kind;
+	PageReader *pages;
+	bool		is_by_time; /* sorted by created_at */
+	bool		is_part; /* RANGE_ALL: it does not read everything any more */
+	bool		is_done;
+	int64		lower;	  /* records before are none of its; or NO_TIME */
+	int64		upper;	  /* those from there on are somebody else's */
+	int64		position; /* of the record read last, or NO_TIME */
+	int64		no_split; /* where a split before was no good, or NO_TIME */
+	double		density;  /* records per second, where it was last */
+	struct RangeReader *parent; /* RANGE_PART: whose upper half it took */
+} RangeReader;
+
+/* Whether a scan reads several ranges of created_at at once. */
+typedef enum RangeState
+{
+	RANGES_NOT_YET,
+	RANGES_OPEN,
+	RANGES_NEVER
+} RangeState;
+
+struct PageFetch
+{
+	MemoryContext	 context;
+	MemoryContext	 page_context; /* of the page in hand */
+	const Settings	*settings;
+	const PageOrder *order;
+	PageCounters	*counters;
+	PageSource		 source;
+	SeenSet			*seen;
+
+	List *filters; /* those of the order that the API has not refused */
+	bool  is_sorted;
+	bool  must_read_all; /* since it is not */
+	int	  limit;		 /* as in the order, unless all must be read */
+	bool  is_on_demand;
+	int64 found;		  /* records handed out */
+	int	  pages;		  /* read */
+	int	  barren;		  /* pages in a row that had nothing new */
+	int	  barren_allowed; /* more is taken for a circle */
+	int	  restarts;		  /* since the last record that was new */
+
+	/* the page in hand */
+	PageAnswer answer;
+	int		   next;
+	bool	   is_barren;
+
+	RangeState	  ranges;
+	int			  created_at; /* its number among the wanted, or -1 */
+	RangeReader **readers;	  /* the first is RANGE_ALL, and stays */
+	int			  reader_count;
+	int			  reader_capacity;
+};
+
+/* page_fetch.c */
+extern RangeReader *page_fetch_add_reader(PageFetch *fetch, RangeKind kind,
+										  List *filters, const char *sort,
+										  bool is_descending);
+extern void page_fetch_drop_reader(PageFetch *fetch, RangeReader *reader);
+
+/* range.c */
+extern bool range_are_possible(const PageFetch *fetch);
+extern void range_open(PageFetch *fetch);
+extern void range_note_page(PageFetch *fetch, RangeReader *reader,
+							const RecordPage *page);
+extern bool range_note_refusal(PageFetch *fetch, RangeReader *reader,
+							   QueryResult result);
+extern void range_restart(PageFetch *fetch, RangeReader *reader);
+
+#endif /* OPPORTUNITY_PAGE_FETCH_INTERNAL_H */
