@@ -24,13 +24,12 @@
 #include "compat.h"
 #include "fetch.h"
 #include "filter.h"
-#include "id.h"
 #include "option.h"
 #include "plan.h"
 #include "pushdown.h"
 #include "record_cache.h"
+#include "row.h"
 #include "scan.h"
-#include "value.h"
 
 /* The order that the plan promises. */
 typedef struct ScanOrder
@@ -57,13 +56,10 @@ typedef struct OpportunityScan
 	List *expressions; /* ExprStates, of both */
 
 	/* for the rows */
-	Settings	  *settings;
-	RecordCache	  *cache;
-	int			   reader_count;
-	ColumnReader **readers;
-	int			   archived_at; /* its number, where archived records are left
-								 * out; else -1 */
-	ScanOrder	  *order;		/* NULL: none */
+	Settings	*settings;
+	RecordCache *cache;
+	RowReader	*rows;
+	ScanOrder	*order; /* NULL: none */
 
 	/* for the records */
 	IdSet			ids;
@@ -87,12 +83,9 @@ static void		  start_fetch(ForeignScanState *node);
 static bool		  evaluate_filters(ForeignScanState *node);
 pg_noreturn static void report_unreadable(ForeignScanState *node);
 static bool				next_row(OpportunityScan *scan, TupleTableSlot *slot);
-static bool is_left_out(const OpportunityScan *scan, const Record *record);
-static void fill_slot(OpportunityScan *scan, TupleTableSlot *slot,
-					  const Record *record, const pg_uuid_t *id);
-static void sort_rows(ForeignScanState *node);
-static void check_order(ForeignScanState *node);
-static void forget_rows(OpportunityScan *scan);
+static void				sort_rows(ForeignScanState *node);
+static void				check_order(ForeignScanState *node);
+static void				forget_rows(OpportunityScan *scan);
 
 /*
  * FDW callback.  Finds out who reads what, and checks that they may; makes no
@@ -106,8 +99,6 @@ scan_begin(ForeignScanState *node, int eflags)
 	Relation		 relation = node->ss.ss_currentRelation;
 	OpportunityScan *scan;
 	Oid				 userid;
-	List			*columns;
-	ListCell		*cell;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
@@ -131,19 +122,9 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->budget.limit = scan->settings->max_requests;
 	scan->budget.total = record_cache_request_total(scan->cache);
 
-	columns = list_nth(plan->fdw_private, SCAN_PRIVATE_COLUMNS);
-	scan->readers =
-		palloc(Max(list_length(columns), 1) * sizeof(ColumnReader *));
-	foreach(cell, columns)
-		scan->readers[scan->reader_count++] = column_reader_create(
-			scan->settings, RelationGetDescr(relation), lfirst_int(cell),
-			RelationGetRelationName(relation), record_cache_wanted(scan->cache),
-			record_cache_warned_columns(scan->cache));
-	scan->archived_at =
-		scan->settings->include_archived
-			? -1
-			: attribute_set_add(record_cache_wanted(scan->cache),
-								"archived_at");
+	scan->rows = row_reader_create(
+		scan->settings, relation,
+		list_nth(plan->fdw_private, SCAN_PRIVATE_COLUMNS), scan->cache);
 	if (scan->id_condition == NIL)
 		begin_pages(node, scan);
 }
@@ -255,9 +236,13 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 	{
 		MemoryContextReset(scan->record_context);
 		found = fetch_next(scan->fetch, &record, &id);
-	} while (found && is_left_out(scan, record));
+	} while (found && row_reader_leaves_out(scan->rows, record));
 	if (found)
-		fill_slot(scan, slot, record, id);
+	{
+		row_reader_read(scan->rows, record, id, slot->tts_values,
+						slot->tts_isnull);
+		ExecStoreVirtualTuple(slot);
+	}
 	MemoryContextSwitchTo(old_context);
 	return found;
 }
@@ -409,38 +394,6 @@ report_unreadable(ForeignScanState *node)
 			 errhint("Its option use_query is false. Say which records are "
 					 "needed, such as WHERE id = '...', or join the table by "
 					 "its id, the column that shows the attribute id.")));
-}
-
-/* Whether the table leaves a record out because it is archived. */
-static bool
-is_left_out(const OpportunityScan *scan, const Record *record)
-{
-	const RecordAttribute *archived_at;
-
-	if (scan->archived_at < 0)
-		return false;
-	archived_at = &record->attributes[scan->archived_at];
-	return archived_at->count > 0 && archived_at->envelopes[0].has_value &&
-		   archived_at->envelopes[0].value.kind != JSON_TOKEN_NULL;
-}
-
-/* Makes a row of a record, in the current context. */
-static void
-fill_slot(OpportunityScan *scan, TupleTableSlot *slot, const Record *record,
-		  const pg_uuid_t *id)
-{
-	char *record_id = id_text(id);
-
-	memset(slot->tts_isnull, true,
-		   slot->tts_tupleDescriptor->natts * sizeof(bool));
-	for (int i = 0; i < scan->reader_count; i++)
-	{
-		int column = column_reader_attnum(scan->readers[i]) - 1;
-
-		slot->tts_values[column] = column_reader_read(
-			scan->readers[i], record, record_id, &slot->tts_isnull[column]);
-	}
-	ExecStoreVirtualTuple(slot);
 }
 
 /*
