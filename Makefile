@@ -41,6 +41,7 @@ OBJS = \
 	src/http_pool.o \
 	src/http_pace.o \
 	src/redact.o \
+	src/order.o \
 	src/row.o \
 	src/record.o \
 	src/value.o \

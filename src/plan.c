@@ -166,6 +166,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	List	  *recheck_quals = NIL;
 	List	  *filters = NIL;
 	List	  *sort = NIL;
+	List	  *fdw_private;
 	List	  *condition;
 	List	  *columns;
 	int		   limit;
@@ -187,12 +188,15 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 		likely_limit(root, baserel, best_path, scan_clauses, pushed_clauses);
 
 	split_clauses(scan_clauses, other_clauses, &local_quals, &recheck_quals);
-	return make_foreignscan(
-		tlist, local_quals, baserel->relid, expressions,
-		lappend(
-			list_make5(columns, condition, makeInteger(limit), filters, sort),
-			list_make2_int(table->may_split, is_dated(baserel))),
-		NIL, recheck_quals, outer_plan);
+
+	/* in the order of ScanPrivate */
+	fdw_private = list_make3(columns, condition, makeInteger(limit));
+	fdw_private = lappend(fdw_private, filters);
+	fdw_private = lappend(fdw_private, sort);
+	fdw_private = lappend(fdw_private,
+						  list_make2_int(table->may_split, is_dated(baserel)));
+	return make_foreignscan(tlist, local_quals, baserel->relid, expressions,
+							fdw_private, NIL, recheck_quals, outer_plan);
 }
 
 /*

@@ -9,44 +9,23 @@
 
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "tcop/pquery.h"
-#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 #include "utils/rel.h"
-#include "utils/sortsupport.h"
-#include "utils/tuplesort.h"
 #include "utils/uuid.h"
 
 #include "compat.h"
 #include "fetch.h"
 #include "filter.h"
 #include "option.h"
+#include "order.h"
 #include "plan.h"
 #include "pushdown.h"
 #include "record_cache.h"
 #include "row.h"
 #include "scan.h"
-
-/* The order that the plan promises. */
-typedef struct ScanOrder
-{
-	AttrNumber		attnum;
-	bool			keeps_nulls;
-	SortSupportData sort;
-	Oid				sort_operator;
-	bool			typbyval;
-	int16			typlen;
-
-	/* the value of the row before */
-	MemoryContext context;
-	bool		  has_previous;
-	Datum		  previous;
-	bool		  previous_isnull;
-} ScanOrder;
 
 typedef struct OpportunityScan
 {
@@ -59,7 +38,7 @@ typedef struct OpportunityScan
 	Settings	*settings;
 	RecordCache *cache;
 	RowReader	*rows;
-	ScanOrder	*order; /* NULL: none */
+	RowOrder	*order; /* NULL: none */
 
 	/* for the records */
 	IdSet			ids;
@@ -76,15 +55,13 @@ typedef struct OpportunityScan
 	MemoryContext record_context; /* what lives until the next row */
 } OpportunityScan;
 
-static void		  begin_pages(ForeignScanState *node, OpportunityScan *scan);
-static ScanOrder *begin_order(ForeignScanState *node, List *sort);
-static bool		  is_read_on_demand(void);
-static void		  start_fetch(ForeignScanState *node);
-static bool		  evaluate_filters(ForeignScanState *node);
+static void begin_pages(ForeignScanState *node, OpportunityScan *scan);
+static bool is_read_on_demand(void);
+static void start_fetch(ForeignScanState *node);
+static bool evaluate_filters(ForeignScanState *node);
 pg_noreturn static void report_unreadable(ForeignScanState *node);
 static bool				next_row(OpportunityScan *scan, TupleTableSlot *slot);
 static void				sort_rows(ForeignScanState *node);
-static void				check_order(ForeignScanState *node);
 static void				forget_rows(OpportunityScan *scan);
 
 /*
@@ -149,34 +126,10 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 	scan->pages.is_dated = list_nth_int(flags, SCAN_FLAG_IS_DATED);
 	if (sort == NIL)
 		return;
-	scan->order = begin_order(node, sort);
-	scan->pages.sort = strVal(list_nth(sort, SCAN_SORT_FIELD));
-	scan->pages.is_descending = scan->order->sort.ssup_reverse;
-}
-
-static ScanOrder *
-begin_order(ForeignScanState *node, List *sort)
-{
-	List			 *oids = list_nth(sort, SCAN_SORT_OIDS);
-	List			 *properties = list_nth(sort, SCAN_SORT_PROPERTIES);
-	ScanOrder		 *order = palloc0(sizeof(ScanOrder));
-	Form_pg_attribute attribute;
-
-	order->attnum = linitial_int(properties);
-	order->keeps_nulls = list_nth_int(properties, 3) == 0;
-	order->sort_operator = linitial_oid(oids);
-	order->sort.ssup_cxt = CurrentMemoryContext;
-	order->sort.ssup_collation = lsecond_oid(oids);
-	order->sort.ssup_nulls_first = list_nth_int(properties, 2);
-	order->sort.ssup_attno = order->attnum;
-	PrepareSortSupportFromOrderingOp(order->sort_operator, &order->sort);
-	attribute = TupleDescAttr(RelationGetDescr(node->ss.ss_currentRelation),
-							  order->attnum - 1);
-	order->typbyval = attribute->attbyval;
-	order->typlen = attribute->attlen;
-	order->context = AllocSetContextCreate(
-		CurrentMemoryContext, "opportunity_fdw order", ALLOCSET_SMALL_SIZES);
-	return order;
+	scan->order =
+		row_order_create(RelationGetDescr(node->ss.ss_currentRelation), sort);
+	scan->pages.sort = row_order_field(scan->order);
+	scan->pages.is_descending = row_order_is_descending(scan->order);
 }
 
 /*
@@ -208,7 +161,7 @@ scan_iterate(ForeignScanState *node)
 			return slot;
 		if (fetch_is_sorted(scan->fetch))
 		{
-			check_order(node);
+			row_order_check(scan->order, slot);
 			return slot;
 		}
 		sort_rows(node);
@@ -276,7 +229,7 @@ forget_rows(OpportunityScan *scan)
 		tuplesort_end(scan->sorted);
 	scan->sorted = NULL;
 	if (scan->order != NULL)
-		scan->order->has_previous = false;
+		row_order_start(scan->order);
 	scan->is_started = false;
 	scan->pages.filters = NIL;
 	MemoryContextReset(scan->scan_context);
@@ -405,54 +358,13 @@ sort_rows(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
-	SortSupport		 sort = &scan->order->sort;
 
 	if (scan->sort_slot == NULL)
 		scan->sort_slot = ExecInitExtraTupleSlot(
 			node->ss.ps.state, slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
-	scan->sorted =
-		tuplesort_begin_heap(slot->tts_tupleDescriptor, 1, &scan->order->attnum,
-							 &scan->order->sort_operator, &sort->ssup_collation,
-							 &sort->ssup_nulls_first, work_mem, NULL, 0);
+	scan->sorted = row_order_begin_sort(scan->order, slot->tts_tupleDescriptor);
 	do
 		tuplesort_puttupleslot(scan->sorted, slot);
 	while (next_row(scan, slot));
 	tuplesort_performsort(scan->sorted);
-}
-
-/* Sees to it that the row in the slot does not come before the last one. */
-static void
-check_order(ForeignScanState *node)
-{
-	OpportunityScan *scan = node->fdw_state;
-	ScanOrder		*order = scan->order;
-	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
-	Datum			 value = slot->tts_values[order->attnum - 1];
-	bool			 isnull = slot->tts_isnull[order->attnum - 1];
-	MemoryContext	 old_context;
-
-	/* The query itself will leave it out. */
-	if (isnull && !order->keeps_nulls)
-		return;
-	if (order->has_previous &&
-		ApplySortComparator(order->previous, order->previous_isnull, value,
-							isnull, &order->sort) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("the API does not sort by \"%s\" as PostgreSQL does",
-						pg_any_to_server(scan->pages.sort,
-										 strlen(scan->pages.sort), PG_UTF8)),
-				 errhint("Set the option sortable of the column \"%s\" to "
-						 "'false'.",
-						 NameStr(TupleDescAttr(slot->tts_tupleDescriptor,
-											   order->attnum - 1)
-									 ->attname))));
-
-	MemoryContextReset(order->context);
-	old_context = MemoryContextSwitchTo(order->context);
-	order->previous =
-		isnull ? (Datum) 0 : datumCopy(value, order->typbyval, order->typlen);
-	order->previous_isnull = isnull;
-	order->has_previous = true;
-	MemoryContextSwitchTo(old_context);
 }

@@ -1,0 +1,133 @@
+/*-------------------------------------------------------------------------
+ *
+ * order.c
+ *	  The order of rows that a plan promises: checks that of rows which the API
+ *	  has sorted, and sorts them where it has not.
+ *
+ * How the API compares values and where it puts NULLs is not documented, so the
+ * order is not taken on trust.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/sortsupport.h"
+
+#include "order.h"
+#include "plan.h"
+
+struct RowOrder
+{
+	const char		 *field;
+	bool			  is_descending;
+	AttrNumber		  attnum;
+	bool			  keeps_nulls; /* false: the query leaves them out */
+	Oid				  sort_operator;
+	SortSupportData	  sort;
+	Form_pg_attribute attribute;
+
+	/* the value of the row before */
+	MemoryContext context;
+	bool		  has_previous;
+	Datum		  previous;
+	bool		  previous_isnull;
+};
+
+/*
+ * The order that is described by ScanSort, in the current context; sort must live
+ * as long.
+ */
+RowOrder *
+row_order_create(TupleDesc tupdesc, List *sort)
+{
+	List	 *oids = list_nth(sort, SCAN_SORT_OIDS);
+	List	 *properties = list_nth(sort, SCAN_SORT_PROPERTIES);
+	RowOrder *order = palloc0(sizeof(RowOrder));
+
+	order->field = strVal(list_nth(sort, SCAN_SORT_FIELD));
+	order->attnum = list_nth_int(properties, 0);
+	order->is_descending = list_nth_int(properties, 1);
+	order->keeps_nulls = !list_nth_int(properties, 3);
+	order->sort_operator = linitial_oid(oids);
+	order->sort.ssup_cxt = CurrentMemoryContext;
+	order->sort.ssup_collation = lsecond_oid(oids);
+	order->sort.ssup_nulls_first = list_nth_int(properties, 2);
+	order->sort.ssup_attno = order->attnum;
+	PrepareSortSupportFromOrderingOp(order->sort_operator, &order->sort);
+	order->attribute = TupleDescAttr(tupdesc, order->attnum - 1);
+	order->context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw order", ALLOCSET_SMALL_SIZES);
+	return order;
+}
+
+/* The attribute to sort by, in UTF-8. */
+const char *
+row_order_field(const RowOrder *order)
+{
+	return order->field;
+}
+
+bool
+row_order_is_descending(const RowOrder *order)
+{
+	return order->is_descending;
+}
+
+/* The next row is the first one. */
+void
+row_order_start(RowOrder *order)
+{
+	order->has_previous = false;
+}
+
+/*
+ * Raises an error where the row in the slot should have come before the last one.
+ * A row that the query will leave out may stand anywhere.
+ */
+void
+row_order_check(RowOrder *order, TupleTableSlot *slot)
+{
+	Datum		  value = slot->tts_values[order->attnum - 1];
+	bool		  isnull = slot->tts_isnull[order->attnum - 1];
+	MemoryContext old_context;
+
+	if (isnull && !order->keeps_nulls)
+		return;
+	if (order->has_previous &&
+		ApplySortComparator(order->previous, order->previous_isnull, value,
+							isnull, &order->sort) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("the API does not sort by \"%s\" as PostgreSQL does",
+						pg_any_to_server(order->field, strlen(order->field),
+										 PG_UTF8)),
+				 errhint("Set the option sortable of the column \"%s\" to "
+						 "'false'.",
+						 NameStr(order->attribute->attname))));
+
+	MemoryContextReset(order->context);
+	old_context = MemoryContextSwitchTo(order->context);
+	order->previous = isnull ? (Datum) 0
+							 : datumCopy(value, order->attribute->attbyval,
+										 order->attribute->attlen);
+	order->previous_isnull = isnull;
+	order->has_previous = true;
+	MemoryContextSwitchTo(old_context);
+}
+
+/* A sort of all rows; to be given to tuplesort_end. */
+Tuplesortstate *
+row_order_begin_sort(const RowOrder *order, TupleDesc tupdesc)
+{
+	AttrNumber attnum = order->attnum;
+	Oid		   sort_operator = order->sort_operator;
+	Oid		   collation = order->sort.ssup_collation;
+	bool	   nulls_first = order->sort.ssup_nulls_first;
+
+	return tuplesort_begin_heap(tupdesc, 1, &attnum, &sort_operator, &collation,
+								&nulls_first, work_mem, NULL, 0);
+}

@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * order.h
+ *	  The order of rows that a plan promises.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_ORDER_H
+#define OPPORTUNITY_ORDER_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "utils/tuplesort.h"
+
+/* One column that rows are sorted by. */
+typedef struct RowOrder RowOrder;
+
+extern RowOrder		  *row_order_create(TupleDesc tupdesc, List *sort);
+extern const char	  *row_order_field(const RowOrder *order);
+extern bool			   row_order_is_descending(const RowOrder *order);
+extern void			   row_order_start(RowOrder *order);
+extern void			   row_order_check(RowOrder *order, TupleTableSlot *slot);
+extern Tuplesortstate *row_order_begin_sort(const RowOrder *order,
+											TupleDesc		tupdesc);
+
+#endif /* OPPORTUNITY_ORDER_H */
