@@ -1,0 +1,263 @@
+--
+-- What is sent to the API of a query's conditions, and what is not: the filters
+-- may let more records through than SQL does, never fewer, whatever the API makes
+-- of case, NULLs, rounding and the forms of values.
+--
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
+\set url `echo "$REEVO_URL"`
+\! $REEVO_CTL reset
+\! $REEVO_CTL behave '{"custom_fields": true}'
+-- One page each, so that each query is one request.
+CREATE SERVER pushdown FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url', page_size '1000', max_concurrency '1');
+CREATE USER MAPPING FOR CURRENT_USER SERVER pushdown OPTIONS (api_key 'test-key');
+CREATE SCHEMA pushdown;
+CREATE SCHEMA pushdown_foreign;
+CREATE SCHEMA pushdown_local;
+SET search_path = pushdown, pushdown_foreign;
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET jit = off;
+IMPORT FOREIGN SCHEMA reevo FROM SERVER pushdown INTO pushdown_foreign OPTIONS (discover 'false');
+-- Attributes that a workspace has added, and what the user says of them
+CREATE FOREIGN TABLE pushdown_foreign.custom (
+  id uuid,
+  score numeric OPTIONS (attribute 'cf_score', filter_operators 'gt,gte,lt,lte,exists'),
+  score_by_gt numeric OPTIONS (attribute 'cf_score', filter_operators 'gt,lt'),
+  score_by_nothing numeric OPTIONS (attribute 'cf_score'),
+  renewal boolean OPTIONS (attribute 'cf_renewal', filter_operators 'eq,ne'),
+  kickoff date OPTIONS (attribute 'cf_kickoff_date', filter_operators 'gt,gte,lt,lte,exists'),
+  kickoff_by_gt date OPTIONS (attribute 'cf_kickoff_date', filter_operators 'gt,lt'),
+  website text OPTIONS (attribute 'cf_website', filter_operators 'in,contains'),
+  email text OPTIONS (attribute 'cf_billing_email', filter_operators 'eq,ne,in,contains,starts_with,ends_with,gt,lt,exists'),
+  created_by_gt timestamptz OPTIONS (attribute 'created_at', filter_operators 'gt,lt'),
+  created_by_nothing timestamptz OPTIONS (attribute 'created_at', filter_operators ''),
+  created_text text OPTIONS (attribute 'created_at'),
+  created_date date OPTIONS (attribute 'created_at'),
+  created_milliseconds timestamptz(3) OPTIONS (attribute 'created_at'),
+  closed_or_null timestamptz OPTIONS (attribute 'closed_at', invalid_value 'null'),
+  amount_double float8 OPTIONS (attribute 'amount'),
+  stage_by_id uuid OPTIONS (attribute 'stage', filter_operators 'eq,in'),
+  stage text OPTIONS (attribute 'stage', filter_operators 'eq,in'),
+  probability numeric OPTIONS (attribute 'stage.closing_probability', filter_operators 'gt')
+) SERVER pushdown;
+CREATE FOREIGN TABLE pushdown_foreign.account (id uuid, created_at timestamptz, display_name text, annual_revenue numeric)
+  SERVER pushdown OPTIONS (record_type 'account');
+\pset format unaligned
+\pset tuples_only on
+\pset null NULL
+
+-- The same records as local tables, read by their ids.
+CREATE FUNCTION ids() RETURNS uuid[] LANGUAGE sql IMMUTABLE AS
+$$ SELECT array_agg(CASE n WHEN 0 THEN '3c90c3cc-0d44-4b50-8888-8dd25736052a' ELSE '00000000-0000-4000-8000-' || lpad(n::text, 12, '0') END::uuid)
+     FROM generate_series(0, 999) n $$;
+CREATE TABLE pushdown_local.opportunity AS SELECT * FROM opportunity WHERE id = ANY (ids());
+CREATE TABLE pushdown_local.custom AS SELECT * FROM custom WHERE id = ANY (ids());
+CREATE TABLE pushdown_local.account AS SELECT * FROM account WHERE id IN (SELECT account_id FROM pushdown_local.opportunity);
+
+-- Whether the foreign table and the local one have the same rows that meet a
+-- condition.
+CREATE FUNCTION rows_of(side text, query text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+  found text[];
+BEGIN
+  PERFORM set_config('search_path', 'pushdown, ' || side, true);
+  EXECUTE format('SELECT coalesce(array_agg(q::text ORDER BY q::text COLLATE "C"), ''{}'') FROM (%s) q', query) INTO found;
+  RETURN found;
+END $$;
+CREATE FUNCTION same(condition text, tablename text DEFAULT 'opportunity') RETURNS text LANGUAGE plpgsql SET search_path = pushdown AS $$
+DECLARE
+  query text := format('SELECT * FROM %I WHERE %s', tablename, condition);
+  found text[] := pushdown.rows_of('pushdown_foreign', query);
+BEGIN
+  RETURN cardinality(found) || ' rows, ' || CASE WHEN found = pushdown.rows_of('pushdown_local', query) THEN 'the same' ELSE 'NOT THE SAME' END;
+END $$;
+-- :sent prints the filters of the queries since it was last used.
+CREATE FUNCTION sent(stats json) RETURNS SETOF text LANGUAGE sql AS $$
+  SELECT coalesce(nullif(body::json ->> 'filters', '[]'), 'no filter')
+    FROM json_array_elements(stats -> 'log') WITH ORDINALITY log (entry, number), LATERAL (SELECT entry ->> 'body') b (body)
+    WHERE entry ->> 'path' LIKE '%/\_query' ORDER BY number
+$$;
+\set sent '\\set stats `$REEVO_CTL stats` \\\\ SELECT sent(:''stats''); \\! $REEVO_CTL reset; $REEVO_CTL behave ''{"custom_fields": true}'''
+\! $REEVO_CTL reset; $REEVO_CTL behave '{"custom_fields": true}'
+
+--
+-- Equality: of UUIDs, texts and booleans
+--
+SELECT same($$ account_id = '00000000-0000-4000-9000-000000000012' $$); :sent
+SELECT same($$ '00000000-0000-4000-9000-000000000012' = account_id $$); :sent
+SELECT same($$ account_id IN ('00000000-0000-4000-9000-000000000012', '00000000-0000-4000-9000-000000000034', NULL) $$); :sent
+SELECT same($$ account_id = ANY (ARRAY['00000000-0000-4000-9000-000000000012', '00000000-0000-4000-9000-000000000012']::uuid[]) $$); :sent
+SELECT same($$ status = 'open' $$); :sent
+SELECT same($$ status = 'open'::varchar $$); :sent
+SELECT same($$ status = 'open'::name $$); :sent
+SELECT same($$ status IN ('open', 'won') $$); :sent
+SELECT same($$ renewal $$, 'custom'); :sent
+SELECT same($$ NOT renewal $$, 'custom'); :sent
+SELECT same($$ renewal IS TRUE $$, 'custom'); :sent
+SELECT same($$ renewal IS FALSE $$, 'custom'); :sent
+SELECT same($$ renewal IS NOT TRUE $$, 'custom'); :sent
+SELECT same($$ renewal IN (true, false) $$, 'custom'); :sent
+SELECT same($$ website = 'https://example.com/1' $$, 'custom'); :sent
+-- Texts that the API may take in another way, and comparisons that it may do so
+SELECT same($$ status = '' $$); :sent
+SELECT same($$ status = ' open' $$); :sent
+SELECT same($$ status = 'open ' $$); :sent
+SELECT same($$ status = U&'open\00A0' $$); :sent
+SELECT same($$ status = E'op\ten' $$); :sent
+SELECT same($$ status = 'o%n' $$); :sent
+SELECT same($$ status = 'o_en' $$); :sent
+SELECT same($$ status = 'o*n' $$); :sent
+SELECT same($$ status = 'o\n' $$); :sent
+SELECT same($$ status IN ('open', 'o%n') $$); :sent
+SELECT same($$ status > 'open' $$); :sent
+SELECT same($$ status COLLATE "C" = 'open' $$); :sent
+SELECT same($$ upper(status) = 'OPEN' $$); :sent
+SELECT same($$ status = display_name $$); :sent
+SELECT same($$ status = 'open' || left(random()::text, 0) $$); :sent
+-- Inequality: of UUIDs and booleans
+SELECT same($$ account_id <> '00000000-0000-4000-9000-000000000012' $$); :sent
+SELECT same($$ account_id NOT IN ('00000000-0000-4000-9000-000000000012', '00000000-0000-4000-9000-000000000034') $$); :sent
+SELECT same($$ renewal <> (now() > '-infinity') $$, 'custom'); :sent
+SELECT same($$ status <> 'open' $$); :sent
+SELECT same($$ status NOT IN ('open', 'won') $$); :sent
+SELECT same($$ amount <> 100 $$); :sent
+-- Quotes and other scripts
+SELECT same($$ display_name = 'say "hi" / ü 日本' $$); :sent
+
+--
+-- Bounds, widened: of timestamps by a second
+--
+SELECT same($$ created_at >= '2024-01-01' $$); :sent
+SELECT same($$ created_at > '2024-01-01 00:00:00.5+00' $$); :sent
+SELECT same($$ created_at <= '2024-01-01 02:00+02' $$); :sent
+SELECT same($$ '2024-01-01 00:00:00.000001+00' > created_at $$); :sent
+SELECT same($$ created_at = '2023-11-07 05:31:56+00' $$); :sent
+SELECT same($$ created_at IN ('2023-11-07 05:31:56+00', '2024-02-01') $$); :sent
+SELECT same($$ created_at BETWEEN '2024-01-01' AND '2024-02-01' $$); :sent
+SELECT same($$ created_at >= date '2024-01-01' $$); :sent
+SELECT same($$ created_at >= timestamp '2024-01-01' $$); :sent
+SELECT same($$ created_by_gt >= '2024-01-01' AND created_by_gt < '2024-02-01' $$, 'custom'); :sent
+SELECT same($$ created_at > 'infinity' $$); :sent
+SELECT same($$ created_at > '-infinity' $$); :sent
+SELECT same($$ created_at > '0044-03-15 BC' $$); :sent
+SELECT same($$ created_at < '12000-01-01' $$); :sent
+SELECT same($$ created_at < date '5874897-12-31' $$); :sent
+SELECT same($$ created_at <> '2024-01-01' $$); :sent
+-- Of dates by a day
+SELECT same($$ kickoff >= '2024-02-29' $$, 'custom'); :sent
+SELECT same($$ kickoff = '2024-02-29' $$, 'custom'); :sent
+SELECT same($$ kickoff < timestamptz '2024-03-01 12:00+00' $$, 'custom'); :sent
+SELECT same($$ kickoff_by_gt <= '2024-12-31' $$, 'custom'); :sent
+SELECT same($$ kickoff > 'infinity' $$, 'custom'); :sent
+-- Of numbers by one in the last place that survives a double
+SELECT same($$ amount > 0 $$); :sent
+SELECT same($$ amount >= 100.1 $$); :sent
+SELECT same($$ amount = 0.1 $$); :sent
+SELECT same($$ amount IN (100, 250000, 7.5) $$); :sent
+SELECT same($$ amount <= 99999999999999999999999999.9999 $$); :sent
+SELECT same($$ amount > 100 AND forecast_weighted_amount < 50000 $$); :sent
+SELECT same($$ score_by_gt > 3 $$, 'custom'); :sent
+SELECT same($$ amount < 'NaN' $$); :sent
+SELECT same($$ amount < 1e400 $$); :sent
+SELECT same($$ amount > 100::float8 $$); :sent
+SELECT same($$ amount + 1 > 100 $$); :sent
+
+--
+-- Existence
+--
+SELECT same($$ closed_at IS NOT NULL $$); :sent
+SELECT same($$ closed_by_user_id IS NOT NULL $$); :sent
+SELECT same($$ amount IS NOT NULL $$); :sent
+SELECT same($$ kickoff IS NOT NULL $$, 'custom'); :sent
+SELECT same($$ status IS NOT NULL $$); :sent
+SELECT same($$ renewal IS NOT NULL $$, 'custom'); :sent
+SELECT same($$ closed_at IS NULL $$); :sent
+
+--
+-- Patterns
+--
+SELECT same($$ display_name LIKE 'A%' $$); :sent
+SELECT same($$ display_name LIKE '%1' $$); :sent
+SELECT same($$ display_name LIKE '%an%' $$); :sent
+SELECT same($$ display_name LIKE 'Acme' $$); :sent
+SELECT same($$ starts_with(display_name, 'A') $$); :sent
+SELECT same($$ display_name ^@ 'A' $$); :sent
+SELECT same($$ website LIKE 'https:%' $$, 'custom'); :sent
+SELECT same($$ email LIKE 'person1%' $$, 'custom'); :sent
+SELECT same($$ display_name LIKE '%' $$); :sent
+SELECT same($$ display_name LIKE '' $$); :sent
+SELECT same($$ display_name LIKE 'A%e' $$); :sent
+SELECT same($$ display_name LIKE 'A_' $$); :sent
+SELECT same($$ display_name LIKE '% %' $$); :sent
+SELECT same($$ display_name LIKE E'A\\%' $$); :sent
+SELECT same($$ display_name ILIKE 'a%' $$); :sent
+SELECT same($$ display_name ~ '^A' $$); :sent
+SELECT same($$ display_name NOT LIKE 'A%' $$); :sent
+SELECT same($$ status LIKE 'op%' $$); :sent
+
+--
+-- AND takes what can be sent, OR all or nothing
+--
+SELECT same($$ status = 'open' AND amount > 1000 AND upper(display_name) LIKE 'A%' $$); :sent
+SELECT same($$ status = 'open' OR amount > 1000 $$); :sent
+SELECT same($$ status = 'open' OR amount = 1000 $$); :sent
+SELECT same($$ status = 'open' OR (outcome = 'won' AND amount > 1000) $$); :sent
+SELECT same($$ status = 'open' OR (outcome = 'won' AND upper(display_name) LIKE 'A%') $$); :sent
+SELECT same($$ status = 'open' OR upper(display_name) LIKE 'A%' $$); :sent
+SELECT same($$ status = 'open' OR status = '' $$); :sent
+SELECT same($$ (status = 'open' OR amount > 1000) AND (outcome = 'won' OR closed_at IS NOT NULL) $$); :sent
+SELECT same($$ status = 'open' OR (amount > 1 AND (outcome = 'won' OR (created_source = 'api' AND amount > 1000))) $$); :sent
+SELECT same($$ NOT (status = 'open' AND amount > 1000) $$); :sent
+SELECT same($$ (status = 'open') IS NOT FALSE $$); :sent
+
+--
+-- What is known only when the query runs
+--
+SELECT same($$ updated_at >= (SELECT coalesce(max(updated_at), '-infinity') FROM pushdown_local.opportunity WHERE created_at < '2024-01-01') $$); :sent
+SELECT same($$ updated_at >= (SELECT coalesce(max(updated_at), '-infinity') FROM pushdown_local.opportunity WHERE false) $$); :sent
+SELECT same($$ created_at > timestamptz '2024-06-01' - interval '7 days' $$); :sent
+SELECT same($$ status = ANY (ARRAY(SELECT DISTINCT status FROM pushdown_local.opportunity WHERE status < 'p' ORDER BY 1)) $$); :sent
+SELECT same($$ status = ANY (ARRAY(SELECT 'status ' || g FROM generate_series(1, 101) g)) $$); :sent
+SELECT same($$ status LIKE (SELECT 'op%') $$); :sent
+-- Nothing can match: no request
+SELECT same($$ status = (SELECT NULL::text) $$); :sent
+SELECT same($$ amount > (SELECT NULL::numeric) $$); :sent
+SELECT same($$ status = ANY (ARRAY(SELECT status FROM pushdown_local.opportunity WHERE false)) $$); :sent
+SELECT same($$ status = (SELECT NULL::text) OR amount > (SELECT NULL::numeric) $$); :sent
+SELECT same($$ account_id <> ALL (ARRAY(SELECT NULL::uuid)) $$); :sent
+-- All match
+SELECT same($$ account_id <> ALL (ARRAY(SELECT account_id FROM pushdown_local.opportunity WHERE false)) $$); :sent
+-- Parameters
+SET plan_cache_mode = force_generic_plan;
+SET search_path = pushdown, pushdown_foreign;
+PREPARE by_status (text, numeric) AS SELECT count(*) FROM opportunity WHERE status = $1 AND amount > $2;
+EXECUTE by_status ('open', 1000); :sent
+EXECUTE by_status ('', 1e400); :sent
+EXECUTE by_status (NULL, 1000); :sent
+DEALLOCATE ALL;
+RESET plan_cache_mode;
+
+--
+-- Columns that no condition is sent for
+--
+SELECT same($$ stage = 'Discovery' $$); :sent
+SELECT same($$ stage = 'Discovery' $$, 'custom'); :sent
+SELECT same($$ stage_id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' $$); :sent
+SELECT same($$ probability > 10 $$, 'custom'); :sent
+SELECT same($$ score_by_nothing > 3 $$, 'custom'); :sent
+SELECT same($$ created_by_nothing > '2024-01-01' $$, 'custom'); :sent
+SELECT same($$ created_text > '2024-01-01' $$, 'custom'); :sent
+SELECT same($$ created_date = '2024-01-01' $$, 'custom'); :sent
+SELECT same($$ created_milliseconds > '2024-01-01' $$, 'custom'); :sent
+SELECT same($$ closed_or_null IS NOT NULL $$, 'custom'); :sent
+SELECT same($$ amount_double > 100 $$, 'custom'); :sent
+SELECT same($$ participant_user_id_list IS NOT NULL $$); :sent
+SELECT same($$ opportunity IS NOT NULL $$); :sent
+-- The id of a stage, where the user says so
+SELECT same($$ stage_by_id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' $$, 'custom'); :sent
+-- Of another type of records only what all have is documented.
+SELECT count(*) FROM account WHERE created_at > '2024-01-01' AND display_name = 'x' AND annual_revenue > 5; :sent
+
+DROP SCHEMA pushdown, pushdown_foreign, pushdown_local CASCADE;
+DROP SERVER pushdown CASCADE;
