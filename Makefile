@@ -19,6 +19,7 @@ OBJS = \
 	src/import.o \
 	src/explain.o \
 	src/plan.o \
+	src/async.o \
 	src/scan.o \
 	src/lookup_plan.o \
 	src/lookup_scan.o \

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 #include "src/api.h"
+#include "src/async.h"
 #include "src/compat.h"
 #include "src/explain.h"
 #include "src/http.h"
@@ -54,6 +55,8 @@ opportunity_fdw_handler(PG_FUNCTION_ARGS)
 	routine->IterateForeignScan = scan_iterate;
 	routine->ReScanForeignScan = scan_rescan;
 	routine->EndForeignScan = scan_end;
+
+	async_set_callbacks(routine);
 
 	routine->ExplainForeignScan = explain_scan;
 	routine->ImportForeignSchema = import_schema;

@@ -345,3 +345,24 @@ api_refusals(const Api *api)
 	}
 	return found;
 }
+
+/* As http_pool_wait_fd. */
+int
+api_wait_fd(const Api *api)
+{
+	return http_pool_wait_fd(api->connection->pool);
+}
+
+/* As http_pool_prepare_wait. */
+void
+api_prepare_wait(const Api *api)
+{
+	http_pool_prepare_wait(api->connection->pool);
+}
+
+/* As http_pool_drive. */
+void
+api_take_in(const Api *api)
+{
+	http_pool_drive(api->connection->pool, true);
+}

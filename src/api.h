@@ -75,6 +75,11 @@ pg_noreturn extern void api_raise_query(const Api *api, HttpTransfer *transfer);
 extern void				api_note_refusal(Api *api, const char *what);
 extern List			   *api_refusals(const Api *api);
 
+/* For those who wait for several things at once: see http.h. */
+extern int	api_wait_fd(const Api *api);
+extern void api_prepare_wait(const Api *api);
+extern void api_take_in(const Api *api);
+
 #define API_RECORD_PATH "/api/v2/%s/%s"
 #define API_QUERY_PATH "/api/v2/%s/_query"
 

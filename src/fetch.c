@@ -182,3 +182,25 @@ fetch_end(Fetch *fetch)
 		pfree(fetch->batches);
 	pfree(fetch);
 }
+
+/* As page_fetch_is_ready; the ids' records are always waited for. */
+bool
+fetch_is_ready(const Fetch *fetch)
+{
+	return fetch->pages == NULL || page_fetch_is_ready(fetch->pages);
+}
+
+/* As page_fetch_set_patience. */
+void
+fetch_set_patience(Fetch *fetch, bool may_wait)
+{
+	if (fetch->pages != NULL)
+		page_fetch_set_patience(fetch->pages, may_wait);
+}
+
+/* As page_fetch_is_waiting. */
+bool
+fetch_is_waiting(const Fetch *fetch)
+{
+	return fetch->pages != NULL && page_fetch_is_waiting(fetch->pages);
+}

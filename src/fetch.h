@@ -25,4 +25,9 @@ extern bool	  fetch_is_sorted(const Fetch *fetch);
 extern bool	  fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
 extern void	  fetch_end(Fetch *fetch);
 
+/* For scans that others wait for: see async.c. */
+extern bool fetch_is_ready(const Fetch *fetch);
+extern void fetch_set_patience(Fetch *fetch, bool may_wait);
+extern bool fetch_is_waiting(const Fetch *fetch);
+
 #endif /* OPPORTUNITY_FETCH_H */

@@ -82,6 +82,11 @@ extern void		 http_pool_destroy(HttpPool *pool);
 extern bool		 http_pool_is_quiet(HttpPool *pool);
 extern bool		 http_pool_is_broken(const HttpPool *pool);
 
+/* For those who wait in their own way. */
+extern int	http_pool_wait_fd(const HttpPool *pool);
+extern void http_pool_prepare_wait(HttpPool *pool);
+extern void http_pool_drive(HttpPool *pool, bool waited);
+
 extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
 								   const char *url, const char *json,
 								   HttpBudget *budget);

@@ -37,7 +37,8 @@ struct HttpPool
 
 	/* time in which nobody looked after the transfers: see http_pool_clock */
 	int64 left_alone_at;
-	int64 left_alone; /* in all */
+	int64 left_alone;	 /* in all */
+	bool  is_waited_for; /* since it was driven last */
 
 	HttpPace pace; /* what the server can take */
 };
@@ -75,7 +76,6 @@ extern int64 http_now(void);
 extern int64 http_pool_clock(const HttpPool *pool);
 extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
 							   bool at_front);
-extern void	 http_pool_drive(HttpPool *pool, bool waited);
 extern void	 http_pool_remove(HttpTransfer *transfer);
 
 /* http.c */

@@ -42,6 +42,9 @@
 /* A shorter time between two drives cannot break a limit, in microseconds. */
 #define NOTABLE_ABSENCE 100000
 
+/* Microseconds in which nobody may hear of an interrupt. */
+#define MAX_DEAFNESS 50000
+
 static void	 initialize_library(void);
 static void	 release_pool(void *arg);
 static void	 excuse_absence(HttpPool *pool);
@@ -54,7 +57,7 @@ static void	 handle_timeouts(HttpPool *pool);
 static void	 collect_finished(HttpPool *pool);
 static void	 send_queued(HttpPool *pool);
 static void	 send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now);
-static void	 arm_timer(HttpPool *pool);
+static void	 arm_timer(HttpPool *pool, int64 due);
 static int64 earliest_send(const HttpPool *pool);
 static int64 earlier(int64 due, int64 other);
 
@@ -252,17 +255,36 @@ http_pool_drive(HttpPool *pool, bool waited)
 	sigset_t old_mask;
 
 	block_signals(&old_mask);
-	if (!waited)
+	if (!waited && !pool->is_waited_for)
 		excuse_absence(pool);
+	pool->is_waited_for = false;
 	handle_events(pool);
 	collect_finished(pool);
 	end_overdue(pool);
 	send_queued(pool);
 	handle_timeouts(pool);
 	collect_finished(pool);
-	arm_timer(pool);
+	arm_timer(pool, -1);
 	pool->left_alone_at = http_now();
 	restore_signals(&old_mask);
+}
+
+/* The descriptor that is readable when a pool is to be driven. */
+int
+http_pool_wait_fd(const HttpPool *pool)
+{
+	return pool->epoll_fd;
+}
+
+/*
+ * Somebody is about to wait for the descriptor, without listening to interrupts
+ * perhaps: so it is readable in a while in any case.
+ */
+void
+http_pool_prepare_wait(HttpPool *pool)
+{
+	pool->is_waited_for = true;
+	arm_timer(pool, http_now() + MAX_DEAFNESS);
 }
 
 /*
@@ -448,14 +470,16 @@ send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now)
 	dlist_push_tail(&pool->in_flight, &private->in_flight_node);
 }
 
-/* Sets the timer to whatever is due first. */
+/* Sets the timer to whatever is due first, at the given time at the latest. */
 static void
-arm_timer(HttpPool *pool)
+arm_timer(HttpPool *pool, int64 due)
 {
 	struct itimerspec spec = {0};
-	int64			  due = earliest_send(pool);
+	int64			  send = earliest_send(pool);
 	dlist_iter		  iter;
 
+	if (send >= 0)
+		due = earlier(due, send);
 	if (pool->curl_due >= 0)
 		due = earlier(due, pool->curl_due);
 	dlist_foreach(iter, &pool->in_flight)

@@ -208,6 +208,44 @@ page_fetch_is_sorted(const PageFetch *fetch)
 	return fetch->is_sorted;
 }
 
+/*
+ * Whether page_fetch_next will not have to wait for the next answer, as far as
+ * that can be known.
+ */
+bool
+page_fetch_is_ready(const PageFetch *fetch)
+{
+	bool is_under_way = false;
+
+	if (fetch->answer.page != NULL && fetch->next < fetch->answer.page->count)
+		return true;
+	for (int i = 0; i < fetch->reader_count; i++)
+	{
+		HttpTransfer *transfer = fetch->readers[i]->pages->transfer;
+
+		if (transfer != NULL && http_is_over(transfer))
+			return true;
+		is_under_way = is_under_way || transfer != NULL;
+	}
+	return !is_under_way;
+}
+
+/*
+ * Whether page_fetch_next may wait.  Where it may not, it can return false before
+ * the end; page_fetch_is_waiting tells.
+ */
+void
+page_fetch_set_patience(PageFetch *fetch, bool may_wait)
+{
+	fetch->must_not_wait = !may_wait;
+}
+
+bool
+page_fetch_is_waiting(const PageFetch *fetch)
+{
+	return fetch->is_waiting;
+}
+
 /* Lets go of all that is kept and under way. */
 void
 page_fetch_end(PageFetch *fetch)
@@ -267,10 +305,16 @@ next_page(PageFetch *fetch)
 {
 	RangeReader *reader;
 
+	fetch->is_waiting = false;
 	do
 	{
 		range_open(fetch);
 		send_wanted(fetch, false);
+		if (fetch->must_not_wait && !page_fetch_is_ready(fetch))
+		{
+			fetch->is_waiting = true;
+			return false;
+		}
 		reader = wait_for_page(fetch);
 		if (reader == NULL)
 			return false;

@@ -41,6 +41,9 @@ extern PageFetch *page_fetch_create(RecordCache		*cache,
 									const PageOrder *order, HttpBudget *budget,
 									PageCounters *counters);
 extern bool		  page_fetch_next(PageFetch *fetch, Record **record);
+extern bool		  page_fetch_is_ready(const PageFetch *fetch);
+extern void		  page_fetch_set_patience(PageFetch *fetch, bool may_wait);
+extern bool		  page_fetch_is_waiting(const PageFetch *fetch);
 extern bool		  page_fetch_is_sorted(const PageFetch *fetch);
 extern void		  page_fetch_end(PageFetch *fetch);
 

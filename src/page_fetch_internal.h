@@ -73,6 +73,9 @@ struct PageFetch
 	int	  barren_allowed; /* more is taken for a circle */
 	int	  restarts;		  /* since the last record that was new */
 
+	bool must_not_wait; /* for an answer that has not come yet */
+	bool is_waiting;	/* for one, and has returned because of that */
+
 	/* the page in hand */
 	PageAnswer answer;
 	int		   next;

@@ -45,6 +45,7 @@ typedef struct OpportunityScan
 	PageOrder		pages;
 	Fetch		   *fetch; /* NULL: not started, or there are none */
 	bool			is_started;
+	bool			must_not_wait;
 	Tuplesortstate *sorted; /* NULL: the rows come as they are */
 	TupleTableSlot *sort_slot;
 	HttpBudget		budget;
@@ -298,6 +299,8 @@ start_fetch(ForeignScanState *node)
 		scan->fetch = fetch_pages(scan->cache, scan->settings, &scan->pages,
 								  &scan->budget, &scan->page_counters);
 	scan->is_started = true;
+	if (scan->fetch != NULL)
+		fetch_set_patience(scan->fetch, !scan->must_not_wait);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -363,8 +366,67 @@ sort_rows(ForeignScanState *node)
 		scan->sort_slot = ExecInitExtraTupleSlot(
 			node->ss.ps.state, slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
 	scan->sorted = row_order_begin_sort(scan->order, slot->tts_tupleDescriptor);
+	fetch_set_patience(scan->fetch, true);
 	do
 		tuplesort_puttupleslot(scan->sorted, slot);
 	while (next_row(scan, slot));
 	tuplesort_performsort(scan->sorted);
+}
+
+/* Whether the next row will not have to be waited for. */
+bool
+scan_is_ready(const ForeignScanState *node)
+{
+	const OpportunityScan *scan = node->fdw_state;
+
+	return scan->fetch == NULL || fetch_is_ready(scan->fetch);
+}
+
+/*
+ * Whether the scan may wait for its rows.  Where it may not, it can return an
+ * empty slot before the end; scan_is_waiting tells.
+ */
+void
+scan_set_patience(ForeignScanState *node, bool may_wait)
+{
+	OpportunityScan *scan = node->fdw_state;
+
+	scan->must_not_wait = !may_wait;
+	if (scan->fetch != NULL)
+		fetch_set_patience(scan->fetch, may_wait);
+}
+
+bool
+scan_is_waiting(const ForeignScanState *node)
+{
+	const OpportunityScan *scan = node->fdw_state;
+
+	return scan->fetch != NULL && fetch_is_waiting(scan->fetch);
+}
+
+/* The descriptor that is readable when there may be something to take in. */
+int
+scan_wait_fd(const ForeignScanState *node)
+{
+	const OpportunityScan *scan = node->fdw_state;
+
+	return api_wait_fd(record_cache_api(scan->cache));
+}
+
+/* Somebody is about to wait for that descriptor. */
+void
+scan_prepare_wait(const ForeignScanState *node)
+{
+	const OpportunityScan *scan = node->fdw_state;
+
+	api_prepare_wait(record_cache_api(scan->cache));
+}
+
+/* Takes in what has come. */
+void
+scan_take_in(const ForeignScanState *node)
+{
+	const OpportunityScan *scan = node->fdw_state;
+
+	api_take_in(record_cache_api(scan->cache));
 }

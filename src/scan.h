@@ -32,4 +32,12 @@ extern ScanCounters	   scan_counters(const ForeignScanState *node);
 extern PageCounters	   scan_page_counters(const ForeignScanState *node);
 extern List			  *scan_sent_filters(const ForeignScanState *node);
 
+/* For scans that an Append waits for: see async.c. */
+extern bool scan_is_ready(const ForeignScanState *node);
+extern void scan_set_patience(ForeignScanState *node, bool may_wait);
+extern bool scan_is_waiting(const ForeignScanState *node);
+extern int	scan_wait_fd(const ForeignScanState *node);
+extern void scan_prepare_wait(const ForeignScanState *node);
+extern void scan_take_in(const ForeignScanState *node);
+
 #endif /* OPPORTUNITY_SCAN_H */

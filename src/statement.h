@@ -24,6 +24,7 @@ typedef struct Statement
 	int					  pending; /* requests that have been sent, and whose
 									* answer nobody has read */
 	dlist_head			  caches;  /* of records: see record_cache.c */
+	List				 *async_requests; /* that are pending: see async.c */
 	List				 *warned_columns; /* in the executor state's context,
 										   * in the form of its readers */
 } Statement;

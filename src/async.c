@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * async.c
+ *	  Scans whose pages an Append waits for together, from PostgreSQL 14 on.
+ *
+ * An Append asks each of its scans for a row; one that would have to wait says so,
+ * and names the descriptor that tells when there may be more.  Scans by the same
+ * user mapping share a connection pool, and with it the descriptor, of which the
+ * Append tells one of them: so that one sees to the others, too.
+ *
+ * Knows nothing of what the scans read.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/execAsync.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+
+#include "async.h"
+#include "scan.h"
+#include "statement.h"
+
+#if PG_VERSION_NUM >= 140000
+
+static bool is_async_capable(ForeignPath *path);
+static void request_row(AsyncRequest *request);
+static void configure_wait(AsyncRequest *request);
+static void notify(AsyncRequest *request);
+static void produce_row(AsyncRequest *request);
+static void answer_pending(AsyncRequest *request);
+static void set_pending(AsyncRequest *request, bool is_pending);
+
+void
+async_set_callbacks(FdwRoutine *routine)
+{
+	routine->IsForeignPathAsyncCapable = is_async_capable;
+	routine->ForeignAsyncRequest = request_row;
+	routine->ForeignAsyncConfigureWait = configure_wait;
+	routine->ForeignAsyncNotify = notify;
+}
+
+/* FDW callback: any scan may be waited for. */
+static bool
+is_async_capable(ForeignPath *path)
+{
+	(void) path;
+	return true;
+}
+
+/* FDW callback: the Append wants a row. */
+static void
+request_row(AsyncRequest *request)
+{
+	produce_row(request);
+}
+
+/*
+ * FDW callback: the Append is about to wait.  It need not where a row is there by
+ * now, or some other of its scans has one.
+ */
+static void
+configure_wait(AsyncRequest *request)
+{
+	ForeignScanState *node = (ForeignScanState *) request->requestee;
+	AppendState		 *append = (AppendState *) request->requestor;
+	ListCell		 *cell;
+
+	if (scan_is_ready(node))
+		answer_pending(request);
+	if (!request->callback_pending || append->as_needrequest != NULL)
+		return;
+
+	/* One of those who share a descriptor is enough. */
+	foreach(cell, statement_of(node->ss.ps.state)->async_requests)
+	{
+		AsyncRequest	 *other = lfirst(cell);
+		ForeignScanState *other_node = (ForeignScanState *) other->requestee;
+
+		if (other == request)
+			break;
+		if (other->callback_pending && other->requestor == request->requestor &&
+			scan_wait_fd(other_node) == scan_wait_fd(node))
+			return;
+	}
+	scan_prepare_wait(node);
+	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
+					  scan_wait_fd(node), NULL, request);
+}
+
+/* FDW callback: there may be something to read. */
+static void
+notify(AsyncRequest *request)
+{
+	ForeignScanState *node = (ForeignScanState *) request->requestee;
+	ListCell		 *cell;
+	List *pending = list_copy(statement_of(node->ss.ps.state)->async_requests);
+
+	CHECK_FOR_INTERRUPTS();
+	scan_take_in(node);
+	foreach(cell, pending)
+	{
+		AsyncRequest *other = lfirst(cell);
+
+		if (other != request && other->callback_pending &&
+			other->requestor == request->requestor &&
+			scan_is_ready((ForeignScanState *) other->requestee))
+			answer_pending(other);
+	}
+	list_free(pending);
+	produce_row(request);
+}
+
+/* A request that was pending is answered outside of its turn. */
+static void
+answer_pending(AsyncRequest *request)
+{
+	request->callback_pending = false;
+	produce_row(request);
+	ExecAsyncResponse(request);
+}
+
+/* Answers a request: with a row, with the end, or that it has to wait. */
+static void
+produce_row(AsyncRequest *request)
+{
+	ForeignScanState *node = (ForeignScanState *) request->requestee;
+	TupleTableSlot	 *row;
+
+	scan_set_patience(node, false);
+	row = ExecProcNode((PlanState *) node);
+	scan_set_patience(node, true);
+	if (TupIsNull(row) && scan_is_waiting(node))
+	{
+		set_pending(request, true);
+		ExecAsyncRequestPending(request);
+		return;
+	}
+	set_pending(request, false);
+	ExecAsyncRequestDone(request, TupIsNull(row) ? NULL : row);
+}
+
+/* Keeps the statement's list of requests that are pending. */
+static void
+set_pending(AsyncRequest *request, bool is_pending)
+{
+	EState	  *estate = ((ForeignScanState *) request->requestee)->ss.ps.state;
+	Statement *statement = statement_of(estate);
+	MemoryContext old_context = MemoryContextSwitchTo(statement->context);
+
+	statement->async_requests =
+		is_pending ? list_append_unique_ptr(statement->async_requests, request)
+				   : list_delete_ptr(statement->async_requests, request);
+	MemoryContextSwitchTo(old_context);
+}
+
+#else
+
+/* Before PostgreSQL 14 one scan is read after another. */
+void
+async_set_callbacks(FdwRoutine *routine)
+{
+	(void) routine;
+}
+
+#endif

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * async.h
+ *	  Scans whose pages an Append waits for together.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_ASYNC_H
+#define OPPORTUNITY_ASYNC_H
+
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+
+extern void async_set_callbacks(FdwRoutine *routine);
+
+#endif /* OPPORTUNITY_ASYNC_H */
