@@ -519,9 +519,10 @@ leaf(Search *search, ConditionKind kind, const RemoteColumn *column,
 		search->expressions = lappend(search->expressions, expression);
 	}
 	/* in the order of LeafPosition */
-	return list_make5(makeInteger(kind), makeString(pstrdup(column->field)),
-					  makeInteger(column->kind), makeInteger(operators),
-					  makeInteger(number));
+	return lappend(
+		list_make4(makeInteger(kind), makeString(pstrdup(column->field)),
+				   makeInteger(column->kind), makeInteger(operators)),
+		makeInteger(number));
 }
 
 /*
