@@ -120,6 +120,9 @@ answer_pending(AsyncRequest *request)
 	request->callback_pending = false;
 	produce_row(request);
 	ExecAsyncResponse(request);
+	if (request->requestee->instrument != NULL)
+		InstrUpdateTupleCount(request->requestee->instrument,
+							  TupIsNull(request->result) ? 0.0 : 1.0);
 }
 
 /* Answers a request: with a row, with the end, or that it has to wait. */
@@ -130,7 +133,7 @@ produce_row(AsyncRequest *request)
 	TupleTableSlot	 *row;
 
 	scan_set_patience(node, false);
-	row = ExecProcNode((PlanState *) node);
+	row = node->ss.ps.ExecProcNodeReal(&node->ss.ps); /* not measured twice */
 	scan_set_patience(node, true);
 	if (TupIsNull(row) && scan_is_waiting(node))
 	{
