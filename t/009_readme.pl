@@ -55,6 +55,12 @@ is(scalar(() = result_of('^CREATE TABLE invoice')->{out} =~ /^\d\|/mg), 4, 'and 
 is(result_of('^CREATE TABLE many')->{requests}, 10, 'a thousand, ten requests');
 is(result_of('^CREATE VIEW billed')->{requests}, 1, 'the report, one');
 
+my $report = result_of('^SELECT stage, count');
+cmp_ok($report->{requests}, '>=', 3, 'a report over many opportunities costs a request per page, and that of the latest one');
+cmp_ok($report->{requests}, '<=', 12, 'and no more than all of them would');
+like($report->{out}, qr/^Discovery\|\d+\|/m, 'it comes to something');
+is(scalar(() = $report->{out} =~ /^[^|\n]*\|\d{4}-/mg), 20, 'and the latest are twenty');
+
 my $plan = result_of('^EXPLAIN')->{out};
 for my $line ('Lookup Key: i.opportunity_id', 'Request: POST /api/v2/opportunity/_query for up to 100 ids',
 	'Batches: 1', 'Distinct Keys: 2', 'Request: GET /api/v2/opportunity/{id}', 'Id: i.opportunity_id',
@@ -63,6 +69,28 @@ for my $line ('Lookup Key: i.opportunity_id', 'Request: POST /api/v2/opportunity
 	like($plan, qr/^\s*\Q$line\E$/m, "EXPLAIN says $line");
 	like($readme, qr/^\| `\Q$line\E` \|/m, 'and the README explains it');
 }
+
+$plan = $session->query(q(EXPLAIN (ANALYZE, VERBOSE, COSTS OFF) SELECT FROM crm.opportunity WHERE status = 'open'))->{out}
+  . $session->query('EXPLAIN SELECT FROM crm.opportunity ORDER BY created_at DESC LIMIT 100')->{out};
+for my $line (qw(Request Remote~Filter Remote~Sort Ranges~of~created_at~at~Once Filter~Sent Pages Records Ranges Received))
+{
+	my $name = $line =~ tr/~/ /r;
+
+	like($plan, qr/^\s*\Q$name\E: /m, "EXPLAIN says $name of a scan");
+	like($readme, qr/^\|.* `\Q$name\E: /m, 'and the README explains it');
+}
+
+# --- A copy that is brought up to date ---
+
+my ($update) = $readme =~ /^(INSERT INTO pipeline_copy\n.*?;)$/ms;
+my $copied = 'SELECT count(*) FROM pipeline_copy';
+is($session->query($copied)->{out}, 1001, 'the copy has all opportunities');
+is($standin->requests_of(sub { $session->query($update) }), 1, 'nothing has changed: one request');
+$standin->ctl('attributes', Reevo::id(7), '{"display_name": {"value": "another", "value_type": "string"},
+	"updated_at": {"value": "2031-01-01T00:00:00Z", "value_type": "timestamp"}}');
+is($standin->requests_of(sub { $session->query($update) }), 1, 'one has changed: one request');
+is($session->query("SELECT display_name FROM pipeline_copy WHERE id = '@{[ Reevo::id(7) ]}'")->{out}, 'another', 'the copy has it');
+is($session->query($copied)->{out}, 1001, 'once');
 
 # --- The options ---
 
