@@ -119,7 +119,10 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 							   settings->max_concurrency, es);
 }
 
-/* Each filter by itself, since they are sent so. */
+/*
+ * Each filter by itself, since they are sent so.  What is sent is also checked
+ * here, and EXPLAIN has just shown that: so deparse_cxt is for this node.
+ */
 static void
 explain_filters(const ForeignScan *plan, List *filters, ExplainState *es)
 {
@@ -131,8 +134,7 @@ explain_filters(const ForeignScan *plan, List *filters, ExplainState *es)
 		StringInfoData text;
 
 		initStringInfo(&text);
-		pushdown_deparse(&text, lfirst(cell), plan->fdw_exprs,
-						 es->verbose ? es->deparse_cxt : NIL,
+		pushdown_deparse(&text, lfirst(cell), plan->fdw_exprs, es->deparse_cxt,
 						 list_length(es->rtable) > 1);
 		texts = lappend(texts, text.data);
 	}
