@@ -311,6 +311,74 @@ class Querying(StandIn):
         self.assertGreater(count(acme), few)
         self.assertEqual(self.stats()["operators"]["starts_with"], 2)
 
+    def matching(self, field, operator, *value):
+        """Which of the records 1 to 9 a filter matches, by number."""
+        among = ["00000000-0000-4000-8000-%012d" % number for number in range(1, 10)]
+        filters = [{"field": "id", "operator": "in", "value": among}, {"field": field, "operator": operator}]
+        filters[1].update({"value": one for one in value})
+        return [int(record["id"][-12:]) for record in self.query({"filters": filters}).json()["data"]]
+
+    def give(self, field, value_type, *values):
+        """Gives the attribute to the records from 1 on, and NULL to the others."""
+        for number in range(1, 10):
+            value = values[number - 1] if number <= len(values) else None
+            if value_type == "currency" and value is not None:
+                value = {"amount": value}
+            self.control("PUT", "attributes/00000000-0000-4000-8000-%012d" % number,
+                         json.dumps({field: {"value": value, "value_type": value_type}}).encode())
+
+    def varies(self, behaviours, found, otherwise, *leaf):
+        """A filter matches other records under behaviours."""
+        self.behave(**{name: None for name in behaviours})
+        self.assertEqual(self.matching(*leaf), found)
+        self.behave(**behaviours)
+        self.assertEqual(self.matching(*leaf), otherwise)
+        self.behave(**{name: None for name in behaviours})
+
+    def test_texts_vary(self):
+        self.give("display_name", "string", "Caf\u00e9", "cafe\u0301", " Cafe\u0301 ", "")
+        both = {"trim_text": True, "normalize_text": "NFC"}
+        self.varies({"normalize_text": "NFC"}, [1], [1], "display_name", "eq", "Caf\u00e9")
+        self.varies(both, [1], [1, 3], "display_name", "in", ["Caf\u00e9"])
+        self.varies(dict(both, case_insensitive=True), [1], [1, 2, 3], "display_name", "eq", "Caf\u00e9")
+        self.varies(both, [], [1, 3], "display_name", "eq", " Cafe\u0301")
+        self.varies({"trim_text": True}, [1], [1, 3], "display_name", "starts_with", "Caf")
+        self.varies({"normalize_text": "NFC"}, [2, 3], [], "display_name", "contains", "fe")
+        self.varies({"wildcards": True, "trim_text": True}, [], [1, 3], "display_name", "starts_with", "C_f")
+        self.varies({"empty_is_null": True}, [1, 2, 3, 4], [1, 2, 3], "display_name", "exists")
+        self.varies({"empty_is_null": True}, [5, 6, 7, 8, 9], [4, 5, 6, 7, 8, 9], "display_name", "not_exists")
+        self.varies({"empty_is_null": True}, [4], [], "display_name", "eq", "")
+
+    def test_numbers_vary(self):
+        self.give("amount", "currency", "9007199254740992", "9007199254740993", "9007199254740995", "1")
+        doubles = {"numbers_as_doubles": True}
+        self.varies(doubles, [1], [1, 2], "amount", "eq", "9007199254740992")
+        self.varies(doubles, [2, 3], [3], "amount", "gt", "9007199254740992")
+        self.varies(doubles, [2], [1, 2], "amount", "between", ["9007199254740993", "9007199254740993"])
+        self.varies({"bounds_exclusive": True}, [1, 4], [4], "amount", "lte", "9007199254740992")
+        self.varies({"bounds_exclusive": True}, [2, 3], [3], "amount", "gte", "9007199254740993")
+
+    def test_times_vary(self):
+        times = ["2024-01-02T03:04:05.%sZ" % fraction for fraction in ("9", "1", "5")]
+        self.give("closed_at", "timestamp", *times, "2024-01-02T03:04:06Z", "2024-01-02T03:04:04.999999Z")
+        for form in ("filter", True):
+            cut = {"truncate_times": form}
+            self.varies(cut, [3], [1, 2, 3], "closed_at", "eq", times[2])
+            self.varies(cut, [1, 3, 4], [1, 2, 3, 4], "closed_at", "gte", times[2])
+            self.varies(cut, [1, 4], [4], "closed_at", "gt", times[2])
+            self.varies(cut, [1, 3], [1, 2, 3], "closed_at", "between", [times[2], "2024-01-02T03:04:05.95Z"])
+        self.varies({"truncate_times": "sort"}, [3], [3], "closed_at", "eq", times[2])
+
+        def order(direction):
+            asked = {"filters": [{"field": "closed_at", "operator": "between",
+                                  "value": ["2024-01-02T03:04:04Z", "2024-01-02T03:04:06Z"]}],
+                     "sort": [{"field": "closed_at", "direction": direction}]}
+            return [int(record["id"][-12:]) for record in self.query(asked).json()["data"]]
+        for form, up, down in ((None, [5, 2, 3, 1, 4], [4, 1, 3, 2, 5]), ("filter", [5, 2, 3, 1, 4], [4, 1, 3, 2, 5]),
+                               ("sort", [5, 1, 2, 3, 4], [4, 1, 2, 3, 5]), (True, [5, 1, 2, 3, 4], [4, 1, 2, 3, 5])):
+            self.behave(truncate_times=form)
+            self.assertEqual((order("asc"), order("desc")), (up, down), form)
+
     def test_sort(self):
         asked = {"sort": [{"field": "amount", "direction": "desc"}], "limit": 5000}
         data = self.query(asked).json()["data"]
@@ -338,7 +406,11 @@ class Querying(StandIn):
         self.refused({"cursor": "made-up"}, "invalid_cursor")
         cursor = self.query({"limit": 1}).json()["next_cursor"]
         self.refused({"cursor": cursor, "sort": [{"field": "id"}]}, "invalid_cursor")
-        self.behave(refuse_fields=["status"], refuse_status=422, in_limit=1)
+        self.behave(refuse_values=["status", "amount.gt"])
+        self.refused(where("status", "eq", "open"), "invalid_filter_value")
+        self.refused(where("amount", "gt", "1"), "invalid_filter_value")
+        self.assertEqual(self.query(where("amount", "lt", "1")).status, 200)
+        self.behave(refuse_values=None, refuse_fields=["status"], refuse_status=422, in_limit=1)
         self.refused(where("status", "eq", "open"), "invalid_filter_field", 422)
         self.refused(where("id", "in", [FIRST, SEVENTH]), "invalid_filter_value", 422)
         self.assertEqual(self.query({"limit": 0}).status, 422)
@@ -347,7 +419,9 @@ class Querying(StandIn):
     def test_paging_variants(self):
         self.behave(clamp_limit=50)
         self.assertEqual(len(self.query({"limit": 500}).json()["data"]), 50)
-        self.behave(clamp_limit=None, cursor_under="meta")
+        self.behave(clamp_limit=None, least_limit=20)
+        self.assertEqual([len(self.query({"limit": limit}).json()["data"]) for limit in (1, 30)], [20, 30])
+        self.behave(least_limit=None, cursor_under="meta")
         self.assertIn("next_cursor", self.query({"limit": 5}).json()["meta"])
         self.behave(cursor_under="top", empty_pages_with_cursor=True)
         found, pages = self.all_pages({"limit": 250})

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import unicodedata
 
 from . import schema, store as store_module, values
 
@@ -78,6 +79,8 @@ class Filters:
         value_type = self.fields[name][0]
         matches = self._matcher(name, value_type, operator, node.get("value"))
         column = self.column(name)
+        if self.behaviours.empty_is_null:
+            column = {ident: None if value == "" else value for ident, value in column.items()}
         if operator in ("exists", "not_exists"):
             return lambda ident: matches(column[ident])
         unknown = None
@@ -97,6 +100,9 @@ class Filters:
         if not allowed or operator in refused or "%s.%s" % (name, operator) in refused:
             raise Refused("invalid_filter_operator",
                           "The field '%s' does not take the operator '%s'." % (name, operator))
+        refused = self.behaviours.refuse_values
+        if name in refused or "%s.%s" % (name, operator) in refused:
+            raise Refused("invalid_filter_value", "The value does not fit the field '%s'." % name)
 
     # One operator
 
@@ -114,15 +120,17 @@ class Filters:
             return self._select([wanted], operator == "ne")
         if operator in ("contains", "starts_with", "ends_with"):
             return self._text(operator, wanted)
-        fold = self._fold(value_type)
+        fold = _fold(self.behaviours, value_type)
         wanted = fold(wanted)
+        if self.behaviours.bounds_exclusive and operator in ("gte", "lte"):
+            operator = operator[:2]
         return {
             "eq": lambda value: fold(value) == wanted,
             "ne": lambda value: fold(value) != wanted,
-            "gt": lambda value: value > wanted,
-            "gte": lambda value: value >= wanted,
-            "lt": lambda value: value < wanted,
-            "lte": lambda value: value <= wanted,
+            "gt": lambda value: fold(value) > wanted,
+            "gte": lambda value: fold(value) >= wanted,
+            "lt": lambda value: fold(value) < wanted,
+            "lte": lambda value: fold(value) <= wanted,
         }[operator]
 
     def _value(self, name, value_type, given):
@@ -137,12 +145,13 @@ class Filters:
         return value
 
     def _between(self, name, value_type, given):
+        fold = _fold(self.behaviours, value_type)
         if not isinstance(given, list) or len(given) != 2:
             raise Refused("invalid_filter_value", "The operator 'between' needs a list of two values.")
-        low, high = (self._value(name, value_type, bound) for bound in given)
+        low, high = (fold(self._value(name, value_type, bound)) for bound in given)
         if self.behaviours.between_exclusive:
-            return lambda value: low < value < high
-        return lambda value: low <= value <= high
+            return lambda value: low < fold(value) < high
+        return lambda value: low <= fold(value) <= high
 
     def _among(self, name, value_type, operator, given):
         if not isinstance(given, list) or not given:
@@ -155,17 +164,13 @@ class Filters:
         negative = operator == "not_in"
         if value_type in schema.SELECT_TYPES:
             return self._select(wanted, negative)
-        fold = self._fold(value_type)
+        fold = _fold(self.behaviours, value_type)
         wanted = {fold(value) for value in wanted}
         return lambda value: (fold(value) in wanted) != negative
 
-    def _fold(self, value_type):
-        text = value_type in schema.TEXT_TYPES or value_type == "enum"
-        return str.casefold if text and self.behaviours.case_insensitive else lambda value: value
-
     def _select(self, wanted, negative):
         forms = self.behaviours.select_match
-        fold = str.casefold if self.behaviours.case_insensitive else str
+        fold = _fold(self.behaviours, "enum")
         wanted = {fold(value) for value in wanted}
 
         def matches(value):
@@ -174,24 +179,54 @@ class Filters:
         return matches
 
     def _text(self, operator, wanted):
-        if self.behaviours.wildcards:
-            return self._like(operator, wanted)
-        fold = str.casefold if self.behaviours.case_insensitive else str
+        fold = _fold(self.behaviours, "enum")
         wanted = fold(wanted)
+        if self.behaviours.wildcards:
+            return _like(operator, wanted, fold)
         return {
             "contains": lambda value: wanted in fold(value),
             "starts_with": lambda value: fold(value).startswith(wanted),
             "ends_with": lambda value: fold(value).endswith(wanted),
         }[operator]
 
-    def _like(self, operator, wanted):
-        # What a service does that pastes the value into a LIKE.
-        pattern = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in wanted)
-        pattern = ("" if operator == "starts_with" else ".*") + pattern
-        pattern += "" if operator == "ends_with" else ".*"
-        flags = re.DOTALL | (re.IGNORECASE if self.behaviours.case_insensitive else 0)
-        compiled = re.compile(pattern, flags)
-        return lambda value: compiled.fullmatch(value) is not None
+
+def _like(operator, wanted, fold):
+    # What a service does that pastes the value into a LIKE.
+    pattern = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in wanted)
+    pattern = ("" if operator == "starts_with" else ".*") + pattern
+    pattern += "" if operator == "ends_with" else ".*"
+    compiled = re.compile(pattern, re.DOTALL)
+    return lambda value: compiled.fullmatch(fold(value)) is not None
+
+
+def _fold(behaviours, value_type, place="filter"):
+    """What becomes of values before they are compared: the stored and the given, or those of a sort."""
+    if value_type in schema.NUMBER_TYPES and behaviours.numbers_as_doubles:
+        return float
+    if behaviours.truncate_times in (True, place):
+        if value_type == "timestamp":
+            return lambda value: value // 10 ** 9
+        if value_type == "time":
+            return lambda value: value.partition(".")[0]
+    if value_type in schema.TEXT_TYPES or value_type == "enum":
+        return _fold_text(behaviours, place)
+    return lambda value: value
+
+
+def _fold_text(behaviours, place):
+    steps = []
+    if place == "filter" and behaviours.trim_text:
+        steps.append(str.strip)
+    if place == "filter" and behaviours.normalize_text:
+        steps.append(lambda text: unicodedata.normalize(behaviours.normalize_text, text))
+    if behaviours.case_insensitive if place == "filter" else behaviours.sort_casefold:
+        steps.append(str.casefold)
+
+    def folded(text):
+        for step in steps:
+            text = step(text)
+        return text
+    return folded
 
 
 def _all_of(tests):
@@ -297,6 +332,7 @@ class Queries:
                             % behaviours.refuse_limit, "less_than_equal")
         if behaviours.clamp_limit:
             limit = min(limit, behaviours.clamp_limit)
+        limit = max(limit, behaviours.least_limit)
         if behaviours.short_pages is True:
             limit = max(1, limit // 2)
         elif behaviours.short_pages:
@@ -432,17 +468,11 @@ class Queries:
 
     def _sorted(self, ids, record_type, name, descending):
         column = self._column(record_type, name)
+        fold = _fold(self.behaviours, self.store.fields(record_type)[name][0], "sort")
         nulls = [ident for ident in ids if column[ident] is None]
         others = [ident for ident in ids if column[ident] is not None]
-        if self.behaviours.sort_casefold:
-            others.sort(key=lambda ident: _folded(column[ident]), reverse=descending)
-        else:
-            others.sort(key=column.__getitem__, reverse=descending)
+        others.sort(key=lambda ident: fold(column[ident]), reverse=descending)
         return nulls + others if self.behaviours.nulls_first else others + nulls
-
-
-def _folded(value):
-    return value.casefold() if isinstance(value, str) else value
 
 
 def _plain(value):
