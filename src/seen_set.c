@@ -142,7 +142,7 @@ seen_set_create(void)
 	return set;
 }
 
-/* Adds an id; true if it is new. */
+/* Adds an id; true if it is new.  After an error the set is of no use any more. */
 bool
 seen_set_add(SeenSet *set, const pg_uuid_t *id)
 {
@@ -262,6 +262,7 @@ grow(SeenSet *set)
 	{
 		SeenKey key;
 
+		CHECK_FOR_INTERRUPTS();
 		if (is_free(&old_slots[i]))
 			continue;
 		key = make_key(set, &old_slots[i]);
@@ -313,6 +314,7 @@ compare_ids(const void *a, const void *b, void *arg)
 	SeenKey key_a = make_key(arg, a);
 	SeenKey key_b = make_key(arg, b);
 
+	CHECK_FOR_INTERRUPTS();
 	return compare_keys(&key_a, &key_b);
 }
 

@@ -111,10 +111,15 @@ $session->query(q(
 	RESET temp_file_limit));
 is(files_left(), 0, 'no file is left after an error that is caught');
 
-my $cancelled = $session->query(q(SET statement_timeout = '1s'; SELECT seen_test_memory(1000000000)));
-is($cancelled->{sqlstate}, '57014', 'ends when it is told to');
-is(files_left(), 0, 'no file is left after that');
-$session->query(q(RESET statement_timeout));
+# A message in the log would take the interrupt, too.
+$session->query(q(SET log_temp_files = -1; SET statement_timeout = '1s'));
+for my $work_mem ('64kB', '64MB')
+{
+	$session->query("SET work_mem = '$work_mem'");
+	is($session->query('SELECT seen_test_memory(1000000000)')->{sqlstate}, '57014', "ends when it is told to, $work_mem");
+	is(files_left(), 0, 'no file is left after that');
+}
+$session->query(q(RESET statement_timeout; SET work_mem = '64kB'));
 cmp_ok($session->query('SELECT seen_test_memory(5000)')->{out}, '>', 0, 'the session goes on');
 
 unlike(Reevo::slurp($node->logfile), qr/leak|TRAP|terminated by signal/, 'the log knows of nothing bad');
