@@ -112,4 +112,4 @@ prove: all
 	scripts/check prove
 
 format:
-	clang-format -i *.c src/*.c src/*.h test/fuzz/*.c test/fuzz/shim/*.[ch]
+	clang-format -i *.c src/*.c src/*.h test/fuzz/*.c test/fuzz/shim/*.[ch] test/seen/*.c bench/*.[ch]

@@ -7,11 +7,11 @@ import argparse
 import os
 import random
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.parse
+
+import common
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "test"))
 
@@ -69,48 +69,6 @@ def statement(columns, form, size):
 # --- What is measured; all times are in seconds ---
 
 
-class Server:
-    """A server of the records, after a delay."""
-
-    def __init__(self, program, path, delay):
-        self.process = subprocess.Popen([program, path, str(delay)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
-        self.url = "http://127.0.0.1:%d" % int(self.process.stdout.readline())
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-class Session:
-    """A psql that stays open, as do its session's connections to the server."""
-
-    def __init__(self, command):
-        self.process = subprocess.Popen(command + ["-qXAt", "-v", "ON_ERROR_STOP=1"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        universal_newlines=True)
-
-    def run(self, sql):
-        """What is printed; rows are not where a file takes them."""
-        self.process.stdin.write(sql + ";\n\\echo done\n")
-        self.process.stdin.flush()
-        lines = []
-        for line in self.process.stdout:
-            if line == "done\n":
-                return "".join(lines)
-            lines.append(line)
-        raise SystemExit("psql has ended")
-
-    def seconds(self, sql):
-        """How long the client waited for the last row."""
-        printed = self.run("\\o /dev/null\n\\timing on\n%s;\n\\timing off\n\\o\n" % sql)
-        return float(re.search(r"Time: ([\d.]+) ms", printed).group(1)) / 1000
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def h2load(server, body_file, pages):
     """The same number of pages on eight connections, as fast as can be."""
     printed = subprocess.run(
@@ -156,13 +114,7 @@ def gets_scaled(server, delay, ids):
 
 
 def set_up(session, server):
-    parts = urllib.parse.urlsplit(server.url)
-    assert parts.hostname == "127.0.0.1"
-    session.run("CREATE EXTENSION opportunity_fdw")
-    session.run("CREATE SERVER reevo FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url '%s')"
-                % server.url)
-    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (api_key 'test-key')")
-    session.run("IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO public OPTIONS (discover 'false')")
+    common.set_up(session, server)
     for size in SIZES:
         session.run("CREATE TABLE wanted_%d (id uuid)" % size)
         session.run("INSERT INTO wanted_%d VALUES %s"
@@ -181,12 +133,6 @@ def check(session, size):
         requests = [int(number) for number in re.findall(r"Requests: (\d+)", plan)]
         if int(counted) != size or sum(requests) != size // PAGE:
             raise SystemExit("%s of %d ids: %s records\n%s" % (form, size, counted, plan))
-
-
-def spread(values, form="%.2f"):
-    """The median, and from where to where."""
-    return "%s (%s..%s)" % tuple(form % value for value in
-                                 (statistics.median(values), min(values), max(values)))
 
 
 def measure(session, server, delay, size, rounds):
@@ -216,9 +162,9 @@ def measure(session, server, delay, size, rounds):
     for columns, form in queries:
         mine = ratios[columns, form]
         print("| %d ms | %d | %s | %s | %s | %s | %s | %s | %s |"
-              % (delay, size, columns.replace("*", "all"), form, spread(took[columns, form], "%.3f"),
-                 spread(floor, "%.3f"), spread(mine["h2load"]), spread(mine["batched"]),
-                 spread(mine["gets"], "%.3f")), flush=True)
+              % (delay, size, columns.replace("*", "all"), form, common.spread(took[columns, form], "%.3f"),
+                 common.spread(floor, "%.3f"), common.spread(mine["h2load"]), common.spread(mine["batched"]),
+                 common.spread(mine["gets"], "%.3f")), flush=True)
 
 
 def main():
@@ -231,8 +177,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "records")
         render_records(path)
-        servers = {delay: Server(options.server, path, delay) for delay in DELAYS}
-        session = Session(options.psql)
+        servers = {delay: common.Server(options.server, path, delay) for delay in DELAYS}
+        session = common.Session(options.psql)
         set_up(session, servers[0])
         with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
             body.write(query_body(record_ids(SIZES[0])[:PAGE]))
@@ -242,7 +188,7 @@ def main():
         print("| delay | ids | columns | query | seconds | h2load | ratio to that | to batches | to GETs |")
         print("|---|---|---|---|---|---|---|---|---|")
         for delay in DELAYS:
-            session.run("ALTER SERVER reevo OPTIONS (SET base_url '%s')" % servers[delay].url)
+            common.go_to(session, servers[delay])
             for size in SIZES:
                 check(session, size)
                 measure(session, servers[delay], delay, size, options.rounds)

@@ -142,7 +142,10 @@ seen_set_create(void)
 	return set;
 }
 
-/* Adds an id; true if it is new.  After an error the set is of no use any more. */
+/*
+ * Adds an id; true if it is new.  After an error in it the set is of no use any
+ * more.
+ */
 bool
 seen_set_add(SeenSet *set, const pg_uuid_t *id)
 {

@@ -1,0 +1,131 @@
+"""A whole table, measured against one request at a time and a plain client: see bench/scan, which runs this.
+
+Knows nothing of how the extension is built or PostgreSQL started.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import common
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "test"))
+
+from standin import jsontext, records, values  # noqa: E402
+
+RECORDS = 20000
+PAGE = 100
+CONNECTIONS = 8
+DELAYS = [50, 0]
+COLUMNS = ["stage", "*"]
+
+# Pages of a scan beyond those that hold the records: a page of each range is not
+# full, and the ends of the ranges are asked for.
+MORE_PAGES = 3 + 2 * CONNECTIONS
+
+
+def created(record):
+    """Nanoseconds since 1970."""
+    envelope = record["attributes"].get("created_at")
+    return values.timestamp(envelope["value"] if envelope else record["created_at"])
+
+
+def render_records(path):
+    """The records as the server wants them, indented as the documentation's example is."""
+    made = [records.make_record("opportunity", number, RECORDS) for number in range(RECORDS)]
+    made.sort(key=created)
+    with open(path, "wb") as file, open(path + ".times", "w") as times:
+        for record in made:
+            file.write(jsontext.dumps(record, indent=2) + b"\0")
+            times.write("%d\n" % (created(record) // 1000))
+
+
+def floor(program, server):
+    """Seconds of the plain client."""
+    printed = subprocess.run([program, server.url + "/api/v2/opportunity/_query", str(PAGE)],
+                             stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
+    count, seconds = printed.split()
+    if int(count) != RECORDS:
+        raise SystemExit("the plain client read %s records" % count)
+    return float(seconds)
+
+
+def statement(columns, table):
+    return "SELECT %s FROM %s" % (columns, table)
+
+
+def set_up(session, server):
+    common.set_up(session, server)
+    for table, connections in (("many", CONNECTIONS), ("one", 1)):
+        session.run("CREATE SCHEMA %s" % table)
+        session.run("IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO %s OPTIONS (discover 'false')" % table)
+        session.run("ALTER FOREIGN TABLE %s.opportunity OPTIONS (max_concurrency '%d', page_size '%d')"
+                    % (table, connections, PAGE))
+
+
+def check(session, table):
+    """That what is measured is what was meant."""
+    counted = session.run("SELECT count(DISTINCT id), count(*) FROM (%s) q" % statement("*", table))
+    plan = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + statement("stage", table))
+    requests = int(re.search(r"Requests: (\d+)", plan).group(1))
+    if counted.strip() != "%d|%d" % (RECORDS, RECORDS) or requests > RECORDS / PAGE + MORE_PAGES:
+        raise SystemExit("%s: %s records\n%s" % (table, counted, plan))
+    return requests
+
+
+def measure(session, server, options, delay, columns):
+    """Prints the line of one delay and some columns."""
+    others = {"one": lambda: session.seconds(statement(columns, "one.opportunity")),
+              "floor": lambda: floor(options.floor, server)}
+    many = []
+    took = {name: [] for name in others}
+    ratios = {name: [] for name in others}
+    for number in range(options.rounds):
+        for name, other in others.items():
+            # Each right beside what it is compared with, before or after.
+            if number % 2 == 0:
+                theirs, own = other(), session.seconds(statement(columns, "many.opportunity"))
+            else:
+                own, theirs = session.seconds(statement(columns, "many.opportunity")), other()
+            many.append(own)
+            took[name].append(theirs)
+            ratios[name].append(own / theirs)
+    print("| %d ms | %s | %s | %s | %s | %s | %s |"
+          % (delay, columns.replace("*", "all"), common.spread(many), common.spread(took["one"]),
+             common.spread(took["floor"]), common.spread(ratios["one"], "%.3f"),
+             common.spread(ratios["floor"], "%.3f")), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", required=True, help="the program scan_server")
+    parser.add_argument("--floor", required=True, help="the program scan_floor")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("psql", nargs="+", help="how to start psql")
+    options = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "records")
+        render_records(path)
+        servers = {delay: common.Server(options.server, path, delay) for delay in DELAYS}
+        session = common.Session(options.psql)
+        set_up(session, servers[0])
+        print("%d records, %d bytes a page; requests: %d with many, %d with one at a time\n"
+              % (RECORDS, os.path.getsize(path) * PAGE // RECORDS,
+                 check(session, "many.opportunity"), check(session, "one.opportunity")))
+        print("| delay | columns | seconds | one at a time | floor | ratio to one | to floor |")
+        print("|---|---|---|---|---|---|---|")
+        for delay in DELAYS:
+            common.go_to(session, servers[delay])
+            for columns in COLUMNS:
+                measure(session, servers[delay], options, delay, columns)
+        session.stop()
+        for server in servers.values():
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
