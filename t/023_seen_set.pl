@@ -122,6 +122,30 @@ for my $work_mem ('64kB', '64MB')
 $session->query(q(RESET statement_timeout; SET work_mem = '64kB'));
 cmp_ok($session->query('SELECT seen_test_memory(5000)')->{out}, '>', 0, 'the session goes on');
 
+# --- A scan ---
+
+# Its files are made within a subtransaction, and are needed after its failure.
+my $records = 4000;
+my $api = Reevo::start(records => $records);
+Reevo::set_up($node, $api->url);
+$session->quit;
+$session = Reevo::Session->new($node);
+(my $result, $made) = files(q(
+	SET work_mem = '64kB';
+	BEGIN;
+	DECLARE c CURSOR FOR SELECT id FROM opportunity;
+	SAVEPOINT s;
+	FETCH 2500 FROM c;
+	ROLLBACK TO s;
+	FETCH ALL FROM c;
+	COMMIT));
+my %found = map { $_ => 1 } split(/\n/, $result->{out});
+my $lines = () = $result->{out} =~ /^./mg;
+is($lines, $records, 'a cursor reads all') or diag $result->{err};
+is(scalar(keys %found), $records, 'and nothing twice');
+cmp_ok($made, '>=', 2, 'with files');
+is(files_left(), 0, 'of which none is left');
+
 unlike(Reevo::slurp($node->logfile), qr/leak|TRAP|terminated by signal/, 'the log knows of nothing bad');
 
 $session->quit;
