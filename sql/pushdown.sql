@@ -73,57 +73,47 @@ BEGIN
   RETURN cardinality(found) || ' rows, ' || CASE WHEN found = pushdown.rows_of('pushdown_local', query) THEN 'the same' ELSE 'NOT THE SAME' END;
 END $$;
 -- :sent prints the filters of the queries since it was last used.
-CREATE FUNCTION sent(stats json) RETURNS SETOF text LANGUAGE sql AS $$
-  SELECT coalesce(nullif(body::json ->> 'filters', '[]'), 'no filter')
-    FROM json_array_elements(stats -> 'log') WITH ORDINALITY log (entry, number), LATERAL (SELECT entry ->> 'body') b (body)
-    WHERE entry ->> 'path' LIKE '%/\_query' ORDER BY number
+CREATE FUNCTION sent(stats json, seen int) RETURNS SETOF text LANGUAGE sql AS $$
+  SELECT coalesce(nullif((entry ->> 'body')::json ->> 'filters', '[]'), 'no filter')
+    FROM json_array_elements(stats -> 'log') WITH ORDINALITY log (entry, number)
+    WHERE entry ->> 'path' LIKE '%/\_query'
+      AND number > json_array_length(stats -> 'log') - ((stats ->> 'requests')::int - seen)
+    ORDER BY number
 $$;
-\set sent '\\set stats `$REEVO_CTL stats` \\\\ SELECT sent(:''stats''); \\! $REEVO_CTL reset; $REEVO_CTL behave ''{"custom_fields": true}'''
-\! $REEVO_CTL reset; $REEVO_CTL behave '{"custom_fields": true}'
+\set sent '\\set stats `$REEVO_CTL stats` \\\\ SELECT sent(:''stats'', :seen); SELECT (:''stats''::json ->> ''requests'')::int AS seen \\gset'
+\set seen `$REEVO_CTL requests`
 
 --
 -- Equality: of UUIDs, texts and booleans
 --
-SELECT same($$ account_id = '00000000-0000-4000-9000-000000000012' $$); :sent
-SELECT same($$ '00000000-0000-4000-9000-000000000012' = account_id $$); :sent
-SELECT same($$ account_id IN ('00000000-0000-4000-9000-000000000012', '00000000-0000-4000-9000-000000000034', NULL) $$); :sent
-SELECT same($$ account_id = ANY (ARRAY['00000000-0000-4000-9000-000000000012', '00000000-0000-4000-9000-000000000012']::uuid[]) $$); :sent
-SELECT same($$ status = 'open' $$); :sent
-SELECT same($$ status = 'open'::varchar $$); :sent
-SELECT same($$ status = 'open'::name $$); :sent
-SELECT same($$ status IN ('open', 'won') $$); :sent
+SELECT same($$ account_id = '00000000-0000-4000-9000-000000000034' $$); :sent
+SELECT same($$ '00000000-0000-4000-9000-000000000034' = account_id $$); :sent
+SELECT same($$ account_id IN ('00000000-0000-4000-9000-000000000007', '00000000-0000-4000-9000-000000000034', NULL) $$); :sent
+SELECT same($$ account_id = ANY (ARRAY['00000000-0000-4000-9000-000000000034', '00000000-0000-4000-9000-000000000034']::uuid[]) $$); :sent
+SELECT same($$ status = 'closed' $$); :sent
+SELECT same($$ status = 'closed'::varchar $$); :sent
+SELECT same($$ status = 'closed'::name $$); :sent
+SELECT same($$ status IN ('open', 'closed') $$); :sent
 SELECT same($$ renewal $$, 'custom'); :sent
 SELECT same($$ NOT renewal $$, 'custom'); :sent
 SELECT same($$ renewal IS TRUE $$, 'custom'); :sent
 SELECT same($$ renewal IS FALSE $$, 'custom'); :sent
-SELECT same($$ renewal IS NOT TRUE $$, 'custom'); :sent
-SELECT same($$ renewal IN (true, false) $$, 'custom'); :sent
 SELECT same($$ website = 'https://example.com/1' $$, 'custom'); :sent
--- Texts that the API may take in another way, and comparisons that it may do so
-SELECT same($$ status = '' $$); :sent
-SELECT same($$ status = ' open' $$); :sent
-SELECT same($$ status = 'open ' $$); :sent
-SELECT same($$ status = U&'open\00A0' $$); :sent
-SELECT same($$ status = E'op\ten' $$); :sent
-SELECT same($$ status = 'o%n' $$); :sent
-SELECT same($$ status = 'o_en' $$); :sent
-SELECT same($$ status = 'o*n' $$); :sent
-SELECT same($$ status = 'o\n' $$); :sent
-SELECT same($$ status IN ('open', 'o%n') $$); :sent
-SELECT same($$ status > 'open' $$); :sent
-SELECT same($$ status COLLATE "C" = 'open' $$); :sent
-SELECT same($$ upper(status) = 'OPEN' $$); :sent
-SELECT same($$ status = display_name $$); :sent
-SELECT same($$ status = 'open' || left(random()::text, 0) $$); :sent
--- Inequality: of UUIDs and booleans
-SELECT same($$ account_id <> '00000000-0000-4000-9000-000000000012' $$); :sent
-SELECT same($$ account_id NOT IN ('00000000-0000-4000-9000-000000000012', '00000000-0000-4000-9000-000000000034') $$); :sent
-SELECT same($$ renewal <> (now() > '-infinity') $$, 'custom'); :sent
-SELECT same($$ status <> 'open' $$); :sent
-SELECT same($$ status NOT IN ('open', 'won') $$); :sent
-SELECT same($$ amount <> 100 $$); :sent
--- Quotes and other scripts
 SELECT same($$ display_name = 'say "hi" / ü 日本' $$); :sent
+-- Inequality: of UUIDs and booleans
+SELECT same($$ account_id <> '00000000-0000-4000-9000-000000000034' $$); :sent
+SELECT same($$ account_id NOT IN ('00000000-0000-4000-9000-000000000007', '00000000-0000-4000-9000-000000000034') $$); :sent
+SELECT same($$ renewal <> (now() > '-infinity') $$, 'custom'); :sent
+-- Texts that the API may take in another way: one of them is enough.
+SELECT same($$ status IN ('closed', '') AND status IN ('closed', ' open') AND status IN ('closed', 'open ') AND status IN ('closed', U&'open\00A0')
+  AND status IN ('closed', E'op\ten') AND status IN ('closed', E'open\n') AND status IN ('closed', 'o%n') AND status IN ('closed', 'o_en')
+  AND status IN ('closed', 'o*n') AND status IN ('closed', 'o\n') AND status IN ('closed', U&'\FEFFopen') $$); :sent
+SELECT same($$ status = 'open ' $$); :sent
+-- What it may compare in another way, or cannot
+SELECT same($$ status <> 'open' AND status NOT IN ('open', 'won') AND status > 'a' AND status COLLATE "C" = 'closed' AND upper(status) = 'CLOSED'
+  AND status <> display_name AND status = 'closed' || left(random()::text, 0) AND (status = 'open') IS NOT TRUE AND status IS DISTINCT FROM 'open'
+  AND created_at <> '2024-01-01' AND amount <> 100 AND amount NOT IN (1, 2) AND amount + 1 > 100 AND amount > 100::float8 $$); :sent
+SELECT same($$ renewal IS NOT TRUE AND renewal IN (true, false) AND renewal IS NOT NULL AND renewal < true AND (renewal OR email <> 'x') IS NOT NULL $$, 'custom'); :sent
 
 --
 -- Bounds, widened: of timestamps by a second
@@ -138,30 +128,26 @@ SELECT same($$ created_at BETWEEN '2024-01-01' AND '2024-02-01' $$); :sent
 SELECT same($$ created_at >= date '2024-01-01' $$); :sent
 SELECT same($$ created_at >= timestamp '2024-01-01' $$); :sent
 SELECT same($$ created_by_gt >= '2024-01-01' AND created_by_gt < '2024-02-01' $$, 'custom'); :sent
-SELECT same($$ created_at > 'infinity' $$); :sent
-SELECT same($$ created_at > '-infinity' $$); :sent
-SELECT same($$ created_at > '0044-03-15 BC' $$); :sent
-SELECT same($$ created_at < '12000-01-01' $$); :sent
-SELECT same($$ created_at < date '5874897-12-31' $$); :sent
-SELECT same($$ created_at <> '2024-01-01' $$); :sent
+SELECT same($$ created_at < 'infinity' AND created_at > '-infinity' AND created_at > '0044-03-15 BC' AND created_at < '12000-01-01'
+  AND created_at < date '5874897-12-31' $$); :sent
 -- Of dates by a day
 SELECT same($$ kickoff >= '2024-02-29' $$, 'custom'); :sent
 SELECT same($$ kickoff = '2024-02-29' $$, 'custom'); :sent
 SELECT same($$ kickoff < timestamptz '2024-03-01 12:00+00' $$, 'custom'); :sent
 SELECT same($$ kickoff_by_gt <= '2024-12-31' $$, 'custom'); :sent
-SELECT same($$ kickoff > 'infinity' $$, 'custom'); :sent
+SELECT same($$ kickoff < 'infinity' AND kickoff > '-infinity' AND kickoff < '9999-12-31' $$, 'custom'); :sent
 -- Of numbers by one in the last place that survives a double
 SELECT same($$ amount > 0 $$); :sent
 SELECT same($$ amount >= 100.1 $$); :sent
 SELECT same($$ amount = 0.1 $$); :sent
 SELECT same($$ amount IN (100, 250000, 7.5) $$); :sent
 SELECT same($$ amount <= 99999999999999999999999999.9999 $$); :sent
+SELECT same($$ amount >= 99999999999999999999999999.9999 $$); :sent
+SELECT same($$ amount = 99999999999999999999999999.9999 $$); :sent
 SELECT same($$ amount > 100 AND forecast_weighted_amount < 50000 $$); :sent
 SELECT same($$ score_by_gt > 3 $$, 'custom'); :sent
-SELECT same($$ amount < 'NaN' $$); :sent
-SELECT same($$ amount < 1e400 $$); :sent
-SELECT same($$ amount > 100::float8 $$); :sent
-SELECT same($$ amount + 1 > 100 $$); :sent
+SELECT same($$ score_by_gt = 3 $$, 'custom'); :sent
+SELECT same($$ amount < 'NaN' AND amount < 1e400 AND amount > -1e400 AND amount <= ANY (ARRAY[1000, 2000]) $$); :sent
 
 --
 -- Existence
@@ -170,9 +156,7 @@ SELECT same($$ closed_at IS NOT NULL $$); :sent
 SELECT same($$ closed_by_user_id IS NOT NULL $$); :sent
 SELECT same($$ amount IS NOT NULL $$); :sent
 SELECT same($$ kickoff IS NOT NULL $$, 'custom'); :sent
-SELECT same($$ status IS NOT NULL $$); :sent
-SELECT same($$ renewal IS NOT NULL $$, 'custom'); :sent
-SELECT same($$ closed_at IS NULL $$); :sent
+SELECT same($$ status IS NOT NULL AND closed_at IS NULL AND participant_user_id_list IS NOT NULL $$); :sent
 
 --
 -- Patterns
@@ -185,16 +169,9 @@ SELECT same($$ starts_with(display_name, 'A') $$); :sent
 SELECT same($$ display_name ^@ 'A' $$); :sent
 SELECT same($$ website LIKE 'https:%' $$, 'custom'); :sent
 SELECT same($$ email LIKE 'person1%' $$, 'custom'); :sent
-SELECT same($$ display_name LIKE '%' $$); :sent
+SELECT same($$ display_name LIKE '%' AND display_name LIKE 'A%1' AND display_name LIKE '%_1' AND display_name LIKE '% %' AND display_name LIKE '%\1'
+  AND display_name ILIKE 'a%' AND display_name ~ '^A' AND display_name NOT LIKE 'B%' AND status LIKE 'op%' AND starts_with(display_name, '') $$); :sent
 SELECT same($$ display_name LIKE '' $$); :sent
-SELECT same($$ display_name LIKE 'A%e' $$); :sent
-SELECT same($$ display_name LIKE 'A_' $$); :sent
-SELECT same($$ display_name LIKE '% %' $$); :sent
-SELECT same($$ display_name LIKE E'A\\%' $$); :sent
-SELECT same($$ display_name ILIKE 'a%' $$); :sent
-SELECT same($$ display_name ~ '^A' $$); :sent
-SELECT same($$ display_name NOT LIKE 'A%' $$); :sent
-SELECT same($$ status LIKE 'op%' $$); :sent
 
 --
 -- AND takes what can be sent, OR all or nothing
@@ -204,12 +181,13 @@ SELECT same($$ status = 'open' OR amount > 1000 $$); :sent
 SELECT same($$ status = 'open' OR amount = 1000 $$); :sent
 SELECT same($$ status = 'open' OR (outcome = 'won' AND amount > 1000) $$); :sent
 SELECT same($$ status = 'open' OR (outcome = 'won' AND upper(display_name) LIKE 'A%') $$); :sent
-SELECT same($$ status = 'open' OR upper(display_name) LIKE 'A%' $$); :sent
-SELECT same($$ status = 'open' OR status = '' $$); :sent
 SELECT same($$ (status = 'open' OR amount > 1000) AND (outcome = 'won' OR closed_at IS NOT NULL) $$); :sent
+-- An arm that comes to nothing at run time, and one that comes to all
+SELECT same($$ status = 'open' OR outcome = (SELECT NULL::text) $$); :sent
+SELECT same($$ status = 'open' OR outcome = (SELECT ''::text) $$); :sent
+SELECT same($$ status = 'open' OR upper(display_name) LIKE 'A%' $$); :sent
+-- Groups that are nested too deeply
 SELECT same($$ status = 'open' OR (amount > 1 AND (outcome = 'won' OR (created_source = 'api' AND amount > 1000))) $$); :sent
-SELECT same($$ NOT (status = 'open' AND amount > 1000) $$); :sent
-SELECT same($$ (status = 'open') IS NOT FALSE $$); :sent
 
 --
 -- What is known only when the query runs
@@ -241,19 +219,9 @@ RESET plan_cache_mode;
 --
 -- Columns that no condition is sent for
 --
-SELECT same($$ stage = 'Discovery' $$); :sent
-SELECT same($$ stage = 'Discovery' $$, 'custom'); :sent
-SELECT same($$ stage_id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' $$); :sent
-SELECT same($$ probability > 10 $$, 'custom'); :sent
-SELECT same($$ score_by_nothing > 3 $$, 'custom'); :sent
-SELECT same($$ created_by_nothing > '2024-01-01' $$, 'custom'); :sent
-SELECT same($$ created_text > '2024-01-01' $$, 'custom'); :sent
-SELECT same($$ created_date = '2024-01-01' $$, 'custom'); :sent
-SELECT same($$ created_milliseconds > '2024-01-01' $$, 'custom'); :sent
-SELECT same($$ closed_or_null IS NOT NULL $$, 'custom'); :sent
-SELECT same($$ amount_double > 100 $$, 'custom'); :sent
-SELECT same($$ participant_user_id_list IS NOT NULL $$); :sent
-SELECT same($$ opportunity IS NOT NULL $$); :sent
+SELECT same($$ stage = 'Discovery' AND stage_id IS NOT NULL AND stage_closing_probability < 100 AND type LIKE 'N%' $$); :sent
+SELECT same($$ stage <> 'x' AND stage IN ('Discovery', 'Qualification') AND probability > 1 AND score_by_nothing > 0 AND created_by_nothing > '2023-01-01' AND created_text > '2023'
+  AND created_date > '2023-01-01' AND created_milliseconds > '2023-01-01' AND closed_or_null IS NOT NULL AND amount_double > 100 $$, 'custom'); :sent
 -- The id of a stage, where the user says so
 SELECT same($$ stage_by_id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' $$, 'custom'); :sent
 -- Of another type of records only what all have is documented.
