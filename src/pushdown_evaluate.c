@@ -658,21 +658,29 @@ text_json(const char *text)
 }
 
 /*
- * A text in UTF-8, or NULL where it is none: no value of the API can equal such a
- * text, but that is for the recheck to find, and no reason for an error.
+ * A text in UTF-8, or NULL where it is none, or not the only one: such a text is
+ * for the recheck to find, and no reason for an error.
  */
 static char *
 text_to_utf8(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
 	int			  length = strlen(text);
+	bool		  is_ascii = true;
 	char *volatile utf8 = NULL;
 
+	for (int i = 0; i < length && is_ascii; i++)
+		is_ascii = !IS_HIGHBIT_SET(text[i]);
+
 	/* A server without an encoding has the API's bytes as they came. */
-	if (GetDatabaseEncoding() == PG_SQL_ASCII ||
+	if (is_ascii || GetDatabaseEncoding() == PG_SQL_ASCII ||
 		GetDatabaseEncoding() == PG_UTF8)
 		return compat_valid_utf8_prefix(text, length) == length ? pstrdup(text)
 																: NULL;
+
+	/* In an encoding of several bytes, several characters may become one. */
+	if (pg_database_encoding_max_length() > 1)
+		return NULL;
 
 	/*
 	 * The conversions hold nothing that only an abort would release, so their
