@@ -112,6 +112,8 @@ sub ctl
 		return control($address, 'POST', $command, '') if $command eq 'reset';
 		return control($address, 'POST', $command, $argument)
 		  if $command eq 'behave';
+		return control($address, 'PUT', join('/', @arguments[ 0 .. $#arguments - 1 ]), $content)
+		  if $command eq 'attributes';
 		return control($address, 'GET', 'count/' . ($argument || $command), '')
 		  if $command =~ /^(requests|max_in_flight|in_flight|connections|open_connections)$/;
 	}

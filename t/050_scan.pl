@@ -1,0 +1,282 @@
+# Scans of a whole table give the same rows as a local copy of the records, in
+# the same order, for generated queries and however the API filters, sorts and
+# pages.
+#
+# REEVO_SEED in the environment chooses other queries, REEVO_QUERIES how many for
+# each of the API's variants, and REEVO_VARIANT (a part of one) some variants.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Queries;
+use Reevo;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $seed = $ENV{REEVO_SEED} || 5050;
+my $per_variant = $ENV{REEVO_QUERIES} || 180;
+my $only = $ENV{REEVO_VARIANT};
+my $batch = 30;
+my $count = 240;
+
+my $api = Reevo::start(records => 1);
+my $node = Reevo::cluster('scan', "max_parallel_workers_per_gather = 0\njit = off");
+Reevo::set_up($node, $api->url, "max_retry_wait '0.02'", "connect_timeout '60'", "request_timeout '60'");
+my $session = Reevo::Session->new($node);
+
+$api->ctl('delete', $Reevo::EXAMPLE);
+$api->ctl('attributes', @$_) for Queries::records($count);
+
+# --- The tables ---
+
+# Sides: far, calm and live ask the API, each in its own way; one by one, by GET
+# alone, so that the copies do not depend on what is tested. The copies near and
+# near_live, as "live" leaves out archived records.
+my $blind = $session->query(q(
+	CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)));
+$session->query('CREATE COLLATION blind FROM "C"') if $blind->{sqlstate} ne '';
+my %options = (
+	far => "page_size '20'",
+	calm => "page_size '37', max_concurrency '1'",
+	live => "page_size '11', max_concurrency '3', include_archived 'false'",
+	by_one => "use_query 'false'");
+my $result = $session->query("SET timezone = 'UTC'; CREATE DOMAIN status_name AS text;" . join("\n", map { Queries::foreign_tables($_, 'reevo', $options{$_}) } sort keys %options));
+is($result->{sqlstate}, '', 'foreign tables') or BAIL_OUT($result->{err});
+
+# copy(SIDE, CHANGES => SQL, WHERE): a copy of the copy.
+sub copy
+{
+	my ($side, $from, $where) = @_;
+	return "CREATE SCHEMA $side;" . join('', map { "CREATE TABLE $side.$_ AS SELECT * FROM $from.$_" . ($where->{$_} ? " WHERE $where->{$_}" : '') . ";\nANALYZE $side.$_;\n" } sort keys %Queries::TABLES);
+}
+
+my $ids = 'ARRAY[' . join(', ', map { "'$_->[0]'" } Queries::records($count)) . ']';
+my $archived = "id::text IN (SELECT id::text FROM near.o WHERE archived_at IS NOT NULL)";
+$result = $session->query(
+	"SET client_min_messages = error;"
+	  . copy('near', 'by_one', { o => "id = ANY ($ids\::uuid[])", p => "id = ANY ($ids)" })
+	  . 'RESET client_min_messages;'
+	  . copy('near_live', 'near', { map { $_ => "NOT $archived" } qw(o p) })
+	  . Queries::local_table('near.o'));
+is($result->{sqlstate}, '', 'copies') or BAIL_OUT($result->{err});
+is($session->query('SELECT count(*), count(archived_at) > 10 FROM near.o')->{out}, "$count|t", 'all records were copied');
+
+# --- Running queries ---
+
+$result = $session->query(q(
+	-- The rows of a query as texts, in order where that counts; or, after an empty
+	-- one, the error's SQLSTATE, message and hint.
+	CREATE FUNCTION found(query text, in_order bool, side text) RETURNS text[] LANGUAGE plpgsql AS $$
+	DECLARE
+		one record;
+		found text[] := '{}';
+		parts text[] := string_to_array(query, E'\x1f');
+		state text;
+		message text;
+		hint text;
+	BEGIN
+		PERFORM set_config('search_path', side || ', public', true);
+		IF cardinality(parts) > 1 THEN
+			EXECUTE parts[1];
+		END IF;
+		FOR one IN EXECUTE parts[cardinality(parts)] LOOP
+			found := found || one::text;
+		END LOOP;
+		IF cardinality(parts) > 1 THEN
+			DEALLOCATE generated;
+		END IF;
+		IF NOT in_order THEN
+			SELECT array_agg(line ORDER BY line COLLATE "C") INTO found FROM unnest(found) line;
+		END IF;
+		RETURN coalesce(found, '{}');
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+		IF EXISTS (SELECT FROM pg_prepared_statements WHERE name = 'generated') THEN
+			DEALLOCATE generated;
+		END IF;
+		RETURN ARRAY['', state, message, hint];
+	END $$;
+
+	-- Some of the rows that one has and the other has not.
+	CREATE FUNCTION some_of(here text[], there text[]) RETURNS text LANGUAGE sql AS $$
+		SELECT coalesce(string_agg(line, ' ; '), 'none') FROM (SELECT unnest(here) EXCEPT ALL SELECT unnest(there) LIMIT 3) l(line) $$;
+
+	-- For each query a line: its number, what came of it, and how.
+	CREATE FUNCTION compare(queries text[], modes text[], settings text[], sides text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
+	DECLARE
+		setting text;
+		here text[];
+		there text[];
+		line text;
+	BEGIN
+		FOR i IN 1 .. cardinality(queries) LOOP
+			FOREACH setting IN ARRAY string_to_array(settings[i], ' ') LOOP
+				PERFORM set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), true);
+			END LOOP;
+			there := found(queries[i], modes[i] = 'list', sides[1]);
+			here := found(queries[i], modes[i] = 'list', sides[2]);
+			line := CASE
+				WHEN here[1] = '' THEN 'illegal ' || array_to_string(here, ' ')
+				WHEN there[1] = '' AND there[2] = 'HV000' AND there[4] LIKE '%sortable ''false''%' THEN 'order ' || array_to_string(there, ' ')
+				WHEN there[1] = '' THEN 'error ' || array_to_string(there, ' ', '')
+				WHEN CASE modes[i] WHEN 'count' THEN cardinality(here) = cardinality(there) ELSE here = there END THEN 'same ' || cardinality(here)
+				ELSE format('different: %s rows for %s, missing %s, too many %s', cardinality(there), cardinality(here), some_of(here, there), some_of(there, here)) END;
+			RETURN NEXT i || ' ' || replace(line, E'\n', '\n');
+			FOREACH setting IN ARRAY string_to_array(settings[i], ' ') LOOP
+				EXECUTE 'RESET ' || split_part(setting, '=', 1);
+			END LOOP;
+		END LOOP;
+	END $$;));
+is($result->{sqlstate}, '', 'functions') or BAIL_OUT($result->{err});
+
+# An SQL array of texts.
+sub array_of { return 'ARRAY[' . join(', ', map { Queries::quoted($_) } @_) . ']'; }
+
+# run(SIDES, QUERY...): {same}, {rows}, {order}, {illegal}: numbers; {wrong}:
+# descriptions of what must not be; {warnings}.
+sub run
+{
+	my ($sides, $allowed, @queries) = @_;
+	my $result = $session->query('SELECT compare(' . join(', ', map { my $key = $_; array_of(map { $_->{$key} } @queries) } qw(text mode settings))
+		  . ', ' . array_of(@$sides) . ')');
+	my %sum = (same => 0, rows => 0, order => 0, illegal => 0, wrong => []);
+	my @lines = grep { $_ ne '' } split(/\n/, $result->{out});
+
+	push @{ $sum{wrong} }, "no answer: $result->{err}" if @lines != @queries;
+	for (@lines)
+	{
+		my ($number, $kind, $how) = /^(\d+) (\w+):? ?(.*)/s;
+		my $query = $queries[ $number - 1 ];
+		my $fine = $kind eq 'same' || $kind eq 'illegal' || ($kind eq 'order' && $allowed->{order_errors} && $query->{wants_order});
+		$sum{$kind}++;
+		$sum{rows} += $how if $kind eq 'same';
+		push @{ $sum{wrong} }, "$kind $how\n  SET $query->{settings}; SET search_path = $sides->[0], public; $query->{text}" =~ s/\x1f/; /r unless $fine;
+	}
+	# What a value that fits its column not becomes is no matter of this test.
+	$sum{warnings} = [ grep { !/whole/ } $result->{err} =~ /^WARNING: .*$/mg ];
+	return \%sum;
+}
+
+sub generated { my ($number, %may) = @_; return map { Queries::generated(%may) } 1 .. $number; }
+
+my %everything = (id_equality => 1, extremes => 1, sorts => 1);
+
+# --- That a wrong row would be noticed ---
+
+srand($seed);
+my %damage = (
+	lacking => 'DELETE FROM %1$s.o WHERE id = (SELECT id FROM near.o ORDER BY md5(id::text) LIMIT 1)',
+	doubled => 'INSERT INTO %1$s.o SELECT * FROM near.o ORDER BY md5(id::text) LIMIT 1',
+	moved => q(UPDATE %1$s.o SET created_at = created_at + interval '1 microsecond' WHERE created_at = (SELECT mode() WITHIN GROUP (ORDER BY created_at) FROM near.o)));
+my @queries = generated(4 * $batch, %everything);
+my $whole = run([ 'near', 'near' ], {}, @queries);
+is(scalar @{ $whole->{wrong} }, 0, 'a copy is the same as itself') or diag(join("\n", @{ $whole->{wrong} }));
+cmp_ok($whole->{illegal}, '<=', @queries / 20, 'most of the queries are legal');
+cmp_ok($whole->{rows}, '>', @queries * 4, 'they have rows');
+for my $side (sort keys %damage)
+{
+	$session->query(copy($side, 'near', {}) . sprintf($damage{$side}, $side));
+	my $found = run([ $side, 'near' ], {}, @queries);
+	cmp_ok(scalar @{ $found->{wrong} }, '>=', @queries / 10, "a copy that is $side is noticed");
+	note("$side: " . @{ $found->{wrong} } . ' of ' . @queries);
+}
+
+# --- The API's variants ---
+
+my @sorts_wrong = (may => { %everything, extremes => 0, sorts => 0 }, order_errors => 1);
+my @refuses = (warnings => 1);
+my @variants = (
+	['{}'],
+	[ '{}', sides => [ 'calm', 'near' ] ],
+	[ '{}', sides => [ 'live', 'near_live' ] ],
+	['{"case_insensitive": true}'],
+	['{"wildcards": true}'],
+	['{"wildcards": true, "case_insensitive": true, "null_logic": "two_valued"}'],
+	['{"null_logic": "two_valued"}'],
+	['{"between_exclusive": true}'],
+	['{"nulls_first": true}'],
+	[ '{"nulls_first": true, "sort_casefold": true}', sides => [ 'calm', 'near' ] ],
+	['{"sort_casefold": true}'],
+	[ '{"refuse_operators": ["eq", "in"]}', @refuses ],
+	[ '{"refuse_operators": ["gt", "gte", "lt", "lte"], "refuse_status": 422}', @refuses ],
+	[ '{"refuse_operators": ["exists", "not_exists", "ne"]}', @refuses ],
+	[ '{"refuse_operators": ["created_at.gte", "status.eq", "display_name.starts_with", "amount.lte"]}', @refuses ],
+	[ '{"refuse_fields": ["created_at", "status", "account_id"]}', @refuses ],
+	[ '{"refuse_fields": ["amount", "updated_at", "display_name", "kickoff"], "refuse_status": 422}', @refuses ],
+	[ '{"refuse_sort": true}', @refuses ],
+	[ '{"refuse_sort": ["created_at", "amount"], "refuse_status": 422}', @refuses ],
+	[ '{"refuse_sort": true, "refuse_operators": ["gte", "lte", "in", "exists"]}', @refuses ],
+	[ '{"max_filter_depth": 0}', @refuses ],
+	[ '{"in_limit": 2}', @refuses ],
+	['{"clamp_limit": 7}'],
+	[ '{"refuse_limit": 15}', warnings => 1 ],
+	[ '{"cursor_under": "meta"}', sides => [ 'calm', 'near' ] ],
+	['{"cursor_under": "pagination", "omit_null_cursor": true, "short_pages": true}'],
+	['{"short_pages": 9, "empty_pages_with_cursor": true}'],
+	[ '{"empty_pages_with_cursor": true, "omit_null_cursor": true}', sides => [ 'calm', 'near' ] ],
+	[ '{"ignore_filters": true}', order_errors => 1 ],
+	[ '{"ignore_sort": true}', @sorts_wrong ],
+	[ '{"ignore_sort": true, "ignore_filters": true}', @sorts_wrong, sides => [ 'calm', 'near' ] ],
+	['{"move_between_pages": true}'],
+	[ '{"move_between_pages": true, "double_records": true}', sides => [ 'calm', 'near' ] ],
+	['{"double_records": true}'],
+	[ '{"stray_record": true}', order_errors => 1 ],
+	['{"expire_cursors_after": 2, "expire_cursors_times": 40}'],
+	[ '{"expire_cursors_after": 1, "expire_cursors_times": 40, "short_pages": true}', sides => [ 'calm', 'near' ] ],
+	['{"upper_case_ids": true}'],
+	[ '{"archived_hidden_from_query": true}', sides => [ 'far', 'near_live' ], may => { %everything, id_equality => 0 } ],
+	['{"fail_every": 9, "fail_status": 503, "jitter": 2}'],
+	['{"fail_every": 8, "fail_how": ["cut-json", "reset", "half-body-close"], "cut_at": 700}']);
+
+# behave(VARIANT, VARIANT BEFORE): what was is a default again. A reset would
+# forget the records.
+sub behave
+{
+	my ($variant, $before) = @_;
+	my %now = map { $_ => 1 } $variant =~ /"(\w+)":/g;
+	my $undo = join(', ', map { $now{$_} ? () : qq("$_": null) } $before =~ /"(\w+)":/g);
+	$api->behave("{$undo}") if $undo ne '';
+	$api->behave($variant);
+	return;
+}
+
+my ($total, $rows, $orders, $illegal) = (0, 0, 0, 0);
+my ($started, $before) = (time, '{}');
+for (@variants)
+{
+	my ($variant, %of) = @$_;
+	next if $only && index($variant, $only) < 0;
+	my $sides = $of{sides} || [ 'far', 'near' ];
+	my (@wrong, @warnings);
+	my $start = time;
+
+	# Each has its own queries, whatever the others are.
+	srand($seed + $per_variant * length($variant . $sides->[0]));
+	for (1 .. $per_variant / $batch)
+	{
+		behave($variant, $before);
+		$before = $variant;
+		$session->query('SELECT opportunity_fdw_disconnect()');
+		my $sum = run($sides, \%of, generated($batch, %{ $of{may} || \%everything }));
+		$total += $batch;
+		$rows += $sum->{rows};
+		$orders += $sum->{order};
+		$illegal += $sum->{illegal};
+		push @wrong, @{ $sum->{wrong} };
+		push @warnings, @{ $sum->{warnings} };
+	}
+	is(scalar @wrong, 0, "the rows of $per_variant queries are the same: $variant, $sides->[0]")
+	  or diag(join("\n", "seed $seed", @wrong[ 0 .. ($#wrong < 4 ? $#wrong : 4) ]));
+	@warnings = grep { !/API refuse/ } @warnings if $of{warnings};
+	is(scalar @warnings, 0, '... and no warning is out of place') or diag(join("\n", @warnings[ 0 .. ($#warnings < 4 ? $#warnings : 4) ]));
+	note(sprintf('%.1f s', time - $start));
+}
+note(sprintf('%d queries, %d rows, %d errors about the order, %d illegal, %d requests, in %.0f s', $total, $rows, $orders, $illegal, $api->requests, time - $started));
+cmp_ok($illegal, '<=', $total / 20, 'most of the queries are legal');
+cmp_ok($rows, '>', $total * 4, 'they have rows');
+$session->quit;
+$node->stop('fast');
+
+done_testing();
