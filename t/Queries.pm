@@ -528,7 +528,7 @@ sub condition
 	return leaf($alias, $table) if $depth <= 0 || chance(35);
 	my @arms = map { condition($alias, $table, $depth - 1) } 1 .. one_of(2, 2, 2, 3);
 	return 'NOT (' . $arms[0] . ')' if chance(12);
-	my $operator = one_of('AND', 'OR');
+	my $operator = one_of(qw(AND AND OR OR OR));
 	return join(" $operator ", map { "($_)" } @arms);
 }
 

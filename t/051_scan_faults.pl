@@ -1,0 +1,276 @@
+# A scan that is stopped, by whatever and wherever, leaves nothing behind and the
+# session fit; cursors that go bad are survived or an error, never a loop; memory
+# is that of a few pages; and what changes while a scan runs comes once.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Plenty;
+use Reevo;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $count = 300;
+my $page = 10;
+
+# What is promised is tested where nothing else runs; here a scan must end long
+# before its API would.
+my $BOUND = 3000;
+
+my $plenty = Plenty::start(100_000);
+my $api = Reevo::start(records => $count);
+my $node = Reevo::cluster('scan_faults', "max_parallel_workers_per_gather = 0\njit = off");
+my $version = Reevo::server_version($node);
+Reevo::set_up($node, $api->url, "page_size '$page'", "max_retries '2'", "max_retry_wait '0.05'");
+my $session = Reevo::Session->new($node);
+my $admin = Reevo::Session->new($node);
+$session->query(q(CREATE FOREIGN TABLE calm (id uuid, created_at timestamptz, display_name text) SERVER reevo OPTIONS (max_concurrency '1')));
+my $result;
+
+# What a backend holds: its open files, and the extension's memory.
+sub holdings
+{
+	$session->query('SELECT opportunity_fdw_disconnect()');
+	my $files = Reevo::open_files($session->{backend});
+	my $contexts = $version < 14
+	  ? 0
+	  : $session->query(q(SELECT count(*), coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts
+		WHERE name LIKE 'opportunity_fdw%'))->{out};
+	return "$files files, contexts $contexts";
+}
+
+my $all = "$count|$count";
+my $whole = 'SELECT count(*), count(DISTINCT id) FROM opportunity';
+my %statements = (
+	'in no order' => 'SELECT id, display_name FROM opportunity',
+	'with a filter' => q(SELECT id FROM opportunity WHERE created_at > '2000-01-01'),
+	'in order' => 'SELECT id FROM opportunity ORDER BY created_at DESC',
+	'page after page' => 'SELECT id, display_name FROM calm');
+
+is($session->query($whole)->{out}, $all, 'all records are read, each once');
+my $before = holdings();
+
+sub is_fit
+{
+	my ($what) = @_;
+	$api->behave('{"delay_ms": null, "status": null, "stall": null, "fail_first": null, "fail_every": null, "fail_how": null, "only": null}');
+	$result = $session->query($whole);
+	is($result->{out}, $all, "$what: the next statement works") or diag($result->{err});
+	is(holdings(), $before, "$what: nothing is left");
+	ok($api->becomes('in_flight', 0), "$what: the API has nothing to do any more");
+	return;
+}
+
+# --- Stopped from outside ---
+
+# The statement runs, and has read some pages.
+sub enter
+{
+	my ($statement) = @_;
+	my $asked = $api->requests;
+	$api->behave('{"delay_ms": 60}');
+	$session->send($statement);
+	ok(Reevo::wait_until(sub { $api->requests >= $asked + 3 && $api->ctl('in_flight') > 0 }), "it reads: $statement");
+	$api->behave('{"delay_ms": 60000}');
+	sleep 0.1;
+	return;
+}
+
+for my $name (sort keys %statements)
+{
+	my $statement = $statements{$name};
+	enter($statement);
+	my $started = time;
+	$admin->query("SELECT pg_cancel_backend($session->{backend})");
+	$result = $session->result;
+	is($result->{sqlstate}, '57014', "$name: cancelled");
+	cmp_ok((time - $started) * 1000, '<', $BOUND, "$name: at once");
+	is_fit("$name, cancelled");
+
+	$api->behave('{"delay_ms": 60}');
+	$result = $session->query("SET statement_timeout = '250ms'; $statement");
+	is($result->{sqlstate}, '57014', "$name: timed out");
+	cmp_ok($result->{ms}, '<', 250 + $BOUND, "$name: at once");
+	$session->query('RESET statement_timeout');
+	is_fit("$name, timed out");
+}
+
+# A backend that is ended, and a client that goes away.
+for my $how ('terminated', 'disconnected')
+{
+	next if $how eq 'disconnected' && $version < 14;
+	my $other = Reevo::Session->new($node);
+	$other->query("SET client_connection_check_interval = '100ms'") if $version >= 14;
+	$api->behave('{"delay_ms": 60}');
+	my $asked = $api->requests;
+	$other->send($statements{'in no order'});
+	ok(Reevo::wait_until(sub { $api->requests >= $asked + 3 }), "$how: it reads");
+	$api->behave('{"delay_ms": 60000}');
+	$how eq 'terminated' ? $admin->query("SELECT pg_terminate_backend($other->{backend})") : $other->disconnect;
+	ok(Reevo::wait_until(sub { !-e "/proc/$other->{backend}" }), "$how: the backend ends");
+	is_fit($how);
+}
+
+# --- Stopped by an error ---
+
+# From the third or so of the requests on, every one fails.
+for my $name (sort keys %statements)
+{
+	for my $fault (['{"status": 500, "only": ["query"]}', 'HV000'], ['{"fail_every": 1, "fail_how": "reset"}', '08006'], [ '{"status": 401}', '28000' ], [ '{"status": 200, "body": "[1]"}', '08P01' ])
+	{
+		my ($behaviour, $sqlstate) = @$fault;
+		$session->query('BEGIN');
+		$result = $session->query("DECLARE c CURSOR FOR $statements{$name}");
+		$session->query('FETCH 15 FROM c');
+		$api->behave($behaviour);
+		$result = $session->query('FETCH ALL FROM c');
+		is($result->{sqlstate}, $sqlstate, "$name: $behaviour");
+		$session->query('ROLLBACK');
+		$api->behave('{"body": null}');
+		is_fit("$name, $behaviour");
+	}
+}
+
+# Within a transaction that goes on.
+$api->behave('{"fail_first": 1, "fail_status": 500}');
+$result = $session->query(q(DO $$ DECLARE number int; BEGIN
+	BEGIN PERFORM count(*) FROM opportunity; EXCEPTION WHEN fdw_error THEN RAISE NOTICE 'caught'; END;
+	SELECT count(*) INTO number FROM opportunity;
+	RAISE NOTICE 'then %', number; END $$));
+like($result->{err}, qr/caught.*then $count\b/s, 'an error that is caught: the transaction goes on');
+is_fit('an error that is caught');
+
+# An error of another part of the statement, while requests are on their way.
+$api->behave('{"delay_ms": 20}');
+$result = $session->query(q(SELECT 1 / (length(id::text) - 36) FROM opportunity));
+is($result->{sqlstate}, '22012', 'an error of the statement');
+is_fit('an error of the statement');
+$result = $session->query(q(SELECT count(*) FROM opportunity a, LATERAL (SELECT 1 / (a.amount - b.amount) FROM opportunity b WHERE b.account_id = a.account_id ORDER BY b.created_at LIMIT 2) l));
+is($result->{sqlstate}, '22012', 'an error within a scan for each row');
+is_fit('an error within a scan for each row');
+
+# --- Stopped by who reads ---
+
+for my $name (sort keys %statements)
+{
+	$api->behave('{"delay_ms": 20}');
+	is(scalar(() = $session->query("$statements{$name} LIMIT 25")->{out} =~ /^.+$/mg), 25, "$name: LIMIT");
+	is_fit("$name, LIMIT");
+
+	$api->behave('{"delay_ms": 20}');
+	$session->query("BEGIN; DECLARE c CURSOR FOR $statements{$name}");
+	$result = $session->query('FETCH 35 FROM c; CLOSE c; COMMIT');
+	is($result->{sqlstate}, '', "$name: a cursor is closed");
+	is_fit("$name, a cursor is closed");
+
+	$session->query("BEGIN; DECLARE c CURSOR WITH HOLD FOR $statements{$name}; FETCH 5 FROM c; COMMIT");
+	$result = $session->query('FETCH ALL FROM c; CLOSE c');
+	is(scalar(() = $result->{out} =~ /^.+$/mg), $count - 5, "$name: a cursor is held");
+	is_fit("$name, a cursor is held");
+
+	$session->query("BEGIN; SAVEPOINT s; DECLARE c CURSOR FOR $statements{$name}; FETCH 35 FROM c; ROLLBACK TO s; COMMIT");
+	is_fit("$name, rolled back to a savepoint");
+}
+
+# Many statements that stop early: nothing adds up.
+$session->query(join(';', ("SELECT id FROM opportunity LIMIT 15") x 30));
+is_fit('thirty LIMITs');
+
+# --- Cursors that go bad ---
+
+for my $name (sort keys %statements)
+{
+	my $counted = "SELECT count(*), count(DISTINCT id) FROM ($statements{$name} OFFSET 0) s";
+
+	$api->behave('{"expire_cursors_after": 2, "expire_cursors_times": 1}');
+	$result = $session->query($counted);
+	is($result->{out}, $all, "$name: a cursor expires") or diag($result->{err});
+	$api->behave('{"expire_cursors_after": 3, "expire_cursors_times": 4}');
+	$result = $session->query($counted);
+	is($result->{out}, $all, "$name: several cursors expire") or diag($result->{err});
+
+	# All expire: it gets to the end by itself, or it is an error.
+	my $asked = $api->requests;
+	$api->behave('{"expire_cursors_after": 2, "expire_cursors_times": 0}');
+	$result = $session->query("SET statement_timeout = '30s'; $counted");
+	ok($result->{out} eq $all || $result->{sqlstate} =~ /^(HV000|08P01)$/, "$name: all cursors expire") or diag($result->{out}, $result->{err});
+	note("$name: $result->{out} $result->{message}");
+	cmp_ok($api->requests - $asked, '<=', 10 * $count / $page, "$name: it does not go on for ever");
+	$api->behave('{"expire_cursors_after": null, "expire_cursors_times": null}');
+	is_fit("$name, expired");
+
+	# The second page again and again.
+	$asked = $api->requests;
+	$api->behave('{"repeat_cursor": true}');
+	$result = $session->query($counted);
+	like($result->{sqlstate}, qr/^(08P01|HV000)$/, "$name: a cursor that repeats itself is an error") or diag($result->{out}, $result->{err});
+	cmp_ok($api->requests - $asked, '<=', 2 * $count / $page, "$name: it is noticed soon");
+	$session->query('RESET statement_timeout');
+	$api->behave('{"repeat_cursor": null}');
+	is_fit("$name, repeated");
+}
+
+# --- What changes meanwhile ---
+
+# A record before all others, one after them, one that shares its time, one
+# without a time; and one that is there moves to another place.
+sub new_record
+{
+	my ($number, $created) = @_;
+	my $value = defined $created ? qq("$created") : 'null';
+	$api->ctl('attributes', Reevo::id($number), qq({"created_at": {"value": $value, "value_type": "timestamp"}, "display_name": {"value": "new", "value_type": "string"}}));
+	return;
+}
+
+my $fresh = 700000;
+for my $name (sort keys %statements)
+{
+	$session->query("BEGIN; DECLARE c CURSOR FOR SELECT id FROM ($statements{$name}) s");
+	my $rows = $session->query('FETCH 25 FROM c')->{out};
+	new_record($fresh++, $_) for '1999-01-01T00:00:00Z', '2040-01-01T00:00:00Z', '2023-10-28T00:00:00Z', undef;
+	$api->ctl('attributes', Reevo::id(3), '{"updated_at": {"value": "2041-01-01T00:00:00Z", "value_type": "timestamp"}}');
+	$result = $session->query('FETCH ALL FROM c');
+	is($result->{sqlstate}, '', "$name: records that arrive") or diag($result->{err});
+	$session->query('COMMIT');
+	my %times;
+	$times{$_}++ for split(/\n/, "$rows\n$result->{out}");
+	my @missing = grep { !$times{ Reevo::id($_) } } 0 .. $count - 1;
+	my @twice = grep { $times{$_} > 1 } sort keys %times;
+	is("@missing", '', "$name: none of the others is missing");
+	is("@twice", '', "$name: none comes twice");
+	$api->reset;
+	is_fit("$name, records that arrive");
+}
+
+# --- Memory ---
+
+$session->query(sprintf(q(
+	CREATE SERVER plenty FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url '%s');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER plenty OPTIONS (api_key 'test-key');
+	CREATE FOREIGN TABLE plenty (id uuid, created_at timestamptz, display_name text) SERVER plenty;
+	CREATE FOREIGN TABLE plenty_calm (id uuid, created_at timestamptz, display_name text) SERVER plenty OPTIONS (max_concurrency '1')), $plenty->url));
+SKIP:
+{
+	skip 'the size of a process says nothing here', 6 if Reevo::keeps_freed($session->{backend});
+	for my $scan ('plenty', 'plenty_calm', 'plenty ORDER BY created_at DESC')
+	{
+		# The size with the scan still open: all that it holds is there.
+		$session->query("BEGIN; DECLARE c CURSOR FOR SELECT * FROM $scan; MOVE 1000 FROM c");
+		my $small = Reevo::resident($session->{backend});
+		my $started = time;
+		$result = $session->query('MOVE 98999 FROM c');
+		my $large = Reevo::resident($session->{backend});
+		is(scalar(() = $session->query('FETCH ALL FROM c')->{out} =~ /^.+$/mg), 1, "$scan: 100,000 records") or diag($result->{err});
+		$session->query('COMMIT');
+		cmp_ok($large - $small, '<', 20 * 1024, "$scan: they take no more memory than a thousand");
+		note(sprintf('%s: %d kB, then %d kB, %.1f s', $scan, $small, $large, time - $started));
+	}
+}
+$plenty->stop;
+$session->quit;
+$admin->quit;
+$node->stop('fast');
+
+done_testing();

@@ -1,0 +1,165 @@
+# A server of as many records as wanted, made as they are asked for: what the
+# stand-in cannot hold. It knows `_query` with filters and a sort by created_at,
+# one record each second, and nothing else.
+
+package Plenty;
+
+use strict;
+use warnings;
+
+use IO::Select;
+use IO::Socket::INET;
+use POSIX ();
+use Reevo;
+use Time::Local qw(timegm);
+
+my $FIRST = timegm(0, 0, 0, 1, 0, 2020);
+
+# About a kilobyte, so that what is kept of records would show.
+my $PADDING = '0123456789abcdef' x 64;
+
+# start(NUMBER): {url}. It ends with the test, or by stop().
+sub start
+{
+	my ($count) = @_;
+	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64)
+	  or die "cannot listen: $!";
+	my $test = $$;
+	my $pid = fork;
+	die "cannot fork: $!" unless defined $pid;
+	if ($pid == 0)
+	{
+		Reevo::forget_standins();
+		local $SIG{TERM} = 'DEFAULT';
+		eval { serve($listener, $count, $test) };
+		POSIX::_exit(0);
+	}
+	return bless { pid => $pid, url => 'http://127.0.0.1:' . $listener->sockport }, 'Plenty';
+}
+
+sub url { return $_[0]{url}; }
+
+sub stop
+{
+	my ($self) = @_;
+	return unless $self->{pid};
+	kill 'TERM', $self->{pid};
+	waitpid $self->{pid}, 0;
+	$self->{pid} = undef;
+	return;
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+	local $?;
+	return $self->stop;
+}
+
+sub serve
+{
+	my ($listener, $count, $test) = @_;
+	my $select = IO::Select->new($listener);
+	my %input;
+
+	# Without its test it has nothing to do.
+	while (getppid() == $test)
+	{
+		for my $from ($select->can_read(1))
+		{
+			if ($from == $listener)
+			{
+				my $client = $listener->accept or next;
+				$select->add($client);
+				$input{$client} = '';
+				next;
+			}
+			if (!sysread($from, $input{$from}, 65536, length $input{$from}))
+			{
+				$select->remove($from);
+				delete $input{$from};
+				close $from;
+				next;
+			}
+			while ($input{$from} =~ /\A(\S+ \S+) .*?\r\n\r\n/s)
+			{
+				my ($head, $request) = ($&, $1);
+				my ($length) = $head =~ /^content-length: *(\d+)/im;
+				$length ||= 0;
+				last if length($input{$from}) < length($head) + $length;
+				my $body = substr($input{$from}, length $head, $length);
+				$input{$from} = substr($input{$from}, length($head) + $length);
+				respond($from, $request =~ m{^POST .*/_query$} ? page($body, $count) : undef);
+			}
+		}
+	}
+	return;
+}
+
+sub respond
+{
+	my ($client, $body) = @_;
+	my $status = defined $body ? '200 OK' : '404 Not Found';
+	$body = '{"error": {"code": "invalid_filter_field", "message": "unknown"}}' unless defined $body;
+	my $answer = "HTTP/1.1 $status\r\nContent-Type: application/json\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+	my $sent = 0;
+	while ($sent < length $answer)
+	{
+		my $now = syswrite($client, $answer, length($answer) - $sent, $sent) or return;
+		$sent += $now;
+	}
+	return;
+}
+
+# The number of the first record that is not older than an ISO 8601 time.
+sub number_at
+{
+	my ($text) = @_;
+	my ($year, $month, $day, $hour, $minute, $second) = $text =~ /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)/;
+	return timegm($second, $minute, $hour, $day, $month - 1, $year) - $FIRST;
+}
+
+# page(BODY, NUMBER): the answer. A cursor says all that its pages depend on:
+# the records left, and in which direction.
+sub page
+{
+	my ($asked, $count) = @_;
+	my ($low, $high, $is_down) = (0, $count - 1, 0);
+	my ($limit) = $asked =~ /"limit": *(\d+)/;
+	$limit ||= 100;
+	if ($asked =~ /"cursor": *"(\d+) (-?\d+) (\d)"/)
+	{
+		($low, $high, $is_down) = ($1, $2, $3);
+	}
+	else
+	{
+		$is_down = $asked =~ /"desc"/ ? 1 : 0;
+		$high = -1 if $asked =~ /"not_exists"/;
+		while ($asked =~ /(\{[^{}]*"operator"[^{}]*\})/g)
+		{
+			my $filter = $1;
+			my ($operator) = $filter =~ /"operator": *"(\w+)"/;
+			my ($value) = $filter =~ /"value": *"([^"]*)"/;
+			next unless defined $value;
+			my $number = number_at($value);
+			$low = $number + ($operator eq 'gt') if $operator =~ /^gte?$/ && $number + ($operator eq 'gt') > $low;
+			$high = $number - ($operator eq 'lt') if $operator =~ /^lte?$/ && $number - ($operator eq 'lt') < $high;
+		}
+	}
+	my @numbers = $low .. ($high < $low + $limit - 1 ? $high : $low + $limit - 1);
+	@numbers = reverse(($low > $high - $limit + 1 ? $low : $high - $limit + 1) .. $high) if $is_down;
+	if ($is_down) { $high -= @numbers; }
+	else { $low += @numbers; }
+	my $cursor = $low <= $high ? qq("$low $high $is_down") : 'null';
+	return '{"data": [' . join(',', map { record($_) } @numbers) . qq(], "next_cursor": $cursor});
+}
+
+sub record
+{
+	my ($number) = @_;
+	my @parts = gmtime($FIRST + $number);
+	my $created = sprintf('%04d-%02d-%02dT%02d:%02d:%02dZ', $parts[5] + 1900, $parts[4] + 1, @parts[ 3, 2, 1, 0 ]);
+	return sprintf('{"id":"%s","created_at":"%s","attributes":{"display_name":{"value":"%s","value_type":"string"}}}', Reevo::id($number || 10**9), $created, $PADDING);
+}
+
+1;
