@@ -358,7 +358,7 @@ my %constants = (
 		return [ 'numeric', one_of("'NaN'", '1e400', '-1e400', '1e300', '1e-300', '0.30000000000000004', '9007199254740993') ] if chance(10);
 		return [ 'int', int($text) ] if chance(15) && abs($text) < 1e9;
 		return [ 'float8', quoted($text) ] if chance(8);
-		return [ 'numeric', one_of($text, $text, $text, "$text + 0.000000000000000001", "$text - 0.000000000000000001", "$text + 1", "-$text") ];
+		return [ 'numeric', one_of($text, $text, $text, "$text + 0.000000000000000001", "$text - 0.000000000000000001", "$text + 1", "- ($text)") ];
 	});
 
 # A constant of a column's type or one that compares with it.
@@ -536,7 +536,7 @@ sub where
 {
 	my ($alias, $table, $percent) = @_;
 	return '' if !chance(defined $percent ? $percent : 85);
-	return ' WHERE ' . condition($alias, $table, one_of(0, 0, 1, 1, 2, 3));
+	return ' WHERE ' . condition($alias, $table, one_of(0, 1, 1, 1, 2, 3));
 }
 
 # --- Queries ---
