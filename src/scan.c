@@ -361,11 +361,15 @@ sort_rows(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
+	MemoryContext	 old_context;
 
+	/* The caller's context is that of one row. */
+	old_context = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
 	if (scan->sort_slot == NULL)
 		scan->sort_slot = ExecInitExtraTupleSlot(
 			node->ss.ps.state, slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
 	scan->sorted = row_order_begin_sort(scan->order, slot->tts_tupleDescriptor);
+	MemoryContextSwitchTo(old_context);
 	fetch_set_patience(scan->fetch, true);
 	do
 		tuplesort_puttupleslot(scan->sorted, slot);
