@@ -89,7 +89,8 @@ sub attribute
 	if (!defined $json)
 	{
 		my $form = draw(4);
-		return () if $form == 0;
+		# Without it, the stand-in would have a time of its own.
+		return () if $form == 0 && $name !~ /^(created|updated)_at$/;
 		return qq("$name": null) if $form == 1;
 		return qq("$name": {"value": {"amount": null}, "value_type": "$type"}) if $form == 2 && $type eq 'currency';
 		return qq("$name": {"value": null, "value_type": "$type"});
@@ -131,13 +132,13 @@ sub reference
 sub maybe { my ($percent, $value) = @_; return draw(100) < $percent ? $value : undef; }
 
 # Creation over three years; one in eight shares an instant, as many lie within
-# the same second, and a few have none. The first two are far from all others.
+# the same second. The first two are far from all others.
 sub created
 {
-	my ($number) = @_;
+	my ($number, $is_dated) = @_;
+	return undef unless $is_dated;
 	return 0 if $number == 0;
 	return 376_000 * $DAY + 1 if $number == 1;
-	return undef if $number % 23 == 7;
 	return $START + 400 * $DAY if $number % 8 == 3;
 	return $START + 500 * $DAY + drawn(0, 1, 2, 499_999, 500_000, 500_001, 999_999) if $number % 8 == 5;
 	return $START + draw(1000) * $DAY + draw(86400) * $SECOND + (maybe(30, draw($SECOND)) // 0);
@@ -150,10 +151,11 @@ sub id_of
 	return sprintf('%04x%04x-%04x-4%03x-a%03x-%012x', draw(65536), draw(65536), draw(65536), draw(4096), draw(4096), $number);
 }
 
-# records(N): [id, JSON of its attributes] of each.
+# records(N, DATELESS): [id, JSON of its attributes] of each; the last few have no
+# created_at.
 sub records
 {
-	my ($count) = @_;
+	my ($count, $dateless) = @_;
 	my @records;
 
 	$state = 2718;
@@ -161,7 +163,7 @@ sub records
 	for my $number (0 .. $count - 1)
 	{
 		my $id = noted('id', id_of($number));
-		my $created = created($number);
+		my $created = created($number, $number < $count - $dateless);
 		my $updated = defined $created && draw(20) ? $created + draw(90) * $DAY + drawn(0, 0, 1, draw($SECOND)) : undef;
 		my $stage = $STAGES[ draw(5) ];
 		my @attributes = (
@@ -578,6 +580,9 @@ sub ordered_by
 
 sub table { return chance(80) ? 'o' : 'p'; }
 
+# A number of which another one stands for the same, with more zeros.
+sub scaled { my ($expression) = @_; return $expression =~ /amount|score/ ? "trim_scale($expression)" : $expression; }
+
 # How o and t are joined.
 sub joined
 {
@@ -615,17 +620,18 @@ my %shapes = (
 	},
 	grouped => sub {
 		my $key = one_of(qw(a.status a.account_id a.renewal a.outcome a.kickoff a.amount a.created_at), "date_trunc('month', a.created_at)");
-		return ('set', "SELECT $key, count(*), sum(a.amount), count(a.closed_at) FROM o a" . where('a', 'o') . " GROUP BY $key" . one_of('', '', ' HAVING count(*) > 2'));
+		return ('set', 'SELECT ' . scaled($key) . ", count(*), sum(a.amount), count(a.closed_at) FROM o a" . where('a', 'o') . " GROUP BY $key" . one_of('', '', ' HAVING count(*) > 2'));
 	},
 	extremes => sub {
 		my $key = one_of(qw(created_at updated_at closed_at amount score kickoff status));
-		return ('set', 'SELECT ' . one_of("min(a.$key), max(a.$key)", "max(a.$key)", "min(a.$key)") . ' FROM o a' . where('a', 'o'));
+		my ($least, $most) = map { scaled("$_(a.$key)") } qw(min max);
+		return ('set', 'SELECT ' . one_of("$least, $most", $most, $least) . ' FROM o a' . where('a', 'o'));
 	},
 	extremes_of => sub {
-		return ('set', 'SELECT a.account_id, min(a.created_at), max(a.amount) FROM o a' . where('a', 'o') . ' GROUP BY 1');
+		return ('set', 'SELECT a.account_id, min(a.created_at), ' . scaled('max(a.amount)') . ' FROM o a' . where('a', 'o') . ' GROUP BY 1');
 	},
 	distinct => sub {
-		return ('set', 'SELECT DISTINCT ' . one_of('a.status', 'a.account_id, a.renewal', 'a.created_at', 'a.amount') . ' FROM o a' . where('a', 'o'));
+		return ('set', 'SELECT DISTINCT ' . one_of('a.status', 'a.account_id, a.renewal', 'a.created_at', 'a.updated_at, a.amount IS NULL') . ' FROM o a' . where('a', 'o'));
 	},
 	first_of => sub {
 		my $key = one_of(qw(account_id status renewal));
