@@ -110,7 +110,8 @@ open_ends(PageFetch *fetch)
 
 	fetch->ranges = RANGES_OPEN;
 	page_fetch_add_reader(fetch, RANGE_NEWEST, filters_from(fetch, position),
-						  "created_at", true);
+						  "created_at", true)
+		->lower = position;
 	if (!fetch->order->is_dated)
 		page_fetch_add_reader(fetch, RANGE_DATELESS,
 							  lappend(list_copy(fetch->filters),
@@ -200,7 +201,7 @@ note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 		int64 seconds;
 
 		if (!created_at(fetch, page->records[i], &seconds) || seconds > last ||
-			seconds < reader->lower)
+			seconds < reader->lower - MARGIN - 1)
 			return false;
 		last = seconds;
 	}
