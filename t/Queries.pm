@@ -236,7 +236,7 @@ our %TABLES = (
 		about => [ 'number', 'float8', $range, 'score' ],
 		whole => [ 'number', 'int', "$range, invalid_value 'null'", 'score' ],
 		account_id => [ 'text', 'text' ],
-		renewal => [ 'text', 'text', "filter_operators 'eq,ne,exists'" ],
+		renewal => [ 'text', 'text' ],
 		kickoff => [ 'text', 'text', $range ],
 	});
 
@@ -578,7 +578,7 @@ sub ordered_by
 	return ($where eq '' ? " WHERE $more" : $where =~ s/^ WHERE (.*)/ WHERE ($1) AND $more/sr) . $order;
 }
 
-sub table { return chance(80) ? 'o' : 'p'; }
+sub table { return !$may->{text_id} || chance(80) ? 'o' : 'p'; }
 
 # A number of which another one stands for the same, with more zeros.
 sub scaled { my ($expression) = @_; return $expression =~ /amount|score/ ? "trim_scale($expression)" : $expression; }
@@ -665,6 +665,7 @@ my %shapes = (
 			  . " ORDER BY o.$key" . one_of('', ' DESC') . ', o.id LIMIT ' . one_of(1, 2, 7) . ') l');
 	},
 	both => sub {
+		return ('set', 'SELECT count(*) FROM o') unless $may->{text_id};
 		my $on = $may->{id_equality} ? one_of('p.id::uuid = o.id', 'p.account_id = o.account_id::text AND p.created_at = o.updated_at') : 'p.created_at = o.updated_at';
 		return ('set', 'SELECT o.id, p.id FROM o ' . one_of('JOIN', 'LEFT JOIN', 'JOIN') . " p ON $on" . where('o', 'o', 90));
 	},
@@ -699,10 +700,12 @@ my %reads_all = map { $_ => 1 } qw(plain ordered counted grouped distinct window
 # it wants one.
 my %wants_no_order = map { $_ => 1 } qw(plain counted some);
 
-# generated(id_equality => BOOL, extremes => BOOL, sorts => BOOL): a query, as a hash:
+# generated(id_equality => BOOL, extremes => BOOL, sorts => BOOL, text_id => BOOL): a
+# query, as a hash:
 # {text}, {mode} as above, {settings} ("a=b c=d"), {shape}, {wants_order}.
 # id_equality: may it ask for a record by its id; sorts: does the API sort as it
-# is asked to; extremes: are min and max among the subqueries.
+# is asked to; extremes: are min and max among the subqueries; text_id: is an id
+# that is a text written as in the copy.
 sub generated
 {
 	my (%allowed) = @_;
