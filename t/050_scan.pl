@@ -16,9 +16,9 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $seed = $ENV{REEVO_SEED} || 5050;
-my $per_variant = $ENV{REEVO_QUERIES} || 180;
+my $per_variant = $ENV{REEVO_QUERIES} || 105;
 my $only = $ENV{REEVO_VARIANT};
-my $batch = 30;
+my $batch = 35;
 my $count = 240;
 my $dateless = 10;
 
