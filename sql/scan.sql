@@ -115,7 +115,6 @@ SELECT count(*) FROM calm WHERE updated_at >= (SELECT coalesce(max(t), '-infinit
 SELECT count(*) FROM calm WHERE stage = 'Discovery'; :spent
 SELECT count(*) FROM calm WHERE display_name LIKE 'Acme%'; :sent
 -- One that the API refuses is left out.
-SET client_min_messages = warning;
 \! $REEVO_CTL behave '{"refuse_operators": ["starts_with"]}'
 SELECT count(*) FROM calm WHERE display_name LIKE 'Acme%'; :spent
 \! $REEVO_CTL behave '{"refuse_sort": true}'

@@ -247,6 +247,41 @@ for my $name (sort keys %statements)
 	is_fit("$name, records that arrive");
 }
 
+# --- Ranges where records are not spread evenly ---
+
+# A layout: when a number was created, in seconds after 2020 began.
+my %layouts = (
+	'all at once' => sub { return 86400; },
+	'half of them at once' => sub { my ($n) = @_; return $n % 2 ? 86400 * 300 : $n * 86400; },
+	'half of them within a minute, in the end' => sub { my ($n) = @_; return $n < 150 ? $n * 86400 : 86400 * 400 + $n % 60; },
+	'a few far from the others' => sub { my ($n) = @_; return $n == 7 ? 7_000_000_000 : $n == 8 ? -1_500_000_000 : $n * 60; },
+	'in two heaps among others, and far away' => sub {
+		my ($n) = @_;
+		return $n == 0 ? -1_500_000_000 : $n == 1 ? 30_000_000_000 : $n % 8 == 3 ? 86400 * 400 : $n % 8 == 5 ? 86400 * 500 : ($n * 7919) % 1000 * 86400 + $n;
+	},
+	'in a hundred heaps' => sub { my ($n) = @_; return int($n / 3) * 86400 * 5; });
+my $most = $count / $page + 3 + 2 * 8;
+for my $layout (sort keys %layouts)
+{
+	for my $n (0 .. $count - 1)
+	{
+		my @parts = gmtime(1577836800 + $layouts{$layout}->($n));
+		my $created = sprintf('%04d-%02d-%02dT%02d:%02d:%02dZ', $parts[5] + 1900, $parts[4] + 1, @parts[ 3, 2, 1, 0 ]);
+		$api->ctl('attributes', Reevo::id($n), qq({"created_at": {"value": "$created", "value_type": "timestamp"}}));
+	}
+	# Which answer comes first decides what is asked for next.
+	$api->behave('{"jitter": 20}');
+	my @requests;
+	for (1 .. 5)
+	{
+		push @requests, $api->requests_of(sub { $result = $session->query($whole) });
+		is($result->{out}, $all, "created $layout: all records are read") or diag($result->{err});
+	}
+	cmp_ok((sort { $b <=> $a } @requests)[0], '<=', $most, "created $layout: in a few requests more than pages");
+	note("created $layout: @requests");
+	$api->reset;
+}
+
 # --- Memory ---
 
 $session->query(sprintf(q(
