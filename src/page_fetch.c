@@ -270,7 +270,6 @@ take_record(PageFetch *fetch, Record **record)
 		if (seen_set_add(fetch->seen, &(*record)->id))
 		{
 			fetch->found++;
-			fetch->is_barren = false;
 			fetch->restarts = 0;
 			return true;
 		}
@@ -284,7 +283,12 @@ let_go_of_page(PageFetch *fetch)
 {
 	if (fetch->answer.page != NULL)
 	{
-		fetch->barren = fetch->is_barren ? fetch->barren + 1 : 0;
+		int64 fresh = fetch->found - fetch->found_before;
+
+		if (fetch->ranges == RANGES_OPEN &&
+			2 * fresh <= fetch->answer.page->count)
+			fetch->thin++;
+		fetch->barren = fresh == 0 ? fetch->barren + 1 : 0;
 		if (fetch->barren > fetch->barren_allowed)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
@@ -414,7 +418,7 @@ read_page(PageFetch *fetch, RangeReader *reader)
 
 	fetch->answer = answer;
 	fetch->next = 0;
-	fetch->is_barren = true;
+	fetch->found_before = fetch->found;
 	fetch->pages++;
 	fetch->counters->pages++;
 	fetch->counters->records += answer.page->count;

@@ -71,6 +71,7 @@ struct PageFetch
 	int	  pages;		  /* read */
 	int	  barren;		  /* pages in a row that had nothing new */
 	int	  barren_allowed; /* more is taken for a circle */
+	int	  thin;			  /* pages of ranges of which the lesser part was new */
 	int	  restarts;		  /* since the last record that was new */
 
 	bool must_not_wait; /* for an answer that has not come yet */
@@ -79,7 +80,7 @@ struct PageFetch
 	/* the page in hand */
 	PageAnswer answer;
 	int		   next;
-	bool	   is_barren;
+	int64	   found_before; /* records handed out before it */
 
 	RangeState	  ranges;
 	int			  created_at; /* its number among the wanted, or -1 */

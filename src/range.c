@@ -33,6 +33,9 @@
 /* A query begins so many seconds before its range. */
 #define MARGIN 1
 
+/* Of so many pages, one more may bring little for the sake of new readers. */
+#define PAGES_PER_THIN 8
+
 /* The pages after which there are more readers, where few rows may do. */
 #define HESITANT_PAGES 3
 
@@ -121,7 +124,11 @@ open_ends(PageFetch *fetch)
 	fetch->counters->ranges += fetch->reader_count;
 }
 
-/* Splits the range in which most is likely to be left, if it is worth it. */
+/*
+ * Splits the range in which most is likely to be left, if it is worth it.  Where
+ * records lie in heaps, that is a bad guess time and again, which is noticed by
+ * pages that bring little.
+ */
 static bool
 split_widest(PageFetch *fetch)
 {
@@ -133,6 +140,9 @@ split_widest(PageFetch *fetch)
 			records_left(fetch->readers[i]) > records_left(widest))
 			widest = fetch->readers[i];
 	}
+	if (fetch->thin >
+		fetch->settings->max_concurrency + fetch->pages / PAGES_PER_THIN)
+		return false;
 	if (records_left(widest) < MIN_PAGES * fetch->settings->page_size)
 		return false;
 	split(fetch, widest);
