@@ -227,5 +227,29 @@ SELECT same($$ stage_by_id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' $$, 'custom'
 -- Of another type of records only what all have is documented.
 SELECT count(*) FROM account WHERE created_at > '2024-01-01' AND display_name = 'x' AND annual_revenue > 5; :sent
 
+--
+-- EXPLAIN says what a condition is sent as. A subquery's result has another name
+-- in each version.
+--
+CREATE FUNCTION remote_filter(query text, options text DEFAULT 'COSTS OFF') RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  line text;
+BEGIN
+  FOR line IN EXECUTE format('EXPLAIN (%s) %s', options, query) LOOP
+    IF line ~ 'Remote Filter' THEN
+      RETURN NEXT regexp_replace(trim(line), '\$\d|\(InitPlan \d\)\.col1', '(subquery)', 'g');
+    END IF;
+  END LOOP;
+END $$;
+SELECT remote_filter($$ SELECT * FROM opportunity WHERE status = 'open' $$);
+SELECT remote_filter($$ SELECT * FROM opportunity WHERE status IN ('open', 'closed') AND amount > 1000 $$);
+SELECT remote_filter($$ SELECT * FROM opportunity WHERE account_id <> '00000000-0000-4000-9000-000000000034' OR amount = 5 AND closed_at IS NOT NULL $$);
+SELECT remote_filter($$ SELECT * FROM custom WHERE NOT renewal AND score_by_gt IN (1, 2) AND website LIKE 'a%' AND starts_with(email, 'x') $$);
+SELECT remote_filter($$ SELECT * FROM opportunity WHERE created_at > now() - interval '7 days' $$);
+SELECT remote_filter($$ SELECT * FROM opportunity WHERE updated_at >= (SELECT max(updated_at) FROM pushdown_local.opportunity) $$);
+SELECT remote_filter($$ SELECT * FROM opportunity WHERE updated_at >= (SELECT max(updated_at) FROM pushdown_local.opportunity) $$, 'COSTS OFF, VERBOSE');
+SELECT remote_filter($$ SELECT * FROM pushdown_local.custom c, LATERAL (SELECT * FROM opportunity o WHERE o.updated_at > c.created_by_gt OFFSET 0) l $$);
+SELECT remote_filter($$ SELECT * FROM opportunity WHERE stage = 'Discovery' $$);
+
 DROP SCHEMA pushdown, pushdown_foreign, pushdown_local CASCADE;
 DROP SERVER pushdown CASCADE;

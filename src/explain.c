@@ -85,7 +85,7 @@ explain_ids(const ForeignScan *plan, const Settings *settings, ExplainState *es)
 	ExplainPropertyText("Id", text.data, es);
 }
 
-/* A scan by pages: the filters (their values under VERBOSE) and the sort. */
+/* A scan by pages: the filters and the sort. */
 static void
 explain_pages(const ForeignScan *plan, const Settings *settings,
 			  ExplainState *es)
@@ -120,8 +120,10 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 }
 
 /*
- * Each filter by itself, since they are sent so.  What is sent is also checked
- * here, and EXPLAIN has just shown that: so deparse_cxt is for this node.
+ * Each filter by itself, since they are sent so.
+ *
+ * What it comes from is among the node's own conditions, which EXPLAIN has
+ * printed just before: deparse_cxt is this node's, as in explain_ids.
  */
 static void
 explain_filters(const ForeignScan *plan, List *filters, ExplainState *es)
