@@ -316,6 +316,22 @@ api_limit_ids_at_once(Api *api, int limit)
 		connection->ids_at_once = limit;
 }
 
+/* How large a page can be asked for, as far as it is known. */
+int
+api_page_size(const Api *api, int wanted)
+{
+	int limit = api->connection->page_size;
+
+	return limit == 0 ? wanted : Min(wanted, limit);
+}
+
+/* Remembers for the session that a page cannot be larger than that. */
+void
+api_limit_page_size(Api *api, int limit)
+{
+	api->connection->page_size = api_page_size(api, limit);
+}
+
 /*
  * Remembers for the session that the API refuses something of queries for this
  * type of records: a use of a filter, or a sort, in words.

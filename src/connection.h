@@ -28,6 +28,7 @@ typedef struct Connection
 	HttpPool *pool;
 	ApiHealth health;
 	int		  ids_at_once; /* that a query takes; 0: not known to be limited */
+	int		  page_size;   /* the largest that it takes; 0: any */
 	List	 *refusals;	   /* texts that tell what else it does not take */
 } Connection;
 

@@ -45,7 +45,8 @@ static void			restart(PageFetch *fetch, RangeReader *reader);
 static void			settle_refusal(PageFetch *fetch, RangeReader *reader,
 								   PageAnswer answer);
 static void			drop_refused_filters(PageFetch *fetch);
-static bool			takes_query(PageFetch *fetch, List *filters);
+static bool			ask_for_less(PageFetch *fetch, RangeReader *reader);
+static bool takes_query(PageFetch *fetch, List *filters, const ApiQuery *sort);
 static void drop_filter(PageFetch *fetch, RemoteFilter *filter, bool for_good);
 
 /*
@@ -73,7 +74,8 @@ page_fetch_create(RecordCache *cache, const Settings *settings,
 	fetch->source.statement = record_cache_statement(cache);
 	fetch->source.wanted = record_cache_wanted(cache);
 	fetch->source.budget = budget;
-	fetch->source.page_size = settings->page_size;
+	fetch->source.page_size =
+		api_page_size(fetch->source.api, settings->page_size);
 	fetch->created_at =
 		attribute_set_add(record_cache_wanted(cache), "created_at");
 	fetch->seen = seen_set_create();
@@ -123,9 +125,8 @@ begin(PageFetch *fetch)
 				  : fetch->ranges == RANGES_NOT_YET ? "created_at"
 													: NULL;
 	query->is_descending = fetch->is_sorted && order->is_descending;
-	query->limit = fetch->limit > 0
-					   ? Min(fetch->limit, fetch->settings->page_size)
-					   : fetch->settings->page_size;
+	query->limit = fetch->limit > 0 ? Min(fetch->limit, fetch->source.page_size)
+									: fetch->source.page_size;
 	reader->is_by_time = fetch->ranges == RANGES_NOT_YET;
 	page_reader_restart(reader->pages);
 }
@@ -142,7 +143,7 @@ page_fetch_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
 	query.filters = filters;
 	query.sort = sort;
 	query.is_descending = is_descending;
-	query.limit = fetch->settings->page_size;
+	query.limit = fetch->source.page_size;
 	reader->kind = kind;
 	reader->lower = NO_TIME;
 	reader->upper = END_OF_TIME;
@@ -452,27 +453,49 @@ restart(PageFetch *fetch, RangeReader *reader)
 static void
 settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
 {
-	bool is_first = reader->kind == RANGE_ALL && reader->pages->cursor == NULL;
-	bool has_sort = reader->pages->query.sort != NULL;
+	const ApiQuery *query = &reader->pages->query;
 
 	CHECK_FOR_INTERRUPTS();
-	if (range_note_refusal(fetch, reader, answer.result))
+	if (range_note_refusal(fetch, reader, answer.result) ||
+		(answer.result == QUERY_REFUSED && ask_for_less(fetch, reader)))
 		return;
-	if (!is_first || answer.result == QUERY_NOT_SUPPORTED ||
-		(!has_sort && fetch->filters == NIL))
+	if (reader->pages->cursor != NULL || answer.result == QUERY_NOT_SUPPORTED)
 		api_raise_query(fetch->source.api, answer.transfer);
 
 	/* A refusal that does not say what it is about may be about either. */
-	if (answer.result == QUERY_SORT_REFUSED ||
-		(answer.result == QUERY_REFUSED && has_sort &&
-		 takes_query(fetch, fetch->filters)))
-		api_note_refusal(fetch->source.api,
-						 psprintf("sort %s", reader->pages->query.sort));
+	if (query->sort != NULL && (answer.result == QUERY_SORT_REFUSED ||
+								(answer.result == QUERY_REFUSED &&
+								 takes_query(fetch, fetch->filters, NULL))))
+		api_note_refusal(fetch->source.api, psprintf("sort %s", query->sort));
 	else if (fetch->filters != NIL)
 		drop_refused_filters(fetch);
 	else
 		api_raise_query(fetch->source.api, answer.transfer);
 	begin(fetch);
+}
+
+/*
+ * Asks for a smaller page, where the size was what the API refused: for a first
+ * page that can be found out, and a further one may have been larger than those
+ * before.  Returns false where it was something else.
+ */
+static bool
+ask_for_less(PageFetch *fetch, RangeReader *reader)
+{
+	PageReader *pages = reader->pages;
+	int			limit = (pages->query.limit + 1) / 2;
+
+	if (pages->cursor != NULL)
+		limit = pages->accepted_limit;
+	else if (pages->query.limit == 1 ||
+			 !takes_query(fetch, pages->query.filters, &pages->query))
+		return false;
+	if (limit >= pages->query.limit)
+		return false;
+	api_limit_page_size(fetch->source.api, limit);
+	fetch->source.page_size = Min(fetch->source.page_size, limit);
+	pages->query.limit = limit;
+	return true;
 }
 
 /*
@@ -493,7 +516,7 @@ drop_refused_filters(PageFetch *fetch)
 	}
 	foreach(cell, filters)
 	{
-		if (!takes_query(fetch, list_make1(lfirst(cell))))
+		if (!takes_query(fetch, list_make1(lfirst(cell)), NULL))
 			refused = lappend(refused, lfirst(cell));
 	}
 	foreach(cell, refused)
@@ -504,15 +527,20 @@ drop_refused_filters(PageFetch *fetch)
 		drop_filter(fetch, llast(filters), false);
 }
 
-/* Whether the API takes a query with some filters and without a sort. */
+/*
+ * Whether the API takes a query for one record, with some filters and the sort of
+ * some query, or NULL for none.
+ */
 static bool
-takes_query(PageFetch *fetch, List *filters)
+takes_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
 	ApiQuery	  query = {0};
 	PageReader	 *probe;
 	PageAnswer	  answer;
 
+	if (sort != NULL)
+		query = *sort;
 	query.filters = filters;
 	query.limit = 1;
 	probe = page_reader_create(&fetch->source, &query);

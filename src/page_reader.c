@@ -103,6 +103,8 @@ take_cursor(PageReader *reader, const RecordPage *page)
 	reader->cursor = cursor;
 	reader->pages++;
 
+	reader->accepted_limit = reader->query.limit;
+
 	/* Where a small page was not enough, a larger one may be. */
 	reader->query.limit =
 		Min(reader->query.limit * 2, reader->source->page_size);

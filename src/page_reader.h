@@ -32,7 +32,8 @@ typedef struct PageReader
 	char			 *cursor;	/* of the next page; NULL: it is the first */
 	HttpTransfer	 *transfer; /* what has been asked for; NULL: nothing */
 	bool			  is_at_end;
-	int				  pages; /* read since it started */
+	int				  pages;		  /* read since it started */
+	int				  accepted_limit; /* of the page read last */
 } PageReader;
 
 /* A page that has been read. */

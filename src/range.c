@@ -143,7 +143,7 @@ split_widest(PageFetch *fetch)
 	if (fetch->thin >
 		fetch->settings->max_concurrency + fetch->pages / PAGES_PER_THIN)
 		return false;
-	if (records_left(widest) < MIN_PAGES * fetch->settings->page_size)
+	if (records_left(widest) < MIN_PAGES * fetch->source.page_size)
 		return false;
 	split(fetch, widest);
 	return true;
