@@ -191,10 +191,26 @@ range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 
 	if (reader->kind == RANGE_NEWEST)
 		is_as_expected = note_newest(fetch, reader, page);
+	else if (reader->kind == RANGE_DATELESS)
+		is_as_expected = is_dateless(fetch, page);
 	else if (reader->is_by_time)
 		is_as_expected = note_part(fetch, reader, page);
 	if (!is_as_expected)
 		fall_back(fetch);
+}
+
+/* Whether a page has nothing but records without created_at. */
+static bool
+is_dateless(const PageFetch *fetch, const RecordPage *page)
+{
+	for (int i = 0; i < page->count; i++)
+	{
+		int64 seconds;
+
+		if (created_at(fetch, page->records[i], &seconds))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -351,15 +367,19 @@ range_restart(PageFetch *fetch, RangeReader *reader)
 	page_reader_restart(reader->pages);
 }
 
-/* The fetch's filters, and that of a range. */
+/*
+ * The fetch's filters, and that of a range; in years that ISO 8601 does not have,
+ * it begins with the first record.
+ */
 static List *
 filters_from(PageFetch *fetch, int64 lower)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	char		 *value = iso8601_write((lower - MARGIN) * USECS_PER_SEC);
-	List		 *filters =
-		lappend(list_copy(fetch->filters), created_at_filter("gte", value));
+	List		 *filters = list_copy(fetch->filters);
 
+	if (value != NULL)
+		filters = lappend(filters, created_at_filter("gte", value));
 	MemoryContextSwitchTo(old_context);
 	return filters;
 }
