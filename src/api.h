@@ -40,6 +40,7 @@ typedef enum QueryResult
 	QUERY_CURSOR_GONE,	  /* its cursor is not known, or no longer */
 	QUERY_REFUSED,		  /* for a reason that is not told, its size perhaps */
 	QUERY_FILTER_REFUSED, /* there is no such filter */
+	QUERY_VALUE_REFUSED,  /* or not with such a value, or so many */
 	QUERY_SORT_REFUSED,	  /* there is no such sort */
 	QUERY_NOT_SUPPORTED	  /* there are no queries */
 } QueryResult;

@@ -163,6 +163,7 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 		{"invalid_cursor", QUERY_CURSOR_GONE},
 		{"invalid_filter_field", QUERY_FILTER_REFUSED},
 		{"invalid_filter_operator", QUERY_FILTER_REFUSED},
+		{"invalid_filter_value", QUERY_VALUE_REFUSED},
 		{"unsortable_field", QUERY_SORT_REFUSED},
 		{"sort_too_many_fields", QUERY_SORT_REFUSED},
 	};

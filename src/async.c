@@ -14,16 +14,18 @@
  */
 #include "postgres.h"
 
+#include "async.h"
+
+#if PG_VERSION_NUM >= 140000
+
 #include "executor/execAsync.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 
-#include "async.h"
+#include "plan.h"
 #include "scan.h"
 #include "statement.h"
-
-#if PG_VERSION_NUM >= 140000
 
 static bool is_async_capable(ForeignPath *path);
 static void request_row(AsyncRequest *request);
@@ -42,12 +44,11 @@ async_set_callbacks(FdwRoutine *routine)
 	routine->ForeignAsyncNotify = notify;
 }
 
-/* FDW callback: any scan may be waited for. */
+/* FDW callback: pages can be waited for together; a few ids are asked for at once. */
 static bool
 is_async_capable(ForeignPath *path)
 {
-	(void) path;
-	return true;
+	return plan_is_by_pages(path);
 }
 
 /* FDW callback: the Append wants a row. */

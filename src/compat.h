@@ -92,7 +92,7 @@ static inline ForeignPath *
 compat_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
 							   bool cannot_run, Cost startup_cost,
 							   Cost total_cost, List *pathkeys,
-							   Relids required_outer)
+							   Relids required_outer, List *fdw_private)
 {
 	(void) cannot_run;
 	return create_foreignscan_path(root, rel, NULL, rows,
@@ -104,7 +104,7 @@ compat_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
 #if PG_VERSION_NUM >= 170000
 								   NIL,
 #endif
-								   NIL);
+								   fdw_private);
 }
 
 /* 18 says by name what was a strategy of btrees. */

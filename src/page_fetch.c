@@ -44,9 +44,10 @@ static bool			read_page(PageFetch *fetch, RangeReader *reader);
 static void			restart(PageFetch *fetch, RangeReader *reader);
 static void			settle_refusal(PageFetch *fetch, RangeReader *reader,
 								   PageAnswer answer);
-static void			drop_refused_filters(PageFetch *fetch);
+static void			drop_refused_filters(PageFetch *fetch, QueryResult result);
 static bool			ask_for_less(PageFetch *fetch, RangeReader *reader);
-static bool takes_query(PageFetch *fetch, List *filters, const ApiQuery *sort);
+static QueryResult	try_query(PageFetch *fetch, List *filters,
+							  const ApiQuery *sort);
 static void drop_filter(PageFetch *fetch, RemoteFilter *filter, bool for_good);
 
 /*
@@ -463,12 +464,13 @@ settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
 		api_raise_query(fetch->source.api, answer.transfer);
 
 	/* A refusal that does not say what it is about may be about either. */
-	if (query->sort != NULL && (answer.result == QUERY_SORT_REFUSED ||
-								(answer.result == QUERY_REFUSED &&
-								 takes_query(fetch, fetch->filters, NULL))))
+	if (query->sort != NULL &&
+		(answer.result == QUERY_SORT_REFUSED ||
+		 (answer.result == QUERY_REFUSED &&
+		  try_query(fetch, fetch->filters, NULL) == QUERY_PAGE)))
 		api_note_refusal(fetch->source.api, psprintf("sort %s", query->sort));
 	else if (fetch->filters != NIL)
-		drop_refused_filters(fetch);
+		drop_refused_filters(fetch, answer.result);
 	else
 		api_raise_query(fetch->source.api, answer.transfer);
 	begin(fetch);
@@ -487,8 +489,8 @@ ask_for_less(PageFetch *fetch, RangeReader *reader)
 
 	if (pages->cursor != NULL)
 		limit = pages->accepted_limit;
-	else if (pages->query.limit == 1 ||
-			 !takes_query(fetch, pages->query.filters, &pages->query))
+	else if (pages->query.limit == 1 || try_query(fetch, pages->query.filters,
+												  &pages->query) != QUERY_PAGE)
 		return false;
 	if (limit >= pages->query.limit)
 		return false;
@@ -503,36 +505,34 @@ ask_for_less(PageFetch *fetch, RangeReader *reader)
  * where there are several, each is tried by itself.
  */
 static void
-drop_refused_filters(PageFetch *fetch)
+drop_refused_filters(PageFetch *fetch, QueryResult result)
 {
 	List	 *filters = fetch->filters;
-	List	 *refused = NIL;
 	ListCell *cell;
 
 	if (list_length(filters) == 1)
 	{
-		drop_filter(fetch, linitial(filters), true);
+		drop_filter(fetch, linitial(filters), result != QUERY_VALUE_REFUSED);
 		return;
 	}
 	foreach(cell, filters)
 	{
-		if (!takes_query(fetch, list_make1(lfirst(cell)), NULL))
-			refused = lappend(refused, lfirst(cell));
+		result = try_query(fetch, list_make1(lfirst(cell)), NULL);
+		if (result != QUERY_PAGE)
+			drop_filter(fetch, lfirst(cell), result != QUERY_VALUE_REFUSED);
 	}
-	foreach(cell, refused)
-		drop_filter(fetch, lfirst(cell), true);
 
 	/* Only together they are too much. */
-	if (refused == NIL)
+	if (list_length(fetch->filters) == list_length(filters))
 		drop_filter(fetch, llast(filters), false);
 }
 
 /*
- * Whether the API takes a query for one record, with some filters and the sort of
- * some query, or NULL for none.
+ * What becomes of a query for one record, with some filters and the sort of some
+ * query, or NULL for none.
  */
-static bool
-takes_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
+static QueryResult
+try_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
 	ApiQuery	  query = {0};
@@ -549,10 +549,13 @@ takes_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
 	http_end(answer.transfer);
 	page_reader_end(probe);
 	MemoryContextSwitchTo(old_context);
-	return answer.result == QUERY_PAGE;
+	return answer.result;
 }
 
-/* Goes on without a filter, and says so; for_good: in the whole session. */
+/*
+ * Goes on without a filter, and says so; for_good: in the whole session, which is
+ * not for a mere value.
+ */
 static void
 drop_filter(PageFetch *fetch, RemoteFilter *filter, bool for_good)
 {
@@ -570,8 +573,9 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, bool for_good)
 					pg_any_to_server(uses, strlen(uses), PG_UTF8)),
 			 errdetail("More records are read than are needed, and the "
 					   "condition is checked on them."),
-			 errhint("Set the column's option filter_operators to the "
-					 "operators that the API takes.")));
+			 for_good ? errhint("Set the column's option filter_operators to "
+								"the operators that the API takes.")
+					  : 0));
 }
 
 /* What a filter uses, in words: "field operator", or several of them. */

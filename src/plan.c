@@ -276,6 +276,13 @@ is_list_of_uuids(Node *clause)
 	return IsA(id, Var) && ((Var *) id)->vartype == UUIDOID;
 }
 
+/* Whether a path reads page by page, not by ids. */
+bool
+plan_is_by_pages(const ForeignPath *path)
+{
+	return linitial_int(path->fdw_private);
+}
+
 /* Whether a relation is one of this extension's tables, read by itself. */
 bool
 plan_is_foreign_table(const RelOptInfo *rel)
@@ -465,7 +472,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 		qual_cost.startup;
 	add_path(baserel, (Path *) compat_create_foreignscan_path(
 						  root, baserel, rows, false, startup_cost, total_cost,
-						  NIL, required_outer));
+						  NIL, required_outer, list_make1_int(false)));
 }
 
 /*
@@ -485,10 +492,10 @@ add_query_paths(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 	if (param_info != NULL)
 		clauses = list_concat_copy(param_info->ppi_clauses, clauses);
 	estimate = estimate_query(root, baserel, clauses);
-	add_path(baserel,
-			 (Path *) compat_create_foreignscan_path(
-				 root, baserel, rows, cannot_run, estimate.startup_cost,
-				 estimate.total_cost, NIL, required_outer));
+	add_path(baserel, (Path *) compat_create_foreignscan_path(
+						  root, baserel, rows, cannot_run,
+						  estimate.startup_cost, estimate.total_cost, NIL,
+						  required_outer, list_make1_int(true)));
 	if (cannot_run || param_info != NULL || root->query_pathkeys == NIL ||
 		sort_of_pathkey(baserel, linitial(root->query_pathkeys)) == NIL)
 		return;
@@ -496,11 +503,11 @@ add_query_paths(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 	/* One cursor takes longer than several at once. */
 	if (table->may_split && table->settings->max_concurrency > 1)
 		estimate.total_cost *= ONE_CURSOR_PENALTY;
-	add_path(baserel,
-			 (Path *) compat_create_foreignscan_path(
-				 root, baserel, rows, false, estimate.startup_cost,
-				 estimate.total_cost,
-				 list_make1(linitial(root->query_pathkeys)), required_outer));
+	add_path(baserel, (Path *) compat_create_foreignscan_path(
+						  root, baserel, rows, false, estimate.startup_cost,
+						  estimate.total_cost,
+						  list_make1(linitial(root->query_pathkeys)),
+						  required_outer, list_make1_int(true)));
 }
 
 /*

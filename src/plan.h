@@ -61,6 +61,8 @@ extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 							  ForeignPath *best_path, List *tlist,
 							  List *scan_clauses, Plan *outer_plan);
 
+/* For scans that an Append waits for. */
+extern bool plan_is_by_pages(const ForeignPath *path);
 
 /* For joins that look many records up at once. */
 extern bool	 plan_is_foreign_table(const RelOptInfo *rel);

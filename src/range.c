@@ -39,18 +39,19 @@
 /* The pages after which there are more readers, where few rows may do. */
 #define HESITANT_PAGES 3
 
-static void			 open_ends(PageFetch *fetch);
-static bool			 split_widest(PageFetch *fetch);
-static double		 records_left(const RangeReader *reader);
-static void			 split(PageFetch *fetch, RangeReader *reader);
-static void			 give_back(PageFetch *fetch, RangeReader *reader);
-static bool			 note_newest(PageFetch *fetch, RangeReader *reader,
-								 const RecordPage *page);
-static bool			 note_part(PageFetch *fetch, RangeReader *reader,
-							   const RecordPage *page);
-static void			 end_at(RangeReader *reader, int64 upper);
-static void			 fall_back(PageFetch *fetch);
-static List			*filters_from(PageFetch *fetch, int64 lower);
+static void	  open_ends(PageFetch *fetch);
+static bool	  split_widest(PageFetch *fetch);
+static double records_left(const RangeReader *reader);
+static void	  split(PageFetch *fetch, RangeReader *reader);
+static void	  give_back(PageFetch *fetch, RangeReader *reader);
+static bool	  note_newest(PageFetch *fetch, RangeReader *reader,
+						  const RecordPage *page);
+static bool	  note_part(PageFetch *fetch, RangeReader *reader,
+						const RecordPage *page);
+static bool	  is_dateless(const PageFetch *fetch, const RecordPage *page);
+static void	  end_at(RangeReader *reader, int64 upper);
+static void	  fall_back(PageFetch *fetch);
+static List	 *filters_from(PageFetch *fetch, int64 lower);
 static RemoteFilter *created_at_filter(const char *operator,
 									   const char * value);
 static bool			 created_at(const PageFetch *fetch, const Record *record,

@@ -802,7 +802,8 @@ finish_query(RecordCache *cache, Request *request, bool is_needed)
 		ask_again(cache, request, cursor);
 	else if (result == QUERY_CURSOR_GONE)
 		ask_again(cache, request, NULL);
-	else if (result == QUERY_REFUSED && request->cursor == NULL)
+	else if ((result == QUERY_REFUSED || result == QUERY_VALUE_REFUSED) &&
+			 request->cursor == NULL)
 		ask_in_halves(cache, request);
 	else
 		ask_in_pieces(cache, request, 1);
