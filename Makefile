@@ -45,6 +45,9 @@ OBJS = \
 	src/order.o \
 	src/row.o \
 	src/record.o \
+	src/record_write.o \
+	src/json_escape.o \
+	src/attribute_set.o \
 	src/value.o \
 	src/iso8601.o \
 	src/attribute.o \

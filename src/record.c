@@ -4,9 +4,7 @@
  *	  Records of the API, read from an answer's JSON.
  *
  * PostgreSQL's own streaming parser reads the response buffer once; no tree is
- * made, numbers stay text, and only the wanted attributes are kept.  A record
- * can be written again with nothing but its wanted attributes, in the same
- * form, which is how the statement's cache keeps it.
+ * made, numbers stay text, and only the wanted attributes are kept.
  *
  * Knows the shape of a record and of a page of them (from the API's
  * documentation of GET /opportunity/{id} and POST /opportunity/_query), but
@@ -22,23 +20,8 @@
 
 #include "compat.h"
 #include "id.h"
+#include "json_escape.h"
 #include "record.h"
-
-/* A wanted attribute and its number. */
-typedef struct AttributeName
-{
-	const char *name;
-	int			number;
-} AttributeName;
-
-struct AttributeSet
-{
-	MemoryContext  context;
-	bool		   wants_record; /* somebody wants the whole record */
-	int			   count;
-	int			   capacity;
-	AttributeName *sorted; /* by name */
-};
 
 /* What the value that is being read means. */
 typedef enum Place
@@ -147,10 +130,6 @@ typedef struct RecordParser
 	Envelope		*envelope;
 } RecordParser;
 
-static int	compare_names(const void *a, const void *b);
-static int	find_wanted(const AttributeSet *set, const char *name);
-static void rewrite_escapes(char *body, int *length);
-static int	unicode_escape(const char *text, const char *end);
 static bool ended_early(const RecordParser *parser, JsonParseErrorType error);
 static JsonSlice key_before_value(const RecordParser *parser);
 static char *read_string(RecordParser *parser, JsonSlice token, bool is_wanted);
@@ -187,50 +166,6 @@ static JsonActionResult on_field_end(void *state, char *name, bool isnull);
 static JsonActionResult on_element_start(void *state, bool isnull);
 static JsonActionResult on_element_end(void *state, bool isnull);
 static JsonActionResult on_scalar(void *state, char *token, JsonTokenType kind);
-
-/* An empty set, in the current context, where it also grows. */
-AttributeSet *
-attribute_set_create(void)
-{
-	AttributeSet *set = palloc0(sizeof(AttributeSet));
-
-	set->context = CurrentMemoryContext;
-	return set;
-}
-
-/* Adds an attribute by its name in UTF-8; returns its number. */
-int
-attribute_set_add(AttributeSet *set, const char *name)
-{
-	MemoryContext old_context;
-	int			  number = find_wanted(set, name);
-
-	if (number >= 0)
-		return number;
-
-	old_context = MemoryContextSwitchTo(set->context);
-	if (set->count == set->capacity)
-	{
-		set->capacity = Max(8, set->capacity * 2);
-		set->sorted =
-			set->sorted == NULL
-				? palloc(set->capacity * sizeof(AttributeName))
-				: repalloc(set->sorted, set->capacity * sizeof(AttributeName));
-	}
-	number = set->count++;
-	set->sorted[number].name = pstrdup(name);
-	set->sorted[number].number = number;
-	qsort(set->sorted, set->count, sizeof(AttributeName), compare_names);
-	MemoryContextSwitchTo(old_context);
-	return number;
-}
-
-/* Says that the whole record is wanted. */
-void
-attribute_set_add_record(AttributeSet *set)
-{
-	set->wants_record = true;
-}
 
 /*
  * Reads the answer to a GET of one record, {"data": {...}}.
@@ -284,7 +219,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 				   : RECORD_MALFORMED;
 	}
 	if (GetDatabaseEncoding() != PG_UTF8)
-		rewrite_escapes(body, &length);
+		json_rewrite_escapes(body, &length);
 
 	parser->lexer = compat_make_json_lexer(body, length, false);
 	parser->places[0] = PLACE_ANSWER;
@@ -325,148 +260,6 @@ static char *
 not_json_at(ptrdiff_t position)
 {
 	return psprintf("it is not JSON at byte %d", (int) position);
-}
-
-/*
- * Appends the record with only its wanted attributes, in the form that
- * record_parse reads.
- */
-void
-record_write_cut(const AttributeSet *wanted, const Record *record,
-				 StringInfo target)
-{
-	bool first = true;
-
-	if (wanted->wants_record)
-	{
-		record_write_whole(record, target);
-		return;
-	}
-
-	appendStringInfoString(target, "{\"data\":{\"id\":");
-	escape_json(target, record->id_text);
-	appendStringInfoString(target, ",\"attributes\":{");
-	for (int i = 0; i < wanted->count; i++)
-	{
-		const AttributeName	  *name = &wanted->sorted[i];
-		const RecordAttribute *attribute = &record->attributes[name->number];
-
-		if (!attribute->is_present || attribute->raw.length == 0)
-			continue;
-		if (!first)
-			appendStringInfoChar(target, ',');
-		first = false;
-		escape_json(target, name->name);
-		appendStringInfoChar(target, ':');
-		appendBinaryStringInfo(target, attribute->raw.start,
-							   attribute->raw.length);
-	}
-	appendStringInfoString(target, "}}}");
-}
-
-/* Appends the whole record in the form that record_parse reads. */
-void
-record_write_whole(const Record *record, StringInfo target)
-{
-	appendStringInfoString(target, "{\"data\":");
-	appendBinaryStringInfo(target, record->whole.start, record->whole.length);
-	appendStringInfoChar(target, '}');
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(((const AttributeName *) a)->name,
-				  ((const AttributeName *) b)->name);
-}
-
-/* The number of an attribute, or -1 where it is not wanted. */
-static int
-find_wanted(const AttributeSet *set, const char *name)
-{
-	AttributeName  key = {name, 0};
-	AttributeName *found;
-
-	if (set->count == 0)
-		return -1;
-	found = bsearch(&key, set->sorted, set->count, sizeof(AttributeName),
-					compare_names);
-	return found == NULL ? -1 : found->number;
-}
-
-/*
- * Writes \u escapes of characters beyond ASCII as UTF-8, in place: they shrink.
- *
- * The backend's lexer would turn such an escape into the database's encoding in
- * the middle of a text that is UTF-8.  Escapes that are no character (a lone
- * surrogate) stay, for the lexer to refuse.
- */
-static void
-rewrite_escapes(char *body, int *length)
-{
-	const char *end = body + *length;
-	const char *from = body;
-	char	   *to = body;
-
-	while (from < end)
-	{
-		int code;
-
-		if (*from != '\\' || from + 1 >= end)
-		{
-			*to++ = *from++;
-			continue;
-		}
-		code = unicode_escape(from, end);
-		if (code >= 0x80 && !is_utf16_surrogate_first(code) &&
-			!is_utf16_surrogate_second(code))
-		{
-			unicode_to_utf8(code, (unsigned char *) to);
-			to += pg_utf_mblen((unsigned char *) to);
-			from += 6;
-		}
-		else if (code >= 0 && is_utf16_surrogate_first(code) &&
-				 is_utf16_surrogate_second(unicode_escape(from + 6, end)))
-		{
-			code = surrogate_pair_to_codepoint(code,
-											   unicode_escape(from + 6, end));
-			unicode_to_utf8(code, (unsigned char *) to);
-			to += pg_utf_mblen((unsigned char *) to);
-			from += 12;
-		}
-		else
-		{
-			/* Both bytes, so that the second of \\ starts no escape. */
-			*to++ = *from++;
-			*to++ = *from++;
-		}
-	}
-	*length = to - body;
-}
-
-/* The code of the \uXXXX at text, or -1 where there is none. */
-static int
-unicode_escape(const char *text, const char *end)
-{
-	int code = 0;
-
-	if (end - text < 6 || text[0] != '\\' || text[1] != 'u')
-		return -1;
-	for (int i = 2; i < 6; i++)
-	{
-		unsigned char c = (unsigned char) text[i];
-
-		code <<= 4;
-		if (c >= '0' && c <= '9')
-			code |= c - '0';
-		else if (c >= 'a' && c <= 'f')
-			code |= c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-			code |= c - 'A' + 10;
-		else
-			return -1;
-	}
-	return code;
 }
 
 /*
@@ -614,7 +407,7 @@ apply_tops(RecordParser *parser)
 		RecordAttribute *attribute;
 		Envelope		*envelope;
 
-		number = find_wanted(parser->wanted, record_keys[i].name);
+		number = attribute_set_find(parser->wanted, record_keys[i].name);
 		if (number < 0 || record_keys[i].value_type == NULL ||
 			top->kind != JSON_TOKEN_STRING)
 			continue;
@@ -815,7 +608,7 @@ place_of_record_key(RecordParser *parser, const char *name)
 static Place
 place_of_attribute(RecordParser *parser, const char *name)
 {
-	int number = find_wanted(parser->wanted, name);
+	int number = attribute_set_find(parser->wanted, name);
 
 	if (number < 0)
 		return PLACE_IGNORED;

@@ -14,8 +14,7 @@
 #include "lib/stringinfo.h"
 #include "utils/uuid.h"
 
-/* Which attributes of a record are wanted; members are numbered from 0. */
-typedef struct AttributeSet AttributeSet;
+#include "attribute_set.h"
 
 /* A piece of the answer's text, not terminated. */
 typedef struct JsonSlice
@@ -98,10 +97,6 @@ typedef enum RecordStatus
 
 /* Deeper nesting is refused, so that no answer can exhaust the stack. */
 #define RECORD_MAX_NESTING 64
-
-extern AttributeSet *attribute_set_create(void);
-extern int			 attribute_set_add(AttributeSet *set, const char *name);
-extern void			 attribute_set_add_record(AttributeSet *set);
 
 extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
 								 int length, Record **record, char **problem);

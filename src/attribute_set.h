@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * attribute_set.h
+ *	  Which attributes of a record are wanted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_ATTRIBUTE_SET_H
+#define OPPORTUNITY_ATTRIBUTE_SET_H
+
+#include "postgres.h"
+
+/* A wanted attribute, by its name in UTF-8, and its number, from 0 on. */
+typedef struct AttributeName
+{
+	const char *name;
+	int			number;
+} AttributeName;
+
+typedef struct AttributeSet
+{
+	MemoryContext  context;
+	bool		   wants_record; /* somebody wants the whole record */
+	int			   count;
+	int			   capacity;
+	AttributeName *sorted; /* by name */
+} AttributeSet;
+
+extern AttributeSet *attribute_set_create(void);
+extern int			 attribute_set_add(AttributeSet *set, const char *name);
+extern void			 attribute_set_add_record(AttributeSet *set);
+extern int attribute_set_find(const AttributeSet *set, const char *name);
+
+#endif /* OPPORTUNITY_ATTRIBUTE_SET_H */

@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * record_write.c
+ *	  Records as JSON again, in the form that record.c reads: which is how the
+ *	  caches keep them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/json.h"
+
+#include "record.h"
+
+/*
+ * Appends the record with only its wanted attributes, in the form that
+ * record_parse reads.
+ */
+void
+record_write_cut(const AttributeSet *wanted, const Record *record,
+				 StringInfo target)
+{
+	bool first = true;
+
+	if (wanted->wants_record)
+	{
+		record_write_whole(record, target);
+		return;
+	}
+
+	appendStringInfoString(target, "{\"data\":{\"id\":");
+	escape_json(target, record->id_text);
+	appendStringInfoString(target, ",\"attributes\":{");
+	for (int i = 0; i < wanted->count; i++)
+	{
+		const AttributeName	  *name = &wanted->sorted[i];
+		const RecordAttribute *attribute = &record->attributes[name->number];
+
+		if (!attribute->is_present || attribute->raw.length == 0)
+			continue;
+		if (!first)
+			appendStringInfoChar(target, ',');
+		first = false;
+		escape_json(target, name->name);
+		appendStringInfoChar(target, ':');
+		appendBinaryStringInfo(target, attribute->raw.start,
+							   attribute->raw.length);
+	}
+	appendStringInfoString(target, "}}}");
+}
+
+/* Appends the whole record in the form that record_parse reads. */
+void
+record_write_whole(const Record *record, StringInfo target)
+{
+	appendStringInfoString(target, "{\"data\":");
+	appendBinaryStringInfo(target, record->whole.start, record->whole.length);
+	appendStringInfoChar(target, '}');
+}
