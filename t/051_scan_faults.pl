@@ -47,6 +47,7 @@ my %statements = (
 	'in no order' => 'SELECT id, length(display_name) FROM opportunity',
 	'with a filter' => q(SELECT id FROM opportunity WHERE created_at > '2000-01-01'),
 	'in order' => 'SELECT id FROM opportunity ORDER BY created_at DESC',
+	'two scans at once' => q(SELECT id FROM opportunity WHERE created_at < '2024-01-01' UNION ALL SELECT id FROM calm WHERE created_at >= '2024-01-01'),
 	'page after page' => 'SELECT id, length(display_name) FROM calm');
 
 is($session->query($whole)->{out}, $all, 'all records are read, each once');

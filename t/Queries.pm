@@ -676,6 +676,12 @@ my %shapes = (
 		my @arms = map { "SELECT a.id, a.status FROM o a" . where('a', 'o', 95) } 1 .. 2;
 		return ('set', join(' ' . one_of('UNION', 'UNION ALL', 'INTERSECT', 'EXCEPT', 'EXCEPT ALL') . ' ', @arms));
 	},
+	all_of => sub {
+		my @arms = map { "SELECT a.id, a.amount IS NULL FROM o a" . where('a', 'o', 70) } 1 .. one_of(2, 2, 3);
+		my $all = join(' UNION ALL ', @arms);
+		return @{ one_of([ 'set', $all ], [ 'set', "SELECT t.n, u.id FROM t JOIN ($all) u USING (id)" ], [ 'count', $all . limit() ]) } if $may->{id_equality};
+		return ('set', $all);
+	},
 	appended => sub {
 		return ('list', "SELECT * FROM (SELECT a.id, a.created_at FROM o a" . where('a', 'o') . ' UNION ALL SELECT t.id, t.at FROM t WHERE t.n > 10) u ORDER BY created_at, id LIMIT 12');
 	},
@@ -690,15 +696,15 @@ my %shapes = (
 	});
 
 # What each shape counts, against the others.
-my %weights = (plain => 12, ordered => 5, limited => 7, joins => 3);
+my %weights = (plain => 12, ordered => 5, limited => 7, joins => 3, all_of => 3);
 
 # Those whose answer cannot be wrong when the API does not sort as it is asked
 # to: they read all rows, and so notice.
-my %reads_all = map { $_ => 1 } qw(plain ordered counted grouped distinct windows sets with);
+my %reads_all = map { $_ => 1 } qw(plain ordered counted grouped distinct windows sets with all_of);
 
 # Those that ask for no order. A query of another shape may be planned so that
 # it wants one.
-my %wants_no_order = map { $_ => 1 } qw(plain counted some);
+my %wants_no_order = map { $_ => 1 } qw(plain counted some all_of);
 
 # generated(id_equality => BOOL, extremes => BOOL, sorts => BOOL, text_id => BOOL): a
 # query, as a hash:
