@@ -216,6 +216,8 @@ my @variants = (
 	[ '{"max_filter_depth": 0}', @refuses ],
 	[ '{"in_limit": 2}', @refuses ],
 	['{"clamp_limit": 7}'],
+	['{"refuse_limit": 15}'],
+	[ '{"refuse_limit": 6, "refuse_status": 422, "refuse_sort": true}', @refuses, sides => [ 'calm', 'near' ] ],
 	[ '{"cursor_under": "meta"}', sides => [ 'calm', 'near' ] ],
 	['{"cursor_under": "pagination", "omit_null_cursor": true, "short_pages": true}'],
 	['{"short_pages": 9, "empty_pages_with_cursor": true}'],
