@@ -30,6 +30,7 @@ OBJS = \
 	src/page_fetch.o \
 	src/range.o \
 	src/page_reader.o \
+	src/created_at.o \
 	src/record_cache.o \
 	src/session_cache.o \
 	src/seen_set.o \

@@ -26,6 +26,7 @@
 
 #include "attribute.h"
 #include "compat.h"
+#include "created_at.h"
 #include "filter.h"
 #include "option.h"
 #include "plan.h"
@@ -378,11 +379,7 @@ read_columns(TableInfo *table)
 			table->id_columns =
 				bms_add_member(table->id_columns, attribute->attnum);
 		table->columns[i] = remote_column_read(settings, attribute);
-		if (attribute_path_is_created_at(path) &&
-			(column->sortable == TERNARY_FALSE ||
-			 (column->filter_operators != NULL &&
-			  (remote_operators_read(column->filter_operators) &
-			   OPERATOR_BIT(OPERATOR_GTE)) == 0)))
+		if (!created_at_is_allowed(column, path))
 			table->may_split = false;
 	}
 	table_close(relation, NoLock);

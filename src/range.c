@@ -22,16 +22,11 @@
  */
 #include "postgres.h"
 
-#include "datatype/timestamp.h"
-
-#include "iso8601.h"
+#include "created_at.h"
 #include "page_fetch_internal.h"
 
 /* A range is worth a reader of its own from so many pages on. */
 #define MIN_PAGES 2.0
-
-/* A query begins so many seconds before its range. */
-#define MARGIN 1
 
 /* Of so many pages, one more may bring little for the sake of new readers. */
 #define PAGES_PER_THIN 8
@@ -52,31 +47,16 @@ static bool	  is_dateless(const PageFetch *fetch, const RecordPage *page);
 static void	  end_at(RangeReader *reader, int64 upper);
 static void	  fall_back(PageFetch *fetch);
 static List	 *filters_from(PageFetch *fetch, int64 lower);
-static RemoteFilter *created_at_filter(const char *operator,
-									   const char * value);
-static bool			 created_at(const PageFetch *fetch, const Record *record,
-								int64 *seconds);
 
 /* Whether a fetch may be read by ranges of created_at. */
 bool
 range_are_possible(const PageFetch *fetch)
 {
 	const PageOrder *order = fetch->order;
-	ListCell		*cell;
 
-	if (!order->may_split || fetch->limit > 0 || fetch->is_on_demand ||
-		fetch->settings->max_concurrency < 2)
-		return false;
-	foreach(cell, api_refusals(fetch->source.api))
-	{
-		const char *what = lfirst(cell);
-
-		if (strcmp(what, "sort created_at") == 0 ||
-			strcmp(what, "created_at gte") == 0 ||
-			(strcmp(what, "created_at not_exists") == 0 && !order->is_dated))
-			return false;
-	}
-	return true;
+	return order->may_split && fetch->limit <= 0 && !fetch->is_on_demand &&
+		   fetch->settings->max_concurrency >= 2 &&
+		   !created_at_is_refused(fetch->source.api, !order->is_dated);
 }
 
 /*
@@ -117,10 +97,10 @@ open_ends(PageFetch *fetch)
 						  "created_at", true)
 		->lower = position;
 	if (!fetch->order->is_dated)
-		page_fetch_add_reader(fetch, RANGE_DATELESS,
-							  lappend(list_copy(fetch->filters),
-									  created_at_filter("not_exists", NULL)),
-							  NULL, false);
+		page_fetch_add_reader(
+			fetch, RANGE_DATELESS,
+			lappend(list_copy(fetch->filters), created_at_filter_missing()),
+			NULL, false);
 	MemoryContextSwitchTo(old_context);
 	fetch->counters->ranges += fetch->reader_count;
 }
@@ -208,7 +188,7 @@ is_dateless(const PageFetch *fetch, const RecordPage *page)
 	{
 		int64 seconds;
 
-		if (created_at(fetch, page->records[i], &seconds))
+		if (created_at_read(page->records[i], fetch->created_at, &seconds))
 			return false;
 	}
 	return true;
@@ -227,8 +207,8 @@ note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	{
 		int64 seconds;
 
-		if (!created_at(fetch, page->records[i], &seconds) || seconds > last ||
-			seconds < reader->lower - MARGIN - 1)
+		if (!created_at_read(page->records[i], fetch->created_at, &seconds) ||
+			seconds > last || seconds < reader->lower - CREATED_AT_MARGIN - 1)
 			return false;
 		last = seconds;
 	}
@@ -255,14 +235,14 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	{
 		int64 seconds;
 
-		if (!created_at(fetch, page->records[i], &seconds))
+		if (!created_at_read(page->records[i], fetch->created_at, &seconds))
 		{
 			if (reader->kind == RANGE_PART)
 				return false;
 			continue;
 		}
 		if (last == NO_TIME && reader->lower != NO_TIME &&
-			seconds < reader->lower - MARGIN - 1)
+			seconds < reader->lower - CREATED_AT_MARGIN - 1)
 			return false;
 		if (last != NO_TIME && seconds < last)
 			return false;
@@ -368,47 +348,14 @@ range_restart(PageFetch *fetch, RangeReader *reader)
 	page_reader_restart(reader->pages);
 }
 
-/*
- * The fetch's filters, and that of a range; in years that ISO 8601 does not have,
- * it begins with the first record.
- */
+/* The fetch's filters, and that of a range. */
 static List *
 filters_from(PageFetch *fetch, int64 lower)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
-	char		 *value = iso8601_write((lower - MARGIN) * USECS_PER_SEC);
-	List		 *filters = list_copy(fetch->filters);
+	List		 *filters =
+		list_concat_copy(fetch->filters, created_at_filters_from(lower));
 
-	if (value != NULL)
-		filters = lappend(filters, created_at_filter("gte", value));
 	MemoryContextSwitchTo(old_context);
 	return filters;
-}
-
-/* {"field": "created_at", ...}; value may be NULL: there is none. */
-static RemoteFilter *
-created_at_filter(const char *operator, const char * value)
-{
-	RemoteFilter *filter = palloc(sizeof(RemoteFilter));
-
-	filter->json =
-		value == NULL
-			? psprintf(
-				  "{\"field\":\"created_at\",\"operator\":\"%s\"}", operator)
-			: psprintf("{\"field\":\"created_at\",\"operator\":\"%s\","
-					   "\"value\":\"%s\"}",
-					   operator, value);
-	filter->uses = list_make1(psprintf("created_at %s", operator));
-	return filter;
-}
-
-/* When a record was made; false where it does not say so. */
-static bool
-created_at(const PageFetch *fetch, const Record *record, int64 *seconds)
-{
-	const RecordAttribute *attribute = &record->attributes[fetch->created_at];
-
-	return attribute->count == 1 && attribute->envelopes[0].has_value &&
-		   attribute->envelopes[0].value.kind == JSON_TOKEN_STRING &&
-		   iso8601_seconds(attribute->envelopes[0].value.text, seconds);
 }

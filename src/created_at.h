@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * created_at.h
+ *	  Records by the time when they were made.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_CREATED_AT_H
+#define OPPORTUNITY_CREATED_AT_H
+
+#include "postgres.h"
+
+#include "api.h"
+#include "attribute.h"
+#include "option.h"
+#include "record.h"
+
+/* A query for records from some second on begins so many seconds earlier. */
+#define CREATED_AT_MARGIN 1
+
+extern bool			 created_at_is_allowed(const ColumnSettings *column,
+										   const AttributePath	*path);
+extern bool			 created_at_is_refused(const Api *api, bool or_its_absence);
+extern List			*created_at_filters_from(int64 seconds);
+extern RemoteFilter *created_at_filter_missing(void);
+extern bool created_at_read(const Record *record, int number, int64 *seconds);
+
+#endif /* OPPORTUNITY_CREATED_AT_H */
