@@ -18,6 +18,7 @@ OBJS = \
 	opportunity_fdw.o \
 	src/import.o \
 	src/explain.o \
+	src/analyze.o \
 	src/plan.o \
 	src/async.o \
 	src/scan.o \
@@ -29,6 +30,7 @@ OBJS = \
 	src/fetch.o \
 	src/page_fetch.o \
 	src/range.o \
+	src/sample.o \
 	src/page_reader.o \
 	src/created_at.o \
 	src/record_cache.o \

@@ -15,6 +15,7 @@
 #include "foreign/fdwapi.h"
 #include "utils/builtins.h"
 
+#include "src/analyze.h"
 #include "src/api.h"
 #include "src/async.h"
 #include "src/compat.h"
@@ -59,6 +60,7 @@ opportunity_fdw_handler(PG_FUNCTION_ARGS)
 	async_set_callbacks(routine);
 
 	routine->ExplainForeignScan = explain_scan;
+	routine->AnalyzeForeignTable = analyze_table;
 	routine->ImportForeignSchema = import_schema;
 
 	PG_RETURN_POINTER(routine);

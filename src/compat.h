@@ -168,6 +168,18 @@ compat_pull_varnos(PlannerInfo *root, Node *node)
 #endif
 }
 
+/* 18 has columns that are computed where they are read. */
+static inline bool
+compat_is_virtual(Form_pg_attribute attribute)
+{
+#if PG_VERSION_NUM >= 180000
+	return attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	(void) attribute;
+	return false;
+#endif
+}
+
 /* 14 can tell how it came to an estimate. */
 static inline double
 compat_estimate_num_groups(PlannerInfo *root, List *expressions, double rows)

@@ -32,9 +32,6 @@
 #include "plan.h"
 #include "pushdown.h"
 
-/* Records that a table is taken to have, where nobody has counted them. */
-#define DEFAULT_RECORDS 1000
-
 /*
  * The cost of reading a table whose every record nobody can ask for: beyond that
  * of any other plan, even one that the user has disabled.
@@ -116,7 +113,7 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 	baserel->fdw_private = table;
 
 	if (baserel->tuples <= 0)
-		baserel->tuples = DEFAULT_RECORDS;
+		baserel->tuples = PLAN_DEFAULT_RECORDS;
 	set_baserel_size_estimates(root, baserel);
 	baserel->rows =
 		estimate_rows(root, baserel, baserel->baserestrictinfo, &ids);

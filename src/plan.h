@@ -36,6 +36,9 @@ typedef enum ScanPrivate
 	SCAN_PRIVATE_FLAGS
 } ScanPrivate;
 
+/* Records that a table is taken to have, where nobody has counted them. */
+#define PLAN_DEFAULT_RECORDS 1000
+
 /* Somebody may stop reading early, nobody knows when. */
 #define SCAN_UNKNOWN_LIMIT (-1)
 

@@ -1,0 +1,307 @@
+/*-------------------------------------------------------------------------
+ *
+ * analyze.c
+ *	  ANALYZE of a foreign table: rows for the statistics, and how many records
+ *	  there are.
+ *
+ * Which pages are read, and what they say of the others, is sample.c's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "analyze.h"
+#include "compat.h"
+#include "created_at.h"
+#include "option.h"
+#include "plan.h"
+#include "row.h"
+#include "sample.h"
+
+/* What the statistics of one table may cost. */
+#define MAX_REQUESTS 50
+
+/* So few of the rows that are due may be missing; how it is tried. */
+#define MAX_SHORTAGE 0.05
+#define RATE_STEP 0.9
+#define MAX_RATES 100
+
+/* The rows of a page that are in memory. */
+typedef struct PageRows
+{
+	int		   total; /* in the table */
+	int		   count; /* of which so many are still here */
+	HeapTuple *rows;
+} PageRows;
+
+typedef struct Analysis
+{
+	Relation	  relation;
+	RowReader	 *reader;
+	MemoryContext rows_context; /* ANALYZE's own, for rows */
+	MemoryContext record_context;
+	Datum		 *values;
+	bool		 *isnull;
+
+	PageRows *pages;
+	int		  page_count;
+	double	  records; /* read */
+	double	  total;   /* rows of these records */
+	double	  kept;	   /* rows that are still here */
+} Analysis;
+
+static int	  acquire_rows(Relation relation, int elevel, HeapTuple *rows,
+						   int wanted, double *total_rows, double *dead_rows);
+static List	 *columns_to_read(const Settings *settings, Relation relation,
+							  bool *by_time);
+static void	  keep_page(Analysis *analysis, const SamplePage *page);
+static void	  thin_out(Analysis *analysis);
+static int	  choose_rows(const Analysis *analysis, const double *weights,
+						  int wanted, HeapTuple *rows);
+static double find_rate(const Analysis *analysis, const double *weights,
+						int wanted);
+static void	  choose_some(PageRows *page, int wanted);
+
+/*
+ * FDW callback: whether a table can be analyzed, and by what.  Makes no request;
+ * so the number of pages is that of the rows that there were last time.
+ */
+bool
+analyze_table(Relation relation, AcquireSampleRowsFunc *sampler,
+			  BlockNumber *pages)
+{
+	Settings *settings = settings_read(RelationGetRelid(relation));
+	double	  rows = relation->rd_rel->reltuples;
+
+	if (!settings->use_query)
+		return false;
+	if (rows <= 0)
+		rows = PLAN_DEFAULT_RECORDS;
+	*sampler = acquire_rows;
+	*pages = (BlockNumber) Min(ceil(rows / settings->page_size), INT_MAX);
+	return true;
+}
+
+/*
+ * Callback of ANALYZE: at most so many rows of the table, in its memory, and an
+ * estimate of how many there are.
+ *
+ * Reads as the user whose rights ANALYZE has taken on, that is the owner of the
+ * table, or of the one that it is a part of.
+ */
+static int
+acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
+			 double *total_rows, double *dead_rows)
+{
+	EState		 *estate = CreateExecutorState();
+	Settings	 *settings = settings_read(RelationGetRelid(relation));
+	Analysis	  analysis = {0};
+	HttpBudget	  budget = {0};
+	MemoryContext old_context;
+	RecordCache	 *cache;
+	Sample		 *sample;
+	SamplePage	  page;
+	double		 *weights;
+	double		  weight = 0;
+	bool		  by_time;
+	int			  count;
+	int			  limit = settings->max_requests > 0
+							  ? Min(settings->max_requests, MAX_REQUESTS)
+							  : MAX_REQUESTS;
+
+	analysis.relation = relation;
+	analysis.rows_context = CurrentMemoryContext;
+	old_context = MemoryContextSwitchTo(estate->es_query_cxt);
+	analysis.record_context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
+	analysis.values = palloc(relation->rd_att->natts * sizeof(Datum));
+	analysis.isnull = palloc(relation->rd_att->natts * sizeof(bool));
+	analysis.pages = palloc(limit * sizeof(PageRows));
+
+	cache = record_cache_open(estate, settings, GetUserId());
+	budget.limit = settings->max_requests;
+	budget.total = record_cache_request_total(cache);
+	analysis.reader =
+		row_reader_create(settings, relation,
+						  columns_to_read(settings, relation, &by_time), cache);
+	sample = sample_create(cache, settings, by_time, limit, &budget);
+	while (sample_next(sample, &page))
+	{
+		keep_page(&analysis, &page);
+		while (analysis.kept > 2.0 * wanted)
+			thin_out(&analysis);
+	}
+
+	/* Of the records that are not read, as many are rows as of those that are. */
+	weights = sample_unread(sample);
+	for (int i = 0; i < analysis.page_count; i++)
+	{
+		weights[i] *= analysis.total / Max(analysis.records, 1);
+		weights[i] += analysis.pages[i].total;
+		weight += weights[i];
+	}
+	count = choose_rows(&analysis, weights, wanted, rows);
+	if (sample_scope(sample) == SAMPLE_START)
+	{
+		weight = Max(weight, relation->rd_rel->reltuples);
+		ereport(
+			elevel,
+			(errmsg("\"%s\" has more records than %d requests can count",
+					RelationGetRelationName(relation), (int) budget.requests)));
+	}
+	ereport(elevel, (errmsg("\"%s\": %.0f records estimated, %d rows in "
+							"sample, %d requests",
+							RelationGetRelationName(relation), weight, count,
+							(int) budget.requests)));
+	sample_end(sample);
+	MemoryContextSwitchTo(old_context);
+	FreeExecutorState(estate);
+	*total_rows = rint(weight);
+	*dead_rows = 0;
+	return count;
+}
+
+/*
+ * The numbers of the columns that have statistics.  *by_time: whether they leave
+ * it open to ask for created_at.
+ */
+static List *
+columns_to_read(const Settings *settings, Relation relation, bool *by_time)
+{
+	TupleDesc tupdesc = RelationGetDescr(relation);
+	List	 *columns = NIL;
+
+	*by_time = true;
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+		ColumnSettings	 *column;
+
+		if (attribute->attisdropped || compat_is_virtual(attribute))
+			continue;
+		columns = lappend_int(columns, attribute->attnum);
+		column = column_settings_read(settings, attribute->attnum);
+		if (!created_at_is_allowed(
+				column,
+				attribute_path_read(column, NameStr(attribute->attname))))
+			*by_time = false;
+	}
+	return columns;
+}
+
+/* Makes the rows of a page. */
+static void
+keep_page(Analysis *analysis, const SamplePage *page)
+{
+	PageRows *kept = &analysis->pages[analysis->page_count++];
+
+	Assert(page->number == analysis->page_count - 1);
+	kept->count = 0;
+	kept->rows = MemoryContextAllocHuge(
+		analysis->rows_context, Max(page->count, 1) * sizeof(HeapTuple));
+	for (int i = 0; i < page->count; i++)
+	{
+		const Record *record = page->records[i];
+		MemoryContext old_context;
+
+		if (row_reader_leaves_out(analysis->reader, record))
+			continue;
+		MemoryContextReset(analysis->record_context);
+		old_context = MemoryContextSwitchTo(analysis->record_context);
+		row_reader_read(analysis->reader, record, &record->id, analysis->values,
+						analysis->isnull);
+		MemoryContextSwitchTo(analysis->rows_context);
+		kept->rows[kept->count++] =
+			heap_form_tuple(RelationGetDescr(analysis->relation),
+							analysis->values, analysis->isnull);
+		MemoryContextSwitchTo(old_context);
+	}
+	kept->total = kept->count;
+	analysis->records += page->count;
+	analysis->total += kept->total;
+	analysis->kept += kept->total;
+}
+
+/* Each page lets go of half of its rows, so that memory does not grow with them. */
+static void
+thin_out(Analysis *analysis)
+{
+	analysis->kept = 0;
+	for (int i = 0; i < analysis->page_count; i++)
+	{
+		choose_some(&analysis->pages[i], analysis->pages[i].count / 2);
+		analysis->kept += analysis->pages[i].count;
+	}
+}
+
+/* Takes rows from each page according to its weight, and returns how many. */
+static int
+choose_rows(const Analysis *analysis, const double *weights, int wanted,
+			HeapTuple *rows)
+{
+	double rate = find_rate(analysis, weights, wanted);
+	double due = 0;
+	int	   count = 0;
+
+	for (int i = 0; i < analysis->page_count; i++)
+	{
+		PageRows *page = &analysis->pages[i];
+		double	  before = floor(due);
+
+		due += rate * weights[i];
+		choose_some(page, (int) Min(floor(due) - before, page->count));
+		for (int j = 0; j < page->count && count < wanted; j++)
+			rows[count++] = page->rows[j];
+	}
+	return count;
+}
+
+/*
+ * How much of each page's weight there is to be in rows: not so much that pages
+ * that stand for many have too few, and the others become too many beside them.
+ */
+static double
+find_rate(const Analysis *analysis, const double *weights, int wanted)
+{
+	double rate = 1;
+	double due;
+	double there;
+
+	for (int i = 0; i < MAX_RATES; i++)
+	{
+		due = there = 0;
+		for (int j = 0; j < analysis->page_count; j++)
+		{
+			due += rate * weights[j];
+			there += Min(rate * weights[j], analysis->pages[j].count);
+		}
+		if (due <= wanted && there >= due * (1 - MAX_SHORTAGE))
+			break;
+		rate = due > wanted ? rate * wanted / due : rate * RATE_STEP;
+	}
+	return rate;
+}
+
+/* Leaves so many of a page's rows, chosen at random and in their order. */
+static void
+choose_some(PageRows *page, int wanted)
+{
+	int chosen = 0;
+
+	for (int i = 0; i < page->count; i++)
+	{
+		if ((page->count - i) * compat_random_fraction() < wanted - chosen)
+			page->rows[chosen++] = page->rows[i];
+		else
+			heap_freetuple(page->rows[i]);
+	}
+	page->count = chosen;
+}
