@@ -60,6 +60,8 @@ cmp_ok($report->{requests}, '>=', 3, 'a report over many opportunities costs a r
 cmp_ok($report->{requests}, '<=', 12, 'and no more than all of them would');
 like($report->{out}, qr/^Discovery\|\d+\|/m, 'it comes to something');
 is(scalar(() = $report->{out} =~ /^[^|\n]*\|\d{4}-/mg), 20, 'and the latest are twenty');
+is(result_of('^ANALYZE')->{requests}, 11, 'and statistics of 1001 records, eleven');
+is($session->query("SELECT reltuples FROM pg_class WHERE oid = 'crm.opportunity'::regclass")->{out}, 1001, 'which are counted');
 
 my $plan = result_of('^EXPLAIN')->{out};
 for my $line ('Lookup Key: i.opportunity_id', 'Request: POST /api/v2/opportunity/_query for up to 100 ids',

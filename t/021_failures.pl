@@ -98,6 +98,8 @@ $node->safe_psql('postgres', qq(
 		stage integer, amount date, stage_color text[] OPTIONS (attribute 'stage'), competitors_mentioned_other text
 	) SERVER reevo OPTIONS (invalid_value 'null');
 	CREATE FOREIGN TABLE whole (id uuid, record integer[] OPTIONS (attribute '*')) SERVER reevo;
+	CREATE FOREIGN TABLE sampled (id uuid, display_name text, stage text, archived_at timestamptz)
+		SERVER reevo OPTIONS (record_type 'account', page_size '10', max_requests '7', include_archived 'false');
 	CREATE FOREIGN TABLE pair (id uuid) SERVER reevo OPTIONS (max_concurrency '2', use_query 'false');
 	CREATE FOREIGN TABLE idle (id uuid) SERVER reevo OPTIONS (max_concurrency '2', use_query 'false', cache_ttl '3600');
 	CREATE FOREIGN TABLE kept (id uuid, display_name text) SERVER reevo OPTIONS (cache_ttl '3600');
@@ -317,6 +319,7 @@ my @statements = (
 		name => 'ids that do not fit into memory',
 		sql => q(BEGIN; SET LOCAL work_mem = '64kB'; SELECT seen_test_memory(3200) > 0; ROLLBACK)
 	},
+	{ name => 'ANALYZE', sql => 'ANALYZE sampled', warm => 1 },
 	{ name => 'disconnect', sql => 'SELECT opportunity_fdw_disconnect()', warm => 1 },
 	{ name => 'the version', sql => 'SELECT length(opportunity_fdw_version()) > 0' },
 	{ name => 'no id', sql => 'SELECT * FROM opportunity', state => '0A000' },

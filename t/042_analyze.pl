@@ -1,0 +1,149 @@
+# ANALYZE of a table that is too large to be read whole: the count is close to the
+# truth however the records are spread over time, the requests are few, the plans
+# that come of it are sensible, and it can be cancelled.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Reevo;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $RECORDS = 6000;
+my $MAX_REQUESTS = 50;
+
+# 100 milliseconds are promised; see 001_cancel.pl.
+my $BOUND = 3000;
+
+my $api = Reevo::start(records => $RECORDS);
+my $node = Reevo::cluster('analyze');
+Reevo::set_up($node, $api->url);
+$node->safe_psql('postgres', q(
+	CREATE FOREIGN TABLE never_analyzed (id uuid, account_id uuid, created_at timestamptz) SERVER reevo;
+	CREATE FUNCTION account(n int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
+		$$ SELECT ('00000000-0000-4000-9000-' || lpad(n::text, 12, '0'))::uuid $$;
+	CREATE TABLE five AS SELECT account(n) AS account_id FROM generate_series(1, 5) n;
+	CREATE TABLE many AS SELECT account(n % 1200) AS account_id FROM generate_series(1, 5000) n;
+	ANALYZE five;
+	ANALYZE many;));
+my $session = Reevo::Session->new($node);
+$session->query('SET jit = off; SET max_parallel_workers_per_gather = 0');
+
+# analyze(TEST): checks the requests and the count.
+sub analyze
+{
+	my ($test) = @_;
+	my $result;
+	my $requests = $api->requests_of(sub { $result = $session->query('ANALYZE VERBOSE opportunity') });
+	is($result->{sqlstate}, '', "$test: analyzed") or diag($result->{err});
+	cmp_ok($requests, '<=', $MAX_REQUESTS, "$test: $requests requests");
+	like($result->{err}, qr/^INFO:  00000: "opportunity": \d+ records estimated, \d+ rows in sample, $requests requests$/m,
+		"$test: it says so");
+	my $count = $session->query(q(SELECT reltuples FROM pg_class WHERE relname = 'opportunity'))->{out};
+	cmp_ok(abs($count - $RECORDS), '<=', $RECORDS / 5, "$test: $count of $RECORDS records");
+	return;
+}
+
+# The share of the records from some time on, in percent, as the planner has it.
+sub share_from
+{
+	my ($time) = @_;
+	my $plan = $session->query("EXPLAIN SELECT FROM opportunity WHERE created_at >= '$time'")->{out};
+	my ($rows) = $plan =~ /rows=(\d+)/;
+	my $count = $session->query(q(SELECT reltuples FROM pg_class WHERE relname = 'opportunity'))->{out};
+	return $rows * 100 / $count;
+}
+
+# change(NUMBER, TIME): when a record was made.
+my ($address) = $api->url =~ m{^http://(.*)};
+
+sub change
+{
+	my ($number, $time) = @_;
+	Reevo::control($address, 'PUT', 'attributes/opportunity/' . Reevo::id($number),
+		qq({"created_at": {"value": "$time", "value_type": "timestamp"}}));
+	return;
+}
+
+like($session->query('EXPLAIN SELECT FROM never_analyzed')->{out}, qr/ rows=1000 /, 'who has not counted takes it for a thousand');
+
+# --- Evenly over two years ---
+
+analyze('evenly');
+cmp_ok(abs(share_from('2024-07-01T00:00Z') - 25), '<', 6, 'the last quarter') or diag(share_from('2024-07-01T00:00Z'));
+cmp_ok(abs(share_from('2023-07-02T00:00Z') - 75), '<', 6, 'all but the first') or diag(share_from('2023-07-02T00:00Z'));
+my $stats = $session->query(q(SELECT attname, null_frac, n_distinct FROM pg_stats WHERE tablename = 'opportunity'
+	AND attname IN ('id', 'status', 'amount', 'account_id', 'archived_at') ORDER BY attname))->{out};
+my %stats = map { (split /\|/)[0] => [ (split /\|/)[ 1, 2 ] ] } split /\n/, $stats;
+is($stats{id}[1], -1, 'each id is another');
+is($stats{status}[1], 2, 'two values of status');
+cmp_ok(abs($stats{amount}[0] - 0.25), '<', 0.05, 'a quarter of the amounts are missing');
+cmp_ok(abs($stats{archived_at}[0] - 10 / 11), '<', 0.03, 'one in eleven is archived');
+my $accounts = $stats{account_id}[1];
+$accounts *= -$RECORDS if $accounts < 0;
+cmp_ok(abs($accounts - 1200), '<', 300, 'five opportunities of an account') or diag($accounts);
+
+my $unsorted = $session->query("CREATE FOREIGN TABLE unsorted (id uuid, created_at timestamptz OPTIONS (sortable 'false')) SERVER reevo; ANALYZE VERBOSE unsorted");
+like($unsorted->{err}, qr/^INFO:  00000: "unsorted" has more records than 50 requests can count$/m, 'what cannot be counted');
+like($unsorted->{err}, qr/^INFO:  00000: "unsorted": 5000 records estimated, 5000 rows in sample, 50 requests$/m, 'is as much as was read');
+
+# --- The plans ---
+
+# How a plan joins, from the top.
+sub joins
+{
+	my ($query) = @_;
+	my $plan = $session->query("EXPLAIN (COSTS OFF) $query")->{out};
+	return join(', ', $plan =~ /^ *(?:->  )?(Nested Loop|Hash Join|Merge Join|Custom Scan \([^)]*\))/mg);
+}
+
+for my $table ('opportunity', 'never_analyzed')
+{
+	is(joins("SELECT o.id FROM five JOIN $table o USING (account_id)"),
+		'Nested Loop', "$table: few accounts, a query for each");
+	is(joins("SELECT o.id FROM many JOIN $table o USING (account_id)"),
+		'Hash Join', "$table: many accounts, the whole table");
+	is(joins("SELECT o.id FROM many m JOIN $table o ON o.id = m.account_id"),
+		'Nested Loop, Custom Scan (Opportunity Lookup)', "$table: by id, a lookup");
+}
+is($session->query('SELECT count(*) FROM five JOIN opportunity USING (account_id)')->{out},
+	$session->query('SET enable_nestloop = off; SELECT count(*) FROM five JOIN opportunity USING (account_id); RESET enable_nestloop')->{out},
+	'and the same rows');
+
+# --- Half of them within one day ---
+
+change($_, sprintf('2023-08-09T%02d:%02d:%02dZ', $_ / 2 % 24, $_ / 48 % 60, $_ % 60)) for grep { $_ % 2 } 1 .. $RECORDS - 1;
+analyze('half of them on one day');
+cmp_ok(abs(share_from('2023-08-10T00:00Z') - 35), '<', 10, 'what came after that day') or diag(share_from('2023-08-10T00:00Z'));
+
+# --- More and more ---
+
+for my $number (grep { $_ % 2 } 1 .. $RECORDS - 1)
+{
+	my $day = int(730 * (1 - ($number / $RECORDS)**3));
+	change($number, sprintf('%d-%02d-%02dT%02d:00:00Z', 2023 + int($day / 372), 1 + int($day % 372 / 31), 1 + $day % 28, $number % 24));
+}
+analyze('more and more');
+
+# --- Cancelled ---
+
+my $admin = Reevo::Session->new($node);
+$api->behave('{"stall": "body"}');
+$session->send('ANALYZE opportunity');
+$api->becomes('in_flight', 1);
+$admin->query("SELECT pg_cancel_backend($session->{backend})");
+my $started = time;
+my $cancelled = $session->result;
+my $ms = (time - $started) * 1000;
+is($cancelled->{sqlstate}, '57014', 'ANALYZE is cancelled');
+cmp_ok($ms, '<', $BOUND, 'at once');
+note(sprintf('cancelled after %.0f ms', $ms));
+ok($api->becomes('in_flight', 0), 'the API has nothing of it any more');
+$api->behave('{"stall": null}');
+analyze('after that');
+$_->quit for $session, $admin;
+$node->stop('fast');
+
+done_testing();
