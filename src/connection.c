@@ -88,7 +88,7 @@ connection_note_refusal(Connection *connection, const char *what)
 		if (strcmp(lfirst(cell), what) == 0)
 			return;
 	}
-	old_context = MemoryContextSwitchTo(TopMemoryContext);
+	old_context = MemoryContextSwitchTo(connection->context);
 	connection->refusals = lappend(connection->refusals, pstrdup(what));
 	MemoryContextSwitchTo(old_context);
 }
@@ -133,6 +133,7 @@ static SessionConnection *
 create(Oid umid, Oid serverid)
 {
 	static bool		   registered = false;
+	MemoryContext	   context;
 	SessionConnection *connection;
 	HttpPool		  *pool;
 	uint32			   mapping_hash;
@@ -150,14 +151,18 @@ create(Oid umid, Oid serverid)
 	server_hash =
 		GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
 
-	connection =
-		MemoryContextAllocZero(TopMemoryContext, sizeof(SessionConnection));
+	context = AllocSetContextCreate(CurrentMemoryContext,
+									"opportunity_fdw connection",
+									ALLOCSET_SMALL_SIZES);
+	connection = MemoryContextAllocZero(context, sizeof(SessionConnection));
+	connection->public.context = context;
 	connection->umid = umid;
 	connection->mapping_hash = mapping_hash;
 	connection->server_hash = server_hash;
 
 	/* In the list, and closed with the rest, should its pool not come up. */
 	connection->is_stale = true;
+	MemoryContextSetParent(context, TopMemoryContext);
 	dlist_push_tail(&connections, &connection->node);
 	pool = http_pool_create();
 	connection->public.pool = pool;
@@ -186,8 +191,7 @@ close_if_unused(SessionConnection *connection)
 	dlist_delete(&connection->node);
 	if (connection->public.pool != NULL)
 		http_pool_destroy(connection->public.pool);
-	list_free_deep(connection->public.refusals);
-	pfree(connection);
+	MemoryContextDelete(connection->public.context);
 }
 
 static void

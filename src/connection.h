@@ -25,11 +25,12 @@ typedef enum ApiHealth
 /* What a session keeps for one user mapping. */
 typedef struct Connection
 {
-	HttpPool *pool;
-	ApiHealth health;
-	int		  ids_at_once; /* that a query takes; 0: not known to be limited */
-	int		  page_size;   /* the largest that it takes; 0: any */
-	List	 *refusals;	   /* texts that tell what else it does not take */
+	MemoryContext context; /* that it lives in */
+	HttpPool	 *pool;
+	ApiHealth	  health;
+	int	  ids_at_once; /* that a query takes; 0: not known to be limited */
+	int	  page_size;   /* the largest that it takes; 0: any */
+	List *refusals;	   /* texts that tell what else it does not take */
 } Connection;
 
 extern Connection *connection_acquire(Oid umid, Oid serverid);
