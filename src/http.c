@@ -84,6 +84,7 @@ static const struct
 };
 
 static void release_transfer(void *arg);
+static void give_up_if_broken(HttpTransfer *transfer);
 static void set_options(HttpTransfer *transfer, const char *url);
 static void set_post_options(HttpTransferPrivate *private, const char *json);
 static void add_header(HttpTransferPrivate *private, const char *header);
@@ -166,7 +167,10 @@ bool
 http_is_over(HttpTransfer *transfer)
 {
 	if (transfer->outcome == HTTP_PENDING)
+	{
 		http_pool_drive(transfer->private->pool, false);
+		give_up_if_broken(transfer);
+	}
 	return transfer->outcome != HTTP_PENDING;
 }
 
@@ -201,12 +205,7 @@ http_wait_any(HttpTransfer **transfers, int count)
 		http_pool_drive(pool, waited);
 		for (int i = 0; i < count; i++)
 		{
-			if (transfers[i]->outcome == HTTP_PENDING &&
-				http_pool_is_broken(pool))
-			{
-				http_pool_remove(transfers[i]);
-				transfers[i]->outcome = HTTP_OUT_OF_MEMORY;
-			}
+			give_up_if_broken(transfers[i]);
 			if (transfers[i]->outcome != HTTP_PENDING)
 				return transfers[i];
 			held_back = held_back && transfers[i]->private->is_queued;
@@ -221,6 +220,17 @@ http_wait_any(HttpTransfer **transfers, int count)
 		if (held_back)
 			count_wait(transfers[0]->private->budget, http_now() - started);
 	}
+}
+
+/* In a pool that is broken nothing comes to an end any more. */
+static void
+give_up_if_broken(HttpTransfer *transfer)
+{
+	if (transfer->outcome != HTTP_PENDING ||
+		!http_pool_is_broken(transfer->private->pool))
+		return;
+	http_pool_remove(transfer);
+	transfer->outcome = HTTP_OUT_OF_MEMORY;
 }
 
 /*
