@@ -1,15 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * http.c
- *	  Fuzz target: the bytes of HTTP answers -> a record, its absence, or an
- *	  error, by way of libcurl.
+ *	  Fuzz target: the bytes of HTTP answers -> a record, its absence, pages of
+ *	  records, or an error, by way of libcurl.
  *
  * Each connection that libcurl opens is one end of a pair of sockets; the other
  * end sends the input.  An input is three bytes and the answers, with a
  * separator between them:
  *
  *	  bits		1: the database is in LATIN1, 2: the key has odd characters,
- *				4: three requests are too many, 8: the record is wanted again
+ *				4: three requests are too many, 8: the record is wanted again,
+ *				16: a second connection cannot be opened, 32: pages of records
+ *				are wanted
  *	  pieces	how many bytes are sent at once; '@': an answer
  *	  cancel	behind which wait a cancel comes; '@': none
  *
@@ -38,6 +40,7 @@
 #define FEW_REQUESTS 4
 #define ASK_TWICE 8
 #define ONE_CONNECTION 16
+#define QUERY 32
 
 /* As many connections can be opened; then no more. */
 #define MOST_CONNECTIONS 16
@@ -48,6 +51,7 @@ typedef struct Peer
 	int			fd;
 	const char *answer; /* what is left of one */
 	size_t		left;
+	size_t		missing;   /* of a request's body */
 	bool		is_closed; /* for sending */
 } Peer;
 
@@ -59,9 +63,11 @@ static char		*input_end;
 static size_t	 piece;
 static Question *question;
 
-static bool serve(void);
-static bool serve_peer(Peer *peer);
-static void check_request(const char *request);
+static void	  ask(bool is_query);
+static bool	  serve(void);
+static bool	  serve_peer(Peer *peer);
+static size_t check_request(const char *request);
+static size_t check_query(const char *request, const char *body);
 
 void
 fuzz_input(char *data, size_t size)
@@ -87,9 +93,9 @@ fuzz_input(char *data, size_t size)
 	question = question_create((data[0] & ODD_KEY) != 0);
 	question->budget.limit = data[0] & FEW_REQUESTS ? 2 : 0;
 	pool = question->connection.pool = http_pool_create();
-	question_ask(question);
+	ask((data[0] & QUERY) != 0);
 	if ((data[0] & ASK_TWICE) != 0)
-		question_ask(question);
+		ask((data[0] & QUERY) != 0);
 	FUZZ_CHECK(question->requests <= (data[0] & FEW_REQUESTS ? 2 : 12));
 
 	MemoryContextSwitchTo(TopMemoryContext);
@@ -99,6 +105,15 @@ fuzz_input(char *data, size_t size)
 		close(peers[i].fd);
 	shim_libraries_end();
 	shim_server_end();
+}
+
+static void
+ask(bool is_query)
+{
+	if (is_query)
+		question_query(question);
+	else
+		question_ask(question);
 }
 
 /* Called while the backend waits, until that has something to do. */
@@ -123,16 +138,19 @@ serve(void)
 static bool
 serve_peer(Peer *peer)
 {
-	char	request[8192];
-	ssize_t received =
+	static char request[65536];
+	ssize_t		received =
 		recv(peer->fd, request, sizeof(request) - 1, MSG_DONTWAIT);
 	ssize_t sent = -1;
 
 	if (received > 0)
 	{
 		request[received] = '\0';
-		check_request(request);
-		if (peer->left == 0)
+		if (peer->missing > 0)
+			peer->missing -= received;
+		else
+			peer->missing = check_request(request);
+		if (peer->missing == 0 && peer->left == 0)
 			peer->answer = next_answer(&input, input_end, &peer->left);
 	}
 	if (peer->left > 0 && !peer->is_closed)
@@ -146,22 +164,46 @@ serve_peer(Peer *peer)
 	return sent > 0;
 }
 
-/* A request comes in one piece, and the question of health without the key. */
-static void
+/*
+ * The head of a request comes in one piece, and the question of health without
+ * the key.  Returns how much of its body is still to come.
+ */
+static size_t
 check_request(const char *request)
 {
 	const char *end = strstr(request, "\r\n\r\n");
 	bool has_key = strstr(request, question->credentials.api_key) != NULL;
 
-	FUZZ_CHECK(end != NULL && end[4] == '\0');
+	FUZZ_CHECK(end != NULL);
 	if (strncmp(request, "GET /api/v2/health HTTP/1.1\r\n", 29) == 0)
 		FUZZ_CHECK(!has_key && strstr(request, "Authorization") == NULL);
 	else
-		FUZZ_CHECK(has_key &&
-				   strncmp(request,
-						   "GET /api/v2/opportunity/" ANSWER_RECORD_ID
-						   " HTTP/1.1\r\n",
-						   71) == 0);
+		FUZZ_CHECK(has_key);
+	if (strncmp(request, "POST ", 5) == 0)
+		return check_query(request, end + 4);
+	FUZZ_CHECK(end[4] == '\0');
+	FUZZ_CHECK(!has_key || strncmp(request,
+								   "GET /api/v2/opportunity/" ANSWER_RECORD_ID
+								   " HTTP/1.1\r\n",
+								   71) == 0);
+	return 0;
+}
+
+/* A query is JSON, and tells its length. */
+static size_t
+check_query(const char *request, const char *body)
+{
+	const char *length = strcasestr(request, "\r\nContent-Length: ");
+	size_t		here = strlen(body);
+	size_t		all;
+
+	FUZZ_CHECK(strncmp(request, "POST /api/v2/opportunity/_query HTTP/1.1\r\n",
+					   42) == 0);
+	FUZZ_CHECK(strcasestr(request, "\r\nContent-Type: application/json\r\n"));
+	FUZZ_CHECK(length != NULL && length < body);
+	all = strtoul(length + strlen("\r\nContent-Length: "), NULL, 10);
+	FUZZ_CHECK(all > 0 && here <= all && (here == 0 || body[0] == '{'));
+	return all - here;
 }
 
 /*

@@ -1,16 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * iso8601.c
- *	  Fuzz target: a text -> the parts of a date and a time.
+ *	  Fuzz target: a text -> the parts of a date and a time, and the point in
+ *	  time that they are; a point in time -> a text.
  *
- * The input is the text.  What is checked beside memory: that it is taken or
- * refused, and taken apart, as a regular expression for the same says.
+ * The input is the text, and its first bytes are the point in time, too.  What
+ * is checked beside memory: that it is taken or refused, and taken apart, as a
+ * regular expression for the same says; that what is written is read as what it
+ * was, and what is read is written so that it is read alike.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include <regex.h>
+
+#include "datatype/timestamp.h"
 
 #include "iso8601.h"
 
@@ -33,10 +38,34 @@ enum
 	GROUP_COUNT = 9
 };
 
-static int length_of(const regmatch_t *group);
+/* What PostgreSQL counts from, in seconds, and the ends of what is written. */
+#define FIRST_SECOND (-63082281600)
+#define LAST_SECOND 252455615999
+
+static void check_parts(char *text);
+static void check_seconds(const char *text);
+static void check_offset(const char *text, const Iso8601 *parts);
+static int	number_at(const char *text, int at);
+static void check_writing(TimestampTz time);
+static int	length_of(const regmatch_t *group);
 
 void
 fuzz_input(char *data, size_t size)
+{
+	TimestampTz time;
+
+	check_parts(data);
+	check_seconds(data);
+	if (size < sizeof(time))
+		return;
+	memcpy(&time, data, sizeof(time));
+	check_writing(time);
+	/* Most numbers are beyond all years; these are within some. */
+	check_writing(time % (10000 * (int64) 366 * USECS_PER_DAY));
+}
+
+static void
+check_parts(char *data)
 {
 	static regex_t pattern;
 	static bool	   is_compiled = false;
@@ -44,7 +73,6 @@ fuzz_input(char *data, size_t size)
 	Iso8601		   parts;
 	const char	  *zone;
 
-	(void) size;
 	if (!is_compiled)
 		FUZZ_CHECK(regcomp(&pattern, PATTERN, REG_EXTENDED) == 0);
 	is_compiled = true;
@@ -63,6 +91,92 @@ fuzz_input(char *data, size_t size)
 	zone = data + strlen(data) - parts.zone_length;
 	FUZZ_CHECK(parts.zone_is_utc == (strpbrk(zone, "123456789") == NULL));
 	shim_outcome("taken");
+}
+
+/* What is read is within the years that are written, but for its offset. */
+static void
+check_seconds(const char *text)
+{
+	Iso8601 parts;
+	int64	seconds;
+	int64	again;
+	char   *written;
+
+	if (!iso8601_seconds(text, &seconds))
+		return;
+	FUZZ_CHECK(iso8601_parse(text, &parts));
+	FUZZ_CHECK(parts.date_length > 0 && parts.time_length > 0);
+	FUZZ_CHECK(seconds >= FIRST_SECOND - 200 * SECS_PER_HOUR &&
+			   seconds <= LAST_SECOND + 200 * SECS_PER_HOUR);
+	shim_outcome("point");
+	if (!parts.zone_is_utc)
+		check_offset(text, &parts);
+	written = iso8601_write(seconds * USECS_PER_SEC);
+	FUZZ_CHECK((written != NULL) ==
+			   (seconds >= FIRST_SECOND && seconds <= LAST_SECOND));
+	if (written == NULL)
+		return;
+	FUZZ_CHECK(iso8601_seconds(written, &again) && again == seconds);
+	/* In UTC and with all its numbers in range, it is written as it was. */
+	if (parts.zone_is_utc && number_at(text, 11) < 24 &&
+		number_at(text, 14) < 60 &&
+		(parts.time_length < 8 || number_at(text, 17) < 60))
+		FUZZ_CHECK(memcmp(written, text, parts.date_length) == 0 &&
+				   memcmp(written + 11, text + 11, Min(parts.time_length, 8)) ==
+					   0);
+}
+
+/* An offset of the other sign leads as far to the other side. */
+static void
+check_offset(const char *text, const Iso8601 *parts)
+{
+	char *local = pnstrdup(text, strlen(text) - parts->zone_length);
+	char *other = pstrdup(text);
+	char *sign = other + strlen(local);
+	int64 seconds;
+	int64 local_seconds;
+	int64 other_seconds;
+
+	*sign = *sign == '+' ? '-' : '+';
+	FUZZ_CHECK(iso8601_seconds(text, &seconds) &&
+			   iso8601_seconds(local, &local_seconds) &&
+			   iso8601_seconds(other, &other_seconds));
+	FUZZ_CHECK(seconds + other_seconds == 2 * local_seconds);
+	FUZZ_CHECK(*sign == '-' ? seconds < local_seconds
+							: seconds > local_seconds);
+	FUZZ_CHECK(Abs(seconds - local_seconds) >=
+			   number_at(sign, 1) * SECS_PER_HOUR);
+}
+
+static int
+number_at(const char *text, int at)
+{
+	return (text[at] - '0') * 10 + text[at + 1] - '0';
+}
+
+/* What is written is in UTC, and read as the second that the time is in. */
+static void
+check_writing(TimestampTz time)
+{
+	char   *written = iso8601_write(time);
+	int64	second = time / USECS_PER_SEC - (time % USECS_PER_SEC < 0);
+	DateADT day = second / SECS_PER_DAY - (second % SECS_PER_DAY < 0);
+	bool	is_within = second >= FIRST_SECOND && second <= LAST_SECOND;
+	int64	read;
+	char   *date;
+
+	FUZZ_CHECK((written != NULL) == is_within);
+	if (!is_within)
+	{
+		shim_outcome("beyond");
+		return;
+	}
+	shim_outcome("written");
+	FUZZ_CHECK(strlen(written) == strlen("2026-06-01T00:00:00Z"));
+	FUZZ_CHECK(iso8601_seconds(written, &read) && read == second);
+	date = iso8601_write_date(day);
+	FUZZ_CHECK(date != NULL && strlen(date) == strlen("2026-06-01") &&
+			   strncmp(written, date, strlen(date)) == 0);
 }
 
 /* 0 where it did not match. */

@@ -2,17 +2,18 @@
  *
  * refusal.c
  *	  Fuzz target: the status and the body of an answer -> a record, its
- *	  absence, or an error that shows some of the body.
+ *	  absence, pages of records, or an error that shows some of the body.
  *
  * The answers come from the input without any HTTP.  An input is two bytes, the
  * content type up to a line's end, and the body:
  *
  *	  status	which one of those below
  *	  bits		1: the database is in LATIN1, 2: the key has odd characters,
- *				4: no content type, 8: a wait is asked for
+ *				4: no content type, 8: a wait is asked for, 16: pages of
+ *				records are asked for, and another list of statuses applies
  *
  * Behind a separator comes another answer, of status 200, which GET /health
- * gets.
+ * gets, or the query for the next page.
  *
  * What is checked beside memory: what each status comes to, and that no message
  * shows the key, is long, or has more than one line (see shim/answer.c); that
@@ -33,6 +34,7 @@
 #define ODD_KEY 2
 #define NO_CONTENT_TYPE 4
 #define RETRY_AFTER 8
+#define QUERY 16
 
 /* The start of a body on which the redaction is tried by itself. */
 #define LONGEST_REDACTED 300
@@ -58,6 +60,21 @@ static const struct
 	{204, {ERRCODE_PROTOCOL_VIOLATION}},
 };
 
+/* What an answer to a query may come to that has no code: that, or an error. */
+static const struct
+{
+	int status;
+	int result;
+} query_statuses[] = {
+	{200, QUERY_PAGE},			{400, QUERY_REFUSED},
+	{401, ANSWER_NO_RESULT},	{403, ANSWER_NO_RESULT},
+	{404, QUERY_NOT_SUPPORTED}, {405, QUERY_NOT_SUPPORTED},
+	{413, QUERY_REFUSED},		{422, QUERY_REFUSED},
+	{429, ANSWER_NO_RESULT},	{500, ANSWER_NO_RESULT},
+	{501, QUERY_NOT_SUPPORTED}, {503, ANSWER_NO_RESULT},
+	{302, ANSWER_NO_RESULT},	{204, ANSWER_NO_RESULT},
+};
+
 /* The input, as far as it was not handed out. */
 static char		  *input;
 static char		  *input_end;
@@ -65,6 +82,8 @@ static const char *content_type;
 static long		   next_status;
 static long		   retry_after;
 
+static void ask_for_record(Question *question, int number);
+static void ask_for_pages(Question *question, int number);
 static bool may_come_to(int status, int outcome);
 static void check_redaction(const char *key, const char *body, size_t length);
 
@@ -72,15 +91,11 @@ void
 fuzz_input(char *data, size_t size)
 {
 	Question *question;
-	int		  number;
-	int		  outcome;
 
 	if (size < 2)
 		return;
 	shim_libraries_begin();
 	shim_set_database_encoding(data[1] & LATIN1 ? PG_LATIN1 : PG_UTF8);
-	number = (unsigned char) data[0] % lengthof(statuses);
-	next_status = statuses[number].status;
 	retry_after = data[1] & RETRY_AFTER ? 5000 : -1;
 	content_type = data[1] & NO_CONTENT_TYPE ? NULL : data + 2;
 	input_end = data + size;
@@ -92,14 +107,50 @@ fuzz_input(char *data, size_t size)
 
 	question = question_create((data[1] & ODD_KEY) != 0);
 	check_redaction(question->credentials.api_key, input, input_end - input);
-	question_ask(question);
-
-	outcome = question->error != NULL ? question->error->sqlerrcode : 0;
-	FUZZ_CHECK(may_come_to(statuses[number].status, outcome));
-	FUZZ_CHECK(!question->found || statuses[number].status == 200);
-	FUZZ_CHECK(outcome != 0 || question->found ||
-			   statuses[number].status == 404);
+	if ((data[1] & QUERY) != 0)
+		ask_for_pages(question, (unsigned char) data[0]);
+	else
+		ask_for_record(question, (unsigned char) data[0]);
 	shim_libraries_end();
+}
+
+static void
+ask_for_record(Question *question, int number)
+{
+	int status = statuses[number % lengthof(statuses)].status;
+	int outcome;
+
+	next_status = status;
+	question_ask(question);
+	outcome = question->error != NULL ? question->error->sqlerrcode : 0;
+	FUZZ_CHECK(may_come_to(status, outcome));
+	FUZZ_CHECK(!question->found || status == 200);
+	FUZZ_CHECK(outcome != 0 || question->found || status == 404);
+}
+
+/* A code says more than the status that it comes with. */
+static void
+ask_for_pages(Question *question, int number)
+{
+	number %= lengthof(query_statuses);
+	next_status = query_statuses[number].status;
+	question_query(question);
+	switch (question->first_result)
+	{
+		case ANSWER_NO_RESULT:
+			FUZZ_CHECK(question->error != NULL);
+			break;
+		case QUERY_CURSOR_GONE:
+		case QUERY_FILTER_REFUSED:
+		case QUERY_SORT_REFUSED:
+			FUZZ_CHECK(query_statuses[number].status != 200);
+			break;
+		default:
+			FUZZ_CHECK(question->first_result == query_statuses[number].result);
+	}
+	FUZZ_CHECK(question->error != NULL ||
+			   question->first_result == QUERY_PAGE ||
+			   question->first_result == QUERY_CURSOR_GONE);
 }
 
 static bool
@@ -155,10 +206,14 @@ http_start(HttpPool *pool, const HttpTarget *target, const char *url,
 	bool		  is_health = strstr(url, "/api/v2/health") != NULL;
 	char		 *body;
 
-	(void) json;
 	(void) pool;
-	(void) budget;
 	FUZZ_CHECK(is_health == (target->bearer_token == NULL));
+	FUZZ_CHECK((json != NULL) ==
+			   (strstr(url, "/api/v2/opportunity/_query") != NULL));
+	if (budget->limit > 0 && *budget->total >= budget->limit)
+		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						errmsg("too many requests")));
+	(*budget->total)++;
 	body = next_answer(&input, input_end, &transfer->length);
 	if (body != NULL && transfer->length > 0)
 	{

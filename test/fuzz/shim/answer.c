@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * answer.c
- *	  Asks the API for a record, and looks at what is made of its answer: the
- *	  same checks whether that comes as a body or by HTTP.
+ *	  Asks the API for a record, or for records page by page, and looks at what
+ *	  is made of its answers: the same checks whether these come as bodies or by
+ *	  HTTP.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,6 +12,8 @@
 #include <ctype.h>
 
 #include "id.h"
+
+#include "page_reader.h"
 
 #include "answer.h"
 #include "shim.h"
@@ -37,12 +40,19 @@ static const int sqlstates[] = {
 	ERRCODE_QUERY_CANCELED,
 };
 
+/* Requests that one query may take. */
+#define MOST_REQUESTS 8
+
 static Question *current;
 
-static void ask(void *argument);
-static void check_transfer(const HttpTransfer *transfer);
-static void check_error(const Question *question);
-static void check_text(const char *text, const char *key);
+static void		  ask_and_check(Question *question, void (*function)(void *));
+static void		  ask(void *argument);
+static void		  query(void *argument);
+static PageAnswer read_page(Question *question, PageReader *reader);
+static void		  check_refusal(Api *api, const PageReader *reader);
+static void		  check_transfer(const HttpTransfer *transfer);
+static void		  check_error(const Question *question);
+static void		  check_text(const char *text, const char *key);
 
 /* In the current context, which should be the statement's. */
 Question *
@@ -74,18 +84,50 @@ connection_acquire(Oid umid, Oid serverid)
 	return &current->connection;
 }
 
+/* In place of connection.c's, with its contract. */
+void
+connection_note_refusal(Connection *connection, const char *what)
+{
+	ListCell *cell;
+
+	foreach(cell, connection->refusals)
+	{
+		if (strcmp(lfirst(cell), what) == 0)
+			return;
+	}
+	connection->refusals = lappend(connection->refusals, pstrdup(what));
+}
+
 /* Asks for the record, and checks the error that comes of it. */
 void
 question_ask(Question *question)
 {
-	question->error = shim_catch(ask, question);
-	if (question->error != NULL)
-	{
-		check_error(question);
-		shim_outcome_error(question->error);
-	}
-	else
+	ask_and_check(question, ask);
+	if (question->error == NULL)
 		shim_outcome(question->found ? "record" : "none");
+}
+
+/* Asks for all pages of a query, and checks the same. */
+void
+question_query(Question *question)
+{
+	question->first_result = ANSWER_NO_RESULT;
+	question->statement.pending = 0;
+	if (question->budget.limit == 0)
+		question->budget.limit = MOST_REQUESTS;
+	ask_and_check(question, query);
+	FUZZ_CHECK(question->requests <= question->budget.limit);
+	FUZZ_CHECK(question->error != NULL || question->statement.pending == 0);
+}
+
+static void
+ask_and_check(Question *question, void (*function)(void *))
+{
+	question->error = shim_catch(function, question);
+	if (question->error == NULL)
+		return;
+	check_error(question);
+	shim_outcome_error(question->error);
 }
 
 static void
@@ -107,6 +149,91 @@ ask(void *argument)
 				   0);
 	http_end(question->transfer);
 	question->transfer = NULL;
+}
+
+/*
+ * Reads one page after another, and begins anew where the cursor is gone.  What
+ * is refused is raised.
+ */
+static void
+query(void *argument)
+{
+	Question	*question = argument;
+	Api			*api = api_open(&question->settings, &question->credentials);
+	PageSource	 source = {.api = api,
+						   .statement = &question->statement,
+						   .wanted = question->wanted,
+						   .budget = &question->budget,
+						   .page_size = 2};
+	RemoteFilter filter = {.json = pstrdup("{\"field\":\"status\"}")};
+	ApiQuery	 first = {
+			.filters = list_make1(&filter), .sort = "created_at", .limit = 1};
+	PageReader *reader = page_reader_create(&source, &first);
+
+	while (!reader->is_at_end)
+	{
+		PageAnswer answer = read_page(question, reader);
+
+		if (answer.result == QUERY_CURSOR_GONE)
+			page_reader_restart(reader);
+		else if (answer.result != QUERY_PAGE)
+		{
+			check_refusal(api, reader);
+			api_raise_query(api, answer.transfer);
+		}
+		http_end(answer.transfer);
+	}
+	page_reader_end(reader);
+}
+
+/*
+ * Asks for the next page and reads it.  What can be read without an error that
+ * may be raised is the same.
+ */
+static PageAnswer
+read_page(Question *question, PageReader *reader)
+{
+	static const char *const names[] = {
+		[QUERY_PAGE] = "page",
+		[QUERY_CURSOR_GONE] = "cursor_gone",
+		[QUERY_REFUSED] = "refused",
+		[QUERY_FILTER_REFUSED] = "filter_refused",
+		[QUERY_SORT_REFUSED] = "sort_refused",
+		[QUERY_NOT_SUPPORTED] = "not_supported",
+	};
+	bool		is_first = question->requests == 0;
+	RecordPage *tried = NULL;
+	PageAnswer	answer;
+	bool		is_page;
+
+	page_reader_send(reader);
+	FUZZ_CHECK(question->statement.pending == 1);
+	http_wait(reader->transfer);
+	check_transfer(reader->transfer);
+	is_page = api_try_page(reader->transfer, question->wanted, &tried);
+	answer = page_reader_read(reader);
+	FUZZ_CHECK(question->statement.pending == 0 && reader->transfer == NULL);
+	FUZZ_CHECK(!is_page || answer.result == QUERY_PAGE);
+	FUZZ_CHECK((answer.result == QUERY_PAGE) == (answer.page != NULL));
+	FUZZ_CHECK(!is_page || answer.page->count == tried->count);
+	FUZZ_CHECK(answer.page == NULL ||
+			   (answer.page->next_cursor == NULL) == reader->is_at_end);
+	if (is_first)
+		question->first_result = answer.result;
+	shim_outcome(names[answer.result]);
+	return answer;
+}
+
+/* A refusal is remembered, each once. */
+static void
+check_refusal(Api *api, const PageReader *reader)
+{
+	for (int i = 0; i < 2; i++)
+	{
+		api_note_refusal(api, reader->query.sort);
+		FUZZ_CHECK(list_length(api_refusals(api)) == 1);
+	}
+	FUZZ_CHECK(strcmp(linitial(api_refusals(api)), reader->query.sort) == 0);
 }
 
 /* What http.h says of a transfer that is over. */

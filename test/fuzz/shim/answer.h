@@ -12,10 +12,14 @@
 
 #include "api.h"
 #include "connection.h"
+#include "statement.h"
 
 /* The record that is asked for, and what stands between two answers. */
 #define ANSWER_RECORD_ID "00000000-0000-4000-8000-000000010001"
 #define ANSWER_SEPARATOR "\n%%\n"
+
+/* That no query has a result. */
+#define ANSWER_NO_RESULT (-1)
 
 /* A question to the API, and what became of it. */
 typedef struct Question
@@ -29,11 +33,15 @@ typedef struct Question
 	HttpTransfer *transfer;
 	Record		 *record;
 	bool		  found;
+	Statement	  statement;
+	int			  first_result; /* of a query's first page: a QueryResult, or
+								 * ANSWER_NO_RESULT */
 	ErrorData	 *error;
 } Question;
 
 extern Question *question_create(bool odd_key);
 extern void		 question_ask(Question *question);
+extern void		 question_query(Question *question);
 extern char		*next_answer(char **input, char *end, size_t *length);
 
 #endif /* FUZZ_ANSWER_H */
