@@ -51,7 +51,7 @@ my %beyond = (bloom_create => 1);
 
 # --- The servers, and the statements ---
 
-my $api = Reevo::start();
+my $api = Reevo::start(records => 60);
 my $node = Reevo::cluster('failures', "log_statement = none\nrestart_after_crash = on");
 my $version = Reevo::server_version($node);
 Reevo::set_up($node, $api->url, "max_retries '1'", "max_retry_wait '0.001'");
@@ -105,6 +105,17 @@ $node->safe_psql('postgres', qq(
 	CREATE FOREIGN TABLE kept (id uuid, display_name text) SERVER reevo OPTIONS (cache_ttl '3600');
 	CREATE DOMAIN blank AS text[] CHECK (cardinality(VALUE) = 0);
 	CREATE FOREIGN TABLE picky (id uuid, competitors_mentioned_other blank) SERVER reevo OPTIONS (invalid_value 'null');
+	CREATE FOREIGN TABLE by_id (id uuid) SERVER reevo OPTIONS (use_query 'false');
+	CREATE FOREIGN TABLE paged (id uuid, created_at timestamptz, amount numeric, display_name text)
+		SERVER reevo OPTIONS (max_concurrency '1', page_size '15');
+	CREATE FOREIGN TABLE ranged (id uuid, created_at timestamptz, amount numeric) SERVER reevo OPTIONS (max_concurrency '4', page_size '4');
+	CREATE FOREIGN TABLE limited (id uuid) SERVER reevo OPTIONS (max_concurrency '1', page_size '15', max_requests '2');
+	CREATE FOREIGN TABLE filtered (
+		id uuid, created_at timestamptz, updated_at timestamptz, closed_at timestamptz, display_name text, status text, account_id uuid, amount numeric,
+		cf_renewal boolean OPTIONS (filter_operators 'eq,ne'),
+		cf_kickoff_date date OPTIONS (filter_operators 'lt,lte,gt,gte'),
+		cf_score numeric OPTIONS (filter_operators 'lt,gt')
+	) SERVER reevo OPTIONS (max_concurrency '1');
 	CREATE TABLE deal AS SELECT id::uuid FROM unnest(ARRAY['$Reevo::EXAMPLE', '@{[ Reevo::id(1) ]}']) id;
 	CREATE FUNCTION attempt(uuid) RETURNS text LANGUAGE plpgsql AS \$\$
 	BEGIN
@@ -138,6 +149,13 @@ my $odd = qq({"status": 200, "body": {"data": {
 		"participant_user_id_list": [{"value": "a", "value_type": "string"}, {"value_type": "string"}]}}}});
 # The same with times that are none.
 (my $odder = $odd) =~ s/"(value": "20)/"$1?/g;
+
+my $conditions = q(SELECT id, status FROM filtered WHERE account_id <> '00000000-0000-4000-9000-000000000003' AND account_id <> ALL (ARRAY['00000000-0000-4000-9000-000000000004', '00000000-0000-4000-9000-000000000005']::uuid[])
+	AND created_at > date '2000-01-01' AND '2100-01-01'::timestamp >= updated_at AND updated_at < now() + interval '100 years'
+	AND amount > 0 AND amount < 1e12 AND amount BETWEEN 0 AND 1e13 AND status IN ('open', 'closed')
+	AND (display_name LIKE '%a%' OR display_name LIKE '%1' OR starts_with(display_name, 'Rocket') OR display_name LIKE 'Caf%' OR display_name LIKE 'x' OR status = 'closed'::name
+		OR amount IS NOT NULL AND closed_at IS NOT NULL)
+	AND (cf_renewal OR NOT cf_renewal) AND cf_kickoff_date >= timestamp '2000-01-01' AND cf_kickoff_date <= now() + interval '100 years' AND cf_score >= -1e9);
 
 # {fresh}: each time in a session of its own. {warm}: over a connection that is
 # there. {before}: what the session reads first. {behave}, {body}: what the
@@ -322,7 +340,101 @@ my @statements = (
 	{ name => 'ANALYZE', sql => 'ANALYZE sampled', warm => 1 },
 	{ name => 'disconnect', sql => 'SELECT opportunity_fdw_disconnect()', warm => 1 },
 	{ name => 'the version', sql => 'SELECT length(opportunity_fdw_version()) > 0' },
-	{ name => 'no id', sql => 'SELECT * FROM opportunity', state => '0A000' },
+	{ name => 'no id', sql => 'SELECT * FROM by_id', state => '0A000' },
+	{ name => 'a scan', sql => 'SELECT id, stage, amount, created_at FROM opportunity ORDER BY id', known => 1 },
+	{ name => 'page after page', sql => 'SELECT count(*), sum(amount) FROM paged', known => 1 },
+	{ name => 'ranges', sql => 'SELECT count(*), count(DISTINCT id), sum(amount) FROM ranged' },
+	{
+		name => 'a scan of what is in order',
+		sql => 'SELECT id FROM paged ORDER BY created_at DESC LIMIT 20',
+		known => 1
+	},
+	{
+		name => 'conditions',
+		sql => $conditions,
+		behave => '{"custom_fields": true}',
+		warm => 1,
+		known => 1
+	},
+	{ name => 'EXPLAIN of conditions', sql => "EXPLAIN (VERBOSE, COSTS off) $conditions ORDER BY created_at", known => 1 },
+	{
+		name => 'EXPLAIN ANALYZE of a scan',
+		sql => q(EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) SELECT FROM ranged WHERE created_at > '2000-01-01'),
+		only => qr/^Explain/
+	},
+	{
+		name => 'a sort that is refused',
+		sql => 'SELECT id FROM paged ORDER BY created_at, id',
+		behave => '{"refuse_sort": true}',
+		known => 1
+	},
+	{
+		name => 'a sort that is ignored',
+		sql => 'SELECT id FROM paged ORDER BY created_at DESC',
+		behave => '{"ignore_sort": true}',
+		known => 1,
+		state => 'HV000'
+	},
+	{
+		name => 'filters that are refused',
+		sql => q(SELECT id FROM filtered WHERE amount > 0 AND created_at > '2000-01-01' AND status = 'open' ORDER BY id),
+		behave => '{"refuse_fields": ["amount", "status"]}',
+		known => 1
+	},
+	{
+		name => 'ranges that are refused',
+		sql => 'SELECT count(*), sum(amount) FROM ranged',
+		behave => '{"refuse_operators": ["not_exists"]}',
+		known => 1
+	},
+	{
+		name => 'a scan whose cursor is left',
+		sql => 'BEGIN; DECLARE c CURSOR FOR SELECT id FROM paged; FETCH 20 FROM c; ROLLBACK',
+		known => 1
+	},
+	{
+		name => 'ranges that are left',
+		sql => 'SELECT count(*) FROM (SELECT FROM ranged WHERE amount IS DISTINCT FROM 1 LIMIT 30) s',
+		known => 1
+	},
+	{
+		name => 'a scan once more',
+		sql => 'SELECT n, c FROM generate_series(1, 2) n, LATERAL (SELECT count(*) AS c FROM filtered WHERE amount > n * 1000) f',
+		known => 1
+	},
+	{
+		name => 'a scan for each row',
+		sql => q(BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off;
+			SELECT a, o.id FROM unnest(ARRAY(SELECT account_id FROM filtered WHERE account_id IS NOT NULL ORDER BY id LIMIT 2)) a
+				JOIN filtered o ON o.account_id = a ORDER BY 1, 2; ROLLBACK),
+		known => 1
+	},
+	{
+		name => 'cursors that are gone',
+		sql => 'SELECT count(*), sum(amount) FROM ranged',
+		behave => '{"expire_cursors_after": 1, "expire_cursors_times": 2}',
+		known => 1
+	},
+	{
+		name => 'cursors that are always gone',
+		sql => 'SELECT count(*) FROM paged',
+		behave => '{"expire_cursors_after": 1}',
+		known => 1,
+		state => 'HV000'
+	},
+	{ name => 'pages in a circle', sql => 'SELECT count(*) FROM paged', behave => '{"repeat_cursor": true}', known => 1, state => '08P01' },
+	{ name => 'requests that run out', sql => 'SELECT count(*) FROM limited', known => 1, state => '53400' },
+	{
+		name => 'scans together',
+		sql => 'SELECT count(*), count(DISTINCT id), sum(amount) FROM (SELECT id, amount FROM paged UNION ALL SELECT id, amount FROM ranged UNION ALL SELECT id, amount FROM filtered) u',
+		known => 1
+	},
+	{
+		name => 'more ids than memory is for',
+		sql => q(BEGIN; SET LOCAL work_mem = '64kB'; SELECT count(*) FROM paged; ROLLBACK),
+		behave => '{"status": 200, "body": {"data": [' . join(', ', map { qq({"id": "@{[ Reevo::id($_) ]}", "attributes": {}}) } 1 .. 1700) . ']}}',
+		only => qr/^BufFile/
+	},
 	{ name => 'a user without a key', sql => "SET ROLE keyless; $read", after => 'RESET ROLE', state => '28000' },
 	{ name => 'a column that cannot be', sql => "SELECT * FROM whole WHERE id = '$id'", state => 'HV004' },
 	{
@@ -453,21 +565,16 @@ my %turns;
 # The calls to fail, as the arguments of run, of so many calls from those places.
 sub choose
 {
-	my ($only, $calls, @places) = @_;
-	my @chosen;
+	my ($statement, $calls, @places) = @_;
+	my $only = $statement->{only};
+	my $first = $statement->{known} ? 0 : $FIRST;
 	if ($only)
 	{
 		@places = grep { (split)[1] =~ $only } @places;
-		$calls = 0;
+		$calls = $first = 0;
 	}
-	elsif ($calls <= $ALL)
-	{
-		return map { [$_] } 1 .. $calls;
-	}
-	else
-	{
-		@chosen = map { [$_] } 1 .. $FIRST;
-	}
+	return map { [$_] } 1 .. $calls if $calls <= $ALL && !$only;
+	my @chosen = map { [$_] } 1 .. $first;
 	for my $place (@places)
 	{
 		my ($times, @of) = split(/ /, $place);
@@ -475,8 +582,8 @@ sub choose
 		push @chosen, [ 1, @of ];
 		push @chosen, [ $times, @of ] if $times > 1;
 	}
-	my $step = int(($calls - $FIRST) / $SAMPLE) + 1;
-	for (my $number = $FIRST + 1; $number <= $calls; $number += $step)
+	my $step = int(($calls - $first) / $SAMPLE) + 1;
+	for (my $number = $first + 1; $number <= $calls; $number += $step)
 	{
 		push @chosen, [$number];
 	}
@@ -491,7 +598,7 @@ sub try_all
 	my ($statement) = $_[1];
 	my $normal = run($_[0], $statement, 0);
 	my @places = split(/\n/, $_[0]->query('SELECT inject_sites()')->{out});
-	my @calls = choose($statement->{only}, $normal->{calls}, @places);
+	my @calls = choose($statement, $normal->{calls}, @places);
 	my @problems = map { "as it is: $_" } grep { $_ } aftermath($_[0]);
 	push @problems, "as it is: $normal->{err}" if $normal->{sqlstate} ne ($statement->{state} || '');
 
