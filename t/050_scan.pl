@@ -16,9 +16,9 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $seed = $ENV{REEVO_SEED} || 5050;
-my $per_variant = $ENV{REEVO_QUERIES} || 105;
+my $per_variant = $ENV{REEVO_QUERIES} || 88;
 my $only = $ENV{REEVO_VARIANT};
-my $batch = 35;
+my $batch = 44;
 my $count = 240;
 my $dateless = 10;
 
@@ -200,6 +200,13 @@ my @variants = (
 	['{"wildcards": true}'],
 	['{"wildcards": true, "case_insensitive": true, "null_logic": "two_valued"}'],
 	['{"null_logic": "two_valued"}'],
+	['{"trim_text": true, "empty_is_null": true}'],
+	['{"bounds_exclusive": true}'],
+	['{"truncate_times": "filter"}'],
+	[ '{"truncate_times": true}', @sorts_wrong ],
+	[ '{"numbers_as_doubles": true}', @sorts_wrong ],
+	['{"least_limit": 12}'],
+	[ '{"refuse_values": ["status", "amount.gte", "created_at.lte"]}', @refuses ],
 	['{"between_exclusive": true}'],
 	['{"nulls_first": true}'],
 	[ '{"nulls_first": true, "sort_casefold": true}', sides => [ 'calm', 'near' ] ],
@@ -249,6 +256,13 @@ my @without_dates = (
 	['{"ignore_filters": true}']);
 push @variants, map { [ 'sides', [ 'far', 'whole' ], @sorts_wrong, @$_ ] } map { [ variant => @$_ ] } @without_dates;
 
+# What chance brings too seldom: an accent of its own follows the text that is
+# looked for, or is its first character.
+my @always = map { { text => "SELECT id FROM o WHERE $_", mode => 'set', settings => 'work_mem=4MB', wants_order => 0 } } (
+	"display_name LIKE 'Cafe%'", "display_name LIKE '%e%'", "display_name LIKE '%Cafe%'", "starts_with(display_name, 'Cafe')",
+	"display_name LIKE '%\xcc\x81'", "display_name LIKE '%\xcc\x81%'", "display_name LIKE '%e\xcc\x81'", "display_name LIKE 'Caf\xc3\xa9%'",
+	"display_name = 'Cafe\xcc\x81'", "display_name IN ('Caf\xc3\xa9', 'stra\xc3\x9fe')", "display_name LIKE 's%'", "display_name LIKE 'st%'", "display_name LIKE '%i%'");
+
 # behave(VARIANT, VARIANT BEFORE): what was is a default again. A reset would
 # forget the records.
 sub behave
@@ -279,12 +293,12 @@ for (@variants)
 	# Each has its own queries, whatever the others are.
 	srand($seed + $per_variant * length($variant . "@$sides"));
 	my $at_once = $of{batch} || $batch;
-	for (1 .. $per_variant / $at_once)
+	for my $part (1 .. $per_variant / $at_once)
 	{
 		behave($variant, $before);
 		$before = $variant;
 		$session->query('SELECT opportunity_fdw_disconnect()');
-		my $sum = run($sides, \%of, generated($at_once, %{ $of{may} || \%everything }));
+		my $sum = run($sides, \%of, generated($at_once, %{ $of{may} || \%everything }), $part == 1 ? @always : ());
 		BAIL_OUT("the server is gone: $variant") if !$session->{psql}->pumpable;
 		$total += $at_once;
 		$rows += $sum->{rows};
