@@ -201,6 +201,8 @@ my @variants = (
 	['{"wildcards": true, "case_insensitive": true, "null_logic": "two_valued"}'],
 	['{"null_logic": "two_valued"}'],
 	['{"trim_text": true, "empty_is_null": true}'],
+	['{"normalize_text": "NFC"}'],
+	['{"normalize_text": "NFKD", "case_insensitive": true, "trim_text": true}'],
 	['{"bounds_exclusive": true}'],
 	['{"truncate_times": "filter"}'],
 	[ '{"truncate_times": true}', @sorts_wrong ],
