@@ -321,7 +321,6 @@ EXCEPTION WHEN feature_not_supported OR wrong_object_type THEN
   RAISE WARNING 'cannot truncate';
 END $$;
 SET client_min_messages = warning;
-ANALYZE opportunity;
 :spent
 \set VERBOSITY default
 

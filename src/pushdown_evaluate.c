@@ -473,13 +473,34 @@ add_pattern(Filters *filters, const Leaf *leaf, const char *pattern)
 							 OPERATOR_IN);
 }
 
-/* Adds that the column has a text in it, where the operator says. */
+/*
+ * Adds that the column has a text in it, where the operator says.
+ *
+ * An API may make one character of a letter and an accent behind it, or look at
+ * what follows a letter to tell its case.  So only ASCII is sent, and not the
+ * last character, unless the column's text ends with it.
+ */
 static RemoteVerdict
 add_match(Filters *filters, const Leaf *leaf, const char *text,
 		  RemoteOperator remote_operator)
 {
-	char *json = text_json(text);
+	char  *part = pstrdup(text);
+	size_t length = strlen(part);
+	char  *json;
 
+	for (size_t i = 0; i < length; i++)
+	{
+		if (IS_HIGHBIT_SET(part[i]))
+			return REMOTE_ALL;
+	}
+	if (remote_operator != OPERATOR_ENDS_WITH && length > 0)
+	{
+		length--;
+		while (length > 0 && part[length - 1] == ' ')
+			length--;
+		part[length] = '\0';
+	}
+	json = text_json(part);
 	if (!is_allowed(leaf, remote_operator))
 		remote_operator = OPERATOR_CONTAINS;
 	if (json == NULL || !is_allowed(leaf, remote_operator))
