@@ -142,6 +142,7 @@ ask_for_pages(Question *question, int number)
 			break;
 		case QUERY_CURSOR_GONE:
 		case QUERY_FILTER_REFUSED:
+		case QUERY_VALUE_REFUSED:
 		case QUERY_SORT_REFUSED:
 			FUZZ_CHECK(query_statuses[number].status != 200);
 			break;

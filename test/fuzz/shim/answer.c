@@ -198,6 +198,7 @@ read_page(Question *question, PageReader *reader)
 		[QUERY_CURSOR_GONE] = "cursor_gone",
 		[QUERY_REFUSED] = "refused",
 		[QUERY_FILTER_REFUSED] = "filter_refused",
+		[QUERY_VALUE_REFUSED] = "value_refused",
 		[QUERY_SORT_REFUSED] = "sort_refused",
 		[QUERY_NOT_SUPPORTED] = "not_supported",
 	};
