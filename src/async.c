@@ -30,8 +30,10 @@
 static bool is_async_capable(ForeignPath *path);
 static void request_row(AsyncRequest *request);
 static void configure_wait(AsyncRequest *request);
+static bool is_waited_for(AsyncRequest *request);
 static void notify(AsyncRequest *request);
 static void produce_row(AsyncRequest *request);
+static void answer_others(AsyncRequest *request);
 static void answer_pending(AsyncRequest *request);
 static void set_pending(AsyncRequest *request, bool is_pending);
 
@@ -60,47 +62,80 @@ request_row(AsyncRequest *request)
 
 /*
  * FDW callback: the Append is about to wait.  It need not where a row is there by
- * now, or some other of its scans has one.
+ * now, or some other of its scans has one: that is found out before there is
+ * anything to wait for, since it would then wait all the same.
  */
 static void
 configure_wait(AsyncRequest *request)
 {
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
 	AppendState		 *append = (AppendState *) request->requestor;
-	ListCell		 *cell;
 
 	if (scan_is_ready(node))
 		answer_pending(request);
+	answer_others(request);
 	if (!request->callback_pending || append->as_needrequest != NULL)
 		return;
 
-	/* One of those who share a descriptor is enough. */
-	foreach(cell, statement_of(node->ss.ps.state)->async_requests)
-	{
-		AsyncRequest	 *other = lfirst(cell);
-		ForeignScanState *other_node = (ForeignScanState *) other->requestee;
-
-		if (other == request)
-			break;
-		if (other->callback_pending && other->requestor == request->requestor &&
-			scan_wait_fd(other_node) == scan_wait_fd(node))
-			return;
-	}
+	if (is_waited_for(request))
+		return;
 	scan_prepare_wait(node);
 	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
 					  scan_wait_fd(node), NULL, request);
+}
+
+/*
+ * Whether the Append is going to wait for a request's descriptor already, since
+ * another one shares it; otherwise it is noted that it will.
+ */
+static bool
+is_waited_for(AsyncRequest *request)
+{
+	ForeignScanState *node = (ForeignScanState *) request->requestee;
+	AppendState		 *append = (AppendState *) request->requestor;
+	Statement		 *statement = statement_of(node->ss.ps.state);
+	bool is_first = GetNumRegisteredWaitEvents(append->as_eventset) == 1;
+	MemoryContext old_context;
+	ListCell	 *cell;
+
+	foreach(cell, statement->async_waits)
+	{
+		AsyncRequest *other = lfirst(cell);
+
+		if (other->requestor != request->requestor)
+			continue;
+		/* Beside the postmaster's death there is nothing: that was before. */
+		if (is_first)
+			statement->async_waits =
+				foreach_delete_current(statement->async_waits, cell);
+		else if (scan_wait_fd((ForeignScanState *) other->requestee) ==
+				 scan_wait_fd(node))
+			return true;
+	}
+	old_context = MemoryContextSwitchTo(statement->context);
+	statement->async_waits = lappend(statement->async_waits, request);
+	MemoryContextSwitchTo(old_context);
+	return false;
 }
 
 /* FDW callback: there may be something to read. */
 static void
 notify(AsyncRequest *request)
 {
-	ForeignScanState *node = (ForeignScanState *) request->requestee;
-	ListCell		 *cell;
-	List *pending = list_copy(statement_of(node->ss.ps.state)->async_requests);
-
 	CHECK_FOR_INTERRUPTS();
-	scan_take_in(node);
+	scan_take_in((ForeignScanState *) request->requestee);
+	answer_others(request);
+	produce_row(request);
+}
+
+/* Answers the other requests of the Append that need not wait any more. */
+static void
+answer_others(AsyncRequest *request)
+{
+	EState	 *estate = ((ForeignScanState *) request->requestee)->ss.ps.state;
+	List	 *pending = list_copy(statement_of(estate)->async_requests);
+	ListCell *cell;
+
 	foreach(cell, pending)
 	{
 		AsyncRequest *other = lfirst(cell);
@@ -111,7 +146,6 @@ notify(AsyncRequest *request)
 			answer_pending(other);
 	}
 	list_free(pending);
-	produce_row(request);
 }
 
 /* A request that was pending is answered outside of its turn. */

@@ -40,6 +40,9 @@ struct HttpPool
 	int64 left_alone;	 /* in all */
 	bool  is_waited_for; /* since it was driven last */
 
+	/* when the descriptor is to be readable for who waits for that, or -1 */
+	int64 wake_at;
+
 	HttpPace pace; /* what the server can take */
 };
 

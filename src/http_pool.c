@@ -57,7 +57,7 @@ static void	 handle_timeouts(HttpPool *pool);
 static void	 collect_finished(HttpPool *pool);
 static void	 send_queued(HttpPool *pool);
 static void	 send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now);
-static void	 arm_timer(HttpPool *pool, int64 due);
+static void	 arm_timer(HttpPool *pool);
 static int64 earliest_send(const HttpPool *pool);
 static int64 earlier(int64 due, int64 other);
 
@@ -91,6 +91,7 @@ http_pool_create(void)
 	pool->epoll_fd = -1;
 	pool->timer_fd = -1;
 	pool->curl_due = -1;
+	pool->wake_at = -1;
 	dlist_init(&pool->queue);
 	dlist_init(&pool->in_flight);
 	pool->left_alone_at = http_now();
@@ -172,7 +173,11 @@ void
 http_pool_remove(HttpTransfer *transfer)
 {
 	HttpTransferPrivate *private = transfer->private;
+	HttpPool *pool = private->pool;
 
+	/* Who is about to wait for the pool may wait for this one. */
+	if (pool->wake_at >= 0)
+		pool->wake_at = 0;
 	if (private->is_queued)
 		dlist_delete(&private->queue_node);
 	private->is_queued = false;
@@ -182,11 +187,11 @@ http_pool_remove(HttpTransfer *transfer)
 	dlist_delete(&private->in_flight_node);
 	if (transfer->outcome == HTTP_PENDING && is_stuck_in_lookup(private->easy))
 	{
-		park(private->pool, private->easy);
+		park(pool, private->easy);
 		private->easy = NULL;
 	}
 	else
-		curl_multi_remove_handle(private->pool->multi, private->easy);
+		curl_multi_remove_handle(pool->multi, private->easy);
 }
 
 /*
@@ -258,13 +263,15 @@ http_pool_drive(HttpPool *pool, bool waited)
 	if (!waited && !pool->is_waited_for)
 		excuse_absence(pool);
 	pool->is_waited_for = false;
+	if (waited)
+		pool->wake_at = -1;
 	handle_events(pool);
 	collect_finished(pool);
 	end_overdue(pool);
 	send_queued(pool);
 	handle_timeouts(pool);
 	collect_finished(pool);
-	arm_timer(pool, -1);
+	arm_timer(pool);
 	pool->left_alone_at = http_now();
 	restore_signals(&old_mask);
 }
@@ -278,13 +285,16 @@ http_pool_wait_fd(const HttpPool *pool)
 
 /*
  * Somebody is about to wait for the descriptor, without listening to interrupts
- * perhaps: so it is readable in a while in any case.
+ * perhaps: so it is readable in a while in any case, and at once where a transfer
+ * comes to its end before they do wait.  That holds until the pool is driven by
+ * somebody who has waited.
  */
 void
 http_pool_prepare_wait(HttpPool *pool)
 {
 	pool->is_waited_for = true;
-	arm_timer(pool, http_now() + MAX_DEAFNESS);
+	pool->wake_at = earlier(pool->wake_at, http_now() + MAX_DEAFNESS);
+	arm_timer(pool);
 }
 
 /*
@@ -470,11 +480,12 @@ send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now)
 	dlist_push_tail(&pool->in_flight, &private->in_flight_node);
 }
 
-/* Sets the timer to whatever is due first, at the given time at the latest. */
+/* Sets the timer to whatever is due first. */
 static void
-arm_timer(HttpPool *pool, int64 due)
+arm_timer(HttpPool *pool)
 {
 	struct itimerspec spec = {0};
+	int64			  due = pool->wake_at;
 	int64			  send = earliest_send(pool);
 	dlist_iter		  iter;
 

@@ -25,6 +25,7 @@ typedef struct Statement
 									* answer nobody has read */
 	dlist_head			  caches;  /* of records: see record_cache.c */
 	List				 *async_requests; /* that are pending: see async.c */
+	List				 *async_waits;	  /* those that are waited for */
 	List				 *warned_columns; /* in the executor state's context,
 										   * in the form of its readers */
 } Statement;
