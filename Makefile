@@ -24,15 +24,20 @@ OBJS = \
 	src/scan.o \
 	src/lookup_plan.o \
 	src/lookup_scan.o \
+	src/lookup_ids.o \
+	src/lookup_keys.o \
 	src/filter.o \
 	src/pushdown.o \
 	src/pushdown_evaluate.o \
+	src/pushdown_key.o \
 	src/fetch.o \
 	src/page_fetch.o \
 	src/range.o \
 	src/sample.o \
 	src/page_reader.o \
 	src/created_at.o \
+	src/key_cache.o \
+	src/key_request.o \
 	src/record_cache.o \
 	src/session_cache.o \
 	src/seen_set.o \
@@ -48,6 +53,7 @@ OBJS = \
 	src/order.o \
 	src/row.o \
 	src/record.o \
+	src/record_key.o \
 	src/record_write.o \
 	src/json_escape.o \
 	src/attribute_set.o \

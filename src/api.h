@@ -72,6 +72,8 @@ extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
 									  RecordPage		**page);
 extern bool			 api_try_page(const HttpTransfer *transfer,
 								  const AttributeSet *wanted, RecordPage **page);
+extern bool			 api_is_misfit(const HttpTransfer *transfer,
+								   const AttributeSet *wanted);
 pg_noreturn extern void api_raise_query(const Api *api, HttpTransfer *transfer);
 extern int				api_page_size(const Api *api, int wanted);
 extern void				api_limit_page_size(Api *api, int limit);

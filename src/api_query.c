@@ -136,6 +136,25 @@ api_try_page(const HttpTransfer *transfer, const AttributeSet *wanted,
 							 transfer->length, page, &problem) == RECORD_OK;
 }
 
+/*
+ * Whether the answer to a query, which has come, is one that another try will not
+ * mend, but another query may do without: too large, or whole but no page as
+ * documented.
+ */
+bool
+api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
+{
+	RecordPage	*page;
+	char		*problem;
+	RecordStatus status;
+
+	if (transfer->outcome != HTTP_ANSWERED || transfer->status != 200)
+		return transfer->outcome == HTTP_TOO_LARGE;
+	status = record_parse_page(wanted, api_body_to_try(transfer),
+							   transfer->length, &page, &problem);
+	return status == RECORD_MALFORMED || status == RECORD_UNTRANSLATABLE;
+}
+
 /* Raises the error for a query that the API refuses. */
 void
 api_raise_query(const Api *api, HttpTransfer *transfer)

@@ -22,18 +22,21 @@
 #include "pushdown.h"
 #include "scan.h"
 
+static bool	 may_hit_keys(const ForeignScanState *node, const ExplainState *es);
 static char *request_by_id(const Settings *settings, bool may_be_many);
 static void	 explain_ids(const ForeignScan *plan, const Settings *settings,
 						 ExplainState *es);
 static void	 explain_pages(const ForeignScan *plan, const Settings *settings,
 						   ExplainState *es);
-static void	 explain_filters(const ForeignScan *plan, List *filters,
-							 ExplainState *es);
+static void	 explain_keys(const CustomScan *plan, const Settings *settings,
+						  List *context, bool prefix, ExplainState *es);
+static void	 explain_filters(List *filters, List *expressions, List *context,
+							 bool prefix, ExplainState *es);
 static void	 explain_page_counters(const ForeignScanState *node,
 								   ExplainState			  *es);
 static char *in_server_encoding(const char *text);
-static void	 explain_counters(ScanCounters counters, bool may_hit_cache,
-							  ExplainState *es);
+static void	 explain_counters(ScanCounters counters, bool is_by_pages,
+							  bool may_hit_cache, ExplainState *es);
 static void	 append_condition(StringInfo target, List *condition,
 							  List *expressions, List *context, bool prefix);
 
@@ -57,8 +60,24 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	{
 		if (condition == NIL)
 			explain_page_counters(node, es);
-		explain_counters(scan_counters(node), condition != NIL, es);
+		explain_counters(scan_counters(node), condition == NIL,
+						 condition != NIL || may_hit_keys(node, es), es);
 	}
+}
+
+/*
+ * Whether to say how often a scan by pages found its records where a lookup had
+ * them fetched: if it did, or could have and a program wants to know.
+ */
+static bool
+may_hit_keys(const ForeignScanState *node, const ExplainState *es)
+{
+	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
+
+	return scan_counters(node).cache_hits > 0 ||
+		   (es->format != EXPLAIN_FORMAT_TEXT &&
+			list_member_int(list_nth(plan->fdw_private, SCAN_PRIVATE_ROLES),
+							FILTER_KEY));
 }
 
 /*
@@ -102,8 +121,12 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 						psprintf("POST " API_QUERY_PATH " for pages of %d",
 								 settings->record_type, page_size),
 						es);
+
+	/* What they come from is among the node's own conditions, which EXPLAIN has
+	 * printed just before: deparse_cxt is this node's, as in explain_ids. */
 	if (filters != NIL)
-		explain_filters(plan, filters, es);
+		explain_filters(filters, plan->fdw_exprs, es->deparse_cxt,
+						list_length(es->rtable) > 1, es);
 	if (sort != NIL)
 		ExplainPropertyText(
 			"Remote Sort",
@@ -119,14 +142,10 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 							   settings->max_concurrency, es);
 }
 
-/*
- * Each filter by itself, since they are sent so.
- *
- * What it comes from is among the node's own conditions, which EXPLAIN has
- * printed just before: deparse_cxt is this node's, as in explain_ids.
- */
+/* Each filter by itself, since they are sent so. */
 static void
-explain_filters(const ForeignScan *plan, List *filters, ExplainState *es)
+explain_filters(List *filters, List *expressions, List *context, bool prefix,
+				ExplainState *es)
 {
 	List	 *texts = NIL;
 	ListCell *cell;
@@ -136,8 +155,7 @@ explain_filters(const ForeignScan *plan, List *filters, ExplainState *es)
 		StringInfoData text;
 
 		initStringInfo(&text);
-		pushdown_deparse(&text, lfirst(cell), plan->fdw_exprs, es->deparse_cxt,
-						 list_length(es->rtable) > 1);
+		pushdown_deparse(&text, lfirst(cell), expressions, context, prefix);
 		texts = lappend(texts, text.data);
 	}
 	ExplainPropertyList("Remote Filter", texts, es);
@@ -147,19 +165,26 @@ explain_filters(const ForeignScan *plan, List *filters, ExplainState *es)
 void
 explain_lookup(CustomScanState *node, List *ancestors, ExplainState *es)
 {
-	CustomScan	  *plan = (CustomScan *) node->ss.ps.plan;
-	List		  *oids = list_nth(plan->custom_private, LOOKUP_PRIVATE_OIDS);
-	StringInfoData text;
+	CustomScan	   *plan = (CustomScan *) node->ss.ps.plan;
+	List		   *oids = list_nth(plan->custom_private, LOOKUP_PRIVATE_OIDS);
+	const Settings *settings = settings_read(linitial_oid(oids));
+	List		   *context =
+		set_deparse_context_plan(es->deparse_cxt, &plan->scan.plan, ancestors);
+	bool prefix = es->verbose || list_length(es->rtable) > 1;
 
-	initStringInfo(&text);
-	append_condition(
-		&text, list_nth(plan->custom_private, LOOKUP_PRIVATE_CONDITION),
-		plan->custom_exprs,
-		set_deparse_context_plan(es->deparse_cxt, &plan->scan.plan, ancestors),
-		es->verbose || list_length(es->rtable) > 1);
-	ExplainPropertyText("Lookup Key", text.data, es);
-	ExplainPropertyText(
-		"Request", request_by_id(settings_read(linitial_oid(oids)), true), es);
+	if (intVal(list_nth(plan->custom_private, LOOKUP_PRIVATE_IS_BY_KEY)))
+		explain_keys(plan, settings, context, prefix, es);
+	else
+	{
+		StringInfoData text;
+
+		initStringInfo(&text);
+		append_condition(
+			&text, list_nth(plan->custom_private, LOOKUP_PRIVATE_CONDITION),
+			plan->custom_exprs, context, prefix);
+		ExplainPropertyText("Lookup Key", text.data, es);
+		ExplainPropertyText("Request", request_by_id(settings, true), es);
+	}
 
 	if (es->analyze)
 	{
@@ -167,8 +192,32 @@ explain_lookup(CustomScanState *node, List *ancestors, ExplainState *es)
 
 		ExplainPropertyInteger("Batches", NULL, counters.batches, es);
 		ExplainPropertyInteger("Distinct Keys", NULL, counters.keys, es);
-		explain_counters(counters.scan, true, es);
+		explain_counters(counters.scan, false, true, es);
 	}
+}
+
+/* A lookup by a key that many records may have in common. */
+static void
+explain_keys(const CustomScan *plan, const Settings *settings, List *context,
+			 bool prefix, ExplainState *es)
+{
+	List *condition = list_nth(plan->custom_private, LOOKUP_PRIVATE_CONDITION);
+	List *filters = list_nth(plan->custom_private, LOOKUP_PRIVATE_FILTERS);
+
+	ExplainPropertyText("Lookup Key",
+						deparse_expression(pushdown_key_expression(
+											   condition, plan->custom_exprs),
+										   context, prefix, false),
+						es);
+	ExplainPropertyText(
+		"Request",
+		psprintf("POST " API_QUERY_PATH " for up to %d keys of %s",
+				 settings->record_type,
+				 Min(settings->page_size, MAX_REMOTE_VALUES),
+				 in_server_encoding(pushdown_key_field(condition))),
+		es);
+	if (filters != NIL)
+		explain_filters(filters, plan->custom_exprs, context, prefix, es);
 }
 
 /* The request for the records of one id, or of many. */
@@ -209,15 +258,16 @@ in_server_encoding(const char *text)
 
 /* What was spent. */
 static void
-explain_counters(ScanCounters counters, bool may_hit_cache, ExplainState *es)
+explain_counters(ScanCounters counters, bool is_by_pages, bool may_hit_cache,
+				 ExplainState *es)
 {
 	ExplainPropertyInteger("Requests", NULL, counters.requests, es);
 	if (counters.retries > 0 || es->format != EXPLAIN_FORMAT_TEXT)
 		ExplainPropertyInteger("Retries", NULL, counters.retries, es);
+	if (is_by_pages)
+		ExplainPropertyInteger("Received", "bytes", counters.bytes, es);
 	if (may_hit_cache)
 		ExplainPropertyInteger("Cache Hits", NULL, counters.cache_hits, es);
-	else
-		ExplainPropertyInteger("Received", "bytes", counters.bytes, es);
 	if (es->timing && counters.waited > 0)
 		ExplainPropertyFloat("Throttled", "ms", counters.waited / 1000.0, 3,
 							 es);

@@ -2,8 +2,9 @@
  *
  * fetch.c
  *	  Where the records of a scan come from: from a set of ids, asked for in
- *	  batches, several at once; or from pages of all that match some filters, for
- *	  which see page_fetch.c.
+ *	  batches, several at once; from pages of all that match some filters, for
+ *	  which see page_fetch.c; or from what others have asked for, by a key: see
+ *	  key_cache.c.
  *
  * Knows the statement's cache, and nothing of plans or of HTTP.
  *
@@ -15,7 +16,8 @@
 
 struct Fetch
 {
-	PageFetch *pages; /* NULL: by ids, which the rest is for */
+	PageFetch  *pages;
+	KeyRecords *kept; /* both NULL: by ids, which the rest is for */
 
 	MemoryContext	 context; /* of the batches */
 	RecordCache		*cache;
@@ -78,6 +80,16 @@ fetch_pages(RecordCache *cache, const Settings *settings,
 	return fetch;
 }
 
+/* Fetches the records of a key, which the fetch lets go of. */
+Fetch *
+fetch_keys(KeyRecords *records)
+{
+	Fetch *fetch = palloc0(sizeof(Fetch));
+
+	fetch->kept = records;
+	return fetch;
+}
+
 /* As page_fetch_is_sorted. */
 bool
 fetch_is_sorted(const Fetch *fetch)
@@ -92,9 +104,10 @@ fetch_is_sorted(const Fetch *fetch)
 bool
 fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
 {
-	if (fetch->pages != NULL)
+	if (fetch->pages != NULL || fetch->kept != NULL)
 	{
-		if (!page_fetch_next(fetch->pages, record))
+		if (fetch->pages != NULL ? !page_fetch_next(fetch->pages, record)
+								 : !key_records_next(fetch->kept, record))
 			return false;
 		*id = &(*record)->id;
 		return true;
@@ -176,6 +189,8 @@ fetch_end(Fetch *fetch)
 {
 	if (fetch->pages != NULL)
 		page_fetch_end(fetch->pages);
+	if (fetch->kept != NULL)
+		key_records_end(fetch->kept);
 	while (fetch->batch_count > 0)
 		end_batch(fetch);
 	if (fetch->batches != NULL)

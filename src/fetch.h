@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "key_cache.h"
 #include "page_fetch.h"
 
 /* A scan's way through its records. */
@@ -21,6 +22,7 @@ extern Fetch *fetch_ids(RecordCache *cache, const Settings *settings,
 extern Fetch *fetch_pages(RecordCache *cache, const Settings *settings,
 						  const PageOrder *order, HttpBudget *budget,
 						  PageCounters *counters);
+extern Fetch *fetch_keys(KeyRecords *records);
 extern bool	  fetch_is_sorted(const Fetch *fetch);
 extern bool	  fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
 extern void	  fetch_end(Fetch *fetch);

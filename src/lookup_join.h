@@ -17,9 +17,14 @@
 /* The positions of CustomScan.custom_private, all plain nodes. */
 typedef enum LookupPrivate
 {
-	/* the condition on the id as filter.h describes it; its expressions, over
-	 * the rows of the outer side, are in custom_exprs */
+	/* whether it is by a key that is not the id, a Boolean as an Integer */
+	LOOKUP_PRIVATE_IS_BY_KEY,
+	/* the condition on the id as filter.h describes it, or that on the key as
+	 * pushdown.h does; the expressions of all conditions, over the rows of the
+	 * outer side, are in custom_exprs */
 	LOOKUP_PRIVATE_CONDITION,
+	/* further conditions to be sent with the keys, as pushdown.h has them */
+	LOOKUP_PRIVATE_FILTERS,
 	/* an Oid list: the foreign table, and the user that reads it or 0 */
 	LOOKUP_PRIVATE_OIDS,
 	/* rows that are likely to do, an Integer; 0: all, LOOKUP_UNKNOWN_LIMIT */

@@ -3,12 +3,12 @@
  * lookup_plan.c
  *	  Joins that look many records up at once: the planner's part.
  *
- * Where a foreign table is joined by its id, a nested loop asks for one record
- * per row of its outer side.  So the nested loop gets its outer rows by way of a
- * custom scan that reads some of them ahead, collects the ids that the loop is
- * going to ask for, and has the statement's cache fetch all of them at once.
- * The join itself, of whatever type and with whatever further conditions, stays
- * PostgreSQL's own.
+ * Where a foreign table is joined by its id, or by another key, a nested loop
+ * asks for the records of one key per row of its outer side.  So the nested loop
+ * gets its outer rows by way of a custom scan that reads some of them ahead,
+ * collects the ids or keys that the loop is going to ask for, and has the
+ * statement's cache fetch all of them at once.  The join itself, of whatever type
+ * and with whatever further conditions, stays PostgreSQL's own.
  *
  * PostgreSQL offers the place to add such a path for every pair of relations
  * (but 15 and 16 not where the join has a condition without variables: there
@@ -40,24 +40,39 @@
 /* What a custom path keeps for its plan: the positions of custom_private. */
 typedef enum PathPrivate
 {
+	PATH_PRIVATE_IS_BY_KEY,
 	PATH_PRIVATE_CONDITION,
-	PATH_PRIVATE_EXPRESSIONS,
+	PATH_PRIVATE_FILTERS,
 	PATH_PRIVATE_OIDS,
+	PATH_PRIVATE_EXPRESSIONS,
 	PATH_PRIVATE_LIMIT
 } PathPrivate;
+
+/* How the records are looked up, and what that saves. */
+typedef struct Lookup
+{
+	bool  is_by_key;
+	List *condition; /* on the id, or the key */
+	List *filters;	 /* that are sent with the keys */
+	List *expressions;
+	Cost  saved;		/* requests that the loop alone would make */
+	Cost  before_first; /* until the first row, beyond a probe's */
+} Lookup;
 
 static bool						   enable_lookup_join = true;
 static set_join_pathlist_hook_type next_hook = NULL;
 
-static void		   add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel,
-									RelOptInfo *outerrel, RelOptInfo *innerrel,
-									JoinType jointype, JoinPathExtraData *extra);
-static bool		   is_supported(JoinType jointype);
-static void		   add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel,
-								   Path *outer_path, Path *inner_path,
-								   JoinType jointype, JoinPathExtraData *extra);
+static void add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel,
+							 RelOptInfo *outerrel, RelOptInfo *innerrel,
+							 JoinType jointype, JoinPathExtraData *extra);
+static bool is_supported(JoinType jointype);
+static void add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel,
+							Path *outer_path, Path *inner_path,
+							JoinType jointype, JoinPathExtraData *extra);
+static bool find_lookup(PlannerInfo *root, Path *outer_path, Path *inner_path,
+						Lookup *lookup);
 static CustomPath *create_lookup_path(PlannerInfo *root, Path *outer_path,
-									  Path *inner_path);
+									  Path *inner_path, const Lookup *lookup);
 static Plan		  *plan_lookup(PlannerInfo *root, RelOptInfo *rel,
 							   CustomPath *best_path, List *tlist, List *clauses,
 							   List *custom_plans);
@@ -78,7 +93,8 @@ lookup_join_initialize(void)
 	DefineCustomBoolVariable(
 		"opportunity_fdw.enable_lookup_join",
 		"Enables joins that look many records up at once.",
-		"Without it, a join by the record's id asks for one record at a time.",
+		"Without it, a join by the record's id, or by another one that the "
+		"record has, makes a request for each row.",
 		&enable_lookup_join, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	compat_reserve_settings("opportunity_fdw");
 
@@ -88,8 +104,8 @@ lookup_join_initialize(void)
 }
 
 /*
- * The planner's hook: the ways to look the inner table's records up by ids that
- * the outer side supplies.
+ * The planner's hook: the ways to look the inner table's records up by ids or
+ * keys that the outer side supplies.
  */
 static void
 add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
@@ -152,11 +168,11 @@ add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 {
 	RelOptInfo		 *outerrel = outer_path->parent;
 	RelOptInfo		 *innerrel = inner_path->parent;
-	CustomPath		 *lookup;
+	Lookup			  lookup;
+	CustomPath		 *path;
 	JoinCostWorkspace workspace;
 	Path			 *join;
 	Relids			  required_outer;
-	Cost			  saved;
 
 	if (bms_overlap(PATH_REQ_OUTER(outer_path), innerrel->relids))
 		return;
@@ -173,27 +189,23 @@ add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 		 root->placeholder_list != NIL))
 		return;
 
-	lookup = create_lookup_path(root, outer_path, inner_path);
-	if (lookup == NULL)
+	if (!find_lookup(root, outer_path, inner_path, &lookup))
 		return;
-	initial_cost_nestloop(root, &workspace, jointype, &lookup->path, inner_path,
+	path = create_lookup_path(root, outer_path, inner_path, &lookup);
+	initial_cost_nestloop(root, &workspace, jointype, &path->path, inner_path,
 						  extra);
 	join = (Path *) create_nestloop_path(
-		root, joinrel, jointype, &workspace, extra, &lookup->path, inner_path,
+		root, joinrel, jointype, &workspace, extra, &path->path, inner_path,
 		extra->restrictlist,
 		build_join_pathkeys(root, joinrel, jointype, outer_path->pathkeys),
 		required_outer);
 
 	/* The loop does not know that its requests are made together. */
-	saved = plan_request_savings(
-		root, innerrel,
-		list_nth(lookup->custom_private, PATH_PRIVATE_CONDITION),
-		list_nth(lookup->custom_private, PATH_PRIVATE_EXPRESSIONS),
-		outer_path->rows);
-	join->total_cost = Max(join->total_cost - saved,
+	join->startup_cost += lookup.before_first;
+	join->total_cost = Max(join->total_cost - lookup.saved,
 						   Max(join->startup_cost, outer_path->total_cost));
-	lookup->custom_private =
-		lappend(lookup->custom_private, makeInteger(likely_limit(root, join)));
+	path->custom_private =
+		lappend(path->custom_private, makeInteger(likely_limit(root, join)));
 	add_path(joinrel, join);
 }
 
@@ -212,37 +224,72 @@ likely_limit(PlannerInfo *root, Path *join)
 }
 
 /*
+ * How the inner path's records can be looked up by what the outer rows alone tell:
+ * by ids, or else by a key, if that saves anything.  Returns false where they
+ * cannot be.
+ */
+static bool
+find_lookup(PlannerInfo *root, Path *outer_path, Path *inner_path,
+			Lookup *lookup)
+{
+	RelOptInfo *innerrel = inner_path->parent;
+	List	   *clauses = inner_path->param_info->ppi_clauses;
+	KeyLookup	key;
+
+	memset(lookup, 0, sizeof(*lookup));
+	lookup->condition =
+		plan_id_condition(root, innerrel, clauses, &lookup->expressions);
+	if (lookup->condition != NIL)
+	{
+		if (contain_subplans((Node *) lookup->expressions))
+			return false;
+		lookup->saved =
+			plan_request_savings(root, innerrel, lookup->condition,
+								 lookup->expressions, outer_path->rows);
+		return true;
+	}
+
+	if (!plan_key_lookup(root, innerrel, clauses, &key))
+		return false;
+	lookup->is_by_key = true;
+	lookup->condition = key.condition;
+	lookup->filters = key.filters;
+	lookup->expressions = key.expressions;
+	lookup->saved = plan_key_savings(root, innerrel, clauses, &key,
+									 outer_path->rows, &lookup->before_first);
+	return lookup->saved > 0;
+}
+
+/*
  * The path that hands on the rows of the outer path and looks ahead for the
- * inner one; NULL where the ids cannot be told from the outer rows alone.
+ * inner one.
  */
 static CustomPath *
-create_lookup_path(PlannerInfo *root, Path *outer_path, Path *inner_path)
+create_lookup_path(PlannerInfo *root, Path *outer_path, Path *inner_path,
+				   const Lookup *lookup)
 {
-	CustomPath	  *lookup;
+	CustomPath	  *path = makeNode(CustomPath);
 	RelOptInfo	  *innerrel = inner_path->parent;
 	RangeTblEntry *rte = planner_rt_fetch(innerrel->relid, root);
-	List		  *expressions = NIL;
-	List		  *condition = plan_id_condition(
-				 root, innerrel, inner_path->param_info->ppi_clauses, &expressions);
 
-	if (condition == NIL || contain_subplans((Node *) expressions))
-		return NULL;
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = outer_path->parent;
+	path->path.pathtarget = outer_path->pathtarget;
+	path->path.param_info = outer_path->param_info;
+	path->path.rows = outer_path->rows;
+	path->path.startup_cost = outer_path->startup_cost;
+	path->path.total_cost = outer_path->total_cost;
+	path->path.pathkeys = outer_path->pathkeys;
+	path->custom_paths = list_make1(outer_path);
 
-	lookup = makeNode(CustomPath);
-	lookup->path.pathtype = T_CustomScan;
-	lookup->path.parent = outer_path->parent;
-	lookup->path.pathtarget = outer_path->pathtarget;
-	lookup->path.param_info = outer_path->param_info;
-	lookup->path.rows = outer_path->rows;
-	lookup->path.startup_cost = outer_path->startup_cost;
-	lookup->path.total_cost = outer_path->total_cost;
-	lookup->path.pathkeys = outer_path->pathkeys;
-	lookup->custom_paths = list_make1(outer_path);
-	lookup->custom_private = list_make3(
-		condition, expressions, list_make2_oid(rte->relid, innerrel->userid));
-	lookup->methods = &lookup_path_methods;
-	compat_copy_disabled_nodes(&lookup->path, outer_path);
-	return lookup;
+	/* in the order of PathPrivate */
+	path->custom_private = list_make4(
+		makeInteger(lookup->is_by_key), lookup->condition, lookup->filters,
+		list_make2_oid(rte->relid, innerrel->userid));
+	path->custom_private = lappend(path->custom_private, lookup->expressions);
+	path->methods = &lookup_path_methods;
+	compat_copy_disabled_nodes(&path->path, outer_path);
+	return path;
 }
 
 /* Custom path callback: the plan node. */
@@ -265,9 +312,13 @@ plan_lookup(PlannerInfo *root, RelOptInfo *rel, CustomPath *best_path,
 	plan->custom_scan_tlist = copyObject(outer_plan->targetlist);
 	plan->custom_exprs = (List *) as_in_tlist(
 		list_nth(private, PATH_PRIVATE_EXPRESSIONS), outer_plan->targetlist);
-	plan->custom_private = list_make3(list_nth(private, PATH_PRIVATE_CONDITION),
-									  list_nth(private, PATH_PRIVATE_OIDS),
-									  list_nth(private, PATH_PRIVATE_LIMIT));
+	/* in the order of LookupPrivate */
+	plan->custom_private = list_make4(list_nth(private, PATH_PRIVATE_IS_BY_KEY),
+									  list_nth(private, PATH_PRIVATE_CONDITION),
+									  list_nth(private, PATH_PRIVATE_FILTERS),
+									  list_nth(private, PATH_PRIVATE_OIDS));
+	plan->custom_private =
+		lappend(plan->custom_private, list_nth(private, PATH_PRIVATE_LIMIT));
 	plan->methods = &lookup_scan_methods;
 	return &plan->scan.plan;
 }

@@ -4,10 +4,11 @@
  *	  Joins that look many records up at once: the executor's part.
  *
  * The node hands on the rows of its child, in their order.  Before it does, it
- * reads them ahead in batches: a batch ends when its ids fill a request, or with
- * the child's rows, or where the rows held would exceed work_mem.  The batch's
- * records are asked for at once and kept until its rows were handed on, so that
- * the foreign scan of the nested loop above finds them in the statement's cache.
+ * reads them ahead in batches: a batch ends when its ids or keys fill a request,
+ * or with the child's rows, or where the rows held would exceed work_mem.  The
+ * batch's records are asked for at once and kept until its rows were handed on,
+ * so that the foreign scan of the nested loop above finds them in the statement's
+ * cache.
  *
  * Up to max_concurrency batches are read ahead, but not beyond a LIMIT; and where
  * nobody knows how much will be read, two at first, until the rows of one are
@@ -24,17 +25,15 @@
 
 #include "compat.h"
 #include "explain.h"
-#include "filter.h"
 #include "lookup_join.h"
-#include "option.h"
-#include "record_cache.h"
+#include "lookup_source.h"
 
 /* Some rows of the child, and the records that they lead to. */
 typedef struct LookupBatch
 {
 	dlist_node	  node;
 	MemoryContext context;
-	RecordBatch	 *records;
+	void		 *records; /* of the source's kind */
 	MinimalTuple *tuples;
 	int			  count;
 	int			  capacity;
@@ -46,13 +45,7 @@ typedef struct LookupState
 {
 	CustomScanState css;
 
-	/* from the plan */
-	List *condition;
-	List *expressions; /* ExprStates */
-
-	Settings	   *settings;
-	RecordCache	   *cache;
-	HttpBudget		budget;
+	LookupSource	source;
 	PlanState	   *child;
 	TupleTableSlot *tuple_slot;
 
@@ -112,9 +105,9 @@ lookup_counters(const CustomScanState *node)
 	const LookupState *state = (const LookupState *) node;
 	LookupCounters	   counters = state->counters;
 
-	counters.scan.requests = state->budget.requests;
-	counters.scan.retries = state->budget.retries;
-	counters.scan.waited = state->budget.waited;
+	counters.scan.requests = state->source.budget.requests;
+	counters.scan.retries = state->source.budget.retries;
+	counters.scan.waited = state->source.budget.waited;
 	return counters;
 }
 
@@ -122,24 +115,29 @@ lookup_counters(const CustomScanState *node)
 static void
 begin_lookup(CustomScanState *node, EState *estate, int eflags)
 {
-	LookupState *state = (LookupState *) node;
-	CustomScan	*plan = (CustomScan *) node->ss.ps.plan;
-	List		*oids = list_nth(plan->custom_private, LOOKUP_PRIVATE_OIDS);
-	Oid			 userid = lsecond_oid(oids);
+	LookupState	 *state = (LookupState *) node;
+	LookupSource *source = &state->source;
+	CustomScan	 *plan = (CustomScan *) node->ss.ps.plan;
+	List		 *oids = list_nth(plan->custom_private, LOOKUP_PRIVATE_OIDS);
+	Oid			  userid = lsecond_oid(oids);
 
 	state->child = ExecInitNode(linitial(plan->custom_plans), estate, eflags);
 	node->custom_ps = list_make1(state->child);
-	state->condition = list_nth(plan->custom_private, LOOKUP_PRIVATE_CONDITION);
-	state->expressions = ExecInitExprList(plan->custom_exprs, &node->ss.ps);
-	state->settings = settings_read(linitial_oid(oids));
+	source->plan = plan;
+	source->methods =
+		intVal(list_nth(plan->custom_private, LOOKUP_PRIVATE_IS_BY_KEY))
+			? &lookup_keys_methods
+			: &lookup_ids_methods;
+	source->expressions = ExecInitExprList(plan->custom_exprs, &node->ss.ps);
+	source->settings = settings_read(linitial_oid(oids));
 	start(state);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
-	state->cache = record_cache_open(estate, state->settings,
-									 OidIsValid(userid) ? userid : GetUserId());
-	state->budget.limit = state->settings->max_requests;
-	state->budget.total = record_cache_request_total(state->cache);
+	source->cache = record_cache_open(
+		estate, source->settings, OidIsValid(userid) ? userid : GetUserId());
+	source->budget.limit = source->settings->max_requests;
+	source->budget.total = record_cache_request_total(source->cache);
 	state->tuple_slot = ExecInitExtraTupleSlot(
 		estate, ExecGetResultType(state->child), &TTSOpsMinimalTuple);
 }
@@ -225,6 +223,8 @@ start(LookupState *state)
 static void
 read_ahead(LookupState *state)
 {
+	const LookupMethods *methods = state->source.methods;
+
 	while (state->batch_count == 0 || may_read_more(state))
 	{
 		LookupBatch *batch = read_batch(state);
@@ -234,10 +234,10 @@ read_ahead(LookupState *state)
 			end_batch(state, batch);
 			return;
 		}
-		record_batch_send(batch->records);
+		methods->send(batch->records);
 		state->counters.batches++;
-		state->counters.keys += record_batch_count(batch->records);
-		state->counters.scan.cache_hits += record_batch_hits(batch->records);
+		state->counters.keys += methods->count(batch->records);
+		state->counters.scan.cache_hits += methods->hits(batch->records);
 	}
 }
 
@@ -248,10 +248,14 @@ read_ahead(LookupState *state)
 static bool
 may_read_more(const LookupState *state)
 {
-	int most = state->is_open ? Max(state->settings->max_concurrency, 2) : 2;
+	const LookupSource *source = &state->source;
+	const LookupBatch  *last =
+		dlist_tail_element(LookupBatch, node, (dlist_head *) &state->batches);
+	int most = state->is_open ? Max(source->settings->max_concurrency, 2) : 2;
 
 	return !state->is_done && state->batch_count < most &&
 		   state->size < (size_t) work_mem * 1024 &&
+		   !source->methods->is_large(last->records) &&
 		   (state->read < state->limit || state->handed_on >= state->limit);
 }
 
@@ -259,15 +263,16 @@ may_read_more(const LookupState *state)
 static LookupBatch *
 read_batch(LookupState *state)
 {
-	EState		 *estate = state->css.ss.ps.state;
-	MemoryContext context = AllocSetContextCreate(
-		estate->es_query_cxt, "opportunity_fdw lookup", ALLOCSET_DEFAULT_SIZES);
+	const LookupMethods *methods = state->source.methods;
+	EState				*estate = state->css.ss.ps.state;
+	MemoryContext		 context = AllocSetContextCreate(
+			   estate->es_query_cxt, "opportunity_fdw lookup", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
 	LookupBatch	 *batch = palloc0(sizeof(LookupBatch));
 
 	batch->context = context;
-	batch->records = record_batch_create(state->cache, state->settings,
-										 &state->budget, true);
+	batch->records =
+		methods->begin_batch(&state->source, state->css.ss.ps.ps_ExprContext);
 	dlist_push_tail(&state->batches, &batch->node);
 	state->batch_count++;
 
@@ -282,20 +287,18 @@ read_batch(LookupState *state)
 			state->is_done = true;
 		else
 			add_row(state, batch, row);
-	} while (!state->is_done && !record_batch_is_full(batch->records) &&
+	} while (!state->is_done && !methods->is_full(batch->records) &&
 			 state->size < (size_t) work_mem * 1024);
 	MemoryContextSwitchTo(old_context);
 	return batch;
 }
 
-/* Adds a row to a batch, whose context is the current one, and its ids. */
+/* Adds a row to a batch, whose context is the current one, and what it leads to. */
 static void
 add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
 {
-	ExprContext	 *econtext = state->css.ss.ps.ps_ExprContext;
-	MemoryContext context;
-	IdSet		  ids;
-	MinimalTuple  tuple;
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+	MinimalTuple tuple;
 
 	if (batch->count == batch->capacity)
 	{
@@ -314,11 +317,7 @@ add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
 
 	ResetExprContext(econtext);
 	econtext->ecxt_scantuple = as_scan_tuple(state, row);
-	context = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-	ids = filter_evaluate_ids(state->condition, state->expressions, econtext);
-	MemoryContextSwitchTo(context);
-	for (int i = 0; i < ids.count; i++)
-		record_batch_add(batch->records, &ids.ids[i]);
+	state->source.methods->add_row(&state->source, batch->records, econtext);
 }
 
 /* Lets go of a batch's rows and records. */
@@ -326,7 +325,7 @@ static void
 end_batch(LookupState *state, LookupBatch *batch)
 {
 	ExecClearTuple(state->tuple_slot);
-	record_batch_release(batch->records);
+	state->source.methods->release(batch->records);
 	dlist_delete(&batch->node);
 	state->batch_count--;
 	state->size -= batch->size;

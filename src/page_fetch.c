@@ -408,6 +408,8 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	PageAnswer	  answer = page_reader_read(reader->pages);
 
 	MemoryContextSwitchTo(old_context);
+	if (answer.is_circle)
+		page_reader_raise_circle(reader->pages);
 	if (answer.result == QUERY_CURSOR_GONE)
 		restart(fetch, reader);
 	else if (answer.result != QUERY_PAGE)

@@ -16,7 +16,8 @@
 
 #include "page_reader.h"
 
-static void take_cursor(PageReader *reader, const RecordPage *page);
+static void take_answer(PageReader *reader, PageAnswer *answer);
+static void take_cursor(PageReader *reader, PageAnswer *answer);
 
 /*
  * A reader of a query's pages, in the current context, from the first on; the
@@ -59,8 +60,7 @@ page_reader_send(PageReader *reader)
 
 /*
  * Waits for the page that was asked for and reads it, in the current context.
- * Raises the errors of api_finish_query, and one for a page that leads to
- * itself.
+ * Raises the errors of api_finish_query.
  */
 PageAnswer
 page_reader_read(PageReader *reader)
@@ -70,33 +70,65 @@ page_reader_read(PageReader *reader)
 
 	answer.result = api_finish_query(source->api, reader->transfer,
 									 source->wanted, &answer.page);
-	answer.transfer = reader->transfer;
-	reader->transfer = NULL;
-	source->statement->pending--;
-	if (answer.result == QUERY_PAGE)
-		take_cursor(reader, answer.page);
-	else
-		answer.page = NULL;
+	take_answer(reader, &answer);
 	return answer;
+}
+
+/*
+ * The same for an answer that has come.  Returns false where that is no page, and
+ * raises no error; it can still be read.
+ */
+bool
+page_reader_try(PageReader *reader, PageAnswer *answer)
+{
+	memset(answer, 0, sizeof(*answer));
+	answer->result = QUERY_PAGE;
+	if (!api_try_page(reader->transfer, reader->source->wanted, &answer->page))
+		return false;
+	take_answer(reader, answer);
+	return true;
+}
+
+/* Raises the error for a page that leads to itself. */
+void
+page_reader_raise_circle(const PageReader *reader)
+{
+	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+					errmsg("the API's pages go in a circle"),
+					errdetail("The cursor after page %d is the one that page "
+							  "%d was asked for with.",
+							  reader->pages, reader->pages)));
+}
+
+/* The answer has been read, and is the caller's now. */
+static void
+take_answer(PageReader *reader, PageAnswer *answer)
+{
+	answer->transfer = reader->transfer;
+	reader->transfer = NULL;
+	reader->source->statement->pending--;
+	if (answer->result == QUERY_PAGE)
+		take_cursor(reader, answer);
+	else
+		answer->page = NULL;
 }
 
 /* Where the next page is, and how large it may be. */
 static void
-take_cursor(PageReader *reader, const RecordPage *page)
+take_cursor(PageReader *reader, PageAnswer *answer)
 {
 	char *cursor = NULL;
 
-	if (page->next_cursor == NULL)
+	if (answer->page->next_cursor == NULL)
 		reader->is_at_end = true;
-	else if (reader->cursor != NULL &&
-			 strcmp(reader->cursor, page->next_cursor) == 0)
-		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-						errmsg("the API's pages go in a circle"),
-						errdetail("The cursor after page %d is the one that "
-								  "page %d was asked for with.",
-								  reader->pages + 1, reader->pages + 1)));
 	else
-		cursor = MemoryContextStrdup(reader->context, page->next_cursor);
+	{
+		answer->is_circle =
+			reader->cursor != NULL &&
+			strcmp(reader->cursor, answer->page->next_cursor) == 0;
+		cursor =
+			MemoryContextStrdup(reader->context, answer->page->next_cursor);
+	}
 
 	if (reader->cursor != NULL)
 		pfree(reader->cursor);

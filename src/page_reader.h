@@ -40,16 +40,19 @@ typedef struct PageReader
 typedef struct PageAnswer
 {
 	QueryResult	  result;
-	RecordPage	 *page;		/* NULL unless there is one */
-	HttpTransfer *transfer; /* what it points into, to be given to http_end */
+	RecordPage	 *page;		 /* NULL unless there is one */
+	HttpTransfer *transfer;	 /* what it points into, to be given to http_end */
+	bool		  is_circle; /* the next page would be the same again */
 } PageAnswer;
 
-extern PageReader *page_reader_create(const PageSource *source,
-									  const ApiQuery   *query);
-extern void		   page_reader_send(PageReader *reader);
-extern PageAnswer  page_reader_read(PageReader *reader);
-extern void		   page_reader_restart(PageReader *reader);
-extern void		   page_reader_stop(PageReader *reader);
-extern void		   page_reader_end(PageReader *reader);
+extern PageReader	   *page_reader_create(const PageSource *source,
+										   const ApiQuery	*query);
+extern void				page_reader_send(PageReader *reader);
+extern PageAnswer		page_reader_read(PageReader *reader);
+extern bool				page_reader_try(PageReader *reader, PageAnswer *answer);
+pg_noreturn extern void page_reader_raise_circle(const PageReader *reader);
+extern void				page_reader_restart(PageReader *reader);
+extern void				page_reader_stop(PageReader *reader);
+extern void				page_reader_end(PageReader *reader);
 
 #endif /* OPPORTUNITY_PAGE_READER_H */

@@ -17,6 +17,7 @@
 #include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
@@ -80,7 +81,13 @@ static QueryEstimate estimate_query(PlannerInfo *root, RelOptInfo *baserel,
 static bool			 is_queryable(const TableInfo *table);
 static List *split_pushed(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 						  List **expressions, List **pushed_clauses);
-static List *sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey);
+static List *pushed_condition(PlannerInfo *root, RelOptInfo *baserel,
+							  RestrictInfo *clause, List **expressions);
+static List *filter_roles(const RelOptInfo *baserel, List *conditions,
+						  List *clauses);
+static FilterRole filter_role(const RelOptInfo *baserel, const List *condition,
+							  const RestrictInfo *clause);
+static List		 *sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey);
 static Var	*member_column(const RelOptInfo *baserel, const PathKey *pathkey);
 static bool	 is_never_null(const RelOptInfo *baserel, AttrNumber attnum);
 static int	 likely_limit(PlannerInfo *root, RelOptInfo *baserel,
@@ -163,6 +170,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	List	  *local_quals = NIL;
 	List	  *recheck_quals = NIL;
 	List	  *filters = NIL;
+	List	  *roles = NIL;
 	List	  *sort = NIL;
 	List	  *fdw_private;
 	List	  *condition;
@@ -176,8 +184,11 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	table_close(relation, NoLock);
 
 	if (condition == NIL)
+	{
 		filters = split_pushed(root, baserel, scan_clauses, &expressions,
 							   &pushed_clauses);
+		roles = filter_roles(baserel, filters, pushed_clauses);
+	}
 	else
 		pushed_clauses = scan_clauses;
 	if (best_path->path.pathkeys != NIL)
@@ -193,6 +204,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	fdw_private = lappend(fdw_private, sort);
 	fdw_private = lappend(fdw_private,
 						  list_make2_int(table->may_split, is_dated(baserel)));
+	fdw_private = lappend(fdw_private, roles);
 	return make_foreignscan(tlist, local_quals, baserel->relid, expressions,
 							fdw_private, NIL, recheck_quals, outer_plan);
 }
@@ -326,6 +338,82 @@ plan_request_savings(PlannerInfo *root, RelOptInfo *rel, List *condition,
 	return settings->fdw_startup_cost *
 		   (probes * count_requests(settings, ids) -
 			count_requests(settings, Min(distinct, probes) * ids));
+}
+
+/*
+ * How the records can be looked up by a key that some clauses compare with what
+ * other relations supply.  Returns false where there is no such key, and where
+ * the table is read by ids.
+ */
+bool
+plan_key_lookup(PlannerInfo *root, RelOptInfo *rel, List *clauses,
+				KeyLookup *lookup)
+{
+	TableInfo *table = rel->fdw_private;
+	List	  *expressions = NIL;
+	List	  *other_clauses = NIL;
+	ListCell  *cell;
+
+	memset(lookup, 0, sizeof(*lookup));
+	clauses = list_concat_copy(rel->baserestrictinfo, clauses);
+	if (!is_queryable(table) ||
+		id_condition_of_clauses(root, rel, clauses, &expressions,
+								&other_clauses) != NIL)
+		return false;
+
+	foreach(cell, clauses)
+	{
+		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
+		int			  old_count = list_length(lookup->expressions);
+		List		 *condition =
+			pushed_condition(root, rel, clause, &lookup->expressions);
+		FilterRole role = condition == NIL
+							  ? FILTER_JOINED
+							  : filter_role(rel, condition, clause);
+
+		if (role == FILTER_JOINED ||
+			(role == FILTER_KEY && lookup->condition != NIL))
+		{
+			lookup->expressions = list_truncate(lookup->expressions, old_count);
+			continue;
+		}
+		if (role == FILTER_KEY)
+			lookup->condition = condition;
+		else
+			lookup->filters = lappend(lookup->filters, condition);
+		lookup->clauses = lappend(lookup->clauses, clause);
+	}
+	return lookup->condition != NIL;
+}
+
+/*
+ * The cost of the requests that are saved where so many probes of a table, by
+ * some clauses, are made together, by a key: each key once, as many in one query
+ * as it takes, and all pages of that.  *before_first: what more it costs than a
+ * single probe until the first row is there.
+ */
+Cost
+plan_key_savings(PlannerInfo *root, RelOptInfo *rel, List *clauses,
+				 const KeyLookup *lookup, double probes, Cost *before_first)
+{
+	const Settings *settings = ((TableInfo *) rel->fdw_private)->settings;
+	Node *key = pushdown_key_expression(lookup->condition, lookup->expressions);
+	double at_once = Min(settings->page_size, MAX_REMOTE_VALUES);
+	double distinct =
+		Min(compat_estimate_num_groups(root, list_make1(key), probes), probes);
+	double records =
+		rel->tuples * clauselist_selectivity(root, lookup->clauses, rel->relid,
+											 JOIN_INNER, NULL);
+	QueryEstimate single = estimate_query(
+		root, rel, list_concat_copy(clauses, rel->baserestrictinfo));
+	double pages_of_batch =
+		ceil(Max(records * Min(at_once, distinct), 1) / settings->page_size);
+	double pages_of_probe = ceil(single.records / settings->page_size);
+
+	*before_first = settings->fdw_startup_cost * Max(pages_of_batch - 1, 0);
+	return settings->fdw_startup_cost *
+		   (probes * pages_of_probe -
+			ceil(distinct / at_once) * pages_of_batch);
 }
 
 /* Those of some expressions that are not the same for all rows. */
@@ -557,25 +645,60 @@ static List *
 split_pushed(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 			 List **expressions, List **pushed_clauses)
 {
-	TableInfo *table = baserel->fdw_private;
-	List	  *conditions = NIL;
-	ListCell  *cell;
+	List	 *conditions = NIL;
+	ListCell *cell;
 
 	foreach(cell, clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
-		List		 *condition;
+		List *condition = pushed_condition(root, baserel, clause, expressions);
 
-		if (clause->pseudoconstant)
-			continue;
-		condition = pushdown_condition(root, baserel, table->columns,
-									   (Node *) clause->clause, expressions);
 		if (condition == NIL)
 			continue;
 		conditions = lappend(conditions, condition);
 		*pushed_clauses = lappend(*pushed_clauses, clause);
 	}
 	return conditions;
+}
+
+/* The same of one clause; NIL for nothing. */
+static List *
+pushed_condition(PlannerInfo *root, RelOptInfo *baserel, RestrictInfo *clause,
+				 List **expressions)
+{
+	TableInfo *table = baserel->fdw_private;
+
+	return clause->pseudoconstant
+			   ? NIL
+			   : pushdown_condition(root, baserel, table->columns,
+									(Node *) clause->clause, expressions);
+}
+
+/* What each of some conditions has to do with other relations. */
+static List *
+filter_roles(const RelOptInfo *baserel, List *conditions, List *clauses)
+{
+	List	 *roles = NIL;
+	ListCell *condition_cell;
+	ListCell *clause_cell;
+
+	forboth(condition_cell, conditions, clause_cell, clauses)
+		roles = lappend_int(roles, filter_role(baserel, lfirst(condition_cell),
+											   lfirst(clause_cell)));
+	return roles;
+}
+
+static FilterRole
+filter_role(const RelOptInfo *baserel, const List *condition,
+			const RestrictInfo *clause)
+{
+	bool is_own = bms_is_subset(clause->clause_relids, baserel->relids);
+
+	if (contain_subplans((Node *) clause->clause))
+		return FILTER_JOINED;
+	if (is_own)
+		return FILTER_OWN;
+	return pushdown_is_key(condition) ? FILTER_KEY : FILTER_JOINED;
 }
 
 /*

@@ -33,7 +33,9 @@ typedef enum ScanPrivate
 	/* the order that is promised, a list by ScanSort, or NIL */
 	SCAN_PRIVATE_SORT,
 	/* an integer list of ScanFlags */
-	SCAN_PRIVATE_FLAGS
+	SCAN_PRIVATE_FLAGS,
+	/* an integer list: the FilterRole of each of the filters */
+	SCAN_PRIVATE_ROLES
 } ScanPrivate;
 
 /* Records that a table is taken to have, where nobody has counted them. */
@@ -58,6 +60,23 @@ typedef enum ScanFlag
 	SCAN_FLAG_IS_DATED	 /* the query keeps no record without created_at */
 } ScanFlag;
 
+/* What a filter has to do with the rows of other relations. */
+typedef enum FilterRole
+{
+	FILTER_OWN,	  /* nothing: it is the same for all of them */
+	FILTER_KEY,	  /* one of them supplies a key: see pushdown_key.c */
+	FILTER_JOINED /* anything else */
+} FilterRole;
+
+/* How the records that some rows lead to can be looked up by a key. */
+typedef struct KeyLookup
+{
+	List *condition;   /* on the key, as pushdown.h describes it */
+	List *filters;	   /* further ones, which are FILTER_OWN */
+	List *expressions; /* of all of these */
+	List *clauses;	   /* the RestrictInfos that they come from */
+} KeyLookup;
+
 extern void plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid);
 extern void plan_paths(PlannerInfo *root, RelOptInfo *baserel, Oid relid);
 extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
@@ -74,5 +93,10 @@ extern List *plan_id_condition(PlannerInfo *root, RelOptInfo *rel,
 extern Cost	 plan_request_savings(PlannerInfo *root, RelOptInfo *rel,
 								  List *condition, List *expressions,
 								  double probes);
+extern bool	 plan_key_lookup(PlannerInfo *root, RelOptInfo *rel, List *clauses,
+							 KeyLookup *lookup);
+extern Cost	 plan_key_savings(PlannerInfo *root, RelOptInfo *rel, List *clauses,
+							  const KeyLookup *lookup, double probes,
+							  Cost *before_first);
 
 #endif /* OPPORTUNITY_PLAN_H */

@@ -14,9 +14,13 @@
 #include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
+#include "utils/uuid.h"
 
 #include "api.h"
 #include "option.h"
+
+/* The most values of an "in", and the most arms of an "or". */
+#define MAX_REMOTE_VALUES 100
 
 /* The types of columns that conditions can be sent for. */
 typedef enum RemoteKind
@@ -56,5 +60,13 @@ extern RemoteVerdict pushdown_evaluate(List *condition, List *states,
 									   RemoteFilter **filter);
 extern void			 pushdown_deparse(StringInfo target, List *condition,
 									  List *expressions, List *context, bool prefix);
+
+/* For those who look many records up by a key: see pushdown_key.c. */
+extern bool		   pushdown_is_key(const List *condition);
+extern const char *pushdown_key_field(const List *condition);
+extern void		  *pushdown_key_expression(const List *condition,
+										   const List *expressions);
+extern bool pushdown_evaluate_key(const List *condition, const List *states,
+								  ExprContext *econtext, pg_uuid_t *key);
 
 #endif /* OPPORTUNITY_PUSHDOWN_H */

@@ -47,9 +47,6 @@ typedef enum LeafPosition
 
 #define NO_EXPRESSION (-1)
 
-/* The most values of an "in", and the most arms of an "or". */
-#define MAX_REMOTE_VALUES 100
-
 /* The kind of a condition. */
 static inline ConditionKind
 condition_kind(const List *condition)

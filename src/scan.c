@@ -32,6 +32,7 @@ typedef struct OpportunityScan
 	/* from the plan */
 	List *id_condition;
 	List *filters;	   /* conditions */
+	List *roles;	   /* FilterRoles */
 	List *expressions; /* ExprStates, of both */
 
 	/* for the rows */
@@ -43,7 +44,8 @@ typedef struct OpportunityScan
 	/* for the records */
 	IdSet			ids;
 	PageOrder		pages;
-	Fetch		   *fetch; /* NULL: not started, or there are none */
+	List		   *own_filters; /* those of pages that are FILTER_OWN */
+	Fetch		   *fetch;		 /* NULL: not started, or there are none */
 	bool			is_started;
 	bool			must_not_wait;
 	Tuplesortstate *sorted; /* NULL: the rows come as they are */
@@ -56,10 +58,11 @@ typedef struct OpportunityScan
 	MemoryContext record_context; /* what lives until the next row */
 } OpportunityScan;
 
-static void begin_pages(ForeignScanState *node, OpportunityScan *scan);
-static bool is_read_on_demand(void);
-static void start_fetch(ForeignScanState *node);
-static bool evaluate_filters(ForeignScanState *node);
+static void	  begin_pages(ForeignScanState *node, OpportunityScan *scan);
+static bool	  is_read_on_demand(void);
+static void	  start_fetch(ForeignScanState *node);
+static bool	  evaluate_filters(ForeignScanState *node);
+static Fetch *find_by_key(ForeignScanState *node);
 pg_noreturn static void report_unreadable(ForeignScanState *node);
 static bool				next_row(OpportunityScan *scan, TupleTableSlot *slot);
 static void				sort_rows(ForeignScanState *node);
@@ -90,6 +93,7 @@ scan_begin(ForeignScanState *node, int eflags)
 
 	scan->id_condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
 	scan->filters = list_nth(plan->fdw_private, SCAN_PRIVATE_FILTERS);
+	scan->roles = list_nth(plan->fdw_private, SCAN_PRIVATE_ROLES);
 	scan->expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 
 	userid = compat_scan_check_as_user(plan, estate);
@@ -296,8 +300,12 @@ start_fetch(ForeignScanState *node)
 								&scan->cache_hits);
 	}
 	else if (evaluate_filters(node))
-		scan->fetch = fetch_pages(scan->cache, scan->settings, &scan->pages,
-								  &scan->budget, &scan->page_counters);
+	{
+		scan->fetch = find_by_key(node);
+		if (scan->fetch == NULL)
+			scan->fetch = fetch_pages(scan->cache, scan->settings, &scan->pages,
+									  &scan->budget, &scan->page_counters);
+	}
 	scan->is_started = true;
 	if (scan->fetch != NULL)
 		fetch_set_patience(scan->fetch, !scan->must_not_wait);
@@ -314,9 +322,11 @@ evaluate_filters(ForeignScanState *node)
 	OpportunityScan *scan = node->fdw_state;
 	List			*refused = api_refusals(record_cache_api(scan->cache));
 	ListCell		*cell;
+	ListCell		*role_cell;
 
 	scan->pages.filters = NIL;
-	foreach(cell, scan->filters)
+	scan->own_filters = NIL;
+	forboth(cell, scan->filters, role_cell, scan->roles)
 	{
 		RemoteFilter *filter;
 
@@ -327,12 +337,46 @@ evaluate_filters(ForeignScanState *node)
 				break;
 			case REMOTE_SOME:
 				scan->pages.filters = lappend(scan->pages.filters, filter);
+				if (lfirst_int(role_cell) == FILTER_OWN)
+					scan->own_filters = lappend(scan->own_filters, filter);
 				break;
 			case REMOTE_NONE:
 				return false;
 		}
 	}
 	return true;
+}
+
+/*
+ * The records, if a lookup has asked for them by a key, in the scan's context; or
+ * NULL.  Conditions that it did not know of are checked on the rows, as all are.
+ */
+static Fetch *
+find_by_key(ForeignScanState *node)
+{
+	OpportunityScan *scan = node->fdw_state;
+	ListCell		*cell;
+	ListCell		*role_cell;
+
+	forboth(cell, scan->filters, role_cell, scan->roles)
+	{
+		const List *condition = lfirst(cell);
+		KeyRecords *records;
+		pg_uuid_t	key;
+
+		if (lfirst_int(role_cell) != FILTER_KEY ||
+			!pushdown_evaluate_key(condition, scan->expressions,
+								   node->ss.ps.ps_ExprContext, &key))
+			continue;
+		records = key_records_find(scan->cache, pushdown_key_field(condition),
+								   scan->own_filters, &key);
+		if (records == NULL)
+			continue;
+		scan->pages.filters = NIL;
+		scan->cache_hits++;
+		return fetch_keys(records);
+	}
+	return NULL;
 }
 
 /*

@@ -46,6 +46,7 @@ create(EState *estate)
 	statement->context = context;
 	statement->estate = estate;
 	dlist_init(&statement->caches);
+	dlist_init(&statement->key_caches);
 	dlist_push_head(&statements, &statement->node);
 	statement->callback.func = release;
 	statement->callback.arg = statement;

@@ -21,9 +21,10 @@ typedef struct Statement
 	MemoryContext		  context;
 	EState				 *estate;
 	int64				  request_total;
-	int					  pending; /* requests that have been sent, and whose
+	int					  pending;	  /* requests that have been sent, and whose
 									* answer nobody has read */
-	dlist_head			  caches;  /* of records: see record_cache.c */
+	dlist_head			  caches;	  /* of records: see record_cache.c */
+	dlist_head			  key_caches; /* the same by keys: see key_cache.c */
 	List				 *async_requests; /* that are pending: see async.c */
 	List				 *async_waits;	  /* those that are waited for */
 	List				 *warned_columns; /* in the executor state's context,

@@ -1,0 +1,497 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_cache.c
+ *	  The records that one running statement has read, or is about to read, by
+ *	  keys that many records may have in common.
+ *
+ * Whoever sees keys coming adds them to a batch, which is asked for with one
+ * query; see key_request.c.  A scan that needs the records of one key takes them
+ * from here, if somebody has asked for them so, and makes a query of its own
+ * where nobody has, or where that came to nothing: what the API refuses of a
+ * batch, or what of its answer cannot be read, is no error.
+ *
+ * A record is kept as JSON with only the attributes that the statement's scans
+ * want; beyond work_mem, what nobody uses any more is forgotten, the oldest
+ * first.
+ *
+ * Knows nothing of plans or columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "key_cache_internal.h"
+#include "pushdown.h"
+
+struct KeyBatch
+{
+	KeyCache	   *cache;
+	const Settings *settings;
+	HttpBudget	   *budget;
+	uint64			number;
+	int				at_once; /* keys for one request; below 2: none is made */
+	int				hits;	 /* entries that needed no request */
+	int				count;
+	int				capacity;
+	KeyEntry	  **entries;
+	int				new_count; /* those of them at the end of new_entries */
+	int				new_capacity;
+	KeyEntry	  **new_entries; /* that have not been asked for yet */
+};
+
+struct KeyRecords
+{
+	KeyCache   *cache;
+	KeyEntry   *entry;
+	KeptRecord *next;
+};
+
+static char		*name_of(const char *field, List *filters);
+static int		 compare_texts(const void *a, const void *b);
+static KeyCache *find_cache(RecordCache *records, const char *name);
+static KeyCache *create_cache(RecordCache *records, const char *field,
+							  List *filters, const char *name);
+static bool		 is_refused(const KeyCache *cache);
+static void		 append_entry(KeyEntry ***entries, int *count, int *capacity,
+							  KeyEntry *entry);
+static void		 take(KeyCache *cache, KeyEntry *entry);
+static void		 let_go(KeyCache *cache, KeyEntry *entry);
+static void		 become_unused(KeyCache *cache, KeyEntry *entry);
+static void		 drop_records(KeyCache *cache, KeyEntry *entry);
+static void		 forget_beyond_work_mem(KeyCache *cache);
+
+/*
+ * The cache of a statement for the records of one type, as one user sees them, by
+ * an attribute and under further RemoteFilters, in whatever order; made where
+ * there is none yet.  Makes no request.
+ */
+KeyCache *
+key_cache_open(RecordCache *records, const char *field, List *filters)
+{
+	char	 *name = name_of(field, filters);
+	KeyCache *cache = find_cache(records, name);
+
+	return cache != NULL ? cache : create_cache(records, field, filters, name);
+}
+
+/* Whether the records that are in use are as many as there may be. */
+bool
+key_cache_is_full(const KeyCache *cache)
+{
+	return cache->size - cache->unused_size >= (size_t) work_mem * 1024;
+}
+
+/*
+ * How many keys one request is to have; less than two where there is no use in
+ * it.
+ */
+int
+key_cache_at_once(const KeyCache *cache, const Settings *settings)
+{
+	int at_once = Min(Min(settings->page_size, MAX_REMOTE_VALUES),
+					  Min(cache->at_once, key_request_known_limit(cache)));
+
+	return settings->use_query && !cache->is_given_up && !is_refused(cache)
+			   ? at_once
+			   : 0;
+}
+
+/*
+ * An empty batch of keys to be read by a table's settings, in the current
+ * context, as which settings and budget must live at least.
+ */
+KeyBatch *
+key_batch_create(KeyCache *cache, const Settings *settings, HttpBudget *budget)
+{
+	KeyBatch *batch = palloc0(sizeof(KeyBatch));
+
+	batch->cache = cache;
+	batch->settings = settings;
+	batch->budget = budget;
+	batch->number = ++cache->batch_total;
+	batch->at_once = key_cache_at_once(cache, settings);
+	return batch;
+}
+
+/*
+ * Adds a key to a batch, once, in the context that the batch was made in.  It is
+ * not asked for yet.
+ */
+void
+key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
+{
+	KeyCache *cache = batch->cache;
+	bool	  is_known;
+	KeyEntry *entry;
+
+	if (batch->at_once < 2)
+		return;
+	entry = hash_search(cache->entries, key, HASH_ENTER, &is_known);
+	if (!is_known)
+	{
+		memset((char *) entry + sizeof(entry->key), 0,
+			   sizeof(KeyEntry) - sizeof(entry->key));
+		entry->size = sizeof(KeyEntry);
+		cache->size += entry->size;
+	}
+	else if (entry->batch == batch->number && entry->users > 0)
+		return;
+	take(cache, entry);
+	entry->batch = batch->number;
+	append_entry(&batch->entries, &batch->count, &batch->capacity, entry);
+
+	/* Of the batches that want it, the first to be sent asks for it. */
+	if (entry->state == KEY_PENDING && entry->request == NULL)
+		append_entry(&batch->new_entries, &batch->new_count,
+					 &batch->new_capacity, entry);
+	else if (entry->state != KEY_LEFT)
+		batch->hits++;
+}
+
+/* Whether the keys still to be asked for fill a request. */
+bool
+key_batch_is_full(const KeyBatch *batch)
+{
+	return batch->at_once < 2 || batch->new_count >= batch->at_once;
+}
+
+/* Asks for what of a batch has to be asked for, as soon as there is room. */
+void
+key_batch_send(KeyBatch *batch)
+{
+	int count = 0;
+
+	/* Another batch may have asked for some of them in the meantime. */
+	for (int i = 0; i < batch->new_count; i++)
+	{
+		KeyEntry *entry = batch->new_entries[i];
+
+		if (entry->state == KEY_PENDING && entry->request == NULL)
+			batch->new_entries[count++] = entry;
+	}
+	if (count > 0)
+		key_request_make(batch->cache, batch->settings, batch->budget,
+						 batch->new_entries, count, false);
+	batch->new_count = 0;
+	key_request_send_all(batch->cache);
+}
+
+/* How many different keys a batch is for. */
+int
+key_batch_count(const KeyBatch *batch)
+{
+	return batch->count;
+}
+
+/* How many of them needed no request. */
+int
+key_batch_hits(const KeyBatch *batch)
+{
+	return batch->hits;
+}
+
+/* Lets go of a batch's keys; what nobody wants is not asked for any further. */
+void
+key_batch_release(KeyBatch *batch)
+{
+	for (int i = 0; i < batch->count; i++)
+		let_go(batch->cache, batch->entries[i]);
+	forget_beyond_work_mem(batch->cache);
+	if (batch->entries != NULL)
+		pfree(batch->entries);
+	if (batch->new_entries != NULL)
+		pfree(batch->new_entries);
+	pfree(batch);
+}
+
+/*
+ * The records of a key, if somebody has asked for them in a batch; waits for
+ * them.  NULL: they are to be asked for by themselves.  The reader is made in the
+ * current context.  Raises the errors of api.h.
+ */
+KeyRecords *
+key_records_find(RecordCache *records, const char *field, List *filters,
+				 const pg_uuid_t *key)
+{
+	KeyCache   *cache = find_cache(records, name_of(field, filters));
+	KeyEntry   *entry;
+	KeyRecords *reader;
+
+	if (cache == NULL)
+		return NULL;
+	entry = hash_search(cache->entries, key, HASH_FIND, NULL);
+	if (entry == NULL)
+		return NULL;
+	take(cache, entry);
+	while (entry->state == KEY_PENDING && entry->request != NULL)
+		key_request_need(entry);
+	if (entry->state != KEY_KNOWN)
+	{
+		let_go(cache, entry);
+		return NULL;
+	}
+
+	reader = palloc(sizeof(KeyRecords));
+	reader->cache = cache;
+	reader->entry = entry;
+	reader->next = entry->first;
+	return reader;
+}
+
+/*
+ * The next record, made in the current context; it points into the cache.  False
+ * at the end.
+ */
+bool
+key_records_next(KeyRecords *reader, Record **record)
+{
+	KeptRecord *kept = reader->next;
+	char	   *problem;
+
+	if (kept == NULL)
+		return false;
+	if (record_parse(record_cache_wanted(reader->cache->records), kept->text,
+					 kept->length, record, &problem) != RECORD_OK)
+		elog(ERROR, "record in the statement's cache cannot be read: %s",
+			 problem);
+	reader->next = kept->next;
+	return true;
+}
+
+void
+key_records_end(KeyRecords *reader)
+{
+	let_go(reader->cache, reader->entry);
+	forget_beyond_work_mem(reader->cache);
+	pfree(reader);
+}
+
+/* What a cache is known by: JSON has no line breaks that are not escaped. */
+static char *
+name_of(const char *field, List *filters)
+{
+	int			   count = list_length(filters);
+	const char	 **texts = palloc(Max(count, 1) * sizeof(char *));
+	StringInfoData name;
+	ListCell	  *cell;
+
+	foreach(cell, filters)
+		texts[foreach_current_index(cell)] =
+			((RemoteFilter *) lfirst(cell))->json;
+	qsort(texts, count, sizeof(char *), compare_texts);
+
+	initStringInfo(&name);
+	appendStringInfoString(&name, field);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&name, "\n%s", texts[i]);
+	pfree(texts);
+	return name.data;
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static KeyCache *
+find_cache(RecordCache *records, const char *name)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &record_cache_statement(records)->key_caches)
+	{
+		KeyCache *cache = dlist_container(KeyCache, node, iter.cur);
+
+		if (cache->records == records && strcmp(cache->name, name) == 0)
+			return cache;
+	}
+	return NULL;
+}
+
+static KeyCache *
+create_cache(RecordCache *records, const char *field, List *filters,
+			 const char *name)
+{
+	Statement	 *statement = record_cache_statement(records);
+	MemoryContext context = AllocSetContextCreate(
+		statement->context, "opportunity_fdw keys", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	KeyCache	 *cache = palloc0(sizeof(KeyCache));
+	HASHCTL		  control = {0};
+	ListCell	 *cell;
+
+	cache->context = context;
+	cache->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
+												ALLOCSET_DEFAULT_SIZES);
+	cache->records = records;
+	cache->field = pstrdup(field);
+	cache->name = pstrdup(name);
+	cache->at_once = MAX_REMOTE_VALUES;
+	cache->number = attribute_set_add(record_cache_wanted(records), field);
+	foreach(cell, filters)
+	{
+		RemoteFilter *filter = palloc0(sizeof(RemoteFilter));
+
+		filter->json = pstrdup(((RemoteFilter *) lfirst(cell))->json);
+		cache->filters = lappend(cache->filters, filter);
+	}
+	dlist_init(&cache->requests);
+	dlist_init(&cache->unused);
+	control.keysize = sizeof(pg_uuid_t);
+	control.entrysize = sizeof(KeyEntry);
+	control.hcxt = context;
+	cache->entries = hash_create("opportunity_fdw keys", 256, &control,
+								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	MemoryContextSwitchTo(old_context);
+
+	dlist_push_tail(&statement->key_caches, &cache->node);
+	return cache;
+}
+
+/* Whether the API is known to refuse such queries. */
+static bool
+is_refused(const KeyCache *cache)
+{
+	char	 *use = psprintf("%s in", cache->field);
+	ListCell *cell;
+
+	foreach(cell, api_refusals(record_cache_api(cache->records)))
+	{
+		if (strcmp(lfirst(cell), use) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Appends to a palloc'd array that lives in the current context. */
+static void
+append_entry(KeyEntry ***entries, int *count, int *capacity, KeyEntry *entry)
+{
+	if (*entries == NULL)
+	{
+		*capacity = 16;
+		*entries = palloc(*capacity * sizeof(KeyEntry *));
+	}
+	else if (*count == *capacity)
+	{
+		*capacity *= 2;
+		*entries = repalloc(*entries, *capacity * sizeof(KeyEntry *));
+	}
+	(*entries)[(*count)++] = entry;
+}
+
+/* An entry has one more user. */
+static void
+take(KeyCache *cache, KeyEntry *entry)
+{
+	if (entry->users++ == 0 && entry->state != KEY_PENDING)
+	{
+		dlist_delete(&entry->unused_node);
+		cache->unused_size -= entry->size;
+	}
+}
+
+/* And one less. */
+static void
+let_go(KeyCache *cache, KeyEntry *entry)
+{
+	if (--entry->users > 0)
+		return;
+	if (entry->state != KEY_PENDING)
+		become_unused(cache, entry);
+	else if (entry->request == NULL)
+		key_entry_remove(cache, entry);
+	else
+		key_request_drop_unwanted(entry->request);
+}
+
+static void
+become_unused(KeyCache *cache, KeyEntry *entry)
+{
+	dlist_push_tail(&cache->unused, &entry->unused_node);
+	cache->unused_size += entry->size;
+}
+
+/* Keeps one more record of a key. */
+void
+key_entry_keep(KeyEntry *entry, KeyRequest *request, const Record *record)
+{
+	KeyCache	  *cache = request->cache;
+	KeptRecord	  *kept;
+	StringInfoData text;
+	size_t		   size;
+
+	initStringInfo(&text);
+	record_write_cut(record_cache_wanted(cache->records), record, &text);
+	kept = MemoryContextAlloc(cache->context,
+							  offsetof(KeptRecord, text) + text.len + 1);
+	kept->next = NULL;
+	kept->length = text.len;
+	memcpy(kept->text, text.data, text.len + 1);
+	pfree(text.data);
+
+	if (entry->first == NULL)
+		entry->first = kept;
+	else
+		entry->last->next = kept;
+	entry->last = kept;
+	size = GetMemoryChunkSpace(kept);
+	entry->size += size;
+	request->size += size;
+	cache->size += size;
+}
+
+/* All that there will be to know of a key is known. */
+void
+key_entry_settle(KeyCache *cache, KeyEntry *entry, KeyState state)
+{
+	if (state == KEY_LEFT)
+		drop_records(cache, entry);
+	entry->state = state;
+	entry->request = NULL;
+	if (entry->users == 0)
+		become_unused(cache, entry);
+}
+
+/* Forgets a key that nobody uses and that is not among those that can go. */
+void
+key_entry_remove(KeyCache *cache, KeyEntry *entry)
+{
+	drop_records(cache, entry);
+	cache->size -= entry->size;
+	hash_search(cache->entries, &entry->key, HASH_REMOVE, NULL);
+}
+
+static void
+drop_records(KeyCache *cache, KeyEntry *entry)
+{
+	KeptRecord *next;
+
+	for (KeptRecord *kept = entry->first; kept != NULL; kept = next)
+	{
+		next = kept->next;
+		pfree(kept);
+	}
+	entry->first = entry->last = NULL;
+	cache->size -= entry->size - sizeof(KeyEntry);
+	entry->size = sizeof(KeyEntry);
+}
+
+/* Forgets records until the rest fits, or all of it is in use. */
+static void
+forget_beyond_work_mem(KeyCache *cache)
+{
+	while (cache->size > (size_t) work_mem * 1024 &&
+		   !dlist_is_empty(&cache->unused))
+	{
+		KeyEntry *entry = dlist_container(KeyEntry, unused_node,
+										  dlist_pop_head_node(&cache->unused));
+
+		cache->unused_size -= entry->size;
+		key_entry_remove(cache, entry);
+	}
+}

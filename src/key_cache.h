@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_cache.h
+ *	  The records that one running statement has read, or is about to read, by
+ *	  keys that many records may have in common.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_KEY_CACHE_H
+#define OPPORTUNITY_KEY_CACHE_H
+
+#include "postgres.h"
+
+#include "record_cache.h"
+
+/*
+ * The records of one type, as one user reads them within one statement, by one
+ * attribute, and under the same further filters.
+ */
+typedef struct KeyCache KeyCache;
+
+/* Keys whose records are needed together, and kept until they are let go. */
+typedef struct KeyBatch KeyBatch;
+
+/* The records of one key, on their way to a scan. */
+typedef struct KeyRecords KeyRecords;
+
+extern KeyCache *key_cache_open(RecordCache *records, const char *field,
+								List *filters);
+extern bool		 key_cache_is_full(const KeyCache *cache);
+
+extern KeyBatch *key_batch_create(KeyCache *cache, const Settings *settings,
+								  HttpBudget *budget);
+extern void		 key_batch_add(KeyBatch *batch, const pg_uuid_t *key);
+extern bool		 key_batch_is_full(const KeyBatch *batch);
+extern void		 key_batch_send(KeyBatch *batch);
+extern int		 key_batch_count(const KeyBatch *batch);
+extern int		 key_batch_hits(const KeyBatch *batch);
+extern void		 key_batch_release(KeyBatch *batch);
+
+extern KeyRecords *key_records_find(RecordCache *records, const char *field,
+									List *filters, const pg_uuid_t *key);
+extern bool		   key_records_next(KeyRecords *reader, Record **record);
+extern void		   key_records_end(KeyRecords *reader);
+
+#endif /* OPPORTUNITY_KEY_CACHE_H */

@@ -1,0 +1,522 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_request.c
+ *	  The queries that fetch the records of many keys at once.
+ *
+ * A query is for the records whose attribute is one of some keys, and perhaps
+ * for further filters; all of its pages are read.  What comes that is none of its
+ * keys' is ignored, since the API may compare wider than SQL does, and a key that
+ * nothing came for has no records.
+ *
+ * Nothing here has to succeed.  A query that the API refuses is made with fewer
+ * keys, if it may have been for their number, and remembered; what remains of
+ * any that comes to no good end is left to those who need it, to be asked for
+ * key by key.
+ *
+ * Pages are read as they come.  But what is no page is only looked at when a key
+ * of that query is needed, and so is what would take more than work_mem; a query
+ * that takes more by itself is given up.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+#include "id.h"
+#include "key_cache_internal.h"
+#include "pushdown.h"
+#include "record_key.h"
+
+/* So many pages in a row may have nothing new. */
+#define MAX_BARREN_PAGES 100
+
+/* A query is begun anew so often without a new record in between. */
+#define MAX_RESTARTS 3
+
+static RemoteFilter *keys_filter(const char *field, KeyEntry **entries,
+								 int count);
+static bool			 is_too_long(const KeyRequest *request);
+static bool			 is_under_way(const KeyRequest *request);
+static int			 under_way_count(KeyCache *cache);
+static bool			 wait_for_any(KeyCache *cache, KeyRequest *needed);
+static void			 take_in(KeyCache *cache);
+static void			 read_answer(KeyRequest *request, bool is_needed);
+static void			 take_page(KeyRequest *request, const PageAnswer *answer);
+static bool			 take_record(KeyRequest *request, const Record *record);
+static void			 finish(KeyRequest *request, KeyState state);
+static void			 give_up_for_good(KeyRequest *request);
+static void			 end_request(KeyRequest *request);
+static void			 restart(KeyRequest *request);
+static void			 settle_refusal(KeyRequest *request, QueryResult result);
+static bool			 ask_for_less(KeyRequest *request);
+static bool			 blames_keys(KeyRequest *request);
+static QueryResult	 try_query(KeyRequest *request, List *filters);
+static void			 split(KeyRequest *request);
+
+/*
+ * Makes the request for some keys that are pending, to be sent when there is
+ * room.
+ */
+void
+key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
+				 KeyEntry **entries, int count, bool at_front)
+{
+	MemoryContext context = AllocSetContextCreate(
+		cache->context, "opportunity_fdw key request", ALLOCSET_SMALL_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	KeyRequest	 *request =
+		palloc0(offsetof(KeyRequest, entries) + count * sizeof(KeyEntry *));
+	ApiQuery query = {0};
+
+	request->context = context;
+	request->cache = cache;
+	request->settings = settings;
+	request->source.api = record_cache_api(cache->records);
+	request->source.statement = record_cache_statement(cache->records);
+	request->source.wanted = record_cache_wanted(cache->records);
+	request->source.budget = budget;
+	request->source.page_size =
+		api_page_size(request->source.api, settings->page_size);
+	request->filter = keys_filter(cache->field, entries, count);
+	request->seen = seen_set_create();
+	query.filters = list_concat(list_make1(request->filter), cache->filters);
+	query.limit = request->source.page_size;
+	request->pages = page_reader_create(&request->source, &query);
+	request->count = count;
+	for (int i = 0; i < count; i++)
+	{
+		request->entries[i] = entries[i];
+		entries[i]->request = request;
+	}
+	if (at_front)
+		dlist_push_head(&cache->requests, &request->node);
+	else
+		dlist_push_tail(&cache->requests, &request->node);
+	MemoryContextSwitchTo(old_context);
+}
+
+/* {"field": field, "operator": "in", "value": [key, ...]} */
+static RemoteFilter *
+keys_filter(const char *field, KeyEntry **entries, int count)
+{
+	RemoteFilter  *filter = palloc0(sizeof(RemoteFilter));
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"field\":");
+	escape_json(&json, field);
+	appendStringInfoString(&json, ",\"operator\":\"in\",\"value\":[");
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&json, "%s\"%s\"", i > 0 ? "," : "",
+						 id_text(&entries[i]->key));
+	appendStringInfoString(&json, "]}");
+	filter->json = json.data;
+	return filter;
+}
+
+/* Asks for the next page of each query that wants one, while there is room. */
+void
+key_request_send_all(KeyCache *cache)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &cache->requests)
+	{
+		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
+
+		if (request->pages->transfer != NULL)
+			continue;
+		if (is_too_long(request))
+		{
+			split(request);
+			continue;
+		}
+		if (record_cache_is_busy(cache->records, request->settings) ||
+			key_cache_is_full(cache) || !http_allows(request->source.budget))
+			return;
+		page_reader_send(request->pages);
+	}
+}
+
+/*
+ * Waits for something that brings what is asked for a key closer, and reads it.
+ * Raises an error only for what this key needs.
+ */
+void
+key_request_need(KeyEntry *entry)
+{
+	KeyRequest *request = entry->request;
+	KeyCache   *cache = request->cache;
+	bool		is_ready = true;
+
+	/*
+	 * The others of this cache may have to make room for it; those of other
+	 * caches need not, so that none waits for another.
+	 */
+	if (request->pages->transfer == NULL)
+	{
+		dlist_move_head(&cache->requests, &request->node);
+		if (is_too_long(request))
+		{
+			split(request);
+			return;
+		}
+		if (!record_cache_is_busy(cache->records, request->settings) ||
+			under_way_count(cache) == 0)
+			page_reader_send(request->pages);
+	}
+	if (request->pages->transfer == NULL ||
+		!http_is_over(request->pages->transfer))
+	{
+		take_in(cache);
+		if (entry->request != request)
+			return;
+		is_ready = wait_for_any(cache, request);
+	}
+	if (is_ready)
+		read_answer(request, true);
+	take_in(cache);
+}
+
+/* Whether it has turned out that a query cannot be for so many keys. */
+static bool
+is_too_long(const KeyRequest *request)
+{
+	return request->pages->cursor == NULL &&
+		   request->count >
+			   Max(key_cache_at_once(request->cache, request->settings), 1);
+}
+
+/* Whether a request waits for an answer that has not come yet. */
+static bool
+is_under_way(const KeyRequest *request)
+{
+	return request->pages->transfer != NULL &&
+		   request->pages->transfer->outcome == HTTP_PENDING;
+}
+
+static int
+under_way_count(KeyCache *cache)
+{
+	dlist_iter iter;
+	int		   count = 0;
+
+	dlist_foreach(iter, &cache->requests)
+		count += is_under_way(dlist_container(KeyRequest, node, iter.cur));
+	return count;
+}
+
+/*
+ * Waits for the answer of a request, or one of the others'.  Returns whether it
+ * is its own that has come.
+ */
+static bool
+wait_for_any(KeyCache *cache, KeyRequest *needed)
+{
+	int			   most = under_way_count(cache) + 1;
+	HttpTransfer **transfers = palloc(most * sizeof(HttpTransfer *));
+	int			   count = 0;
+	HttpTransfer  *ready = NULL;
+	dlist_iter	   iter;
+
+	if (needed->pages->transfer != NULL)
+		transfers[count++] = needed->pages->transfer;
+	dlist_foreach(iter, &cache->requests)
+	{
+		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
+
+		if (request != needed && is_under_way(request))
+			transfers[count++] = request->pages->transfer;
+	}
+	if (count > 0)
+		ready = http_wait_any(transfers, count);
+	pfree(transfers);
+	return ready != NULL && ready == needed->pages->transfer;
+}
+
+/* Reads the answers that have come, and asks for what they left open. */
+static void
+take_in(KeyCache *cache)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &cache->requests)
+	{
+		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
+
+		if (request->pages->transfer != NULL && !is_under_way(request) &&
+			!request->is_set_aside)
+			read_answer(request, false);
+	}
+	key_request_send_all(cache);
+}
+
+/*
+ * Reads the answer that has come for a request.  What is no page is set aside,
+ * unless it is needed.
+ */
+static void
+read_answer(KeyRequest *request, bool is_needed)
+{
+	KeyCache	 *cache = request->cache;
+	MemoryContext old_context = MemoryContextSwitchTo(cache->page_context);
+	PageAnswer	  answer;
+
+	if (page_reader_try(request->pages, &answer))
+	{
+		take_page(request, &answer);
+		http_end(answer.transfer);
+	}
+	else if (!is_needed)
+		request->is_set_aside = true;
+	else if (api_is_misfit(request->pages->transfer, request->source.wanted))
+		finish(request, KEY_LEFT);
+	else
+	{
+		request->is_set_aside = false;
+		answer = page_reader_read(request->pages);
+		if (answer.result == QUERY_PAGE)
+			take_page(request, &answer);
+		else if (answer.result == QUERY_CURSOR_GONE)
+			restart(request);
+		else
+			settle_refusal(request, answer.result);
+		http_end(answer.transfer);
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(cache->page_context);
+}
+
+/* Keeps the records of a page, and finds out whether there are more. */
+static void
+take_page(KeyRequest *request, const PageAnswer *answer)
+{
+	const RecordPage *page = answer->page;
+	bool			  is_barren = true;
+
+	for (int i = 0; i < page->count; i++)
+	{
+		if (!seen_set_add(request->seen, &page->records[i]->id))
+			continue;
+		is_barren = false;
+		request->restarts = 0;
+		if (!take_record(request, page->records[i]))
+		{
+			give_up_for_good(request);
+			return;
+		}
+	}
+	request->barren = is_barren ? request->barren + 1 : 0;
+
+	if (request->pages->is_at_end)
+		finish(request, KEY_KNOWN);
+	else if (answer->is_circle || request->barren > MAX_BARREN_PAGES)
+		finish(request, KEY_LEFT);
+	else if (request->size > (size_t) work_mem * 1024)
+	{
+		request->cache->at_once = request->count / 2;
+		finish(request, KEY_LEFT);
+	}
+}
+
+/* Keeps a record if it has one of the keys; false where that cannot be told. */
+static bool
+take_record(KeyRequest *request, const Record *record)
+{
+	KeyCache *cache = request->cache;
+	KeyEntry *entry;
+	pg_uuid_t key;
+
+	switch (record_key_read(record, cache->number, &key))
+	{
+		case RECORD_KEY_NONE:
+			return true;
+		case RECORD_KEY_ODD:
+			return false;
+		case RECORD_KEY_FOUND:
+			break;
+	}
+	entry = hash_search(cache->entries, &key, HASH_FIND, NULL);
+	if (entry != NULL && entry->request == request)
+		key_entry_keep(entry, request, record);
+	return true;
+}
+
+/* Nothing more will come of a request: its keys are known, or left. */
+static void
+finish(KeyRequest *request, KeyState state)
+{
+	for (int i = 0; i < request->count; i++)
+		key_entry_settle(request->cache, request->entries[i], state);
+	end_request(request);
+}
+
+/* The same where the others would come to nothing, too. */
+static void
+give_up_for_good(KeyRequest *request)
+{
+	request->cache->is_given_up = true;
+	finish(request, KEY_LEFT);
+}
+
+static void
+end_request(KeyRequest *request)
+{
+	dlist_delete(&request->node);
+	page_reader_end(request->pages);
+	seen_set_end(request->seen);
+	MemoryContextDelete(request->context);
+}
+
+/* Forgets a request and its keys, if nobody uses any of them. */
+void
+key_request_drop_unwanted(KeyRequest *request)
+{
+	for (int i = 0; i < request->count; i++)
+	{
+		if (request->entries[i]->users > 0)
+			return;
+	}
+	for (int i = 0; i < request->count; i++)
+		key_entry_remove(request->cache, request->entries[i]);
+	end_request(request);
+}
+
+/* The cursor is gone: all over again, and what comes again is skipped. */
+static void
+restart(KeyRequest *request)
+{
+	if (request->restarts++ >= MAX_RESTARTS)
+		finish(request, KEY_LEFT);
+	else
+	{
+		request->barren -= request->pages->pages;
+		page_reader_restart(request->pages);
+	}
+}
+
+/*
+ * The API refuses a query, or a further page of it: for the number of its keys,
+ * for the page's size, for the keys at all, or for something else.
+ */
+static void
+settle_refusal(KeyRequest *request, QueryResult result)
+{
+	KeyCache *cache = request->cache;
+	Api		 *api = request->source.api;
+
+	if (result == QUERY_NOT_SUPPORTED)
+		give_up_for_good(request);
+	else if (request->pages->cursor != NULL)
+		finish(request, KEY_LEFT);
+	else if (result == QUERY_REFUSED && ask_for_less(request))
+		return;
+	else if (!blames_keys(request))
+		finish(request, KEY_LEFT);
+	else if (result == QUERY_FILTER_REFUSED)
+	{
+		api_note_refusal(api, psprintf("%s in", cache->field));
+		finish(request, KEY_LEFT);
+	}
+	else
+	{
+		/* Of a single key, it may be the value. */
+		if (request->count > 1)
+			api_note_refusal(
+				api, psprintf("%s in of %d", cache->field, request->count));
+		split(request);
+	}
+}
+
+/*
+ * Asks for a smaller page, where that is what the API refused.  Returns false
+ * where it was something else.
+ */
+static bool
+ask_for_less(KeyRequest *request)
+{
+	ApiQuery *query = &request->pages->query;
+	int		  limit = (query->limit + 1) / 2;
+
+	if (query->limit == 1 || request->cache->limit_is_fine)
+		return false;
+	if (try_query(request, query->filters) != QUERY_PAGE)
+	{
+		request->cache->limit_is_fine = true;
+		return false;
+	}
+	api_limit_page_size(request->source.api, limit);
+	request->source.page_size = limit;
+	query->limit = limit;
+	return true;
+}
+
+/* Whether it is the keys that are refused, not the further filters. */
+static bool
+blames_keys(KeyRequest *request)
+{
+	return request->cache->filters == NIL ||
+		   try_query(request, list_make1(request->filter)) != QUERY_PAGE;
+}
+
+/* What becomes of a query for one record, with some filters. */
+static QueryResult
+try_query(KeyRequest *request, List *filters)
+{
+	ApiQuery	query = {0};
+	PageReader *probe;
+	PageAnswer	answer;
+
+	CHECK_FOR_INTERRUPTS();
+	query.filters = filters;
+	query.limit = 1;
+	probe = page_reader_create(&request->source, &query);
+	page_reader_send(probe);
+	answer = page_reader_read(probe);
+	http_end(answer.transfer);
+	page_reader_end(probe);
+	return answer.result;
+}
+
+/*
+ * Asks for the keys in as many as are known to work, next of all.
+ */
+static void
+split(KeyRequest *request)
+{
+	KeyCache *cache = request->cache;
+	int		  size = key_cache_at_once(cache, request->settings);
+
+	if (size < 2 || size >= request->count)
+	{
+		finish(request, KEY_LEFT);
+		return;
+	}
+	for (int i = (request->count - 1) / size * size; i >= 0; i -= size)
+		key_request_make(cache, request->settings, request->source.budget,
+						 &request->entries[i], Min(size, request->count - i),
+						 true);
+	end_request(request);
+}
+
+/* How many keys a query takes at most, as far as it is known. */
+int
+key_request_known_limit(const KeyCache *cache)
+{
+	char	 *prefix = psprintf("%s in of ", cache->field);
+	size_t	  length = strlen(prefix);
+	int		  limit = MAX_REMOTE_VALUES;
+	ListCell *cell;
+
+	foreach(cell, api_refusals(record_cache_api(cache->records)))
+	{
+		const char *text = lfirst(cell);
+
+		if (strncmp(text, prefix, length) == 0)
+			limit = Min(limit, (atoi(text + length) + 1) / 2);
+	}
+	return limit;
+}

@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * record_key.c
+ *	  The key that a record has in one of its attributes: what a uuid column
+ *	  that shows the whole attribute has, as value.c makes it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "attribute.h"
+#include "id.h"
+#include "record_key.h"
+
+static const JsonValue *key_value(const Envelope *envelope);
+
+/*
+ * Reads the key from an attribute, given by its number among those that the
+ * record was parsed for.  Never raises an error: what is not plainly a key is
+ * left to who makes a column of it.
+ */
+RecordKey
+record_key_read(const Record *record, int attribute, pg_uuid_t *key)
+{
+	const RecordAttribute *found = &record->attributes[attribute];
+	const JsonValue		  *value;
+
+	if (found->is_list)
+		return RECORD_KEY_ODD;
+	if (found->count == 0 || !found->envelopes[0].has_value)
+		return RECORD_KEY_NONE;
+	value = key_value(&found->envelopes[0]);
+	if (value == NULL)
+		return RECORD_KEY_ODD;
+	if (value->kind == JSON_TOKEN_NULL)
+		return RECORD_KEY_NONE;
+	return value->kind == JSON_TOKEN_STRING && id_parse(value->text, key)
+			   ? RECORD_KEY_FOUND
+			   : RECORD_KEY_ODD;
+}
+
+/* The value itself, or that of its key that a uuid column takes; NULL: none. */
+static const JsonValue *
+key_value(const Envelope *envelope)
+{
+	const ValueType *type;
+	const char		*name;
+
+	if (envelope->value.kind != JSON_TOKEN_OBJECT_START ||
+		envelope->value_type == NULL)
+		return &envelope->value;
+	type = value_type_find(envelope->value_type);
+	if (type == NULL || type->scalar_key == NULL)
+		return NULL;
+	name = type->uuid_key != NULL ? type->uuid_key : type->scalar_key;
+	for (int i = 0; i < envelope->member_count; i++)
+	{
+		if (strcmp(envelope->members[i].name, name) == 0)
+			return &envelope->members[i].value;
+	}
+	return NULL;
+}
