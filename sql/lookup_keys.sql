@@ -1,0 +1,286 @@
+--
+-- Joins by a key that many records have in common, such as the account of an
+-- opportunity: the records of many keys are asked for together.
+--
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
+\set url `echo "$REEVO_URL"`
+\! $REEVO_CTL reset
+CREATE SERVER lookup_keys FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url');
+CREATE USER MAPPING FOR CURRENT_USER SERVER lookup_keys OPTIONS (api_key 'test-key');
+CREATE SCHEMA lookup_keys;
+CREATE SCHEMA keys_foreign;
+CREATE SCHEMA keys_local;
+SET search_path = lookup_keys, keys_foreign;
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET jit = off;
+SET max_parallel_workers_per_gather = 0;
+-- Two tables of opportunities: pages of 100 and as many keys at a time, and 10.
+CREATE FOREIGN TABLE keys_foreign.opportunity (id uuid, display_name text, stage text, status text, amount numeric, created_at timestamptz,
+  account_id uuid, owner_user_id uuid, archived_at timestamptz) SERVER lookup_keys;
+CREATE FOREIGN TABLE keys_foreign.tens (id uuid, stage text, status text, amount numeric, account_id uuid) SERVER lookup_keys OPTIONS (page_size '10');
+CREATE FOREIGN TABLE keys_foreign.account (id uuid, display_name text) SERVER lookup_keys
+  OPTIONS (record_type 'account', query_returns_archived 'true');
+
+CREATE FUNCTION account_id(number int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
+$$ SELECT ('00000000-0000-4000-9000-' || lpad(number::text, 12, '0'))::uuid $$;
+
+-- :spent prints the requests for records since it was last used, and
+-- :spent_at_most_8 whether there were more than eight.
+\set now 0
+\set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
+\set spent_at_most_8 '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `test $(expr :now - :before) -le 8 && echo at most 8 || expr :now - :before`'
+\pset format unaligned
+\pset tuples_only on
+\pset null NULL
+
+-- What the API has, as local tables of the same names.
+CREATE TABLE keys_local.opportunity AS SELECT * FROM opportunity;
+CREATE TABLE keys_local.tens AS SELECT id, stage, status, amount, account_id FROM keys_local.opportunity;
+CREATE TABLE keys_local.account AS SELECT * FROM account;
+ANALYZE keys_local.opportunity;
+ANALYZE keys_local.tens;
+ANALYZE keys_local.account;
+-- Accounts: a hundred, two hundred and a hundred that there are none of, each
+-- with a digit; five; and some with NULLs and the same again.
+CREATE TABLE hundred AS SELECT n AS number, account_id(n) AS id, account_id(n)::text AS id_text, n % 10 AS digit FROM generate_series(1, 100) n;
+CREATE TABLE more AS SELECT n AS number, account_id(n) AS id, n % 10 AS digit FROM generate_series(1, 299) n;
+CREATE TABLE small AS SELECT * FROM hundred WHERE number <= 5;
+CREATE TABLE odd AS SELECT n AS number, CASE WHEN n % 3 > 0 THEN account_id(n % 30 + 1) END AS id FROM generate_series(1, 100) n;
+ANALYZE hundred;
+ANALYZE more;
+ANALYZE small;
+ANALYZE odd;
+SELECT count(*), count(DISTINCT account_id) FROM keys_local.opportunity WHERE account_id IN (SELECT id FROM hundred);
+SELECT count(*), count(DISTINCT account_id) FROM keys_local.opportunity WHERE account_id IN (SELECT id FROM odd);
+SELECT count(*), count(DISTINCT account_id) FROM keys_local.opportunity WHERE account_id IN (SELECT id FROM small);
+\set now `$REEVO_CTL requests`
+
+-- Whether a query gives the same over the foreign tables and the local ones.
+CREATE FUNCTION rows_of(side text, query text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+  found text[] := '{}';
+  r record;
+BEGIN
+  PERFORM set_config('search_path', 'lookup_keys, ' || side, true);
+  FOR r IN EXECUTE query LOOP
+    found := found || r::text;
+  END LOOP;
+  RETURN found;
+END $$;
+CREATE FUNCTION in_any_order(query text) RETURNS text LANGUAGE plpgsql SET search_path = lookup_keys AS $$
+DECLARE
+  found text[] := (SELECT coalesce(array_agg(r ORDER BY r COLLATE "C"), '{}') FROM unnest(lookup_keys.rows_of('keys_foreign', query)) r);
+  wanted text[] := (SELECT coalesce(array_agg(r ORDER BY r COLLATE "C"), '{}') FROM unnest(lookup_keys.rows_of('keys_local', query)) r);
+BEGIN
+  RETURN cardinality(found) || ' rows, ' || CASE WHEN found = wanted THEN 'the same' ELSE 'NOT THE SAME' END;
+END $$;
+-- What EXPLAIN says of scans and lookups.
+CREATE FUNCTION explained(query text, options text DEFAULT 'COSTS OFF') RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  line text;
+BEGIN
+  FOR line IN EXECUTE format('EXPLAIN (%s) %s', options, query) LOOP
+    line := regexp_replace(line, '^.*((Custom|Foreign) Scan)', '\1');
+    line := regexp_replace(line, ' \((actual|never).*\)$', '');
+    IF line ~ '(Custom|Foreign) Scan|Lookup Key|Request|Retries|Batches|Distinct Keys|Cache Hits|Remote Filter|Filter Sent' THEN
+      RETURN NEXT btrim(line);
+    END IF;
+  END LOOP;
+END $$;
+\set analyzed 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF'
+
+--
+-- A hundred accounts: one query, and all of its pages
+--
+SELECT explained($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
+\! $REEVO_CTL last 4
+SELECT explained($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
+SELECT explained($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id $$, 'COSTS OFF, VERBOSE'); :spent
+-- From here on, a scan of the whole table is no choice, which may be the cheapest.
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+-- More than one batch, and keys of no record
+SELECT explained($$ SELECT a.number, o.stage FROM more a LEFT JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
+SELECT in_any_order($$ SELECT a.number, o.id FROM more a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.id FROM more a JOIN opportunity o ON o.account_id = a.id WHERE a.number > 199 $$); :spent
+-- Small pages: ten keys at a time
+SELECT explained($$ SELECT a.number, o.stage FROM small a JOIN tens o ON o.account_id = a.id $$, :'analyzed'); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM small a JOIN tens o ON o.account_id = a.id $$); :spent
+SELECT explained($$ SELECT a.number, o.stage FROM hundred a JOIN tens o ON o.account_id = a.id $$, :'analyzed'); :spent
+-- NULLs, and the same keys again: no request, no row
+SELECT explained($$ SELECT a.number, o.stage FROM odd a JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
+SELECT in_any_order($$ SELECT a.number, o.stage FROM odd a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.stage FROM odd a LEFT JOIN tens o ON o.account_id = nullif(a.id, a.id) $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.stage FROM odd a JOIN opportunity o ON o.account_id = a.id WHERE a.number < 0 $$); :spent
+
+--
+-- Kinds of joins
+--
+SELECT in_any_order($$ SELECT a.number, o.stage FROM opportunity o JOIN hundred a ON a.id = o.account_id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.stage FROM opportunity o RIGHT JOIN hundred a ON a.id = o.account_id $$); :spent
+SELECT in_any_order($$ SELECT a.number FROM hundred a WHERE EXISTS (SELECT FROM opportunity o WHERE o.account_id = a.id) $$); :spent
+SELECT in_any_order($$ SELECT a.number FROM hundred a WHERE EXISTS (SELECT FROM opportunity o WHERE o.account_id = a.id AND o.amount > a.number * 1000) $$); :spent
+SELECT in_any_order($$ SELECT a.number FROM hundred a WHERE NOT EXISTS (SELECT FROM opportunity o WHERE o.account_id = a.id) $$); :spent
+SELECT in_any_order($$ SELECT a.number FROM hundred a WHERE a.id NOT IN (SELECT account_id FROM keys_local.opportunity WHERE account_id IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM opportunity o WHERE o.account_id = a.id AND o.amount > 500000) $$); :spent
+SELECT in_any_order($$ SELECT o.* FROM opportunity o WHERE account_id IN (SELECT id FROM hundred WHERE digit < 5) $$); :spent
+SELECT in_any_order($$ SELECT a.number, l.n FROM hundred a, LATERAL (SELECT o.stage, o.amount + a.digit AS n FROM opportunity o WHERE o.account_id = a.id) l $$); :spent
+SELECT in_any_order($$ SELECT a.number, l.stage FROM hundred a LEFT JOIN LATERAL (SELECT stage, a.digit FROM opportunity o WHERE o.account_id = a.id) l ON true $$); :spent
+SELECT in_any_order($$ SELECT a.number, count(o.id), sum(o.amount) FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id GROUP BY a.number $$); :spent
+-- A key that is computed
+SELECT in_any_order($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id_text::uuid $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.stage FROM hundred a LEFT JOIN opportunity o ON o.account_id = CASE WHEN a.digit = 3 THEN lookup_keys.account_id(a.number + 1) END $$); :spent
+SELECT in_any_order($$ SELECT g, o.stage FROM generate_series(1, 100) g JOIN opportunity o ON o.account_id = lookup_keys.account_id(g) $$); :spent
+-- By the id, too: that goes first
+SELECT in_any_order($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id AND o.id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' $$); :spent
+
+--
+-- Further conditions: those of the table itself are sent along, and others are
+-- checked here
+--
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id WHERE o.status = 'open' AND o.amount > 1000 $$);
+\set now `$REEVO_CTL requests`
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id WHERE o.amount > 100000 $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = 'open' $$); :spent
+SELECT explained($$ SELECT a.number, o.stage FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status IN ('open', 'won') AND o.amount > a.number * 1000 AND length(o.stage) > 5 $$, :'analyzed'); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status IN ('open', 'won') AND o.amount > a.number * 1000 AND length(o.stage) > 5 $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.created_at >= (SELECT min(created_at) + interval '1 day' FROM keys_local.opportunity) $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND a.digit > 4 $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = NULL $$); :spent
+-- One of several keys
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id AND o.owner_user_id = (SELECT min(p.owner_user_id::text)::uuid FROM keys_local.opportunity p WHERE p.account_id = a.id) $$); :spent
+SELECT in_any_order($$ SELECT p.id, o.id FROM keys_local.opportunity p JOIN opportunity o ON o.account_id = p.account_id AND o.owner_user_id = p.owner_user_id WHERE p.amount < 100000 $$);
+\set now `$REEVO_CTL requests`
+-- Two tables, of which the second finds what the first has read
+SELECT explained($$ SELECT a.number, o.id, p.id FROM hundred a JOIN opportunity o ON o.account_id = a.id JOIN opportunity p ON p.account_id = a.id $$, :'analyzed'); :spent
+SELECT in_any_order($$ SELECT a.number, o.id, p.id FROM hundred a JOIN opportunity o ON o.account_id = a.id JOIN opportunity p ON p.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.id, p.id FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = 'open' LEFT JOIN opportunity p ON p.account_id = a.id AND p.status = 'won' $$); :spent
+-- From one foreign table to another, and back by the id
+SELECT explained($$ SELECT a.display_name, o.stage FROM account a LEFT JOIN opportunity o ON o.account_id = a.id WHERE a.display_name < 'B' $$, :'analyzed');
+SELECT in_any_order($$ SELECT a.display_name, o.stage FROM account a LEFT JOIN opportunity o ON o.account_id = a.id WHERE a.display_name COLLATE "C" < 'B' $$);
+SELECT in_any_order($$ SELECT a.display_name, o.stage FROM account a JOIN opportunity o ON o.account_id = a.id $$);
+\set now `$REEVO_CTL requests`
+SELECT in_any_order($$ SELECT a.number, o.stage, c.display_name FROM hundred a JOIN opportunity o ON o.account_id = a.id JOIN account c ON c.id = o.account_id WHERE a.digit < 3 $$); :spent
+-- Archived records
+ALTER FOREIGN TABLE opportunity OPTIONS (ADD include_archived 'false');
+SELECT count(*), count(o.id) FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id; :spent
+SELECT count(*), count(o.id) FROM hundred a LEFT JOIN keys_local.opportunity o ON o.account_id = a.id AND o.archived_at IS NULL;
+ALTER FOREIGN TABLE opportunity OPTIONS (DROP include_archived);
+
+--
+-- LIMIT, cursors, and what is run again
+--
+SELECT count(*) FROM (SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id LIMIT 3) s; :spent
+SELECT count(*) FROM (SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id LIMIT 300) s; :spent
+SELECT count(*) FROM (SELECT g, o.stage FROM generate_series(1, 1000000) g LEFT JOIN opportunity o ON o.account_id = account_id(g) LIMIT 150) s; :spent_at_most_8
+SELECT count(*) FROM (SELECT a.number FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id LIMIT 0) s; :spent
+BEGIN;
+SET LOCAL cursor_tuple_fraction = 1;
+DECLARE c CURSOR FOR SELECT a.number, o.id IS NOT NULL FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id;
+FETCH 2 FROM c; :spent
+MOVE FORWARD ALL FROM c; :spent
+CLOSE c;
+-- What is not read is not asked for, but for two queries.
+SET LOCAL cursor_tuple_fraction = 0.9;
+DECLARE c CURSOR FOR SELECT a.number, o.id IS NOT NULL FROM hundred a LEFT JOIN tens o ON o.account_id = a.id;
+FETCH 1 FROM c; :spent_at_most_8
+CLOSE c;
+COMMIT;
+PREPARE joined (int, text) AS SELECT count(*), count(o.id) FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = $2 WHERE a.digit < $1;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE joined (10, 'open'); :spent
+EXECUTE joined (1, 'open'); :spent
+EXECUTE joined (1, NULL); :spent
+RESET plan_cache_mode;
+DEALLOCATE joined;
+SELECT in_any_order($$ SELECT s.number, (SELECT count(o.stage) FROM hundred h JOIN opportunity o ON o.account_id = h.id WHERE h.digit = s.digit) FROM small s $$); :spent
+SELECT in_any_order($$ SELECT s.number, (SELECT count(o.stage) FROM hundred h JOIN opportunity o ON o.account_id = h.id AND o.amount > s.number * 10000 WHERE h.digit = 1) FROM small s $$); :spent
+-- Rows that are changed, and locked
+CREATE TABLE target AS SELECT number, id, NULL::text AS stage FROM hundred;
+ANALYZE target;
+UPDATE target t SET stage = 'some' FROM opportunity o WHERE o.account_id = t.id; :spent
+SELECT count(*) FROM target WHERE stage = 'some';
+DELETE FROM target t WHERE NOT EXISTS (SELECT FROM opportunity o WHERE o.account_id = t.id AND o.status = 'open');
+\set now `$REEVO_CTL requests`
+SELECT count(*) = (SELECT count(DISTINCT account_id) FROM keys_local.opportunity WHERE status = 'open' AND account_id IN (SELECT id FROM hundred)) FROM target;
+SELECT count(*) FROM (SELECT t.number, o FROM target t LEFT JOIN opportunity o ON o.account_id = t.id FOR UPDATE OF t) s; :spent
+
+--
+-- Little memory: what does not fit is asked for key by key.
+--
+SET work_mem = '64kB';
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN tens o ON o.account_id = a.id $$);
+SELECT in_any_order($$ SELECT p.id, o.id FROM keys_local.opportunity p JOIN opportunity o ON o.account_id = p.account_id $$);
+RESET work_mem;
+\set now `$REEVO_CTL requests`
+
+--
+-- What the API refuses, and what of its answers is no use: a query for each key
+-- is made as without a lookup.
+--
+SELECT public.opportunity_fdw_disconnect();
+\! $REEVO_CTL behave '{"refuse_operators": ["account_id.in"]}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+-- It is remembered.
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT public.opportunity_fdw_disconnect();
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = 'open' $$); :spent
+SELECT public.opportunity_fdw_disconnect();
+\! $REEVO_CTL behave '{"refuse_operators": ["status.eq", "status.in"]}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = 'open' $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = 'open' $$); :spent
+SELECT public.opportunity_fdw_disconnect();
+\! $REEVO_CTL behave '{"refuse_operators": null, "in_limit": 30}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.id FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT public.opportunity_fdw_disconnect();
+\! $REEVO_CTL behave '{"in_limit": null, "refuse_limit": 30}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT public.opportunity_fdw_disconnect();
+\! $REEVO_CTL behave '{"refuse_limit": null, "short_pages": 3, "expire_cursors_after": 1, "expire_cursors_times": 2}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+\! $REEVO_CTL behave '{"short_pages": null, "expire_cursors_after": null, "ignore_filters": true}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+\! $REEVO_CTL behave '{"ignore_filters": null, "double_records": true, "short_pages": 4}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+\! $REEVO_CTL reset
+\set now 0
+
+--
+-- The setting
+--
+SET opportunity_fdw.enable_lookup_join = off;
+SELECT explained($$ SELECT a.number, o.stage FROM small a JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
+SELECT in_any_order($$ SELECT a.number, o.* FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number FROM small a WHERE NOT EXISTS (SELECT FROM opportunity o WHERE o.account_id = a.id AND o.status = 'open') $$);
+\set now `$REEVO_CTL requests`
+RESET opportunity_fdw.enable_lookup_join;
+-- A guard that one by one would exceed
+ALTER FOREIGN TABLE opportunity OPTIONS (ADD max_requests '4');
+SELECT in_any_order($$ SELECT a.number, o.id FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
+ALTER FOREIGN TABLE opportunity OPTIONS (SET max_requests '3');
+SELECT in_any_order($$ SELECT a.number, o.id FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
+ALTER FOREIGN TABLE opportunity OPTIONS (DROP max_requests);
+-- As JSON
+CREATE FUNCTION explained_json(query text, options text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  plan jsonb;
+BEGIN
+  EXECUTE format('EXPLAIN (FORMAT JSON, %s) %s', options, query) INTO plan;
+  RETURN QUERY
+    WITH RECURSIVE nodes (node) AS (
+      SELECT plan -> 0 -> 'Plan' UNION ALL SELECT child FROM nodes, jsonb_array_elements(node -> 'Plans') child)
+    SELECT concat(node ->> 'Node Type', ': ', key, ': ', value) FROM nodes, jsonb_each(node)
+      WHERE node ->> 'Node Type' IN ('Custom Scan', 'Foreign Scan')
+        AND key IN ('Lookup Key', 'Request', 'Remote Filter', 'Batches', 'Distinct Keys', 'Requests', 'Retries', 'Cache Hits', 'Pages', 'Records')
+      ORDER BY concat(node ->> 'Node Type', key, value) COLLATE "C";
+END $$;
+SELECT explained_json($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id AND o.amount > 5 $$, 'ANALYZE'); :spent
+
+DROP SCHEMA lookup_keys, keys_foreign, keys_local CASCADE;
+DROP SERVER lookup_keys CASCADE;
