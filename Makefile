@@ -20,6 +20,9 @@ OBJS = \
 	src/explain.o \
 	src/analyze.o \
 	src/plan.o \
+	src/plan_join.o \
+	src/plan_lookup.o \
+	src/plan_sort.o \
 	src/async.o \
 	src/scan.o \
 	src/lookup_plan.o \
