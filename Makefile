@@ -42,6 +42,7 @@ OBJS = \
 	src/key_cache.o \
 	src/key_request.o \
 	src/record_cache.o \
+	src/record_request.o \
 	src/session_cache.o \
 	src/seen_set.o \
 	src/statement.o \
