@@ -187,8 +187,8 @@ is_too_long(const RecordCache *cache, const RecordRequest *request)
 }
 
 /*
- * Waits for the next answer that brings an entry of the batch closer, of which
- * it is not known yet what the batch has to know, and reads it.  Where there is
+ * Waits for the next answer that brings an entry closer, of which it is not known
+ * yet what a table with these settings has to know, and reads it.  Where there is
  * nothing to be read yet, it is time for the others.  Raises an error only for
  * what the entry needs: the other requests keep theirs until they are needed,
  * if ever.
