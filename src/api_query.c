@@ -207,6 +207,10 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 		case 501:
 			return QUERY_NOT_SUPPORTED;
 		default:
+			if (transfer->status < 300)
+				api_raise_malformed(api, transfer, "a page of records",
+									psprintf("status 200 was expected, not %ld",
+											 transfer->status));
 			api_raise_refusal(api, transfer);
 	}
 }
