@@ -14,7 +14,8 @@ use Test::More;
 my $faults = abs_path(dirname(__FILE__) . '/../test/faults.md');
 my $id = Reevo::id(1);
 my $other = Reevo::id(2);
-my $api = Reevo::start();
+my $records = 60;
+my $api = Reevo::start(records => $records);
 my $node = Reevo::cluster('faults');
 my @options =
   ("max_retries '2'", "max_retry_wait '0.05'", "max_response_size '1'");
@@ -42,8 +43,63 @@ sub table_of
 	return "$server.opportunity";
 }
 
+my $read = sub { "SELECT * FROM $_[0] WHERE id = '$_[1]'" };
 my $impatient = table_of('impatient',
 	join(', ', @options, "base_url '" . $api->url . "'", "request_timeout '0.2'"));
+
+# Whole tables, and how they are read.
+my $pages = "id uuid, created_at timestamptz, display_name text, amount numeric";
+$session->query(qq(
+	CREATE FOREIGN TABLE scanned ($pages) SERVER reevo OPTIONS (page_size '10', max_concurrency '4');
+	CREATE FOREIGN TABLE impatient.scanned ($pages) SERVER impatient OPTIONS (page_size '10', max_concurrency '4');
+	CREATE FOREIGN TABLE calm ($pages) SERVER reevo OPTIONS (page_size '10', max_concurrency '1');
+	CREATE FOREIGN TABLE limited ($pages) SERVER reevo OPTIONS (page_size '10', max_concurrency '4', max_requests '3')));
+my %scans = (
+	'scan' => 'SELECT id, length(display_name) FROM scanned',
+	'impatient scan' => 'SELECT id, length(display_name) FROM impatient.scanned',
+	'limited scan' => 'SELECT id, length(display_name) FROM limited',
+	'middle' => 'SELECT id, length(display_name) FROM scanned',
+	'sorted' => 'SELECT created_at, id FROM calm ORDER BY created_at',
+	'filtered' => q(SELECT id FROM scanned WHERE created_at > '2000-01-01'));
+my %undisturbed;
+for my $how ('scan', 'sorted', 'filtered')
+{
+	my @rows = split(/\n/, $session->query($scans{$how})->{out});
+	is(scalar @rows, $records, "$how: all records");
+	$undisturbed{$how} = join("\n", sort @rows);
+}
+
+# result_of(TEXT): injects it, and returns the result of the query.
+sub result_of
+{
+	my ($injected) = @_;
+	my ($how, $what) = $injected =~ /^((?:\w+ )*(?:scan|middle|sorted|filtered)) (.*)/;
+	return $session->query($read->(inject($injected))) unless defined $how;
+	my $statement = $scans{$how};
+	if ($how ne 'middle')
+	{
+		inject($what);
+		return $session->query($statement);
+	}
+	$session->query("BEGIN; DECLARE c CURSOR FOR $statement; FETCH 15 FROM c");
+	inject($what);
+	my $result = $session->query('FETCH ALL FROM c');
+	$session->query('ROLLBACK');
+	return $result;
+}
+
+# Whether all rows have come, each once, and in order where one was asked for.
+sub is_whole
+{
+	my ($injected, $out) = @_;
+	return unless $injected =~ /^(scan|sorted|filtered) /;
+	my $how = $1;
+	my @rows = split(/\n/, $out);
+	my @times = map { (split(/\|/))[0] } @rows;
+	is(join("\n", sort @rows), $undisturbed{$how}, 'all rows');
+	is("@times", "@{[ sort @times ]}", 'in order') if $how eq 'sorted';
+	return;
+}
 
 # inject(TEXT): returns the table to ask and the id.
 sub inject
@@ -92,7 +148,6 @@ sub pattern
 }
 
 my @lines = Reevo::slurp($faults) =~ /^\| ([^|]+) \| `(.*)` \| (\S*) ?\| (.*?) ?\| (.*?) ?\|$/mg;
-my $read = sub { "SELECT * FROM $_[0] WHERE id = '$_[1]'" };
 my %seen;
 
 $session->query($read->('opportunity', $other));
@@ -100,13 +155,16 @@ my $before = holdings();
 while (my ($fault, $injected, $sqlstate, $message, $hint) = splice(@lines, 0, 5))
 {
 	ok(!$seen{$fault}++, "$fault: described once");
-	my $result = $session->query($read->(inject($injected)));
+	my $result = result_of($injected);
+	@$result{qw(message hint)} = $result->{err} =~ /WARNING:  \w+: (.*)\n(?:DETAIL:.*\n)?HINT:  (.*)/
+	  if $message =~ s/^WARNING //;
 	subtest $fault => sub {
 		is($result->{sqlstate}, $sqlstate, 'SQLSTATE');
 		like($result->{message}, qr/^@{[ pattern($message) ]}$/s, 'message');
 		like($result->{hint}, $hint eq '' ? qr/^$/ : qr/^@{[ pattern($hint) ]}/, 'hint');
 		unlike($result->{err}, qr/test-key/, 'the key is in no message');
 		is($result->{out}, '', 'no row') if $sqlstate ne '';
+		is_whole($injected, $result->{out}) if $sqlstate eq '';
 		$api->reset;
 		my $next = $session->query($read->('opportunity', $other));
 		like($next->{out}, qr/^$other\|/, 'the next query works') or diag($next->{err});

@@ -465,7 +465,9 @@ class Misbehaving(StandIn):
         self.behave(fail_every=2, fail_how=[429, "status", 504])
         self.assertEqual([self.get().status for _ in range(8)],
                          [200, 429, 200, 502, 200, 504, 200, 429])
-        self.behave(fail_every=0, fail_how=None, rate_limit=2)
+        self.behave(fail_every=0, fail_after=1)
+        self.assertEqual([self.get().status for _ in range(3)], [200, 502, 504])
+        self.behave(fail_after=0, fail_how=None, rate_limit=2)
         self.assertEqual([self.get().status for _ in range(3)], [200, 200, 429])
         self.behave(rate_limit=0, status=418, body="<b>", content_type="text/html", only=["get"])
         answer = self.get()

@@ -15,6 +15,7 @@ WIRE = {
     "headers": None,
     "fail_first": 0,
     "fail_every": 0,
+    "fail_after": 0,
     "fail_how": "status",
     "fail_status": 503,
     "cut_at": None,
@@ -128,7 +129,7 @@ class Behaviours:
                 _check_choice(name, value)
         for name, value in changes.items():
             setattr(self, name, DEFAULTS[name] if value is None else value)
-        if "fail_first" in changes or "fail_every" in changes:
+        if changes.keys() & {"fail_first", "fail_every", "fail_after"}:
             self._seen = 0
         if "expire_cursors_after" in changes or "expire_cursors_times" in changes:
             self.expired = 0
@@ -142,10 +143,12 @@ class Behaviours:
 
     def next_fault(self):
         """Counts a request; how it is to fail, a number being a status, or None."""
-        if not self.fail_first and not self.fail_every:
+        if not (self.fail_first or self.fail_every or self.fail_after):
             return None
         self._seen += 1
-        if self._seen > self.fail_first and not (self.fail_every and self._seen % self.fail_every == 0):
+        if not (self._seen <= self.fail_first
+                or self.fail_every and self._seen % self.fail_every == 0
+                or self.fail_after and self._seen > self.fail_after):
             return None
         fault = self.fail_how
         if isinstance(fault, list):
