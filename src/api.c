@@ -203,13 +203,21 @@ api_body(const HttpTransfer *transfer)
 	return transfer->body != NULL ? transfer->body : pstrdup("");
 }
 
-/* The same for a parser after which there may be another: they change it. */
+/*
+ * The same for a parser after which there may be another: they change it.  All of
+ * it, whatever bytes it has.
+ */
 char *
 api_body_to_try(const HttpTransfer *transfer)
 {
-	return GetDatabaseEncoding() == PG_UTF8
-			   ? api_body(transfer)
-			   : pnstrdup(api_body(transfer), transfer->length);
+	char *copy;
+
+	if (GetDatabaseEncoding() == PG_UTF8)
+		return api_body(transfer);
+	copy = palloc(transfer->length + 1);
+	memcpy(copy, api_body(transfer), transfer->length);
+	copy[transfer->length] = '\0';
+	return copy;
 }
 
 /* The statement is over: its copy of the key goes. */

@@ -4,11 +4,14 @@
  *	  A database in UTF-8 or in LATIN1, and comparing.
  *
  * Like the backend's, the conversions refuse what is invalid or has no
- * equivalent.  The comparisons are libc's, as AddressSanitizer watches those.
+ * equivalent.  The comparisons are libc's, as AddressSanitizer watches those; what
+ * the verifier reads is looked at here.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include <sanitizer/asan_interface.h>
 
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -35,6 +38,17 @@ shim_is_server_text(const char *text)
 	return database_encoding != PG_UTF8 ||
 		   compat_valid_utf8_prefix(text, length) == length;
 }
+
+#if PG_VERSION_NUM >= 140000
+/* In place of libpgcommon's, which reads all of a text whatever is in it. */
+int
+pg_encoding_verifymbstr(int encoding, const char *text, int length)
+{
+	FUZZ_CHECK(__asan_region_is_poisoned((void *) text, length) == NULL);
+	return pg_wchar_table[encoding].mbverifystr((const unsigned char *) text,
+												length);
+}
+#endif
 
 int
 GetDatabaseEncoding(void)
