@@ -139,6 +139,12 @@ ask_for_pages(Question *question, int number)
 	{
 		case ANSWER_NO_RESULT:
 			FUZZ_CHECK(question->error != NULL);
+			/* Of a refusal, an end that is missing or another path. */
+			FUZZ_CHECK(
+				query_statuses[number].status == 200 ||
+				query_statuses[number].result == ANSWER_NO_RESULT ||
+				question->error->sqlerrcode == ERRCODE_CONNECTION_FAILURE ||
+				question->error->sqlerrcode == ERRCODE_FDW_TABLE_NOT_FOUND);
 			break;
 		case QUERY_CURSOR_GONE:
 		case QUERY_FILTER_REFUSED:
