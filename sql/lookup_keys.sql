@@ -248,6 +248,22 @@ SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity 
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
 \! $REEVO_CTL behave '{"ignore_filters": null, "double_records": true, "short_pages": 4}'
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+-- A query for many keys has several pages, one for each key has not: what goes
+-- wrong with further pages is no error.
+\! $REEVO_CTL behave '{"double_records": null, "short_pages": 10, "expire_cursors_after": 1, "expire_cursors_times": null}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+\! $REEVO_CTL behave '{"short_pages": 6, "expire_cursors_after": null, "repeat_cursor": true}'
+SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+-- A key in a form that only a column understands
+\! $REEVO_CTL reset
+\set now 0
+\! $REEVO_CTL attributes 00000000-0000-4000-8000-000000000001 '{"account_id": {"value": {"related_record_id": "{00000000000040009000000000000001}"}, "value_type": "record_reference"}}'
+\! $REEVO_CTL behave '{"ignore_filters": true}'
+SELECT a.number, o.id FROM small a JOIN opportunity o ON o.account_id = a.id WHERE o.id < '00000000-0000-4000-8000-000000000002' ORDER BY 2;
+SELECT count(*) FROM small a JOIN opportunity o ON o.account_id = a.id;
+SET opportunity_fdw.enable_lookup_join = off;
+SELECT count(*) FROM small a JOIN opportunity o ON o.account_id = a.id;
+RESET opportunity_fdw.enable_lookup_join;
 \! $REEVO_CTL reset
 \set now 0
 

@@ -235,7 +235,7 @@ read_ahead(LookupState *state)
 			return;
 		}
 		methods->send(batch->records);
-		state->counters.batches++;
+		state->counters.batches += methods->count(batch->records) > 0;
 		state->counters.keys += methods->count(batch->records);
 		state->counters.scan.cache_hits += methods->hits(batch->records);
 	}

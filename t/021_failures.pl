@@ -113,6 +113,7 @@ $node->safe_psql('postgres', qq(
 		cf_kickoff_date date OPTIONS (filter_operators 'lt,lte,gt,gte'),
 		cf_score numeric OPTIONS (filter_operators 'lt,gt')
 	) SERVER reevo OPTIONS (max_concurrency '1');
+	CREATE FOREIGN TABLE keyed (id uuid, account_id uuid, amount numeric) SERVER reevo OPTIONS (max_concurrency '2', page_size '3');
 	CREATE TABLE deal AS SELECT id::uuid FROM unnest(ARRAY['$Reevo::EXAMPLE', '@{[ Reevo::id(1) ]}']) id;
 	CREATE FUNCTION attempt(uuid) RETURNS text LANGUAGE plpgsql AS \$\$
 	BEGIN
@@ -158,6 +159,10 @@ my $conditions = q(SELECT id, status FROM filtered
 			OR amount IS NOT NULL AND closed_at IS NOT NULL)
 		AND (cf_renewal OR NOT cf_renewal) AND cf_score >= -1e9
 		AND cf_kickoff_date >= timestamp '2000-01-01' AND cf_kickoff_date <= now() + interval '100 years');
+
+# Two queries for three keys each, of several pages.
+my $by_key = 'BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SELECT a, o.id, o.amount FROM unnest(ARRAY['
+  . join(', ', map { "'00000000-0000-4000-9000-00000000000$_'" } 1 .. 6) . ']::uuid[]) a LEFT JOIN keyed o ON o.account_id = a AND o.amount > 0 ORDER BY 1, 2; ROLLBACK';
 
 my $together = 'SELECT count(*), count(DISTINCT id), sum(amount) FROM ('
   . join(' UNION ALL ', map { "SELECT id, amount FROM $_" } qw(paged ranged filtered)) . ') u';
@@ -421,6 +426,9 @@ my @statements = (
 				JOIN filtered o ON o.account_id = a ORDER BY 1, 2; ROLLBACK),
 		known => 1
 	},
+	{ name => 'a join by a key', sql => $by_key, known => 1 },
+	{ name => 'a join by a key that few of fit a query', sql => $by_key, behave => '{"in_limit": 2}', known => 1 },
+	{ name => 'EXPLAIN of a join by a key', sql => $by_key =~ s/SELECT/EXPLAIN (VERBOSE, COSTS off) SELECT/r, known => 1 },
 	{
 		name => 'cursors that are gone',
 		sql => 'SELECT count(*), sum(amount) FROM ranged',

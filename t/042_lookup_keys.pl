@@ -1,6 +1,6 @@
 # Joins by a key that many records have in common give the same rows as a local
 # copy of the records, and as one query for each key does, however the API
-# answers; and where one query for each key is an error, so are they.
+# answers; or an error, where the API leaves no other way to read it.
 #
 # REEVO_SEED in the environment chooses other queries, REEVO_QUERIES how many for
 # each of the API's variants.
@@ -81,7 +81,7 @@ my $result = $session->query(q(
 		RETURN false;
 	END $$;
 	-- Runs queries, each with its own settings ("a=b c=d"), and tells how many there were,
-	-- how many rows, with how many lookups; and which differ. may_fail: as one by one.
+	-- how many rows, with how many lookups; and which differ. may_fail: an error will do.
 	CREATE FUNCTION compare(queries text[], settings text[], may_fail bool) RETURNS SETOF text LANGUAGE plpgsql AS $$
 	DECLARE
 		setting text;
@@ -100,7 +100,8 @@ my $result = $session->query(q(
 			single := digest(queries[i], 'foreign_side', 'off');
 			wanted := digest(queries[i], 'local_side', 'on');
 			rows := rows + CASE WHEN wanted ~ '^\d+ [0-9a-f]{32}$' THEN split_part(wanted, ' ', 1)::bigint ELSE 0 END;
-			IF wanted !~ '^\d+ [0-9a-f]{32}$' OR NOT (together = wanted AND single = wanted OR may_fail AND single <> wanted AND together IN (single, wanted)) THEN
+			IF wanted !~ '^\d+ [0-9a-f]{32}$' OR NOT (together = wanted OR may_fail AND together !~ '^\d+ [0-9a-f]{32}$')
+				OR NOT (single = wanted OR may_fail AND single !~ '^\d+ [0-9a-f]{32}$') THEN
 				RETURN NEXT format('%s: together %s, one by one %s, local %s: SET %s; %s', i, together, single, wanted, settings[i], queries[i]);
 			END IF;
 			FOREACH setting IN ARRAY string_to_array(settings[i], ' ') LOOP
@@ -260,7 +261,7 @@ sub generated
 	return ($query, join(' ', @settings));
 }
 
-# The API's variants; of some, one query for each key can be an error.
+# The API's variants; in some, a read of several pages can be an error.
 my @variants = (
 	'{}',
 	'{"in_limit": 2}',
@@ -289,7 +290,7 @@ my @variants = (
 	'{"fail_every": 6, "fail_how": "cut-json", "cut_at": 700}',
 	'{"jitter": 4, "upper_case_ids": true, "short_pages": 2}',
 	'{"in_limit": 2, "short_pages": 1, "move_between_pages": true, "expire_cursors_after": 2, "expire_cursors_times": 5, "fail_every": 11, "fail_how": "half-body-close"}');
-my $may_fail = qr/"status"|expire_cursors_after": 2\}|repeat_cursor/;
+my $may_fail = qr/"status"|expire_cursors|repeat_cursor/;
 
 # An SQL array of texts.
 sub array_of
