@@ -17,6 +17,8 @@ PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign tabl
 OBJS = \
 	opportunity_fdw.o \
 	src/import.o \
+	src/columns.o \
+	src/schema.o \
 	src/explain.o \
 	src/analyze.o \
 	src/plan.o \
@@ -48,6 +50,7 @@ OBJS = \
 	src/statement.o \
 	src/api.o \
 	src/api_query.o \
+	src/api_schema.o \
 	src/api_error.o \
 	src/connection.o \
 	src/http.o \

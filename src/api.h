@@ -80,6 +80,20 @@ extern void				api_limit_page_size(Api *api, int limit);
 extern void				api_note_refusal(Api *api, const char *what);
 extern List			   *api_refusals(const Api *api);
 
+/* An attribute as the schema of the API describes it; texts are in UTF-8. */
+typedef struct SchemaAttribute
+{
+	char *name;
+	char *display_name; /* NULL: none */
+	char *description;	/* NULL: none */
+	char *value_type;
+	bool  is_list;
+	bool  is_sortable;
+	List *operators; /* names of those that filters take */
+} SchemaAttribute;
+
+extern List *api_read_schema(Api *api, HttpBudget *budget);
+
 /* For those who wait for several things at once: see http.h. */
 extern int	api_wait_fd(const Api *api);
 extern void api_prepare_wait(const Api *api);
@@ -87,5 +101,6 @@ extern void api_take_in(const Api *api);
 
 #define API_RECORD_PATH "/api/v2/%s/%s"
 #define API_QUERY_PATH "/api/v2/%s/_query"
+#define API_SCHEMA_PATH "/api/v2/_schema/%s"
 
 #endif /* OPPORTUNITY_API_H */

@@ -27,8 +27,6 @@ static void	 find_detail(const Api *api, const json_t *detail,
 						 ApiProblem *problem);
 static void	 copy_string(const Api *api, const json_t *value, char *target,
 						 size_t size);
-static char *describe(const Api *api, const HttpTransfer *transfer,
-					  const ApiProblem *problem);
 static char *excerpt(const Api *api, const char *text, size_t length);
 
 /*
@@ -150,7 +148,7 @@ void
 api_raise_refusal(const Api *api, HttpTransfer *transfer)
 {
 	ApiProblem problem = api_read_problem(api, transfer);
-	char	  *description = describe(api, transfer, &problem);
+	char	  *description = api_describe(api, transfer, &problem);
 	const long status = transfer->status;
 
 	CHECK_FOR_INTERRUPTS();
@@ -208,7 +206,7 @@ api_raise_not_found(const Api *api, HttpTransfer *transfer,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 			 errmsg("the API has no records of type \"%s\"",
 					api->settings->record_type),
-			 errdetail_internal("%s", describe(api, transfer, problem)),
+			 errdetail_internal("%s", api_describe(api, transfer, problem)),
 			 errhint("Check the server's option base_url (\"%s\") and the "
 					 "foreign table's option record_type.",
 					 api->settings->base_url)));
@@ -231,9 +229,9 @@ api_raise_malformed(const Api *api, const HttpTransfer *transfer,
 }
 
 /* What the API said in a refusal, for a message. */
-static char *
-describe(const Api *api, const HttpTransfer *transfer,
-		 const ApiProblem *problem)
+char *
+api_describe(const Api *api, const HttpTransfer *transfer,
+			 const ApiProblem *problem)
 {
 	StringInfoData text;
 

@@ -64,6 +64,8 @@ extern bool		  api_check_answer(const Api *api, const HttpTransfer *transfer,
 extern json_t	 *api_load_json(const HttpTransfer *transfer, bool *is_cut);
 extern ApiProblem api_read_problem(const Api		  *api,
 								   const HttpTransfer *transfer);
+extern char		 *api_describe(const Api *api, const HttpTransfer *transfer,
+							   const ApiProblem *problem);
 pg_noreturn extern void api_raise_refusal(const Api	   *api,
 										  HttpTransfer *transfer);
 pg_noreturn extern void api_raise_not_found(const Api		 *api,

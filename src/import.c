@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * import.c
- *	  IMPORT FOREIGN SCHEMA: the documented attributes as a foreign table.
+ *	  IMPORT FOREIGN SCHEMA: the attributes of the API's records as foreign
+ *	  tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,127 +10,111 @@
 
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
+#include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 
-#include "attribute.h"
+#include "columns.h"
 #include "import.h"
 #include "option.h"
+#include "schema.h"
 
 /* The one schema that the API is taken to have. */
 #define REMOTE_SCHEMA "reevo"
 
-/* A key of a select's or a stage's value that gets a column of its own. */
-typedef struct SelectColumn
-{
-	const char *suffix;
-	const char *type;
-	const char *key; /* NULL: the type says which */
-	bool		stage_only;
-} SelectColumn;
-
-static const SelectColumn select_columns[] = {
-	{"", "text", NULL, false},
-	{"_id", "uuid", NULL, false},
-	{"_api_name", "text", "api_name", false},
-	{"_color", "text", "color", false},
-	{"_closing_probability", "numeric", "closing_probability", true},
-	{"_expected_days", "integer", "expected_days", true},
-};
-
-static void append_columns(StringInfo				  target,
-						   const DocumentedAttribute *attribute);
-static void append_select_columns(StringInfo				 target,
-								  const DocumentedAttribute *attribute);
-static void append_column(StringInfo target, const char *name, const char *type,
-						  bool is_list, const char *attribute);
+static List *wanted_record_types(const ImportForeignSchemaStmt *statement);
+static char *table_command(const ImportForeignSchemaStmt *statement,
+						   const char *record_type, List *columns);
+static bool	 has_table(const ImportForeignSchemaStmt *statement,
+					   const char					 *name);
 
 /*
- * FDW callback: the CREATE FOREIGN TABLE commands that make the schema's
- * tables.  PostgreSQL itself applies LIMIT TO and EXCEPT to them.  Makes no
- * request.
+ * FDW callback: the CREATE FOREIGN TABLE commands that make the schema's tables:
+ * the types of records that LIMIT TO names, or opportunities.  Asks the API for
+ * the attributes of each, unless the documented ones are wanted.
  */
 List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 {
 	ImportSettings *settings = import_settings_read(statement->options);
-	StringInfoData	command;
+	List		   *commands = NIL;
+	ListCell	   *cell;
 
-	(void) serverid;
 	if (strcmp(statement->remote_schema, REMOTE_SCHEMA) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
 				 errmsg("remote schema \"%s\" does not exist",
 						statement->remote_schema),
 				 errhint("The only remote schema is \"%s\".", REMOTE_SCHEMA)));
-	if (settings->discover)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("the columns cannot be asked for yet"),
-				 errhint("Import the documented columns with OPTIONS (discover "
-						 "'false'), and add a workspace's own by hand.")));
+	if (!settings->discover)
+		return list_make1(table_command(statement, OPTION_DEFAULT_RECORD_TYPE,
+										columns_of_documentation()));
+
+	foreach(cell, wanted_record_types(statement))
+	{
+		char *record_type = lfirst(cell);
+		List *attributes =
+			schema_read(settings_read_server(serverid, record_type));
+
+		commands =
+			lappend(commands,
+					table_command(statement, record_type,
+								  columns_of_schema(record_type, attributes)));
+	}
+	return commands;
+}
+
+/* The types of records to make tables of. */
+static List *
+wanted_record_types(const ImportForeignSchemaStmt *statement)
+{
+	List	 *types = NIL;
+	ListCell *cell;
+
+	if (statement->list_type != FDW_IMPORT_SCHEMA_LIMIT_TO)
+		return statement->list_type == FDW_IMPORT_SCHEMA_EXCEPT &&
+					   has_table(statement, OPTION_DEFAULT_RECORD_TYPE)
+				   ? NIL
+				   : list_make1(OPTION_DEFAULT_RECORD_TYPE);
+	foreach(cell, statement->table_list)
+		types = lappend(types, lfirst_node(RangeVar, cell)->relname);
+	return types;
+}
+
+/* Whether the statement names a table. */
+static bool
+has_table(const ImportForeignSchemaStmt *statement, const char *name)
+{
+	ListCell *cell;
+
+	foreach(cell, statement->table_list)
+	{
+		if (strcmp(lfirst_node(RangeVar, cell)->relname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* CREATE FOREIGN TABLE, with some columns. */
+static char *
+table_command(const ImportForeignSchemaStmt *statement, const char *record_type,
+			  List *columns)
+{
+	StringInfoData command;
+	ListCell	  *cell;
 
 	initStringInfo(&command);
 	appendStringInfo(&command, "CREATE FOREIGN TABLE %s (",
-					 OPTION_DEFAULT_RECORD_TYPE);
-	for (int i = 0; i < documented_attribute_count; i++)
-		append_columns(&command, &documented_attributes[i]);
-	command.data[command.len - 1] = '\n'; /* the last comma */
-	appendStringInfo(&command, ") SERVER %s",
-					 quote_identifier(statement->server_name));
-	return list_make1(command.data);
-}
-
-/* The columns of one attribute, each with a comma behind it. */
-static void
-append_columns(StringInfo target, const DocumentedAttribute *attribute)
-{
-	const ValueType *type = value_type_find(attribute->value_type);
-
-	if (type != NULL && type->is_select)
-		append_select_columns(target, attribute);
-	else
-		append_column(target, attribute->name,
-					  type != NULL ? type->column_type : "jsonb",
-					  attribute->is_list, attribute->name);
-}
-
-/*
- * The columns of a select or a stage are named after the attribute, less a
- * trailing _id.
- */
-static void
-append_select_columns(StringInfo target, const DocumentedAttribute *attribute)
-{
-	bool   is_stage = strcmp(attribute->value_type, "opportunity_stage") == 0;
-	size_t length = strlen(attribute->name);
-	char  *base;
-
-	if (length > 3 && strcmp(attribute->name + length - 3, "_id") == 0)
-		length -= 3;
-	base = pnstrdup(attribute->name, length);
-
-	for (size_t i = 0; i < lengthof(select_columns); i++)
+					 quote_identifier(record_type));
+	foreach(cell, columns)
 	{
-		const SelectColumn *column = &select_columns[i];
-
-		if (column->stage_only && !is_stage)
-			continue;
-		append_column(target, psprintf("%s%s", base, column->suffix),
-					  column->type, attribute->is_list,
-					  column->key == NULL
-						  ? attribute->name
-						  : psprintf("%s.%s", attribute->name, column->key));
+		appendStringInfoString(
+			&command, foreach_current_index(cell) == 0 ? "\n  " : ",\n  ");
+		column_write(&command, lfirst(cell));
 	}
-}
-
-static void
-append_column(StringInfo target, const char *name, const char *type,
-			  bool is_list, const char *attribute)
-{
-	appendStringInfo(target, "\n  %s %s%s", quote_identifier(name), type,
-					 is_list ? "[]" : "");
-	if (strcmp(name, attribute) != 0)
-		appendStringInfo(target, " OPTIONS (attribute %s)",
-						 quote_literal_cstr(attribute));
-	appendStringInfoChar(target, ',');
+	appendStringInfo(&command, "\n) SERVER %s",
+					 quote_identifier(statement->server_name));
+	if (strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) != 0)
+		appendStringInfo(&command, " OPTIONS (record_type %s)",
+						 quote_literal_cstr(record_type));
+	return command.data;
 }

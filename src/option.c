@@ -78,13 +78,14 @@ typedef struct OptionDef
 #define IN_BOTH(field) \
 	offsetof(Settings, field), offsetof(ColumnSettings, field)
 
-static void check_base_url(const char *name, const char *value);
-static void check_proxy(const char *name, const char *value);
-static void check_ca_file(const char *name, const char *value);
-static void check_record_type(const char *name, const char *value);
-static void check_attribute(const char *name, const char *value);
-static void check_filter_operators(const char *name, const char *value);
-static void check_api_key(const char *name, const char *value);
+static void		 check_base_url(const char *name, const char *value);
+static void		 check_proxy(const char *name, const char *value);
+static void		 check_ca_file(const char *name, const char *value);
+static void		 check_record_type(const char *name, const char *value);
+static Settings *read_server(Oid serverid);
+static void		 check_attribute(const char *name, const char *value);
+static void		 check_filter_operators(const char *name, const char *value);
+static void		 check_api_key(const char *name, const char *value);
 
 #define ST (OPTION_SERVER | OPTION_TABLE)
 #define STC (OPTION_SERVER | OPTION_TABLE | OPTION_COLUMN)
@@ -154,7 +155,7 @@ static const OptionDef option_table[] = {
 	 IN_COLUMN(sortable)},
 	TEXT_OPTION("api_key", OPTION_USER, NULL, check_api_key, false, ELSEWHERE),
 	/* IMPORT has this one option, so its reader needs no offset. */
-	BOOL_OPTION("discover", OPTION_IMPORT, "false", false, ELSEWHERE),
+	BOOL_OPTION("discover", OPTION_IMPORT, "true", false, ELSEWHERE),
 };
 
 /* The names of the operators, by RemoteOperator. */
@@ -179,7 +180,6 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_validator);
 
 static int				context_of_catalog(Oid catalog);
 static const OptionDef *find_option(const char *name, int context);
-static int				find_operator(const char *name);
 static void				report_unknown_option(const char *name, int context);
 static void				check_option(const OptionDef *option, DefElem *def);
 static void				check_transport(List *options);
@@ -219,23 +219,44 @@ opportunity_fdw_validator(PG_FUNCTION_ARGS)
 }
 
 /*
- * The settings of a foreign table: its own options, then its server's, then
- * the defaults.  Palloc'd.
+ * What the options of a foreign table and of its server come to, in the current
+ * context.
  */
 Settings *
 settings_read(Oid relid)
 {
-	ForeignTable  *table = GetForeignTable(relid);
-	ForeignServer *server = GetForeignServer(table->serverid);
+	ForeignTable *table = GetForeignTable(relid);
+	Settings	 *settings = read_server(table->serverid);
+
+	settings->relid = relid;
+	apply_options(table->options, OPTION_TABLE, (char *) settings, false);
+	return settings;
+}
+
+/*
+ * The same for a table that is still to be made, of records of some type; raises
+ * an error where there can be no such type.
+ */
+Settings *
+settings_read_server(Oid serverid, const char *record_type)
+{
+	Settings *settings = read_server(serverid);
+
+	check_record_type("record_type", record_type);
+	settings->record_type = pstrdup(record_type);
+	return settings;
+}
+
+static Settings *
+read_server(Oid serverid)
+{
+	ForeignServer *server = GetForeignServer(serverid);
 	Settings	  *settings = palloc0(sizeof(Settings));
 	size_t		   length;
 
-	settings->relid = relid;
-	settings->serverid = table->serverid;
-
+	settings->serverid = serverid;
 	apply_defaults((char *) settings, false);
 	apply_options(server->options, OPTION_SERVER, (char *) settings, false);
-	apply_options(table->options, OPTION_TABLE, (char *) settings, false);
 
 	length = strlen(settings->base_url);
 	while (length > 0 && settings->base_url[length - 1] == '/')
@@ -276,6 +297,7 @@ import_settings_read(List *options)
 	ImportSettings *settings = palloc0(sizeof(ImportSettings));
 	ListCell	   *cell;
 
+	settings->discover = true;
 	foreach(cell, options)
 	{
 		DefElem			*def = lfirst_node(DefElem, cell);
@@ -303,7 +325,7 @@ remote_operators_read(const char *list)
 		return 0;
 	foreach(cell, names)
 	{
-		int found = find_operator(lfirst(cell));
+		int found = remote_operator_find(lfirst(cell));
 
 		if (found >= 0)
 			operators |= OPERATOR_BIT(found);
@@ -389,8 +411,8 @@ find_option(const char *name, int context)
 }
 
 /* The RemoteOperator of that name, or -1. */
-static int
-find_operator(const char *name)
+int
+remote_operator_find(const char *name)
 {
 	for (size_t i = 0; i < lengthof(api_operators); i++)
 	{
@@ -733,7 +755,7 @@ check_filter_operators(const char *name, const char *value)
 	{
 		const char *operator_name = lfirst(cell);
 
-		if (find_operator(operator_name) < 0)
+		if (remote_operator_find(operator_name) < 0)
 		{
 			StringInfoData names;
 

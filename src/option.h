@@ -112,12 +112,14 @@ typedef struct Credentials
 	char *api_key; /* NULL: none, and no Authorization header */
 } Credentials;
 
-extern Settings		  *settings_read(Oid relid);
-extern bool			   settings_trust_query(const Settings *settings);
+extern Settings *settings_read(Oid relid);
+extern Settings *settings_read_server(Oid serverid, const char *record_type);
+extern bool		 settings_trust_query(const Settings *settings);
 extern ColumnSettings *column_settings_read(const Settings *table,
 											AttrNumber		attnum);
 extern ImportSettings *import_settings_read(List *options);
 extern int			   remote_operators_read(const char *list);
+extern int			   remote_operator_find(const char *name);
 extern const char	  *remote_operator_name(RemoteOperator remote_operator);
 extern Credentials	  *credentials_read(const Settings *settings, Oid userid);
 

@@ -1,0 +1,200 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_schema.c
+ *	  GET /api/v2/_schema/{record_type}: which attributes records have.
+ *
+ * Facts from the API's documentation: the answer has no "data" around it; an
+ * attribute that says nothing of a flag does not have it; custom attributes
+ * stand among the others.
+ *
+ * Knows nothing of SQL, and of HTTP only what http.h says.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "api_internal.h"
+
+/* A JSON tree of jansson, which ends with a memory context. */
+typedef struct JsonTree
+{
+	MemoryContextCallback callback;
+	json_t				 *root;
+} JsonTree;
+
+static json_t *load_owned(const HttpTransfer *transfer, bool *is_cut);
+static void	   release_tree(void *arg);
+static void	   raise_unavailable(const Api *api, HttpTransfer *transfer);
+static List	  *read_attributes(const Api *api, const HttpTransfer *transfer,
+							   const json_t *root);
+static SchemaAttribute *read_attribute(const json_t *value,
+									   const char  **problem);
+static char			   *copy_text(const json_t *object, const char *key);
+static List			   *read_operators(const json_t *list);
+
+/*
+ * The attributes of a type of records, as a list of SchemaAttributes in the
+ * current context, in the API's order.  Raises an error where the API does not
+ * tell, with the hint that there is another way.
+ */
+List *
+api_read_schema(Api *api, HttpBudget *budget)
+{
+	char		 *path = psprintf(API_SCHEMA_PATH, api->settings->record_type);
+	HttpTransfer *transfer = api_start(api, &api->target, path, NULL, budget);
+	json_t		 *root;
+	List		 *attributes;
+	bool		  is_cut = false;
+
+	for (;;)
+	{
+		http_wait(transfer);
+		if (transfer->outcome != HTTP_ANSWERED)
+			http_raise(transfer);
+		if (transfer->status != 200)
+			raise_unavailable(api, transfer);
+		root = load_owned(transfer, &is_cut);
+		if (!is_cut && transfer->length > 0)
+			break;
+		if (!http_retry(transfer))
+			http_raise(transfer);
+	}
+	attributes = read_attributes(api, transfer, root);
+	http_end(transfer);
+	return attributes;
+}
+
+/* The body of an answer as a tree that ends with the current context. */
+static json_t *
+load_owned(const HttpTransfer *transfer, bool *is_cut)
+{
+	JsonTree *tree = palloc0(sizeof(JsonTree));
+
+	tree->callback.func = release_tree;
+	tree->callback.arg = tree;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &tree->callback);
+	if (transfer->length > 0)
+		tree->root = api_load_json(transfer, is_cut);
+	return tree->root;
+}
+
+static void
+release_tree(void *arg)
+{
+	JsonTree *tree = arg;
+
+	json_decref(tree->root);
+}
+
+/*
+ * Raises the error for a refusal.  A key may lack this permission alone, and a
+ * server this path.
+ */
+static void
+raise_unavailable(const Api *api, HttpTransfer *transfer)
+{
+	ApiProblem problem = api_read_problem(api, transfer);
+
+	CHECK_FOR_INTERRUPTS();
+	if (transfer->status == 403)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("the API key may not read the schema of \"%s\"",
+							   api->settings->record_type),
+						errdetail_internal(
+							"%s", api_describe(api, transfer, &problem)),
+						errhint("Import the documented columns with OPTIONS "
+								"(discover 'false').")));
+	if (transfer->status == 404 || transfer->status == 405 ||
+		transfer->status == 501)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("the API has no schema of records of type \"%s\"",
+					api->settings->record_type),
+			 errdetail_internal("%s", api_describe(api, transfer, &problem)),
+			 errhint("Check the server's option base_url (\"%s\"), or "
+					 "import the documented columns with OPTIONS (discover "
+					 "'false').",
+					 api->settings->base_url)));
+	api_raise_refusal(api, transfer);
+}
+
+static List *
+read_attributes(const Api *api, const HttpTransfer *transfer,
+				const json_t *root)
+{
+	const json_t *list = json_object_get(root, "attributes");
+	const char	 *problem = NULL;
+	List		 *attributes = NIL;
+	size_t		  i;
+	json_t		 *value;
+
+	if (root == NULL)
+		problem = "it is not JSON";
+	else if (!json_is_object(root))
+		problem = "an object was expected";
+	else if (!json_is_array(list))
+		problem = "\"attributes\" should be a list";
+	for (i = 0; problem == NULL && i < json_array_size(list); i++)
+	{
+		value = json_array_get(list, i);
+		attributes = lappend(attributes, read_attribute(value, &problem));
+		if (problem != NULL)
+			problem = psprintf("attribute %d: %s", (int) i + 1, problem);
+	}
+	if (problem != NULL)
+		api_raise_malformed(api, transfer, "a schema", problem);
+	return attributes;
+}
+
+/* One attribute; where it is not as documented, *problem says how. */
+static SchemaAttribute *
+read_attribute(const json_t *value, const char **problem)
+{
+	SchemaAttribute *attribute = palloc0(sizeof(SchemaAttribute));
+	const json_t	*type = json_object_get(value, "type_info");
+
+	attribute->name = copy_text(value, "api_name");
+	attribute->display_name = copy_text(value, "display_name");
+	attribute->description = copy_text(value, "description");
+	attribute->value_type = copy_text(type, "value_type");
+	attribute->is_list = json_is_true(json_object_get(type, "is_array"));
+	attribute->is_sortable =
+		json_is_true(json_object_get(value, "is_sortable"));
+	if (json_is_true(json_object_get(value, "is_filterable")))
+		attribute->operators =
+			read_operators(json_object_get(value, "filter_operators"));
+
+	if (attribute->name == NULL || attribute->name[0] == '\0')
+		*problem = "\"api_name\" should be a text";
+	else if (attribute->value_type == NULL)
+		*problem = "\"value_type\" should be a text";
+	return attribute;
+}
+
+/* A text of an object, in UTF-8; NULL where there is none. */
+static char *
+copy_text(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_string(value) ? pstrdup(json_string_value(value)) : NULL;
+}
+
+/* The names of a list, those that are texts. */
+static List *
+read_operators(const json_t *list)
+{
+	List *operators = NIL;
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+	{
+		const json_t *name = json_array_get(list, i);
+
+		if (json_is_string(name))
+			operators = lappend(operators, pstrdup(json_string_value(name)));
+	}
+	return operators;
+}

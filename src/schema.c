@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.c
+ *	  The live schema of a type of records, for commands and functions that
+ *	  belong to no scan.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "schema.h"
+
+/*
+ * The attributes of a table's records, as the current user may read them: a list
+ * of SchemaAttributes in the current context.  Makes one request.  Raises the
+ * errors of api_read_schema.
+ */
+List *
+schema_read(const Settings *settings)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw schema", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	int64		  total = 0;
+	HttpBudget	  budget = {0};
+	Credentials	 *credentials = credentials_read(settings, GetUserId());
+	Api			 *api = api_open(settings, credentials);
+	List		 *attributes;
+
+	budget.total = &total;
+	MemoryContextSwitchTo(old_context);
+	attributes = api_read_schema(api, &budget);
+	MemoryContextDelete(context);
+	return attributes;
+}

@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.h
+ *	  The live schema of a type of records.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_SCHEMA_H
+#define OPPORTUNITY_SCHEMA_H
+
+#include "postgres.h"
+
+#include "api.h"
+#include "option.h"
+
+extern List *schema_read(const Settings *settings);
+
+#endif /* OPPORTUNITY_SCHEMA_H */
