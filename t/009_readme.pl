@@ -48,7 +48,8 @@ sub result_of
 	return $results{$name};
 }
 
-is(result_of('^CREATE EXTENSION')->{requests}, 0, 'setting up asks for nothing');
+is(result_of('^CREATE EXTENSION')->{requests}, 1, 'setting up asks for the schema');
+is(scalar(() = result_of('^IMPORT FOREIGN SCHEMA')->{out} =~ /\|/g), 3, 'accounts can be joined, too');
 is(result_of('^SELECT display_name')->{requests}, 1, 'one opportunity, one request');
 is(result_of('^CREATE TABLE invoice')->{requests}, 1, 'four invoices, one request');
 is(scalar(() = result_of('^CREATE TABLE invoice')->{out} =~ /^\d\|/mg), 4, 'and four rows');

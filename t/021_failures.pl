@@ -461,6 +461,12 @@ my @statements = (
 	{ name => 'a user without a key', sql => "SET ROLE keyless; $read", after => 'RESET ROLE', state => '28000' },
 	{ name => 'a column that cannot be', sql => "SELECT * FROM whole WHERE id = '$id'", state => 'HV004' },
 	{
+		name => 'IMPORT FOREIGN SCHEMA of what the API has',
+		sql => "BEGIN; IMPORT FOREIGN SCHEMA reevo LIMIT TO (opportunity, account) FROM SERVER reevo INTO imported; ROLLBACK",
+		behave => '{"custom_fields": true}',
+		warm => 1
+	},
+	{
 		name => 'IMPORT FOREIGN SCHEMA',
 		sql => "BEGIN; IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO imported OPTIONS (discover 'false'); ROLLBACK"
 	},
