@@ -73,6 +73,16 @@ for my $line ('Lookup Key: i.opportunity_id', 'Request: POST /api/v2/opportunity
 	like($readme, qr/^\| `\Q$line\E` \|/m, 'and the README explains it');
 }
 
+$session->query(q(CREATE TABLE customer AS
+	SELECT ('00000000-0000-4000-9000-' || lpad(n::text, 12, '0'))::uuid AS account_id FROM generate_series(1, 20) n; ANALYZE customer));
+my ($join) = $readme =~ /in `(FROM customer c [^`]*)`/;
+my $requests = $standin->requests_of(sub { $plan = $session->query("EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) $join")->{out} });
+is($requests, 1, 'twenty customers, one request');
+my $by_key = 'Request: POST /api/v2/opportunity/_query for up to 100 keys of account_id';
+like($plan, qr/^\s*\Q$by_key\E$/m, "EXPLAIN says $by_key");
+like($readme, qr/^\| `\Q$by_key\E` \|/m, 'and the README explains it');
+like($plan, qr/^\s*Cache Hits: 20$/m, 'and that each key needed none of its own');
+
 $plan = $session->query(q(EXPLAIN (ANALYZE, VERBOSE, COSTS OFF) SELECT FROM crm.opportunity WHERE status = 'open'))->{out}
   . $session->query('EXPLAIN SELECT FROM crm.opportunity ORDER BY created_at DESC LIMIT 100')->{out};
 for my $line (qw(Request Remote~Filter Remote~Sort Ranges~of~created_at~at~Once Filter~Sent Pages Records Ranges Received))
