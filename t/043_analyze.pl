@@ -102,7 +102,7 @@ sub joins
 for my $table ('opportunity', 'never_analyzed')
 {
 	is(joins("SELECT o.id FROM five JOIN $table o USING (account_id)"),
-		'Nested Loop', "$table: few accounts, a query for each");
+		'Nested Loop, Custom Scan (Opportunity Lookup)', "$table: few accounts, looked up together");
 	is(joins("SELECT o.id FROM many JOIN $table o USING (account_id)"),
 		'Hash Join', "$table: many accounts, the whole table");
 	is(joins("SELECT o.id FROM many m JOIN $table o ON o.id = m.account_id"),
