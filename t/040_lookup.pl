@@ -11,6 +11,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
+use Compare;
 use Reevo;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -114,10 +115,6 @@ $result = $session->query(q(
 		RETURN NEXT format('%s queries, %s rows, %s lookups', cardinality(queries), rows, lookups);
 	END $$;));
 is($result->{sqlstate}, '', 'tables') or BAIL_OUT($result->{err});
-
-sub chance { my ($percent) = @_; return rand(100) < $percent; }
-
-sub one_of { return $_[ int(rand(@_)) ]; }
 
 # A condition that supplies the id of a foreign table under an alias, from the
 # columns of t.
@@ -320,54 +317,24 @@ my @variants = (
 	'{"jitter": 4, "upper_case_ids": true, "short_pages": 2, "archived_hidden_from_query": true}',
 	'{"in_limit": 2, "short_pages": 1, "move_between_pages": true, "archived_hidden_from_query": true, "expire_cursors_after": 2, "expire_cursors_times": 5, "fail_every": 11, "fail_how": "half-body-close"}');
 
-# An SQL array of texts.
-sub array_of
-{
-	return 'ARRAY[' . join(', ', map { (my $text = $_) =~ s/'/''/g; "'$text'" } @_) . ']';
-}
-
 srand($seed);
-my ($queries, $rows, $lookups) = (0, 0, 0);
+my %total = (queries => 0, rows => 0, lookups => 0);
 my $started = time;
 for my $variant (@variants)
 {
-	my @differences;
-	my $left = $per_variant;
-
-	$api->reset;
-	$api->behave($variant);
-	$session->query('SELECT opportunity_fdw_disconnect()');
-	while ($left > 0)
-	{
-		my (@texts, @settings);
-		for (1 .. ($left < 25 ? $left : 25))
+	compare_in_variant(
+		$api, $session, $variant,
 		{
-			my ($text, $setting) = generated();
-			push @texts, $text;
-			push @settings, $setting;
-		}
-		$left -= @texts;
-		$result = $session->query('SELECT compare(' . array_of(@texts) . ', ' . array_of(@settings) . ')');
-		my @lines = grep { $_ ne '' } split(/\n/, $result->{out});
-		my $summary = pop @lines || '';
-		if ($summary =~ /^(\d+) queries, (\d+) rows, (\d+) lookups/ && $1 == @texts)
-		{
-			$queries += $1;
-			$rows += $2;
-			$lookups += $3;
-		}
-		else
-		{
-			push @lines, $result->{err};
-		}
-		push @differences, @lines;
-	}
-	is(scalar @differences, 0, "the rows of $per_variant queries are the same: $variant")
-	  or diag(join("\n", "seed $seed", @differences[ 0 .. ($#differences < 4 ? $#differences : 4) ]));
+			queries => $per_variant,
+			batch => 25,
+			generated => \&generated,
+			seed => $seed
+		},
+		\%total);
 }
-note(sprintf('%d queries, %d rows, %d with lookups, in %.0f s', $queries, $rows, $lookups, time - $started));
-cmp_ok($lookups, '>', $queries / 2, 'most of them look records up at once');
-cmp_ok($rows, '>', $queries * 4, 'they have rows');
+note(sprintf('%d queries, %d rows, %d with lookups, in %.0f s', @total{qw(queries rows lookups)}, time - $started));
+cmp_ok($total{lookups}, '>', $total{queries} / 2, 'most of them look records up at once');
+cmp_ok($total{rows}, '>', $total{queries} * 4, 'they have rows');
 $api->reset;
 $session->quit;
 $node->stop('fast');
