@@ -94,6 +94,7 @@ pg_noreturn static void raise_over_budget(const HttpBudget *budget);
 static void				count_wait(HttpBudget *budget, int64 wait);
 static void				classify_failure(HttpTransfer *transfer, CURLcode code,
 										 bool *may_retry);
+static bool				was_sent(CURL *easy);
 static void				read_answer(HttpTransfer *transfer);
 static bool				is_throttled(const HttpTransfer *transfer);
 static bool				is_worth_a_retry(const HttpTransfer *transfer);
@@ -521,7 +522,6 @@ static void
 classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 {
 	HttpTransferPrivate *private = transfer->private;
-	curl_off_t connected = 0;
 
 	transfer->outcome = HTTP_BROKEN;
 	for (size_t i = 0; i < lengthof(failures); i++)
@@ -544,15 +544,29 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 		transfer->outcome = HTTP_NOT_CONNECTED;
 		*may_retry = false;
 	}
-	else if (code == CURLE_OPERATION_TIMEDOUT &&
-			 curl_easy_getinfo(private->easy, CURLINFO_PRETRANSFER_TIME_T,
-							   &connected) == CURLE_OK &&
-			 connected == 0)
+	else if (code == CURLE_OPERATION_TIMEDOUT && !was_sent(private->easy))
 		transfer->outcome = HTTP_NOT_CONNECTED;
 
 	if (transfer->error[0] == '\0')
 		strlcpy(transfer->error, curl_easy_strerror(code),
 				sizeof(transfer->error));
+}
+
+/*
+ * Whether some of the request was sent, as far as that is known.  At a timeout,
+ * newer versions of libcurl have all times set, and older ones count what a proxy
+ * was asked for.
+ */
+static bool
+was_sent(CURL *easy)
+{
+	curl_off_t connected = 0;
+	long	   size = 0;
+
+	return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected) !=
+			   CURLE_OK ||
+		   curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &size) != CURLE_OK ||
+		   (connected > 0 && size > 0);
 }
 
 /* Takes what is kept of a whole answer beside its body. */
