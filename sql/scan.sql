@@ -117,6 +117,21 @@ SELECT count(*) FROM calm WHERE display_name LIKE 'Acme%'; :sent
 -- One that the API refuses is left out.
 \! $REEVO_CTL behave '{"refuse_operators": ["starts_with"]}'
 SELECT count(*) FROM calm WHERE display_name LIKE 'Acme%'; :spent
+-- What it does take is what EXPLAIN says was sent.
+CREATE FUNCTION filter_sent(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  line text;
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+    IF line ~ 'Filter Sent' THEN
+      RETURN NEXT trim(line);
+    END IF;
+  END LOOP;
+END $$;
+SELECT public.opportunity_fdw_disconnect();
+\! $REEVO_CTL behave '{"refuse_operators": ["starts_with", "contains"]}'
+SELECT filter_sent($$ SELECT FROM calm WHERE display_name LIKE 'Acme%' AND status = 'open' $$);
+SELECT filter_sent($$ SELECT FROM calm WHERE display_name LIKE 'Acme%' AND status = 'open' $$); :spent
 \! $REEVO_CTL behave '{"refuse_sort": true}'
 SELECT count(*) FROM (SELECT created_at FROM calm ORDER BY created_at DESC LIMIT 20) s; :spent
 

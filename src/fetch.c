@@ -97,6 +97,13 @@ fetch_is_sorted(const Fetch *fetch)
 	return fetch->pages != NULL && page_fetch_is_sorted(fetch->pages);
 }
 
+/* As page_fetch_filters; NIL where there are none. */
+List *
+fetch_filters(const Fetch *fetch)
+{
+	return fetch->pages != NULL ? page_fetch_filters(fetch->pages) : NIL;
+}
+
 /*
  * The next record there is, of ids in their order; false at the end.  It may be
  * made in the current context, and is gone with the next call.

@@ -24,6 +24,7 @@ extern Fetch *fetch_pages(RecordCache *cache, const Settings *settings,
 						  PageCounters *counters);
 extern Fetch *fetch_keys(KeyRecords *records);
 extern bool	  fetch_is_sorted(const Fetch *fetch);
+extern List	 *fetch_filters(const Fetch *fetch);
 extern bool	  fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
 extern void	  fetch_end(Fetch *fetch);
 

@@ -210,6 +210,13 @@ page_fetch_is_sorted(const PageFetch *fetch)
 	return fetch->is_sorted;
 }
 
+/* The filters that are sent: those of the order that were not refused. */
+List *
+page_fetch_filters(const PageFetch *fetch)
+{
+	return fetch->filters;
+}
+
 /*
  * Whether page_fetch_next will not have to wait for the next answer, as far as
  * that can be known.

@@ -45,6 +45,7 @@ extern bool		  page_fetch_is_ready(const PageFetch *fetch);
 extern void		  page_fetch_set_patience(PageFetch *fetch, bool may_wait);
 extern bool		  page_fetch_is_waiting(const PageFetch *fetch);
 extern bool		  page_fetch_is_sorted(const PageFetch *fetch);
+extern List		 *page_fetch_filters(const PageFetch *fetch);
 extern void		  page_fetch_end(PageFetch *fetch);
 
 #endif /* OPPORTUNITY_PAGE_FETCH_H */

@@ -274,7 +274,8 @@ scan_sent_filters(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return scan != NULL ? scan->pages.filters : NIL;
+	return scan != NULL && scan->fetch != NULL ? fetch_filters(scan->fetch)
+											   : NIL;
 }
 
 /* Finds out which records are needed, and sets out for them. */
