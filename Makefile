@@ -53,7 +53,9 @@ OBJS = \
 	src/api_schema.o \
 	src/api_error.o \
 	src/connection.o \
+	src/stats.o \
 	src/http.o \
+	src/http_account.o \
 	src/http_pool.o \
 	src/http_pace.o \
 	src/redact.o \

@@ -40,3 +40,54 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION opportunity_fdw_clear_cache() IS
   'forgets the records that this session keeps from statement to statement';
+
+CREATE FUNCTION opportunity_fdw_stats(
+  OUT serverid oid,
+  OUT requests bigint,
+  OUT record_requests bigint,
+  OUT query_requests bigint,
+  OUT schema_requests bigint,
+  OUT health_requests bigint,
+  OUT succeeded bigint,
+  OUT not_found bigint,
+  OUT refused bigint,
+  OUT throttled bigint,
+  OUT failed bigint,
+  OUT broken bigint,
+  OUT unanswered bigint,
+  OUT retries bigint,
+  OUT records bigint,
+  OUT cache_hits bigint,
+  OUT bytes bigint,
+  OUT connections bigint,
+  OUT wait_seconds double precision,
+  OUT throttled_seconds double precision,
+  OUT stats_reset timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION opportunity_fdw_stats() IS
+  'what this session has spent on each server';
+
+CREATE VIEW opportunity_fdw_stats AS
+SELECT s.srvname AS server, f.requests, f.record_requests, f.query_requests,
+  f.schema_requests, f.health_requests, f.succeeded, f.not_found, f.refused,
+  f.throttled, f.failed, f.broken, f.unanswered, f.retries, f.records,
+  f.cache_hits, f.bytes, f.connections, f.wait_seconds, f.throttled_seconds,
+  f.stats_reset
+FROM opportunity_fdw_stats() f
+JOIN pg_catalog.pg_foreign_server s ON s.oid = f.serverid;
+
+COMMENT ON VIEW opportunity_fdw_stats IS
+  'what this session has spent on each server';
+
+GRANT SELECT ON opportunity_fdw_stats TO PUBLIC;
+
+CREATE FUNCTION opportunity_fdw_stats_reset()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION opportunity_fdw_stats_reset() IS
+  'sets what this session has spent to zero';

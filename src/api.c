@@ -43,10 +43,12 @@ static bool		is_healthy(Api *api, HttpBudget *budget);
 /*
  * Makes the API reachable for a user.  Lives in the current context, to whose
  * end it also holds the user's connections; settings and credentials must live
- * as long.  Makes no request.
+ * as long.  Records that come are added to *record_total, unless that is NULL.
+ * Makes no request.
  */
 Api *
-api_open(const Settings *settings, Credentials *credentials)
+api_open(const Settings *settings, Credentials *credentials,
+		 int64 *record_total)
 {
 	Api					  *api = palloc0(sizeof(Api));
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
@@ -63,6 +65,7 @@ api_open(const Settings *settings, Credentials *credentials)
 	api->context = CurrentMemoryContext;
 	api->settings = settings;
 	api->credentials = credentials;
+	api->record_total = record_total;
 	api->connection = connection_acquire(credentials->umid, settings->serverid);
 	api->anonymous_target.host = parts.host;
 	api->anonymous_target.proxy = settings->proxy;
@@ -91,7 +94,7 @@ api_get_record(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 	char *path =
 		psprintf(API_RECORD_PATH, api->settings->record_type, id_text(id));
 
-	return api_start(api, &api->target, path, NULL, budget);
+	return api_start(api, ENDPOINT_RECORD, path, NULL, budget);
 }
 
 /*
@@ -116,7 +119,10 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		if (transfer->status == 200)
 		{
 			if (read_record(api, transfer, id, wanted, record))
+			{
+				api_count_records(api, 1);
 				return true;
+			}
 		}
 		else if (transfer->status == 404)
 		{
@@ -164,10 +170,13 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 		problem = api_read_problem(api, transfer);
 		return classify_not_found(&problem) == NOT_FOUND_RECORD;
 	}
-	return transfer->status == 200 &&
-		   record_parse(wanted, api_body_to_try(transfer), transfer->length,
-						record, &ignored) == RECORD_OK &&
-		   memcmp(&(*record)->id, id, sizeof(*id)) == 0;
+	if (transfer->status != 200 ||
+		record_parse(wanted, api_body_to_try(transfer), transfer->length,
+					 record, &ignored) != RECORD_OK ||
+		memcmp(&(*record)->id, id, sizeof(*id)) != 0)
+		return false;
+	api_count_records(api, 1);
+	return true;
 }
 
 /* jansson's version. */
@@ -183,17 +192,36 @@ api_json_library_version(void)
  * connection that it uses.
  */
 HttpTransfer *
-api_start(Api *api, const HttpTarget *target, const char *path,
-		  const char *json, HttpBudget *budget)
+api_start(Api *api, ApiEndpoint endpoint, const char *path, const char *json,
+		  HttpBudget *budget)
 {
+	const HttpTarget *target =
+		endpoint == ENDPOINT_HEALTH ? &api->anonymous_target : &api->target;
 	char		 *url = psprintf("%s%s", api->settings->base_url, path);
 	MemoryContext old_context = MemoryContextSwitchTo(api->context);
-	HttpTransfer *transfer =
-		http_start(api->connection->pool, target, url, json, budget);
+	HttpTransfer *transfer = http_start(
+		api->connection->pool, target,
+		&api->connection->stats->endpoints[endpoint], url, json, budget);
 
 	MemoryContextSwitchTo(old_context);
 	pfree(url);
 	return transfer;
+}
+
+/* Counts records that have come. */
+void
+api_count_records(const Api *api, int count)
+{
+	api->connection->stats->records += count;
+	if (api->record_total != NULL)
+		*api->record_total += count;
+}
+
+/* Counts something that was there already when it was asked for. */
+void
+api_count_hit(const Api *api)
+{
+	api->connection->stats->cache_hits++;
 }
 
 /* The body of an answer, be it empty. */
@@ -284,8 +312,7 @@ is_healthy(Api *api, HttpBudget *budget)
 	if (api->connection->health != API_HEALTH_UNKNOWN)
 		return api->connection->health == API_HEALTH_GOOD;
 
-	transfer =
-		api_start(api, &api->anonymous_target, API_HEALTH_PATH, NULL, budget);
+	transfer = api_start(api, ENDPOINT_HEALTH, API_HEALTH_PATH, NULL, budget);
 	http_wait(transfer);
 	if (transfer->outcome != HTTP_ANSWERED)
 		http_raise(transfer);

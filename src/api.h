@@ -20,7 +20,8 @@
 /* The API as one user reaches it, for one type of records. */
 typedef struct Api Api;
 
-extern Api *api_open(const Settings *settings, Credentials *credentials);
+extern Api *api_open(const Settings *settings, Credentials *credentials,
+					 int64 *record_total);
 extern HttpTransfer *api_get_record(Api *api, const pg_uuid_t *id,
 									HttpBudget *budget);
 extern bool			 api_finish_record(Api *api, HttpTransfer *transfer,
@@ -29,6 +30,7 @@ extern bool			 api_finish_record(Api *api, HttpTransfer *transfer,
 extern bool	 api_try_record(const Api *api, const HttpTransfer *transfer,
 							const pg_uuid_t *id, const AttributeSet *wanted,
 							Record **record);
+extern void	 api_count_hit(const Api *api);
 extern int	 api_ids_at_once(const Api *api);
 extern void	 api_limit_ids_at_once(Api *api, int limit);
 extern char *api_json_library_version(void);
@@ -70,7 +72,7 @@ extern HttpTransfer *api_query_next(Api *api, const char *cursor, int limit,
 extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
 									  const AttributeSet *wanted,
 									  RecordPage		**page);
-extern bool			 api_try_page(const HttpTransfer *transfer,
+extern bool			 api_try_page(const Api *api, const HttpTransfer *transfer,
 								  const AttributeSet *wanted, RecordPage **page);
 extern bool			 api_is_misfit(const HttpTransfer *transfer,
 								   const AttributeSet *wanted);

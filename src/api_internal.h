@@ -3,7 +3,7 @@
  * api_internal.h
  *	  What the endpoints of the API have in common.
  *
- * For api.c and api_query.c alone.
+ * For api*.c alone.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +33,7 @@ struct Api
 	const Settings *settings;
 	Credentials	   *credentials;
 	Connection	   *connection;
+	int64		   *record_total; /* NULL: not counted */
 	HttpTarget		target;
 	HttpTarget		anonymous_target; /* the same without the key */
 };
@@ -51,9 +52,9 @@ typedef struct ApiProblem
 #define API_MAX_ERROR_BODY (1024 * 1024)
 
 /* api.c */
-extern HttpTransfer *api_start(Api *api, const HttpTarget *target,
-							   const char *path, const char *json,
-							   HttpBudget *budget);
+extern HttpTransfer *api_start(Api *api, ApiEndpoint endpoint, const char *path,
+							   const char *json, HttpBudget *budget);
+extern void			 api_count_records(const Api *api, int count);
 extern char			*api_body(const HttpTransfer *transfer);
 extern char			*api_body_to_try(const HttpTransfer *transfer);
 

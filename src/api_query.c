@@ -108,7 +108,10 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 
 			if (api_check_answer(api, transfer, "a page of records", "a record",
 								 status, reason))
+			{
+				api_count_records(api, (*page)->count);
 				return QUERY_PAGE;
+			}
 		}
 		else
 		{
@@ -126,14 +129,17 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
  * a page as documented.  Returns false for anything else, and raises no error.
  */
 bool
-api_try_page(const HttpTransfer *transfer, const AttributeSet *wanted,
-			 RecordPage **page)
+api_try_page(const Api *api, const HttpTransfer *transfer,
+			 const AttributeSet *wanted, RecordPage **page)
 {
 	char *problem;
 
-	return transfer->outcome == HTTP_ANSWERED && transfer->status == 200 &&
-		   record_parse_page(wanted, api_body_to_try(transfer),
-							 transfer->length, page, &problem) == RECORD_OK;
+	if (transfer->outcome != HTTP_ANSWERED || transfer->status != 200 ||
+		record_parse_page(wanted, api_body_to_try(transfer), transfer->length,
+						  page, &problem) != RECORD_OK)
+		return false;
+	api_count_records(api, (*page)->count);
+	return true;
 }
 
 /*
@@ -236,5 +242,5 @@ start_query(Api *api, const char *body, HttpBudget *budget)
 {
 	char *path = psprintf(API_QUERY_PATH, api->settings->record_type);
 
-	return api_start(api, &api->target, path, body, budget);
+	return api_start(api, ENDPOINT_QUERY, path, body, budget);
 }

@@ -43,10 +43,11 @@ List *
 api_read_schema(Api *api, HttpBudget *budget)
 {
 	char		 *path = psprintf(API_SCHEMA_PATH, api->settings->record_type);
-	HttpTransfer *transfer = api_start(api, &api->target, path, NULL, budget);
-	json_t		 *root;
-	List		 *attributes;
-	bool		  is_cut = false;
+	HttpTransfer *transfer =
+		api_start(api, ENDPOINT_SCHEMA, path, NULL, budget);
+	json_t *root;
+	List   *attributes;
+	bool	is_cut = false;
 
 	for (;;)
 	{

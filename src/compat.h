@@ -21,6 +21,8 @@
 #endif
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
 #include "mb/pg_wchar.h"
 #include "access/stratnum.h"
 #include "access/sysattr.h"
@@ -203,6 +205,17 @@ compat_copy_disabled_nodes(Path *target, const Path *source)
 #endif
 }
 
+/* Whether a message of a level is told to anybody; 14 has a function for that. */
+static inline bool
+compat_is_logged(int level)
+{
+#if PG_VERSION_NUM >= 140000
+	return message_level_is_interesting(level);
+#else
+	return level >= log_min_messages || level >= client_min_messages;
+#endif
+}
+
 /* 15 can keep others from making up settings of a module. */
 static inline void
 compat_reserve_settings(const char *prefix)
@@ -355,6 +368,38 @@ compat_has_soft_input(Oid type)
 		default:
 			return false;
 	}
+#endif
+}
+
+/*
+ * Prepares a function that returns a set of rows to put them into a tuplestore:
+ * ReturnSetInfo then has setResult and setDesc.  15 has a function for that.
+ */
+static inline void
+compat_begin_rows(FunctionCallInfo fcinfo)
+{
+#if PG_VERSION_NUM >= 150000
+	InitMaterializedSRF(fcinfo, 0);
+#else
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old_context;
+	TupleDesc descriptor;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) ||
+		(result->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot "
+						"accept a set")));
+	old_context =
+		MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	result->returnMode = SFRM_Materialize;
+	result->setResult = tuplestore_begin_heap(
+		(result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	result->setDesc = descriptor;
+	MemoryContextSwitchTo(old_context);
 #endif
 }
 

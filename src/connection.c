@@ -138,6 +138,7 @@ create(Oid umid, Oid serverid)
 	HttpPool		  *pool;
 	uint32			   mapping_hash;
 	uint32			   server_hash;
+	SessionStats	  *stats;
 
 	if (!registered)
 	{
@@ -150,12 +151,14 @@ create(Oid umid, Oid serverid)
 		GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(umid));
 	server_hash =
 		GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
+	stats = stats_of_server(serverid);
 
 	context = AllocSetContextCreate(CurrentMemoryContext,
 									"opportunity_fdw connection",
 									ALLOCSET_SMALL_SIZES);
 	connection = MemoryContextAllocZero(context, sizeof(SessionConnection));
 	connection->public.context = context;
+	connection->public.stats = stats;
 	connection->umid = umid;
 	connection->mapping_hash = mapping_hash;
 	connection->server_hash = server_hash;

@@ -13,6 +13,7 @@
 #include "nodes/pg_list.h"
 
 #include "http.h"
+#include "stats.h"
 
 /* What is known of the API behind a base URL: see api.c. */
 typedef enum ApiHealth
@@ -27,6 +28,7 @@ typedef struct Connection
 {
 	MemoryContext context; /* that it lives in */
 	HttpPool	 *pool;
+	SessionStats *stats;
 	ApiHealth	  health;
 	int	  ids_at_once; /* that a query takes; 0: not known to be limited */
 	int	  page_size;   /* the largest that it takes; 0: any */

@@ -48,9 +48,6 @@
 #define HTTP_MIN_BODY_SPEED 100
 #define HTTP_BODY_GRACE 5000000
 
-/* A statement that has waited for the server that long, says so. */
-#define HTTP_NOTABLE_WAIT 1000000 /* microseconds */
-
 /* What libcurl's errors mean; those not listed are HTTP_BROKEN for good. */
 static const struct
 {
@@ -83,25 +80,22 @@ static const struct
 	{CURLE_ABORTED_BY_CALLBACK, HTTP_OUT_OF_MEMORY, false},
 };
 
-static void release_transfer(void *arg);
-static void give_up_if_broken(HttpTransfer *transfer);
-static void set_options(HttpTransfer *transfer, const char *url);
-static void set_post_options(HttpTransferPrivate *private, const char *json);
-static void add_header(HttpTransferPrivate *private, const char *header);
-static void check_option(CURLcode code, const char *what);
-static bool charge(HttpBudget *budget);
-pg_noreturn static void raise_over_budget(const HttpBudget *budget);
-static void				count_wait(HttpBudget *budget, int64 wait);
-static void				classify_failure(HttpTransfer *transfer, CURLcode code,
-										 bool *may_retry);
-static bool				was_sent(CURL *easy);
-static void				read_answer(HttpTransfer *transfer);
-static bool				is_throttled(const HttpTransfer *transfer);
-static bool				is_worth_a_retry(const HttpTransfer *transfer);
-static bool				schedule_retry(HttpTransfer *transfer);
-static bool				renew_handle(HttpTransfer *transfer);
-static int64			back_off(const HttpTransfer *transfer);
-static void				printable(char *text);
+static void	 release_transfer(void *arg);
+static void	 give_up_if_broken(HttpTransfer *transfer);
+static void	 set_options(HttpTransfer *transfer);
+static void	 set_post_options(HttpTransferPrivate *private, const char *json);
+static void	 add_header(HttpTransferPrivate *private, const char *header);
+static void	 check_option(CURLcode code, const char *what);
+static void	 classify_failure(HttpTransfer *transfer, CURLcode code,
+							  bool *may_retry);
+static bool	 was_sent(CURL *easy);
+static void	 read_answer(HttpTransfer *transfer);
+static bool	 is_throttled(const HttpTransfer *transfer);
+static bool	 is_worth_a_retry(const HttpTransfer *transfer);
+static bool	 schedule_retry(HttpTransfer *transfer);
+static bool	 renew_handle(HttpTransfer *transfer);
+static int64 back_off(const HttpTransfer *transfer);
+static void	 printable(char *text);
 
 static size_t on_header(char *data, size_t size, size_t count, void *transfer);
 static size_t on_body(char *data, size_t size, size_t count, void *transfer);
@@ -114,19 +108,19 @@ static bool	  is_too_slow(HttpTransferPrivate *private, size_t size);
  * Starts a GET, or, where there is JSON to send, a POST that is safe to repeat.
  *
  * The transfer is made in a child of the current context, and is over when that
- * is deleted or http_end is called.  target and budget must outlive it; the
- * budget is charged.  Raises an error where memory is out.
+ * is deleted or http_end is called.  target, counters and budget must outlive
+ * it; the budget is charged.  Raises an error where memory is out.
  */
 HttpTransfer *
-http_start(HttpPool *pool, const HttpTarget *target, const char *url,
-		   const char *json, HttpBudget *budget)
+http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
+		   const char *url, const char *json, HttpBudget *budget)
 {
 	MemoryContext context;
 	HttpTransfer *transfer;
 	HttpTransferPrivate *private;
 
-	if (!charge(budget))
-		raise_over_budget(budget);
+	if (!http_account_charge(budget))
+		http_account_raise_over_budget(budget);
 
 	context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw transfer", ALLOCSET_SMALL_SIZES);
@@ -137,15 +131,18 @@ http_start(HttpPool *pool, const HttpTarget *target, const char *url,
 	private->pool = pool;
 	private->target = target;
 	private->budget = budget;
+	private->counters = counters;
 	private->callback.func = release_transfer;
 	private->callback.arg = transfer;
 	MemoryContextRegisterResetCallback(context, &private->callback);
+
+	private->url = MemoryContextStrdup(context, url);
 
 	private->easy = curl_easy_init();
 	if (private->easy == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	set_options(transfer, url);
+	set_options(transfer);
 	if (json != NULL)
 		set_post_options(private, json);
 	SET_OPTION(private->easy, CURLOPT_HTTPHEADER, private->headers);
@@ -153,14 +150,8 @@ http_start(HttpPool *pool, const HttpTarget *target, const char *url,
 	/* The request is on its way before anybody waits for it. */
 	http_pool_enqueue(transfer, 0, false);
 	http_pool_drive(pool, false);
+	http_account_tell(pool);
 	return transfer;
-}
-
-/* Whether a budget has room for another request. */
-bool
-http_allows(const HttpBudget *budget)
-{
-	return budget->limit == 0 || *budget->total < budget->limit;
 }
 
 /* Whether a transfer is no longer pending, as far as there is no need to wait. */
@@ -170,6 +161,7 @@ http_is_over(HttpTransfer *transfer)
 	if (transfer->outcome == HTTP_PENDING)
 	{
 		http_pool_drive(transfer->private->pool, false);
+		http_account_tell(transfer->private->pool);
 		give_up_if_broken(transfer);
 	}
 	return transfer->outcome != HTTP_PENDING;
@@ -189,12 +181,15 @@ http_wait(HttpTransfer *transfer)
 HttpTransfer *
 http_wait_any(HttpTransfer **transfers, int count)
 {
-	static uint32 wait_event = 0;
+	static uint32 answer_event = 0;
+	static uint32 throttle_event = 0;
 	HttpPool	 *pool = transfers[0]->private->pool;
 	bool		  waited = false;
 
-	if (wait_event == 0)
-		wait_event = compat_wait_event("OpportunityFdwRequest");
+	if (answer_event == 0)
+		answer_event = compat_wait_event("OpportunityFdwRequest");
+	if (throttle_event == 0)
+		throttle_event = compat_wait_event("OpportunityFdwThrottled");
 
 	for (;;)
 	{
@@ -204,6 +199,7 @@ http_wait_any(HttpTransfer **transfers, int count)
 
 		CHECK_FOR_INTERRUPTS();
 		http_pool_drive(pool, waited);
+		http_account_tell(pool);
 		for (int i = 0; i < count; i++)
 		{
 			give_up_if_broken(transfers[i]);
@@ -214,12 +210,11 @@ http_wait_any(HttpTransfer **transfers, int count)
 		started = http_now();
 		events = WaitLatchOrSocket(
 			MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
-			pool->epoll_fd, -1, wait_event);
+			pool->epoll_fd, -1, held_back ? throttle_event : answer_event);
 		waited = true;
 		if (events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
-		if (held_back)
-			count_wait(transfers[0]->private->budget, http_now() - started);
+		http_account_wait(transfers[0], http_now() - started, held_back);
 	}
 }
 
@@ -297,7 +292,7 @@ http_raise(HttpTransfer *transfer)
 							 "limit.")));
 			break;
 		case HTTP_OVER_BUDGET:
-			raise_over_budget(transfer->private->budget);
+			http_account_raise_over_budget(transfer->private->budget);
 			break;
 		case HTTP_OUT_OF_MEMORY:
 			ereport(ERROR,
@@ -344,14 +339,14 @@ release_transfer(void *arg)
 
 /* Everything is set for each request anew, so none inherits from another. */
 static void
-set_options(HttpTransfer *transfer, const char *url)
+set_options(HttpTransfer *transfer)
 {
 	HttpTransferPrivate *private = transfer->private;
 	const HttpTarget			 *target = private->target;
 	CURL						 *easy = private->easy;
 	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
-	SET_OPTION(easy, CURLOPT_URL, url);
+	SET_OPTION(easy, CURLOPT_URL, private->url);
 	SET_OPTION(easy, CURLOPT_PRIVATE, transfer);
 	SET_OPTION(easy, CURLOPT_SHARE, private->pool->share);
 	SET_OPTION(easy, CURLOPT_ERRORBUFFER, transfer->error);
@@ -445,41 +440,6 @@ check_option(CURLcode code, const char *what)
 						   curl_easy_strerror(code))));
 }
 
-/* Charges a request to a budget; false where that would exceed it. */
-static bool
-charge(HttpBudget *budget)
-{
-	if (!http_allows(budget))
-		return false;
-	(*budget->total)++;
-	budget->requests++;
-	return true;
-}
-
-static void
-raise_over_budget(const HttpBudget *budget)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("the statement needs more than " INT64_FORMAT
-					" requests to the API",
-					budget->limit),
-			 errhint("Narrow the query, or raise max_requests of the foreign "
-					 "table or its server.")));
-}
-
-/* Adds to the time that a statement waited because the server could not. */
-static void
-count_wait(HttpBudget *budget, int64 wait)
-{
-	budget->waited += wait;
-	if (budget->waited < HTTP_NOTABLE_WAIT || budget->has_said_so)
-		return;
-	budget->has_said_so = true;
-	ereport(DEBUG1, (errmsg_internal("waiting for the API, which throttles "
-									 "requests or could not be reached")));
-}
-
 /* The pool is about to send a transfer's request, perhaps once more. */
 void
 http_begin_attempt(HttpTransfer *transfer)
@@ -492,6 +452,7 @@ http_begin_attempt(HttpTransfer *transfer)
 	transfer->private->header_size = 0;
 	transfer->private->first_byte_at = 0;
 	transfer->private->callback_outcome = HTTP_PENDING;
+	http_account_begin(transfer);
 }
 
 /* An attempt is over: that is the outcome, or there will be another one. */
@@ -504,11 +465,11 @@ http_end_attempt(HttpTransfer *transfer, CURLcode code)
 	if (code == CURLE_OK)
 	{
 		read_answer(transfer);
-		transfer->private->budget->bytes += transfer->length;
 		may_retry = is_worth_a_retry(transfer);
 	}
 	else
 		classify_failure(transfer, code, &may_retry);
+	http_account_end(transfer);
 	http_pool_remove(transfer);
 
 	if (transfer->outcome == HTTP_ANSWERED && !may_retry)
@@ -628,7 +589,7 @@ schedule_retry(HttpTransfer *transfer)
 		transfer->outcome = HTTP_OUT_OF_MEMORY;
 		return false;
 	}
-	if (!charge(private->budget))
+	if (!http_account_charge(private->budget))
 	{
 		transfer->outcome = HTTP_OVER_BUDGET;
 		return false;

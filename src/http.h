@@ -43,6 +43,26 @@ typedef struct HttpBudget
 	bool   has_said_so;
 } HttpBudget;
 
+/*
+ * What became of requests, counted for whoever wants to know.  Each attempt
+ * counts; one that is still under way, or that was given up, has had no outcome.
+ */
+typedef struct HttpCounters
+{
+	int64 requests;
+	int64 retries;	 /* of these, tries again */
+	int64 succeeded; /* 2xx */
+	int64 not_found; /* 404 */
+	int64 refused;	 /* any other answer that is not listed here */
+	int64 throttled; /* 429, 503 */
+	int64 failed;	 /* 5xx */
+	int64 broken;	 /* no whole answer */
+	int64 connections;
+	int64 bytes;	 /* of the answers' bodies, decompressed */
+	int64 waited;	 /* microseconds that somebody waited */
+	int64 held_back; /* of these, because the server could not */
+} HttpCounters;
+
 typedef enum HttpOutcome
 {
 	HTTP_PENDING,		/* under way, or waiting to be tried again */
@@ -88,8 +108,8 @@ extern void http_pool_prepare_wait(HttpPool *pool);
 extern void http_pool_drive(HttpPool *pool, bool waited);
 
 extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
-								   const char *url, const char *json,
-								   HttpBudget *budget);
+								   HttpCounters *counters, const char *url,
+								   const char *json, HttpBudget *budget);
 extern bool				http_allows(const HttpBudget *budget);
 extern bool				http_is_over(HttpTransfer *transfer);
 extern void				http_wait(HttpTransfer *transfer);

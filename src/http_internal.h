@@ -3,7 +3,7 @@
  * http_internal.h
  *	  What a transfer and the pool that it belongs to know of each other.
  *
- * For http.c and http_pool.c alone.
+ * For http*.c alone.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,6 +44,9 @@ struct HttpPool
 	int64 wake_at;
 
 	HttpPace pace; /* what the server can take */
+
+	/* attempts that are over, to be told of: see http_account.c */
+	slist_head log;
 };
 
 typedef struct HttpTransferPrivate
@@ -53,8 +56,10 @@ typedef struct HttpTransferPrivate
 	HttpPool			 *pool;
 	const HttpTarget	 *target;
 	HttpBudget			 *budget;
+	HttpCounters		 *counters;
 	CURL				 *easy;
 	struct curl_slist	 *headers;
+	char				 *url;
 	char				 *request_body; /* NULL: a GET */
 
 	/* where it stands: in the queue, in the multi handle, or in neither */
@@ -80,6 +85,16 @@ extern int64 http_pool_clock(const HttpPool *pool);
 extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
 							   bool at_front);
 extern void	 http_pool_remove(HttpTransfer *transfer);
+
+/* http_account.c */
+extern bool				http_account_charge(HttpBudget *budget);
+pg_noreturn extern void http_account_raise_over_budget(
+	const HttpBudget *budget);
+extern void http_account_begin(HttpTransfer *transfer);
+extern void http_account_end(HttpTransfer *transfer);
+extern void http_account_wait(HttpTransfer *transfer, int64 wait,
+							  bool held_back);
+extern void http_account_tell(HttpPool *pool);
 
 /* http.c */
 extern void http_begin_attempt(HttpTransfer *transfer);

@@ -148,7 +148,10 @@ key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
 		append_entry(&batch->new_entries, &batch->new_count,
 					 &batch->new_capacity, entry);
 	else if (entry->state != KEY_LEFT)
+	{
 		batch->hits++;
+		api_count_hit(record_cache_api(cache->records));
+	}
 }
 
 /* Whether the keys still to be asked for fill a request. */

@@ -83,7 +83,8 @@ page_reader_try(PageReader *reader, PageAnswer *answer)
 {
 	memset(answer, 0, sizeof(*answer));
 	answer->result = QUERY_PAGE;
-	if (!api_try_page(reader->transfer, reader->source->wanted, &answer->page))
+	if (!api_try_page(reader->source->api, reader->transfer,
+					  reader->source->wanted, &answer->page))
 		return false;
 	take_answer(reader, answer);
 	return true;

@@ -44,6 +44,7 @@ static RecordCache *find_cache(Statement *statement, Oid umid,
 							   const char *record_type);
 static RecordCache *create_cache(Statement *statement, const Settings *settings,
 								 Credentials *credentials);
+static void			count_hit(RecordBatch *batch);
 static void append_entry(CacheEntry ***entries, int *count, int *capacity,
 						 CacheEntry *entry);
 static bool is_good_enough(const CacheEntry *entry, const Settings *settings);
@@ -174,19 +175,26 @@ record_batch_add(RecordBatch *batch, const pg_uuid_t *id)
 	else if (is_known && is_good_enough(entry, batch->settings))
 	{
 		if (batch->is_ahead || !entry->is_ahead)
-			batch->hits++;
+			count_hit(batch);
 	}
 	else
 	{
 		if (is_known)
 			record_entry_unsettle(cache, entry);
 		if (find_in_session(cache, entry, batch->settings))
-			batch->hits++;
+			count_hit(batch);
 		else
 			append_entry(&batch->new_entries, &batch->new_count,
 						 &batch->new_capacity, entry);
 	}
 	entry->is_ahead = batch->is_ahead;
+}
+
+static void
+count_hit(RecordBatch *batch)
+{
+	batch->hits++;
+	api_count_hit(batch->cache->api);
 }
 
 /* Whether the records still to be asked for fill a request. */
@@ -329,7 +337,7 @@ create_cache(Statement *statement, const Settings *settings,
 	cache->statement = statement;
 	cache->umid = credentials->umid;
 	cache->record_type = pstrdup(settings->record_type);
-	cache->api = api_open(settings, credentials);
+	cache->api = api_open(settings, credentials, &statement->record_total);
 	cache->wanted = attribute_set_create();
 	cache->session = session_cache_open(cache->umid, cache->record_type);
 	cache->session_generation = session_cache_generation();

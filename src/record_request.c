@@ -319,7 +319,7 @@ finish_query(RecordCache *cache, RecordRequest *request, bool is_needed)
 	if (is_needed)
 		result = api_finish_query(cache->api, request->transfer, cache->wanted,
 								  &page);
-	else if (!api_try_page(request->transfer, cache->wanted, &page))
+	else if (!api_try_page(cache->api, request->transfer, cache->wanted, &page))
 	{
 		set_aside(cache, request);
 		return;

@@ -375,6 +375,7 @@ find_by_key(ForeignScanState *node)
 			continue;
 		scan->pages.filters = NIL;
 		scan->cache_hits++;
+		api_count_hit(record_cache_api(scan->cache));
 		return fetch_keys(records);
 	}
 	return NULL;

@@ -27,7 +27,7 @@ schema_read(const Settings *settings)
 	int64		  total = 0;
 	HttpBudget	  budget = {0};
 	Credentials	 *credentials = credentials_read(settings, GetUserId());
-	Api			 *api = api_open(settings, credentials);
+	Api			 *api = api_open(settings, credentials, NULL);
 	List		 *attributes;
 
 	budget.total = &total;

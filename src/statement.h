@@ -21,6 +21,7 @@ typedef struct Statement
 	MemoryContext		  context;
 	EState				 *estate;
 	int64				  request_total;
+	int64				  record_total; /* that came */
 	int					  pending;	  /* requests that have been sent, and whose
 									* answer nobody has read */
 	dlist_head			  caches;	  /* of records: see record_cache.c */

@@ -1,0 +1,222 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_account.c
+ *	  What requests cost: the budgets that limit them, the counters, and a line
+ *	  of the log for each attempt.
+ *
+ * Attempts begin and end where no error may be raised, with signals blocked.  So
+ * what the log says of them is kept until somebody can tell it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "http_internal.h"
+
+/* A statement that has waited for the server that long, says so. */
+#define HTTP_NOTABLE_WAIT 1000000 /* microseconds */
+
+/* What of a URL is logged: the path, as far as it fits. */
+#define HTTP_LOGGED_PATH 128
+
+/* An attempt that is over. */
+typedef struct LogEntry
+{
+	slist_node	node;
+	bool		is_post;
+	char		path[HTTP_LOGGED_PATH];
+	HttpOutcome outcome;
+	long		status;
+	int64		took; /* microseconds */
+	size_t		length;
+	int			attempt;
+} LogEntry;
+
+static void		   count_answer(HttpCounters *counters, long status);
+static void		   remember(HttpTransfer *transfer);
+static const char *path_of(const char *url);
+static const char *outcome_text(HttpOutcome outcome);
+
+/* Whether a budget has room for another request. */
+bool
+http_allows(const HttpBudget *budget)
+{
+	return budget->limit == 0 || *budget->total < budget->limit;
+}
+
+/* Charges a request to a budget; false where that would exceed it. */
+bool
+http_account_charge(HttpBudget *budget)
+{
+	if (!http_allows(budget))
+		return false;
+	(*budget->total)++;
+	budget->requests++;
+	return true;
+}
+
+/* Raises the error for a budget that is used up. */
+void
+http_account_raise_over_budget(const HttpBudget *budget)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("the statement needs more than " INT64_FORMAT
+					" requests to the API",
+					budget->limit),
+			 errhint("Narrow the query, or raise max_requests of the foreign "
+					 "table or its server.")));
+}
+
+/* An attempt is handed to libcurl.  Raises no error. */
+void
+http_account_begin(HttpTransfer *transfer)
+{
+	HttpCounters *counters = transfer->private->counters;
+
+	counters->requests++;
+	if (transfer->attempts > 1)
+		counters->retries++;
+}
+
+/* An attempt has the outcome that the transfer shows.  Raises no error. */
+void
+http_account_end(HttpTransfer *transfer)
+{
+	HttpTransferPrivate *private = transfer->private;
+	HttpCounters *counters = private->counters;
+	long		  connections = 0;
+
+	/* Left behind in a name lookup, it has no handle any more. */
+	if (private->easy != NULL)
+		curl_easy_getinfo(private->easy, CURLINFO_NUM_CONNECTS, &connections);
+	counters->connections += connections;
+	if (transfer->outcome == HTTP_ANSWERED)
+	{
+		private->budget->bytes += transfer->length;
+		counters->bytes += transfer->length;
+		count_answer(counters, transfer->status);
+	}
+	else
+		counters->broken++;
+	if (compat_is_logged(DEBUG1))
+		remember(transfer);
+}
+
+static void
+count_answer(HttpCounters *counters, long status)
+{
+	if (status >= 200 && status < 300)
+		counters->succeeded++;
+	else if (status == 404)
+		counters->not_found++;
+	else if (status == 429 || status == 503)
+		counters->throttled++;
+	else if (status >= 500)
+		counters->failed++;
+	else
+		counters->refused++;
+}
+
+/*
+ * Adds to the time, in microseconds, that somebody waited for a transfer;
+ * held_back: because the server could not.
+ */
+void
+http_account_wait(HttpTransfer *transfer, int64 wait, bool held_back)
+{
+	HttpBudget	 *budget = transfer->private->budget;
+	HttpCounters *counters = transfer->private->counters;
+
+	counters->waited += wait;
+	if (!held_back)
+		return;
+	counters->held_back += wait;
+	budget->waited += wait;
+	if (budget->waited < HTTP_NOTABLE_WAIT || budget->has_said_so)
+		return;
+	budget->has_said_so = true;
+	ereport(DEBUG1, (errmsg_internal("waiting for the API, which throttles "
+									 "requests or could not be reached")));
+}
+
+/* Keeps what the log is to say of an attempt; where memory is out, it says nothing. */
+static void
+remember(HttpTransfer *transfer)
+{
+	HttpTransferPrivate *private = transfer->private;
+	LogEntry *entry =
+		MemoryContextAllocExtended(private->pool->context, sizeof(LogEntry),
+								   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+
+	if (entry == NULL)
+		return;
+	entry->is_post = private->request_body != NULL;
+	strlcpy(entry->path, path_of(private->url), sizeof(entry->path));
+	entry->outcome = transfer->outcome;
+	entry->status = transfer->status;
+	entry->took = http_now() - private->sent_at;
+	entry->length = transfer->length;
+	entry->attempt = transfer->attempts;
+	slist_push_head(&private->pool->log, &entry->node);
+}
+
+/* A URL without its scheme and host: neither is anybody's secret, nor of use. */
+static const char *
+path_of(const char *url)
+{
+	const char *host = strstr(url, "://");
+	const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+
+	return path != NULL ? path : "/";
+}
+
+/* Logs the attempts that are over. */
+void
+http_account_tell(HttpPool *pool)
+{
+	slist_head log;
+
+	/* In the order in which they ended. */
+	slist_init(&log);
+	while (!slist_is_empty(&pool->log))
+		slist_push_head(&log, slist_pop_head_node(&pool->log));
+	while (!slist_is_empty(&log))
+	{
+		LogEntry *entry =
+			slist_container(LogEntry, node, slist_pop_head_node(&log));
+		LogEntry copy = *entry;
+		char	 result[32];
+
+		pfree(entry);
+		if (copy.outcome == HTTP_ANSWERED)
+			snprintf(result, sizeof(result), "status %ld", copy.status);
+		else
+			strlcpy(result, outcome_text(copy.outcome), sizeof(result));
+		ereport(DEBUG1, (errmsg_internal(
+							"%s %s: %s after %.1f ms, %zu bytes, attempt %d",
+							copy.is_post ? "POST" : "GET", copy.path, result,
+							copy.took / 1000.0, copy.length, copy.attempt)));
+	}
+}
+
+static const char *
+outcome_text(HttpOutcome outcome)
+{
+	switch (outcome)
+	{
+		case HTTP_NOT_CONNECTED:
+			return "no connection";
+		case HTTP_NOT_HTTP:
+			return "no HTTP";
+		case HTTP_TOO_LARGE:
+			return "too large";
+		case HTTP_OUT_OF_MEMORY:
+			return "out of memory";
+		default:
+			return "broken";
+	}
+}
