@@ -27,6 +27,7 @@ OBJS = \
 	src/plan_sort.o \
 	src/async.o \
 	src/scan.o \
+	src/scan_progress.o \
 	src/lookup_plan.o \
 	src/lookup_scan.o \
 	src/lookup_ids.o \
@@ -48,6 +49,7 @@ OBJS = \
 	src/session_cache.o \
 	src/seen_set.o \
 	src/statement.o \
+	src/progress.o \
 	src/api.o \
 	src/api_query.o \
 	src/api_schema.o \

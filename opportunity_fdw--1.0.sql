@@ -91,3 +91,33 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION opportunity_fdw_stats_reset() IS
   'sets what this session has spent to zero';
+
+CREATE FUNCTION opportunity_fdw_progress(
+  OUT pid integer,
+  OUT datid oid,
+  OUT usesysid oid,
+  OUT relid oid,
+  OUT started_at timestamptz,
+  OUT planned_records double precision,
+  OUT records bigint,
+  OUT pages bigint,
+  OUT requests bigint,
+  OUT bytes bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION opportunity_fdw_progress() IS
+  'how far the running scans of all sessions are (PostgreSQL 17)';
+
+CREATE VIEW opportunity_fdw_progress AS
+SELECT p.pid, p.datid, d.datname, p.usesysid, r.rolname AS usename, p.relid,
+  p.started_at, p.planned_records, p.records, p.pages, p.requests, p.bytes
+FROM opportunity_fdw_progress() p
+LEFT JOIN pg_catalog.pg_database d ON d.oid = p.datid
+LEFT JOIN pg_catalog.pg_roles r ON r.oid = p.usesysid;
+
+COMMENT ON VIEW opportunity_fdw_progress IS
+  'how far the running scans of all sessions are (PostgreSQL 17)';
+
+GRANT SELECT ON opportunity_fdw_progress TO PUBLIC;

@@ -24,6 +24,7 @@
 #include "src/import.h"
 #include "src/lookup_join.h"
 #include "src/plan.h"
+#include "src/progress.h"
 #include "src/scan.h"
 #include "src/version.h"
 
@@ -39,6 +40,8 @@ void
 _PG_init(void)
 {
 	lookup_join_initialize();
+	progress_initialize();
+	compat_reserve_settings("opportunity_fdw");
 }
 
 /* SQL function: the callbacks of the foreign data wrapper. */

@@ -104,7 +104,7 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	EState		 *estate = CreateExecutorState();
 	Settings	 *settings = settings_read(RelationGetRelid(relation));
 	Analysis	  analysis = {0};
-	HttpBudget	  budget = {0};
+	HttpBudget	  budget;
 	MemoryContext old_context;
 	RecordCache	 *cache;
 	Sample		 *sample;
@@ -127,8 +127,8 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	analysis.pages = palloc(limit * sizeof(PageRows));
 
 	cache = record_cache_open(estate, settings, GetUserId());
-	budget.limit = settings->max_requests;
-	budget.total = record_cache_request_total(cache);
+	budget =
+		statement_budget(record_cache_statement(cache), settings->max_requests);
 	analysis.reader =
 		row_reader_create(settings, relation,
 						  columns_to_read(settings, relation, &by_time), cache);

@@ -35,6 +35,9 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/optimizer.h"
 #include "storage/buffile.h"
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
+#endif
 #if PG_VERSION_NUM >= 140000
 #include "utils/wait_event.h"
 #else
@@ -224,6 +227,22 @@ compat_reserve_settings(const char *prefix)
 	MarkGUCPrefixReserved(prefix);
 #else
 	EmitWarningsOnPlaceholders(prefix);
+#endif
+}
+
+/* 17 has shared memory that need not be asked for when the server starts. */
+static inline void *
+compat_named_segment(const char *name, size_t				 size,
+					 void (*initialize)(void *memory), bool *found)
+{
+#if PG_VERSION_NUM >= 170000
+	return GetNamedDSMSegment(name, size, initialize, found);
+#else
+	(void) name;
+	(void) size;
+	(void) initialize;
+	*found = false;
+	return NULL;
 #endif
 }
 

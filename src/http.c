@@ -81,6 +81,7 @@ static const struct
 };
 
 static void	 release_transfer(void *arg);
+static long	 time_to(int64 due);
 static void	 give_up_if_broken(HttpTransfer *transfer);
 static void	 set_options(HttpTransfer *transfer);
 static void	 set_post_options(HttpTransferPrivate *private, const char *json);
@@ -150,7 +151,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	/* The request is on its way before anybody waits for it. */
 	http_pool_enqueue(transfer, 0, false);
 	http_pool_drive(pool, false);
-	http_account_tell(pool);
+	http_account_tell(transfer);
 	return transfer;
 }
 
@@ -161,7 +162,7 @@ http_is_over(HttpTransfer *transfer)
 	if (transfer->outcome == HTTP_PENDING)
 	{
 		http_pool_drive(transfer->private->pool, false);
-		http_account_tell(transfer->private->pool);
+		http_account_tell(transfer);
 		give_up_if_broken(transfer);
 	}
 	return transfer->outcome != HTTP_PENDING;
@@ -184,6 +185,7 @@ http_wait_any(HttpTransfer **transfers, int count)
 	static uint32 answer_event = 0;
 	static uint32 throttle_event = 0;
 	HttpPool	 *pool = transfers[0]->private->pool;
+	HttpWatch	 *watch = transfers[0]->private->budget->watch;
 	bool		  waited = false;
 
 	if (answer_event == 0)
@@ -199,7 +201,7 @@ http_wait_any(HttpTransfer **transfers, int count)
 
 		CHECK_FOR_INTERRUPTS();
 		http_pool_drive(pool, waited);
-		http_account_tell(pool);
+		http_account_tell(transfers[0]);
 		for (int i = 0; i < count; i++)
 		{
 			give_up_if_broken(transfers[i]);
@@ -209,13 +211,25 @@ http_wait_any(HttpTransfer **transfers, int count)
 		}
 		started = http_now();
 		events = WaitLatchOrSocket(
-			MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
-			pool->epoll_fd, -1, held_back ? throttle_event : answer_event);
+			MyLatch,
+			WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH |
+				(watch != NULL ? WL_TIMEOUT : 0),
+			pool->epoll_fd, watch != NULL ? time_to(watch->due) : -1,
+			held_back ? throttle_event : answer_event);
 		waited = true;
 		if (events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
 		http_account_wait(transfers[0], http_now() - started, held_back);
 	}
+}
+
+/* Milliseconds until then, as far as a wait can tell. */
+static long
+time_to(int64 due)
+{
+	int64 milliseconds = (due - http_now()) / 1000 + 1;
+
+	return (long) Max(0, Min(milliseconds, INT_MAX));
 }
 
 /* In a pool that is broken nothing comes to an end any more. */

@@ -31,16 +31,24 @@ typedef struct HttpTarget
 	size_t		max_response_size;
 } HttpTarget;
 
+/* Who is to be told now and then that something is still being waited for. */
+typedef struct HttpWatch
+{
+	void (*tell)(struct HttpWatch *watch, int64 now); /* sets due anew */
+	int64 due;										  /* by http_now */
+} HttpWatch;
+
 /* What some reader spent, against what its statement may spend in all. */
 typedef struct HttpBudget
 {
-	int64  limit; /* of *total; 0: none */
-	int64 *total; /* requests of the whole statement */
-	int64  requests;
-	int64  retries;
-	int64  bytes;  /* of the answers' bodies */
-	int64  waited; /* microseconds, because the server could not */
-	bool   has_said_so;
+	int64	   limit; /* of *total; 0: none */
+	int64	  *total; /* requests of the whole statement */
+	HttpWatch *watch; /* NULL: none */
+	int64	   requests;
+	int64	   retries;
+	int64	   bytes;  /* of the answers' bodies */
+	int64	   waited; /* microseconds, because the server could not */
+	bool	   has_said_so;
 } HttpBudget;
 
 /*
@@ -118,6 +126,7 @@ extern bool				http_retry(HttpTransfer *transfer);
 extern void				http_end(HttpTransfer *transfer);
 pg_noreturn extern void http_raise(HttpTransfer *transfer);
 
+extern int64 http_now(void);
 extern char *http_library_version(void);
 
 #endif /* OPPORTUNITY_HTTP_H */

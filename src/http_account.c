@@ -37,6 +37,7 @@ typedef struct LogEntry
 
 static void		   count_answer(HttpCounters *counters, long status);
 static void		   remember(HttpTransfer *transfer);
+static void		   tell_log(HttpPool *pool);
 static const char *path_of(const char *url);
 static const char *outcome_text(HttpOutcome outcome);
 
@@ -174,9 +175,26 @@ path_of(const char *url)
 	return path != NULL ? path : "/";
 }
 
-/* Logs the attempts that are over. */
+/*
+ * Tells whoever is to be told: the log of attempts that are over, and the one who
+ * watches the transfer.
+ */
 void
-http_account_tell(HttpPool *pool)
+http_account_tell(HttpTransfer *transfer)
+{
+	HttpWatch *watch = transfer->private->budget->watch;
+	int64	   now;
+
+	tell_log(transfer->private->pool);
+	if (watch == NULL)
+		return;
+	now = http_now();
+	if (now >= watch->due)
+		watch->tell(watch, now);
+}
+
+static void
+tell_log(HttpPool *pool)
 {
 	slist_head log;
 

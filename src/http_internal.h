@@ -80,7 +80,6 @@ typedef struct HttpTransferPrivate
 } HttpTransferPrivate;
 
 /* http_pool.c */
-extern int64 http_now(void);
 extern int64 http_pool_clock(const HttpPool *pool);
 extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
 							   bool at_front);
@@ -94,7 +93,7 @@ extern void http_account_begin(HttpTransfer *transfer);
 extern void http_account_end(HttpTransfer *transfer);
 extern void http_account_wait(HttpTransfer *transfer, int64 wait,
 							  bool held_back);
-extern void http_account_tell(HttpPool *pool);
+extern void http_account_tell(HttpTransfer *transfer);
 
 /* http.c */
 extern void http_begin_attempt(HttpTransfer *transfer);

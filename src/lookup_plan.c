@@ -96,8 +96,6 @@ lookup_join_initialize(void)
 		"Without it, a join by the record's id, or by another one that the "
 		"record has, makes a request for each row.",
 		&enable_lookup_join, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
-	compat_reserve_settings("opportunity_fdw");
-
 	RegisterCustomScanMethods(&lookup_scan_methods);
 	next_hook = set_join_pathlist_hook;
 	set_join_pathlist_hook = add_lookup_paths;

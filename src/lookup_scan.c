@@ -136,8 +136,8 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 
 	source->cache = record_cache_open(
 		estate, source->settings, OidIsValid(userid) ? userid : GetUserId());
-	source->budget.limit = source->settings->max_requests;
-	source->budget.total = record_cache_request_total(source->cache);
+	source->budget = statement_budget(record_cache_statement(source->cache),
+									  source->settings->max_requests);
 	state->tuple_slot = ExecInitExtraTupleSlot(
 		estate, ExecGetResultType(state->child), &TTSOpsMinimalTuple);
 }

@@ -102,13 +102,6 @@ record_cache_wanted(RecordCache *cache)
 	return cache->wanted;
 }
 
-/* Where the statement's requests are counted. */
-int64 *
-record_cache_request_total(RecordCache *cache)
-{
-	return &cache->statement->request_total;
-}
-
 /*
  * The statement's columns that have warned of values that do not fit.  Grows in
  * the context of the executor state, in the form of its readers' choice.

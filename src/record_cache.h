@@ -28,7 +28,6 @@ extern RecordCache	*record_cache_open(EState *estate, const Settings *settings,
 extern Api			*record_cache_api(const RecordCache *cache);
 extern Statement	*record_cache_statement(const RecordCache *cache);
 extern AttributeSet *record_cache_wanted(RecordCache *cache);
-extern int64		*record_cache_request_total(RecordCache *cache);
 extern List		   **record_cache_warned_columns(RecordCache *cache);
 extern bool			 record_cache_is_busy(const RecordCache *cache,
 										  const Settings	*settings);

@@ -26,6 +26,7 @@
 #include "record_cache.h"
 #include "row.h"
 #include "scan.h"
+#include "scan_progress.h"
 
 typedef struct OpportunityScan
 {
@@ -53,9 +54,12 @@ typedef struct OpportunityScan
 	HttpBudget		budget;
 	int64			cache_hits;
 	PageCounters	page_counters;
+	int64			row_count; /* handed out */
+	ScanProgress   *progress;  /* NULL: not shown */
 
-	MemoryContext scan_context;	  /* what lives until a rescan */
-	MemoryContext record_context; /* what lives until the next row */
+	MemoryContextCallback callback;		  /* hides the progress */
+	MemoryContext		  scan_context;	  /* what lives until a rescan */
+	MemoryContext		  record_context; /* what lives until the next row */
 } OpportunityScan;
 
 static void	  begin_pages(ForeignScanState *node, OpportunityScan *scan);
@@ -66,6 +70,7 @@ static Fetch *find_by_key(ForeignScanState *node);
 pg_noreturn static void report_unreadable(ForeignScanState *node);
 static bool				next_row(OpportunityScan *scan, TupleTableSlot *slot);
 static void				sort_rows(ForeignScanState *node);
+static void				hide_progress(void *arg);
 static void				forget_rows(OpportunityScan *scan);
 
 /*
@@ -85,6 +90,9 @@ scan_begin(ForeignScanState *node, int eflags)
 		return;
 
 	scan = palloc0(sizeof(OpportunityScan));
+	scan->callback.func = hide_progress;
+	scan->callback.arg = scan;
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &scan->callback);
 	node->fdw_state = scan;
 	scan->scan_context = AllocSetContextCreate(
 		estate->es_query_cxt, "opportunity_fdw scan", ALLOCSET_SMALL_SIZES);
@@ -101,8 +109,8 @@ scan_begin(ForeignScanState *node, int eflags)
 		userid = GetUserId();
 	scan->settings = settings_read(RelationGetRelid(relation));
 	scan->cache = record_cache_open(estate, scan->settings, userid);
-	scan->budget.limit = scan->settings->max_requests;
-	scan->budget.total = record_cache_request_total(scan->cache);
+	scan->budget = statement_budget(record_cache_statement(scan->cache),
+									scan->settings->max_requests);
 
 	scan->rows = row_reader_create(
 		scan->settings, relation,
@@ -200,7 +208,11 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 		row_reader_read(scan->rows, record, id, slot->tts_values,
 						slot->tts_isnull);
 		ExecStoreVirtualTuple(slot);
+		scan->row_count++;
 	}
+	scan_progress_update(scan->progress, scan->row_count,
+						 scan->page_counters.pages, scan->budget.requests,
+						 scan->budget.bytes);
 	MemoryContextSwitchTo(old_context);
 	return found;
 }
@@ -219,8 +231,22 @@ scan_rescan(ForeignScanState *node)
 void
 scan_end(ForeignScanState *node)
 {
-	if (node->fdw_state != NULL)
-		forget_rows(node->fdw_state);
+	OpportunityScan *scan = node->fdw_state;
+
+	if (scan == NULL)
+		return;
+	forget_rows(scan);
+	hide_progress(scan);
+}
+
+/* Nobody can see the scan any more, as its context's callback. */
+static void
+hide_progress(void *arg)
+{
+	OpportunityScan *scan = arg;
+
+	scan_progress_end(scan->progress);
+	scan->progress = NULL;
 }
 
 /* Nothing has been read. */
@@ -307,6 +333,9 @@ start_fetch(ForeignScanState *node)
 			scan->fetch = fetch_pages(scan->cache, scan->settings, &scan->pages,
 									  &scan->budget, &scan->page_counters);
 	}
+	if (scan->progress == NULL)
+		scan->progress = scan_progress_begin(scan->settings->relid,
+											 node->ss.ps.plan->plan_rows);
 	scan->is_started = true;
 	if (scan->fetch != NULL)
 		fetch_set_patience(scan->fetch, !scan->must_not_wait);

@@ -47,11 +47,25 @@ create(EState *estate)
 	statement->estate = estate;
 	dlist_init(&statement->caches);
 	dlist_init(&statement->key_caches);
+	progress_start(&statement->progress, &statement->request_total,
+				   &statement->record_total);
 	dlist_push_head(&statements, &statement->node);
 	statement->callback.func = release;
 	statement->callback.arg = statement;
 	MemoryContextRegisterResetCallback(context, &statement->callback);
 	return statement;
+}
+
+/* What one reader may spend of what the statement may: 0 for any number. */
+HttpBudget
+statement_budget(Statement *statement, int max_requests)
+{
+	HttpBudget budget = {0};
+
+	budget.limit = max_requests;
+	budget.total = &statement->request_total;
+	budget.watch = progress_watch(&statement->progress);
+	return budget;
 }
 
 /* The statement's executor state ends. */

@@ -13,6 +13,9 @@
 #include "lib/ilist.h"
 #include "nodes/execnodes.h"
 
+#include "http.h"
+#include "progress.h"
+
 /* A running statement: it lives as long as its executor state. */
 typedef struct Statement
 {
@@ -28,10 +31,12 @@ typedef struct Statement
 	dlist_head			  key_caches; /* the same by keys: see key_cache.c */
 	List				 *async_requests; /* that are pending: see async.c */
 	List				 *async_waits;	  /* those that are waited for */
+	Progress			  progress;
 	List				 *warned_columns; /* in the executor state's context,
 										   * in the form of its readers */
 } Statement;
 
 extern Statement *statement_of(EState *estate);
+extern HttpBudget statement_budget(Statement *statement, int max_requests);
 
 #endif /* OPPORTUNITY_STATEMENT_H */

@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan_progress.c
+ *	  How far the running scans of all sessions are, from PostgreSQL 17 on.
+ *
+ * A segment of shared memory has room for some scans.  A place belongs to the
+ * session whose process it names; only that one writes there, so that whoever
+ * reads needs no more than that places do not change hands.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+#include "storage/procarray.h"
+#include "utils/acl.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "scan_progress.h"
+
+#define SEGMENT_NAME "opportunity_fdw progress"
+
+/* A session may have several scans at once; one that finds no place is not shown. */
+#define PLACES_PER_BACKEND 4
+
+#define PROGRESS_COLUMNS 10
+
+struct ScanProgress
+{
+	pg_atomic_uint32 pid; /* 0: free */
+	Oid				 database;
+	Oid				 userid; /* of the session */
+	Oid				 relid;
+	TimestampTz		 started_at;
+	double			 planned_records;
+	pg_atomic_uint64 records;
+	pg_atomic_uint64 pages;
+	pg_atomic_uint64 requests;
+	pg_atomic_uint64 bytes;
+};
+
+typedef struct Segment
+{
+	LWLock		 lock; /* of who takes a place, against who reads */
+	int			 count;
+	ScanProgress places[FLEXIBLE_ARRAY_MEMBER];
+} Segment;
+
+PG_FUNCTION_INFO_V1(opportunity_fdw_progress);
+
+static Segment *attach(void);
+static void		initialize(void *memory);
+static int		place_count(void);
+static bool		is_free(ScanProgress *place);
+static bool		may_see(Oid userid);
+static void		put_row(ReturnSetInfo *rows, ScanProgress *place);
+
+/*
+ * A scan of this session begins.  Returns NULL where that cannot be shown.  It is
+ * shown until scan_progress_end.
+ */
+ScanProgress *
+scan_progress_begin(Oid relid, double planned_records)
+{
+	Segment		 *segment = attach();
+	ScanProgress *found = NULL;
+
+	if (segment == NULL)
+		return NULL;
+	LWLockAcquire(&segment->lock, LW_EXCLUSIVE);
+	for (int i = 0; found == NULL && i < segment->count; i++)
+	{
+		if (is_free(&segment->places[i]))
+			found = &segment->places[i];
+	}
+	if (found != NULL)
+	{
+		found->database = MyDatabaseId;
+		found->userid = GetSessionUserId();
+		found->relid = relid;
+		found->started_at = GetCurrentTimestamp();
+		found->planned_records = planned_records;
+		scan_progress_update(found, 0, 0, 0, 0);
+		pg_atomic_write_u32(&found->pid, (uint32) MyProcPid);
+	}
+	LWLockRelease(&segment->lock);
+	return found;
+}
+
+/* Shows how far a scan is.  progress may be NULL, as for the other functions. */
+void
+scan_progress_update(ScanProgress *progress, int64 records, int64 pages,
+					 int64 requests, int64 bytes)
+{
+	if (progress == NULL)
+		return;
+	pg_atomic_write_u64(&progress->records, (uint64) records);
+	pg_atomic_write_u64(&progress->pages, (uint64) pages);
+	pg_atomic_write_u64(&progress->requests, (uint64) requests);
+	pg_atomic_write_u64(&progress->bytes, (uint64) bytes);
+}
+
+/* The scan is over.  Raises no error. */
+void
+scan_progress_end(ScanProgress *progress)
+{
+	if (progress != NULL)
+		pg_atomic_write_u32(&progress->pid, 0);
+}
+
+/* SQL function: a row for each scan that runs, in whatever session. */
+Datum
+opportunity_fdw_progress(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
+	Segment		  *segment = attach();
+
+	if (segment == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("the progress of other sessions is known from "
+							   "PostgreSQL 17 on"),
+						errhint("Within a session, the setting "
+								"\"opportunity_fdw.progress\" tells.")));
+	compat_begin_rows(fcinfo);
+	LWLockAcquire(&segment->lock, LW_SHARED);
+	for (int i = 0; i < segment->count; i++)
+	{
+		if (!is_free(&segment->places[i]))
+			put_row(rows, &segment->places[i]);
+	}
+	LWLockRelease(&segment->lock);
+	return (Datum) 0;
+}
+
+/* The segment, made by whoever comes first; NULL: there can be none. */
+static Segment *
+attach(void)
+{
+	static Segment *segment = NULL;
+	bool			found;
+
+	if (segment != NULL)
+		return segment;
+	segment = compat_named_segment(SEGMENT_NAME,
+								   offsetof(Segment, places) +
+									   place_count() * sizeof(ScanProgress),
+								   initialize, &found);
+	if (segment != NULL)
+		LWLockRegisterTranche(segment->lock.tranche, "OpportunityFdwProgress");
+	return segment;
+}
+
+static void
+initialize(void *memory)
+{
+	Segment *segment = memory;
+
+	LWLockInitialize(&segment->lock, LWLockNewTrancheId());
+	segment->count = place_count();
+	for (int i = 0; i < segment->count; i++)
+	{
+		ScanProgress *place = &segment->places[i];
+
+		pg_atomic_init_u32(&place->pid, 0);
+		pg_atomic_init_u64(&place->records, 0);
+		pg_atomic_init_u64(&place->pages, 0);
+		pg_atomic_init_u64(&place->requests, 0);
+		pg_atomic_init_u64(&place->bytes, 0);
+	}
+}
+
+static int
+place_count(void)
+{
+	return PLACES_PER_BACKEND * MaxBackends;
+}
+
+/* A process that has gone leaves nothing behind, as far as it could help that. */
+static bool
+is_free(ScanProgress *place)
+{
+	uint32 pid = pg_atomic_read_u32(&place->pid);
+
+	return pid == 0 || BackendPidGetProc((int) pid) == NULL;
+}
+
+/* As PostgreSQL itself shows what sessions do. */
+static bool
+may_see(Oid userid)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+		   has_privs_of_role(GetUserId(), userid);
+}
+
+static void
+put_row(ReturnSetInfo *rows, ScanProgress *place)
+{
+	Datum values[PROGRESS_COLUMNS];
+	bool  nulls[PROGRESS_COLUMNS];
+
+	memset(nulls, !may_see(place->userid), sizeof(nulls));
+	nulls[0] = nulls[1] = nulls[2] = false;
+	values[0] = Int32GetDatum((int32) pg_atomic_read_u32(&place->pid));
+	values[1] = ObjectIdGetDatum(place->database);
+	values[2] = ObjectIdGetDatum(place->userid);
+	values[3] = ObjectIdGetDatum(place->relid);
+	values[4] = TimestampTzGetDatum(place->started_at);
+	values[5] = Float8GetDatum(place->planned_records);
+	values[6] = Int64GetDatum((int64) pg_atomic_read_u64(&place->records));
+	values[7] = Int64GetDatum((int64) pg_atomic_read_u64(&place->pages));
+	values[8] = Int64GetDatum((int64) pg_atomic_read_u64(&place->requests));
+	values[9] = Int64GetDatum((int64) pg_atomic_read_u64(&place->bytes));
+	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
+}
