@@ -62,6 +62,13 @@
 #define OPPORTUNITY_MODULE_MAGIC(module_name, module_version) PG_MODULE_MAGIC
 #endif
 
+/* 14 renamed the predefined roles. */
+#if PG_VERSION_NUM >= 140000
+#define COMPAT_ROLE_READ_ALL_STATS ROLE_PG_READ_ALL_STATS
+#else
+#define COMPAT_ROLE_READ_ALL_STATS DEFAULT_ROLE_READ_ALL_STATS
+#endif
+
 /* Before 14 functions were numbered by their C names. */
 #if PG_VERSION_NUM >= 140000
 #define COMPAT_F_STARTS_WITH F_STARTS_WITH

@@ -194,7 +194,7 @@ is_free(ScanProgress *place)
 static bool
 may_see(Oid userid)
 {
-	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+	return has_privs_of_role(GetUserId(), COMPAT_ROLE_READ_ALL_STATS) ||
 		   has_privs_of_role(GetUserId(), userid);
 }
 
