@@ -68,9 +68,9 @@ tell(HttpWatch *watch, int64 now)
 	/* It may have been turned off meanwhile, as by a function in a query. */
 	watch->due =
 		interval > 0 ? now + (int64) (interval * SECOND) : PG_INT64_MAX;
-	ereport(NOTICE, (errmsg("reading from the API: " INT64_FORMAT
-							" records by " INT64_FORMAT
-							" requests in %.1f s, now %.0f records per second",
-							records, *progress->requests,
-							(now - progress->started) / SECOND, rate)));
+	ereport(NOTICE, (errmsg("reading from the API: records " INT64_FORMAT
+							", requests " INT64_FORMAT
+							", records per second %.0f, seconds %.1f",
+							records, *progress->requests, rate,
+							(now - progress->started) / SECOND)));
 }

@@ -1,0 +1,113 @@
+# opportunity_fdw_stats against the stand-in's own counters, over a mixed run with
+# faults; and a line of the log for each request.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use JSON::PP ();
+use Reevo;
+use Test::More;
+
+my $api = Reevo::start(records => 1000);
+my $node = Reevo::cluster('stats');
+Reevo::set_up($node, $api->url, "max_retries '8'", "max_retry_wait '0.05'");
+my $session = Reevo::Session->new($node);
+
+# What of the session's counters the stand-in has seen as well.
+sub compare
+{
+	my ($name) = @_;
+	my %own;
+	@own{qw(requests get query schema health ok not_found throttled failed broken unanswered connections)} = split /\|/,
+	  $session->query(qq(SELECT requests, record_requests, query_requests, schema_requests, health_requests, succeeded,
+		not_found, throttled, failed, broken, unanswered, connections FROM opportunity_fdw_stats))->{out};
+	my $seen = JSON::PP::decode_json($api->ctl('stats'));
+	my %status = %{ $seen->{statuses} };
+	is($own{$_}, $seen->{$_} || 0, "$name: $_") for qw(requests get query schema health connections);
+	is($own{throttled}, ($status{429} || 0) + ($status{503} || 0), "$name: throttled");
+	is($own{failed}, ($status{500} || 0) + ($status{502} || 0) + ($status{504} || 0), "$name: failed");
+	# A whole status may precede half a body.
+	is($own{ok} + $own{not_found} + $own{broken}, $seen->{requests} - $own{throttled} - $own{failed},
+		"$name: the rest was answered or broken");
+	is($own{unanswered}, 0, "$name: all is known");
+	return %own;
+}
+
+sub ids { my ($first, $last) = @_; return join ',', map { "'" . Reevo::id($_) . "'" } $first .. $last; }
+
+my @statements = (
+	'SELECT count(*) FROM opportunity',
+	'SELECT count(*) FROM opportunity WHERE id IN (' . ids(1, 250) . ')',
+	"SELECT count(*) FROM opportunity WHERE id = '" . Reevo::id(7) . "'",
+	"SELECT count(*) FROM opportunity WHERE id = '99999999-9999-4999-8999-999999999999'",
+	"SELECT count(*) FROM opportunity WHERE status = 'open'",
+	'SELECT id FROM opportunity ORDER BY created_at LIMIT 5',
+	'SELECT count(*) FROM opportunity a JOIN opportunity b USING (id) WHERE a.id IN (' . ids(300, 420) . ')',
+	'ANALYZE opportunity',
+	'CREATE SCHEMA again; IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO again; DROP SCHEMA again CASCADE');
+
+sub run
+{
+	my @failed = grep { $_->{sqlstate} } map { $session->query($_) } @_;
+	is(scalar @failed, 0, 'all statements work') or diag($failed[0]{err});
+	return;
+}
+
+run(@statements);
+my %quiet = compare('nothing fails');
+is($quiet{not_found}, 1, 'something was not found');
+is($quiet{broken}, 0, 'nothing was broken');
+
+$api->reset;
+$session->query('SELECT opportunity_fdw_stats_reset(), opportunity_fdw_disconnect()');
+$api->behave('{"fail_every": 4, "fail_how": [429, 502, "half-body-close", 503, 504, "half-body-reset"]}');
+run(@statements);
+my %rough = compare('one in four fails');
+cmp_ok($rough{$_}, '>', 0, "some were $_") for qw(throttled failed broken);
+
+# A request that was given up has no outcome.
+$api->reset;
+$session->query('SELECT opportunity_fdw_stats_reset()');
+$api->behave('{"stall": "headers"}');
+is($session->query("SET statement_timeout = '200ms'; SELECT count(*) FROM opportunity")->{sqlstate}, '57014', 'a cancel');
+is($session->query('SELECT requests, unanswered FROM opportunity_fdw_stats')->{out}, '1|1', 'its request has no outcome');
+$api->reset;
+is($session->query('RESET statement_timeout; SELECT wait_seconds BETWEEN 0.1 AND 30, throttled_seconds FROM opportunity_fdw_stats')->{out},
+	't|0', 'but the time was spent');
+
+# --- The log ---
+
+$api->reset;
+$session->query('SELECT opportunity_fdw_disconnect(); SET client_min_messages = debug1');
+my $id = Reevo::id(3);
+
+# logged(SQL): the lines that it is told, with the numbers that vary taken out.
+sub logged
+{
+	my ($sql) = @_;
+	my @lines = $session->query($sql)->{err} =~ /^(?:psql:\S+ )?DEBUG:  00000: ((?:GET|POST) .*)$/mg;
+	s/after [\d.]+ ms, \d+ bytes/after T ms, B bytes/ for @lines;
+	return join "\n", @lines;
+}
+
+is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
+	"GET /api/v2/opportunity/$id: status 200 after T ms, B bytes, attempt 1", 'a record');
+$api->behave('{"fail_first": 2, "fail_how": [502, "half-body-close"]}');
+is(logged("SELECT count(*) FROM opportunity WHERE id IN ('$id', '" . Reevo::id(4) . "')"),
+	join("\n",
+		'POST /api/v2/opportunity/_query: status 502 after T ms, B bytes, attempt 1',
+		'POST /api/v2/opportunity/_query: broken after T ms, B bytes, attempt 2',
+		'POST /api/v2/opportunity/_query: status 200 after T ms, B bytes, attempt 3'),
+	'tries again, and no id of a body');
+$session->query("ALTER SERVER reevo OPTIONS (SET base_url 'http://127.0.0.1:" . $api->port('closed_port') . "', SET max_retries '0')");
+is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
+	"GET /api/v2/opportunity/$id: no connection after T ms, B bytes, attempt 1", 'no connection');
+$session->query('SET client_min_messages = notice');
+$session->query("ALTER SERVER reevo OPTIONS (SET base_url '" . $api->url . "')");
+is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"), '', 'nobody wants to know');
+$session->quit;
+
+$node->stop('fast');
+done_testing();
