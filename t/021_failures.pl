@@ -44,7 +44,7 @@ my %states = map { (split)[0] => [ split(/,/, (split)[1]) ] } split(/\n/, Reevo:
 my %has_failed;
 
 # Those that only a newer PostgreSQL comes to.
-my %since = (getTypeOutputInfo => 16, OidOutputFunctionCall => 16);
+my %since = (getTypeOutputInfo => 16, OidOutputFunctionCall => 16, LWLockAcquire => 17, has_privs_of_role => 17);
 
 # --- The servers, and the statements ---
 
@@ -469,6 +469,14 @@ my @statements = (
 	{
 		name => 'IMPORT FOREIGN SCHEMA',
 		sql => "BEGIN; IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO imported OPTIONS (discover 'false'); ROLLBACK"
+	},
+	{ name => 'statistics', sql => 'SELECT * FROM opportunity_fdw_stats' },
+	{
+		name => 'progress of scans',
+		sql => 'BEGIN; DECLARE c CURSOR FOR SELECT * FROM paged; FETCH c; SELECT * FROM opportunity_fdw_progress; ROLLBACK',
+		fresh => 1,
+		only => qr/^(GetNamedDSMSegment|LWLock|InitMaterializedSRF|tuplestore|has_privs)/,
+		$version < 17 ? (state => '0A000') : ()
 	},
 	{
 		name => 'valid options',

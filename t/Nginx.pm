@@ -76,22 +76,7 @@ END
 sub port
 {
 	my ($self, $name) = @_;
-	return $self->{ports}{$name} ||= free_port();
-}
-
-# Below those that the system gives to outgoing connections, so that none of
-# these takes it before nginx does.
-sub free_port
-{
-	for (1 .. 1000)
-	{
-		my $port = 20000 + int(rand(12000));
-		my $socket = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1)
-		  or next;
-		close $socket;
-		return $port;
-	}
-	die 'no free port';
+	return $self->{ports}{$name} ||= Reevo::free_port();
 }
 
 sub url

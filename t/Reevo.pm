@@ -408,6 +408,21 @@ sub openssl
 
 # --- Helpers ---
 
+# free_port(): below those that the system gives to outgoing connections, so that
+# none of these takes it before a server does.
+sub free_port
+{
+	for (1 .. 1000)
+	{
+		my $port = 20000 + int(rand(12000));
+		my $socket = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1)
+		  or next;
+		close $socket;
+		return $port;
+	}
+	die 'no free port';
+}
+
 # wait_until { condition }: false when it does not come true.
 sub wait_until
 {
@@ -533,7 +548,8 @@ sub result
 	my $mark = $self->{mark};
 	my %result = (ended => 0);
 
-	until ($self->{output} =~ /^\Q$mark\E$/m && $self->{error} =~ /^\Q$mark\E$/m)
+	# The newline may come a little later.
+	until ($self->{output} =~ /^\Q$mark\E\n/m && $self->{error} =~ /^\Q$mark\E\n/m)
 	{
 		if (!$self->{psql}->pumpable)
 		{
