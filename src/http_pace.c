@@ -23,8 +23,12 @@
  * known, and of what it costs to be wrong.  The first complaint tells little: a
  * server that takes fifty requests a second may refuse the second of two that
  * come at once.  So reach is a quarter of a second then, and grows with each
- * complaint to a second or more; and where the server asks for a long pause each
- * time, to ten times the pause.
+ * complaint to a second or more.
+ *
+ * Where the server asks for a pause each time, a complaint costs that much, and
+ * the second one should be the last.  Such a server is taken for a bucket, which
+ * every request fills and time empties, and whose size is known from what it took
+ * before the first complaint: at which rate would it have overflowed just now?
  *
  * Knows a clock and the times of requests, and nothing of HTTP.
  *
@@ -54,6 +58,17 @@
  */
 #define PACE_PER_ANSWER 5
 
+/*
+ * What is kept of a bucket's rate, and of the answers of the last second, in which
+ * it may have been filled.
+ */
+#define PACE_BUCKET_CUT 0.95
+#define PACE_BUCKET_ANSWERS 0.85
+
+/* In how many steps a bucket is filled, and how often its rate is halved in on. */
+#define PACE_BUCKET_STEPS 64
+#define PACE_BUCKET_TRIES 20
+
 /* How near to each other two rates are that may well be the same. */
 #define PACE_TOLERANCE 0.2
 
@@ -63,10 +78,12 @@
 
 /*
  * reach grows fourfold from complaint to complaint, up to the time of ten requests,
- * though to no less than one second and no more than two and a half; or to ten
- * times the pause that the server asks for.  It may become shorter, see is_early.
+ * though to no less than one second and no more than two and a half.  It may become
+ * shorter, see is_early.  Where the server asks for a pause, it is ten times that
+ * from the second complaint on.
  */
 #define PACE_FIRST_REACH (SECOND / 4)
+#define PACE_FIRST_REACH_ASKED (SECOND / 6)
 #define PACE_REACH_FACTOR 4
 #define PACE_REACH_EARLY (SECOND / 10)
 #define PACE_REACH_REQUESTS 10
@@ -87,8 +104,14 @@ static double pace_at(const HttpPace *pace, int64 now);
 static double answer_rate(const HttpPace *pace, int64 now);
 static void	  estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now);
 static bool	  is_borne_out(const HttpPace *pace, double answers, int64 now);
+static double bucket_rate(const HttpPace *pace, const HttpRefusal *refusal);
+static bool	  overflows(const HttpPace *pace, const HttpRefusal *refusal,
+						double rate);
 static bool	  is_early(const HttpPace *pace, int64 now);
 static bool	  are_near(double one, double other);
+static void	  note_burst(HttpPace *pace, int64 now);
+static int64  oldest_answer(int64 now);
+static int	  answers_since(const HttpPace *pace, int64 slice);
 static int64  longest_reach(const HttpPace *pace, const HttpRefusal *refusal);
 static void	  wait_until(HttpPace *pace, int64 time);
 
@@ -123,8 +146,14 @@ http_pace_answered(HttpPace *pace, int64 now)
 	pace->counts[slot]++;
 	pace->answered++;
 
+	/* It was on its way when another one was too many. */
+	if (pace->complaints == 1 && now < pace->resumed_at)
+		pace->burst++;
 	if (now - pace->refused_at > PACE_FORGIVE_AFTER)
+	{
 		pace->limit = 0;
+		pace->complaints = 0;
+	}
 }
 
 /*
@@ -151,6 +180,7 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	estimate(pace, refusal, now);
 	pace->refused_at = now;
 	pace->answered = 0;
+	pace->complaints++;
 
 	/*
 	 * A server that has just answered others is neither down nor overrun: the
@@ -196,8 +226,9 @@ pace_at(const HttpPace *pace, int64 now)
  * otherwise more of it is cut away.  A pace far above the answers was never tried,
  * for want of requests.
  *
- * Where the server asks for long pauses, refusals are to be rare: then the answers
- * alone count as soon as they bear out the limit, or what they were last time.
+ * Where the server asks for pauses, refusals are to be rare: then the answers alone
+ * count as soon as they bear out the limit, or what they were last time, as they do
+ * where requests are counted by the second; and otherwise a bucket's rate.
  */
 static void
 estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
@@ -208,19 +239,29 @@ estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	if (pace->limit == 0)
 	{
 		pace->limit = Max(answers, PACE_FIRST_LIMIT);
-		pace->reach = PACE_FIRST_REACH;
+		pace->reach =
+			refusal->is_asked_for ? PACE_FIRST_REACH_ASKED : PACE_FIRST_REACH;
+		note_burst(pace, now);
 	}
 	else if (refusal->is_asked_for && is_borne_out(pace, answers, now))
 	{
 		pace->limit = answers;
 		pace->reach = PACE_FORGIVE_AFTER;
 	}
+	else if (refusal->is_asked_for)
+	{
+		refused = Min(bucket_rate(pace, refusal),
+					  Max(pace->limit, PACE_PER_ANSWER * answers));
+		pace->limit =
+			Max(PACE_BUCKET_CUT * refused, PACE_BUCKET_ANSWERS * answers);
+		pace->reach = PACE_REACH_PAUSES * refusal->pause;
+	}
 	else
 	{
 		refused = Min(refused, Max(pace->limit, PACE_PER_ANSWER * answers));
 		refused *= are_near(refused, answers) ? PACE_SMALL_CUT : PACE_CUT;
 		pace->limit = Max(answers, refused);
-		if (!refusal->is_asked_for && is_early(pace, now))
+		if (is_early(pace, now))
 			pace->reach = Max(pace->reach / 2, PACE_REACH_EARLY);
 		else
 			pace->reach *= PACE_REACH_FACTOR;
@@ -235,11 +276,64 @@ estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 static bool
 is_borne_out(const HttpPace *pace, double answers, int64 now)
 {
-	if (now - pace->resumed_at < PACE_TELLING_TIME ||
-		pace->answered < PACE_TELLING_ANSWERS)
+	if (pace->answered < PACE_TELLING_ANSWERS)
 		return false;
-	return are_near(answers, pace->limit) ||
+	if (now - pace->resumed_at < PACE_TELLING_TIME)
+		return are_near(pace->answered, pace->burst);
+	return (pace->complaints > 1 && are_near(answers, pace->limit)) ||
 		   are_near(answers, pace->last_answers);
+}
+
+/* What the server took before its first complaint. */
+static void
+note_burst(HttpPace *pace, int64 now)
+{
+	int64 start = Max(pace->busy_since, oldest_answer(now)) / HTTP_PACE_SLICE;
+
+	pace->burst = answers_since(pace, start);
+	pace->burst_time = now - Max(pace->busy_since, start * HTTP_PACE_SLICE);
+}
+
+/* The rate, per second, at which a bucket would have overflowed just now. */
+static double
+bucket_rate(const HttpPace *pace, const HttpRefusal *refusal)
+{
+	double low = 0;
+	double high = pace_at(pace, refusal->sent_at);
+
+	for (int i = 0; i < PACE_BUCKET_TRIES; i++)
+	{
+		double middle = (low + high) / 2;
+
+		if (overflows(pace, refusal, middle))
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * Whether a bucket that loses so much per second has no room for one more, when it
+ * was full at the last complaint, and then requests came at the pace.
+ */
+static bool
+overflows(const HttpPace *pace, const HttpRefusal *refusal, double rate)
+{
+	double pause = Max(pace->resumed_at - pace->refused_at, 0);
+	double since = Max(refusal->sent_at - pace->resumed_at, 0);
+	double step = since / PACE_BUCKET_STEPS;
+	double size = Max(pace->burst - rate * pace->burst_time / SECOND, 1);
+	double level = Max(size - rate * pause / SECOND, 0);
+
+	for (int i = 0; i < PACE_BUCKET_STEPS; i++)
+	{
+		int64 time = pace->resumed_at + (int64) (step * (i + 0.5));
+
+		level += (pace_at(pace, time) - rate) * step / SECOND;
+		level = Max(level, 0);
+	}
+	return level + 1 > size;
 }
 
 /*
@@ -276,17 +370,31 @@ longest_reach(const HttpPace *pace, const HttpRefusal *refusal)
 static double
 answer_rate(const HttpPace *pace, int64 now)
 {
-	int64 oldest = now - (HTTP_PACE_SLICES - 1) * HTTP_PACE_SLICE;
-	int64 start;
-	int	  count = 0;
+	int64 oldest =
+		Max(oldest_answer(now), Max(pace->resumed_at, pace->busy_since));
+	int64 start = Min(oldest, now - PACE_SHORTEST_SPAN) / HTTP_PACE_SLICE;
 
-	oldest = Max(oldest, Max(pace->resumed_at, pace->busy_since));
-	oldest = Min(oldest, now - PACE_SHORTEST_SPAN);
-	start = oldest / HTTP_PACE_SLICE;
+	return answers_since(pace, start) * (double) SECOND /
+		   (now - start * HTTP_PACE_SLICE);
+}
+
+/* The time from which on answers are known. */
+static int64
+oldest_answer(int64 now)
+{
+	return now - (HTTP_PACE_SLICES - 1) * HTTP_PACE_SLICE;
+}
+
+/* How many answers there were since a slice of time, as far as they are known. */
+static int
+answers_since(const HttpPace *pace, int64 slice)
+{
+	int count = 0;
+
 	for (int slot = 0; slot < HTTP_PACE_SLICES; slot++)
 	{
-		if (pace->slices[slot] >= start)
+		if (pace->slices[slot] >= slice)
 			count += pace->counts[slot];
 	}
-	return count * (double) SECOND / (now - start * HTTP_PACE_SLICE);
+	return count;
 }

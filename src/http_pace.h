@@ -27,7 +27,10 @@ typedef struct HttpPace
 	int64  resumed_at;
 	int64  refused_at;	 /* when it complained last */
 	int	   answered;	 /* answers since then */
+	int	   complaints;	 /* in all */
 	double last_answers; /* answers per second when it complained last */
+	int	   burst;		 /* answers before it complained first */
+	int64  burst_time;	 /* and the time in which they came */
 
 	int64 last_send;
 	int64 busy_since; /* when requests began to follow one another */
