@@ -25,6 +25,7 @@ class Session:
         self.process = subprocess.Popen(command + ["-qXAt", "-v", "ON_ERROR_STOP=1"],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         universal_newlines=True)
+        self.run("SET client_min_messages = warning")
 
     def run(self, sql):
         """What is printed; rows are not where a file takes them."""

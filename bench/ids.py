@@ -71,11 +71,15 @@ def statement(columns, form, size):
 
 def h2load(server, body_file, pages):
     """The same number of pages on eight connections, as fast as can be."""
-    printed = subprocess.run(
-        ["h2load", "--h1", "-t1", "-c%d" % min(CONNECTIONS, pages), "-n%d" % pages,
-         "-H", "Content-Type: application/json", "-d", body_file, server.url + QUERY_PATH],
-        stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
-    if " %d succeeded" % pages not in printed:
+    return h2load_run(["-c%d" % min(CONNECTIONS, pages), "-n%d" % pages, "-H", "Content-Type: application/json",
+                       "-d", body_file, server.url + QUERY_PATH], pages)
+
+
+def h2load_run(arguments, requests):
+    """Seconds of so many requests, of which none may fail."""
+    printed = subprocess.run(["h2load", "--h1", "-t1"] + arguments,
+                             stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
+    if " %d succeeded" % requests not in printed:
         raise SystemExit("h2load did not succeed:\n" + printed)
     number, unit = re.search(r"finished in ([\d.]+)(us|ms|s)", printed).groups()
     return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1}[unit]
