@@ -41,7 +41,7 @@ FROM jsonb_array_elements(stats -> 'log') WITH ORDINALITY l (entry, place) WHERE
 --
 SELECT count(*), count(DISTINCT id) FROM calm; :spent
 SELECT count(*), count(DISTINCT id) FROM sevens; :spent
-SELECT count(*), count(DISTINCT id) FROM contact; :sent
+SELECT count(*), count(DISTINCT id::text) FROM contact; :sent
 SELECT count(*) FROM calm WHERE length(display_name) < 0; :spent
 -- Archived records are there, or are not.
 SELECT count(*), count(archived_at) FROM opportunity; \! $REEVO_CTL reset

@@ -206,14 +206,15 @@ check_redaction(const char *key, const char *body, size_t length)
 /* --- In place of http.c --- */
 
 HttpTransfer *
-http_start(HttpPool *pool, const HttpTarget *target, const char *url,
-		   const char *json, HttpBudget *budget)
+http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
+		   const char *url, const char *json, HttpBudget *budget)
 {
 	HttpTransfer *transfer = palloc0(sizeof(HttpTransfer));
 	bool		  is_health = strstr(url, "/api/v2/health") != NULL;
 	char		 *body;
 
 	(void) pool;
+	counters->requests++;
 	FUZZ_CHECK(is_health == (target->bearer_token == NULL));
 	FUZZ_CHECK((json != NULL) ==
 			   (strstr(url, "/api/v2/opportunity/_query") != NULL));

@@ -68,6 +68,7 @@ question_create(bool odd_key)
 	question->settings.max_response_size = 1;
 	question->credentials.api_key = pstrdup(odd_key ? ODD_KEY : KEY);
 	question->budget.total = &question->requests;
+	question->connection.stats = &question->stats;
 	question->wanted = attribute_set_create();
 	attribute_set_add(question->wanted, "id");
 	attribute_set_add(question->wanted, "display_name");
@@ -134,7 +135,7 @@ static void
 ask(void *argument)
 {
 	Question *question = argument;
-	Api		 *api = api_open(&question->settings, &question->credentials);
+	Api		 *api = api_open(&question->settings, &question->credentials, NULL);
 	pg_uuid_t id;
 
 	FUZZ_CHECK(id_parse(ANSWER_RECORD_ID, &id));
@@ -158,8 +159,8 @@ ask(void *argument)
 static void
 query(void *argument)
 {
-	Question	*question = argument;
-	Api			*api = api_open(&question->settings, &question->credentials);
+	Question *question = argument;
+	Api		 *api = api_open(&question->settings, &question->credentials, NULL);
 	PageSource	 source = {.api = api,
 						   .statement = &question->statement,
 						   .wanted = question->wanted,
@@ -211,7 +212,8 @@ read_page(Question *question, PageReader *reader)
 	FUZZ_CHECK(question->statement.pending == 1);
 	http_wait(reader->transfer);
 	check_transfer(reader->transfer);
-	is_page = api_try_page(reader->transfer, question->wanted, &tried);
+	is_page = api_try_page(reader->source->api, reader->transfer,
+						   question->wanted, &tried);
 	answer = page_reader_read(reader);
 	FUZZ_CHECK(question->statement.pending == 0 && reader->transfer == NULL);
 	FUZZ_CHECK(!is_page || answer.result == QUERY_PAGE);

@@ -27,6 +27,7 @@ typedef struct Question
 	Settings	  settings;
 	Credentials	  credentials;
 	Connection	  connection;
+	SessionStats  stats;
 	HttpBudget	  budget;
 	int64		  requests;
 	AttributeSet *wanted;

@@ -68,12 +68,23 @@ errstart(int elevel, const char *domain)
 	return true;
 }
 
+/* Whatever is said, is said. */
 #if PG_VERSION_NUM >= 140000
+bool
+message_level_is_interesting(int elevel)
+{
+	(void) elevel;
+	return true;
+}
+
 bool
 errstart_cold(int elevel, const char *domain)
 {
 	return errstart(elevel, domain);
 }
+#else
+int log_min_messages = DEBUG5;
+int client_min_messages = DEBUG5;
 #endif
 
 void
