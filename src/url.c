@@ -71,8 +71,8 @@ url_parse(const char *url, UrlParts *parts)
 	if (no_memory)
 		raise_out_of_memory();
 
-	/* libcurl takes a host with escapes, and has undone them here. */
-	if (!valid || !is_plain(host))
+	/* libcurl takes a host with escapes, and has undone them here; 7.74 has not. */
+	if (!valid || !is_plain(host) || strchr(host, '%') != NULL)
 		return false;
 
 	for (char *c = scheme; *c != '\0'; c++)
