@@ -1,8 +1,12 @@
 """What the measurements of this folder share: servers, sessions, and how numbers are shown."""
 
+import os
 import re
+import socket
 import statistics
 import subprocess
+import tempfile
+import time
 
 
 class Server:
@@ -16,6 +20,64 @@ class Server:
     def stop(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def make_certificate(folder):
+    """One for 127.0.0.1 that trusts itself, for TlsServer; returns its file."""
+    path = os.path.join(folder, "ca.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                    "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", os.path.join(folder, "key.pem"), "-out", path],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return path
+
+
+class TlsServer:
+    """An nginx that speaks TLS in front of such a server; the folder has its certificate."""
+
+    def __init__(self, server, folder):
+        self.server = server
+        own_folder = tempfile.mkdtemp(dir=folder)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = "https://127.0.0.1:%d" % port
+        path = os.path.join(own_folder, "nginx.conf")
+        with open(path, "w") as file:
+            file.write(NGINX % {"folder": own_folder, "certificates": folder, "port": port, "upstream": server.url.replace("http://", "")})
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "nginx", "-p", own_folder, "-c", path], stderr=subprocess.DEVNULL)
+        for _ in range(100):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise SystemExit("nginx did not start")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.server.stop()
+
+
+NGINX = """
+daemon off; worker_processes 1; pid %(folder)s/pid; error_log %(folder)s/error.log;
+events { worker_connections 256; }
+http {
+    access_log off;
+    client_body_temp_path %(folder)s/body; proxy_temp_path %(folder)s/proxy; fastcgi_temp_path %(folder)s/fastcgi;
+    uwsgi_temp_path %(folder)s/uwsgi; scgi_temp_path %(folder)s/scgi;
+    upstream records { server %(upstream)s; keepalive 16; }
+    server {
+        listen 127.0.0.1:%(port)d ssl;
+        ssl_certificate %(certificates)s/ca.pem; ssl_certificate_key %(certificates)s/key.pem;
+        client_body_buffer_size 64k;
+        location / {
+            proxy_pass http://records; proxy_http_version 1.1; proxy_set_header Connection "";
+            proxy_buffers 16 64k; proxy_busy_buffers_size 512k; proxy_max_temp_file_size 0;
+        }
+    }
+}
+"""
 
 
 class Session:
@@ -60,6 +122,10 @@ def set_up(session, server):
 def go_to(session, server):
     """Makes another server that of the table."""
     session.run("ALTER SERVER reevo OPTIONS (SET base_url '%s')" % server.url)
+
+
+def trust(session, ca_file):
+    session.run("ALTER SERVER reevo OPTIONS (ADD ca_file '%s')" % ca_file)
 
 
 def spread(values, form="%.2f"):

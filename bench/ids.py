@@ -114,6 +114,12 @@ def gets_scaled(server, delay, ids):
     return gets(server, measured) * len(ids) / len(measured)
 
 
+def timed(session, sql, is_cold):
+    if is_cold:
+        session.run("SELECT opportunity_fdw_disconnect()")
+    return session.seconds(sql)
+
+
 # --- The table ---
 
 
@@ -139,8 +145,8 @@ def check(session, size):
             raise SystemExit("%s of %d ids: %s records\n%s" % (form, size, counted, plan))
 
 
-def measure(session, server, delay, size, rounds):
-    """Prints the lines of one delay and one number of ids."""
+def measure(session, server, delay, size, rounds, is_cold):
+    """Prints the lines of one delay and one number of ids; is_cold: each side connects anew."""
     ids = record_ids(size)
     queries = [(columns, form) for columns in COLUMNS for form in FORMS]
     took = {query: [] for query in queries}
@@ -155,9 +161,9 @@ def measure(session, server, delay, size, rounds):
             for columns, form in queries[::1 if number % 2 == 0 else -1]:
                 sql = statement(columns, form, size)
                 if number % 2 == 0:
-                    other, own = h2load(server, body.name, size // PAGE), session.seconds(sql)
+                    other, own = h2load(server, body.name, size // PAGE), timed(session, sql, is_cold)
                 else:
-                    own, other = session.seconds(sql), h2load(server, body.name, size // PAGE)
+                    own, other = timed(session, sql, is_cold), h2load(server, body.name, size // PAGE)
                 floor.append(other)
                 took[columns, form].append(own)
                 ratios[columns, form]["h2load"].append(own / other)
@@ -175,6 +181,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True, help="the program ids_server")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--tls", action="store_true", help="by an nginx that speaks TLS")
     parser.add_argument("psql", nargs="+", help="how to start psql")
     options = parser.parse_args()
 
@@ -182,8 +189,14 @@ def main():
         path = os.path.join(folder, "records")
         render_records(path)
         servers = {delay: common.Server(options.server, path, delay) for delay in DELAYS}
+        if options.tls:
+            ca_file = common.make_certificate(folder)
+            os.environ["CURL_CA_BUNDLE"] = ca_file
+            servers = {delay: common.TlsServer(server, folder) for delay, server in servers.items()}
         session = common.Session(options.psql)
         set_up(session, servers[0])
+        if options.tls:
+            common.trust(session, ca_file)
         with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
             body.write(query_body(record_ids(SIZES[0])[:PAGE]))
             body.flush()
@@ -195,7 +208,7 @@ def main():
             common.go_to(session, servers[delay])
             for size in SIZES:
                 check(session, size)
-                measure(session, servers[delay], delay, size, options.rounds)
+                measure(session, servers[delay], delay, size, options.rounds, options.tls)
         session.stop()
         for server in servers.values():
             server.stop()
