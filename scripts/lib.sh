@@ -204,14 +204,35 @@ server_config() {
     {
         if [ "$pg_major" -ge 18 ]; then
             printf "extension_control_path = '%s:\$system'\n" "$1$sharedir"
-        elif "$pg_bindir/postgres" --describe-config | grep '^extension_destdir' >/dev/null; then
+        elif loads_privately; then
             printf "extension_destdir = '%s'\n" "$1"
         else
             die "this PostgreSQL cannot load an extension from a private folder;" \
-                "use make install and make installcheck"
+                "use make install and make installcheck, or scripts/test"
         fi
         printf "dynamic_library_path = '%s:\$libdir'\n" "$1$libdir"
     } >"$2"
+}
+
+# loads_privately: whether a server can be told of such a folder: from 18 on, and
+# Debian's own always.
+loads_privately() {
+    [ "$pg_major" -ge 18 ] || "$pg_bindir/postgres" --describe-config | grep '^extension_destdir' >/dev/null
+}
+
+# copy_pg: where it cannot, a copy of all of PostgreSQL takes the extension in. It
+# finds its files wherever it stands, if it has a folder to itself.
+copy_pg() {
+    local prefix
+    prefix=$(dirname "$pg_bindir")
+    case $("$pg_config" --sharedir),$("$pg_config" --pkglibdir) in
+        "$prefix"/*,"$prefix"/*) [ "$prefix" != /usr ] || die "PostgreSQL $pg_major has no folder to itself" ;;
+        *) die "PostgreSQL $pg_major has no folder to itself" ;;
+    esac
+    cp -a "$prefix" "$work/pg"
+    give_to_server "$work/pg"
+    use_pg "$work/pg/bin/pg_config"
+    pg_is_ours=1
 }
 
 # make_in TREE ARG...
@@ -226,8 +247,12 @@ make_in() {
 build_private() {
     local tree=$1
     shift
-    make_in "$tree" -j2 "$@" && make_in "$tree" install "$@" DESTDIR="$work/install" &&
-        server_config "$work/install" "$work/server.conf"
+    make_in "$tree" -j2 "$@" || return
+    if [ -n "${pg_is_ours:-}" ]; then
+        make_in "$tree" install "$@" && : >"$work/server.conf"
+    else
+        make_in "$tree" install "$@" DESTDIR="$work/install" && server_config "$work/install" "$work/server.conf"
+    fi
 }
 
 # --- Running the tests; TREE is what they are read from, OUT a folder of the
