@@ -5,12 +5,13 @@
 #   make localcheck                against a throwaway server of its own
 #   make prove                     the TAP tests, each with throwaway servers
 #   make format                    clang-format over the C sources
+#   make dist                      the committed tree as NAME-VERSION.zip, for PGXN
 #
 # COPT=-Werror turns warnings into errors, as the tests do.
 
 EXTENSION = opportunity_fdw
 MODULE_big = opportunity_fdw
-DATA = opportunity_fdw--1.0.sql
+DATA = $(sort $(wildcard $(EXTENSION)--*.sql))
 PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign table"
 
 # In the order of the data's way: plan -> scan -> fetch -> api -> http and back.
@@ -84,7 +85,8 @@ EXTRA_CLEAN = tmp_check
 PKG_CONFIG ?= pkg-config
 CURL_CONFIG ?= curl-config
 
-ifeq ($(filter clean distclean format,$(MAKECMDGOALS)),)
+# What compiles nothing does without them.
+ifneq ($(filter-out installcheck clean distclean dist format,$(or $(MAKECMDGOALS),all)),)
 
 CURL_LIBS := $(shell $(PKG_CONFIG) --libs 'libcurl >= 7.74' 2>/dev/null)
 ifneq ($(CURL_LIBS),)
@@ -126,13 +128,19 @@ pg_regress_installcheck = test/with-standin \
 	$(top_builddir)/src/test/regress/pg_regress \
 	--inputdir=$(srcdir) --bindir='$(bindir)' $(EXTRA_REGRESS_OPTS)
 
-.PHONY: localcheck prove format
+.PHONY: localcheck prove dist format
 
 localcheck: all
 	scripts/check regress
 
 prove: all
 	scripts/check prove
+
+# PGXN's versions have three numbers: META.json's.
+DISTRIBUTION = $(EXTENSION)-$(shell sed -n 's/^   "version": "\(.*\)",$$/\1/p' META.json)
+
+dist:
+	git archive --format=zip --prefix=$(DISTRIBUTION)/ --output=$(DISTRIBUTION).zip HEAD
 
 format:
 	clang-format -i *.c src/*.c src/*.h test/fuzz/*.c test/fuzz/shim/*.[ch] test/seen/*.c bench/*.[ch]
