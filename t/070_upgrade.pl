@@ -1,0 +1,195 @@
+# The versions that the tree names agree, and a database goes from one to the
+# next by ALTER EXTENSION ... UPDATE or by dump and restore: what was made under
+# the old one still works. There is no next version yet, so the test makes one,
+# in a copy of the private folder that the extension is installed in.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+use File::Temp qw(tempdir);
+use FindBin;
+use lib $FindBin::RealBin;
+use IPC::Run ();
+use JSON::PP ();
+use Reevo;
+use Test::More;
+
+my $top = abs_path(dirname(__FILE__) . '/..');
+my $id = $Reevo::EXAMPLE;
+my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $pg_config = $ENV{PG_CONFIG} || 'pg_config';
+
+# run(COMMAND...): its output; a failure fails the test.
+sub run
+{
+	my ($what, @command) = @_;
+	my ($output, $error);
+	ok(IPC::Run::run(\@command, '<', \undef, '>', \$output, '2>', \$error), $what)
+	  or diag("@command: $error");
+	chomp $output;
+	return $output;
+}
+
+sub write_file
+{
+	my ($name, $text) = @_;
+	open(my $file, '>', $name) or die "$name: $!";
+	print $file $text;
+	close $file;
+	return;
+}
+
+# scripts(FOLDER): the names of the extension's SQL scripts there.
+sub scripts { return join(' ', sort map { basename($_) } glob("$_[0]/opportunity_fdw--*.sql")); }
+
+# --- What the tree says ---
+
+my ($now) = Reevo::slurp("$top/opportunity_fdw.control") =~ /^default_version = '(.+)'$/m;
+my ($compiled) = Reevo::slurp("$top/src/version.h") =~ /^#define OPPORTUNITY_FDW_VERSION "(.+)"$/m;
+is($compiled, $now, 'src/version.h has the version of the control file');
+
+# PGXN wants three numbers.
+my $meta = JSON::PP->new->decode(Reevo::slurp("$top/META.json"));
+my $provided = $meta->{provides}{opportunity_fdw};
+is($meta->{version}, "$now.0", 'META.json, too');
+is($provided->{version}, "$now.0", 'and what it says to provide');
+is($provided->{file}, "opportunity_fdw--$now.sql", 'and the script that it names');
+ok(-f "$top/$provided->{$_}", "META.json: the $_ is there") for qw(file docfile);
+my @versions = Reevo::slurp("$top/debian/changelog") =~ /^\S+ \((.+)-\d+\)/;
+is($versions[0], $now, "and the Debian package's");
+
+# --- What is installed ---
+
+my $node = Reevo::cluster('upgrade');
+my $sharedir = run('the shared folder', $pg_config, '--sharedir');
+my $libdir = run('the folder of libraries', $pg_config, '--pkglibdir');
+my ($installed) = $node->safe_psql('postgres', 'SHOW dynamic_library_path') =~ m{^(/.+)\Q$libdir\E:}
+  or die 'the extension has to be installed in a private folder, as scripts/check does it';
+is(scripts("$installed$sharedir/extension"), scripts($top), 'every script is installed');
+
+# So that a script of a next version needs no change to the Makefile.
+write_file("$folder/opportunity_fdw--$_.sql", '') for $now, "$now--next";
+is(run('make', 'make', '-s', '-C', $folder, '-f', "$top/Makefile", "PG_CONFIG=$pg_config",
+		'--eval=list-scripts: ; @echo $(DATA)', 'list-scripts'),
+	scripts($folder), 'the Makefile takes every script that is there');
+
+# From here on the server looks into a copy.
+run('copy', 'cp', '-R', $installed, "$folder/copy");
+for my $setting (qw(extension_destdir extension_control_path dynamic_library_path))
+{
+	my $value = $node->safe_psql('postgres', "SELECT current_setting('$setting', true)");
+	$node->append_conf('postgresql.conf', "$setting = '$value'") if $value =~ s/^\Q$installed\E/$folder\/copy/;
+}
+$node->restart;
+
+# --- Under this version ---
+
+my $api = Reevo::start();
+my $url = $api->url;
+$node->safe_psql('postgres', "CREATE DATABASE $_") for qw(kept other restored moved fresh);
+$node->safe_psql($_, Reevo::set_up_sql($url, "max_retries '3'") . qq(
+	CREATE FOREIGN TABLE deal ("Kennung" uuid OPTIONS (attribute 'id'), title text OPTIONS (attribute 'display_name'))
+		SERVER reevo OPTIONS (page_size '50');
+	CREATE VIEW report AS SELECT title, amount FROM deal JOIN opportunity ON id = "Kennung" WHERE id = '$id';
+	CREATE MATERIALIZED VIEW copy AS SELECT * FROM report;
+	CREATE FUNCTION name_of(wanted uuid) RETURNS text LANGUAGE sql STABLE AS 'SELECT title FROM deal WHERE "Kennung" = wanted';
+)) for qw(kept other);
+
+# All that a database reads, in one text.
+my $readings_sql = qq(
+	SELECT * FROM opportunity WHERE id = '$id'; SELECT * FROM report;
+	REFRESH MATERIALIZED VIEW copy; SELECT * FROM copy; SELECT name_of('$id');
+	SELECT count(*), sum(length(title)) FROM deal;
+	SELECT opportunity_fdw_version(), opportunity_fdw_disconnect(), opportunity_fdw_clear_cache(););
+
+sub readings { return $node->safe_psql($_[0], $readings_sql); }
+
+sub version { return $node->safe_psql($_[0], "SELECT extversion FROM pg_extension WHERE extname = 'opportunity_fdw'"); }
+
+# members(DATABASE): what belongs to the extension there, and how.
+sub members
+{
+	my ($database) = @_;
+	return $node->safe_psql($database, q(
+		SELECT pg_describe_object(classid, objid, 0), prosrc, probin, provolatile, proparallel, proisstrict,
+				obj_description(objid, 'pg_proc')
+			FROM pg_depend JOIN pg_extension e ON refclassid = 'pg_extension'::regclass AND refobjid = e.oid
+				LEFT JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
+			WHERE deptype = 'e' AND extname = 'opportunity_fdw' ORDER BY 1));
+}
+
+my $readings = readings('kept');
+my $members = members('kept');
+like($readings, qr/\Q$id\E/, 'under this version the database can be read');
+like($readings, qr/opportunity_fdw \Q$now\E,/, 'the library is of this version');
+is(version('kept'), $now, 'and so is what was created');
+run('pg_dump under this version', 'pg_dump', '-d', $node->connstr('other'), '-f', "$folder/other.sql");
+
+my $open = Reevo::Session->new($node, dbname => 'kept');
+my $prepared = qq(EXECUTE by_id('$id'));
+$open->query('PREPARE by_id(uuid) AS SELECT display_name FROM opportunity WHERE id = $1');
+my $name = $open->query($prepared)->{out};
+isnt($name, '', 'a session that is open reads, too');
+
+# --- The next version ---
+
+my $next = 'next';
+my $extension = "$folder/copy$sharedir/extension";
+my $control = Reevo::slurp("$extension/opportunity_fdw.control");
+$control =~ s/^default_version = .*$/default_version = '$next'/m;
+write_file("$extension/opportunity_fdw--$now--$next.sql", q(
+CREATE FUNCTION opportunity_fdw_next() RETURNS text AS 'MODULE_PATHNAME', 'opportunity_fdw_version' LANGUAGE C STRICT;
+COMMENT ON FUNCTION opportunity_fdw_next() IS 'new in the next version';
+));
+unlink "$extension/opportunity_fdw.control";
+write_file("$extension/opportunity_fdw.control", $control);
+
+is(version('kept'), $now, 'a new version that is installed changes nothing yet');
+is(readings('kept'), $readings, 'reads the same');
+is($node->safe_psql('kept', 'SELECT default_version, installed_version FROM pg_available_extensions ' .
+			q(WHERE name = 'opportunity_fdw')), "$next|$now", 'but is on offer');
+is($node->safe_psql('kept', "SELECT count(*) FROM pg_extension_update_paths('opportunity_fdw') " .
+			"WHERE target = '$next' AND path IS NULL"), 0, 'there is a way to it from every version');
+
+$api->reset;
+$node->safe_psql('kept', 'ALTER EXTENSION opportunity_fdw UPDATE');
+is($api->requests, 0, 'an update makes no request');
+is(version('kept'), $next, 'updated');
+is(readings('kept'), $readings, 'updated: reads the same');
+is($open->query($prepared)->{out}, $name, 'and so does the session that was open');
+like($open->query('SELECT opportunity_fdw_next()')->{out}, qr/^opportunity_fdw /, 'which has the new function');
+like($node->safe_psql('kept', 'IMPORT FOREIGN SCHEMA reevo LIMIT TO (account) FROM SERVER reevo INTO public; ' .
+			'SELECT count(*) FROM account'), qr/^\d+$/, 'a table can be imported');
+
+is(version('other'), $now, 'another database is as it was');
+is(readings('other'), $readings, 'and reads the same');
+
+$node->safe_psql('fresh', 'CREATE EXTENSION opportunity_fdw');
+is(version('fresh'), $next, 'a new database gets the next version');
+my $next_members = members('fresh');
+is(members('kept'), $next_members, 'and has in it what an updated one has');
+is(join("\n", grep { !/opportunity_fdw_next/ } split(/\n/, $next_members)), $members, 'one function more than before');
+
+# --- Dump and restore ---
+
+run('pg_dump of an updated database', 'pg_dump', '-d', $node->connstr('kept'), '-f', "$folder/kept.sql");
+my %dumps = (restored => 'kept', moved => 'other');
+for my $database (sort keys %dumps)
+{
+	my $what = "$database from $dumps{$database}";
+	run($what, 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', $node->connstr($database),
+		'-f', "$folder/$dumps{$database}.sql");
+	is(version($database), $next, "$what: has the next version");
+	is(members($database), $next_members, "$what: all of it");
+	is(readings($database), $readings, "$what: reads the same");
+}
+
+# The new function went with the extension, rather than by itself.
+$node->safe_psql('kept', 'DROP EXTENSION opportunity_fdw CASCADE');
+is($node->safe_psql('kept', q(SELECT count(*) FROM pg_proc WHERE proname ~ '^opportunity_fdw')), 0,
+	'dropped, none of it is left');
+
+$node->stop('fast');
+done_testing();
