@@ -90,6 +90,7 @@ static void	 check_option(CURLcode code, const char *what);
 static void	 classify_failure(HttpTransfer *transfer, CURLcode code,
 							  bool *may_retry);
 static bool	 was_sent(CURL *easy);
+static int64 time_of(CURL *easy, CURLINFO what);
 static void	 read_answer(HttpTransfer *transfer);
 static bool	 is_throttled(const HttpTransfer *transfer);
 static bool	 is_worth_a_retry(const HttpTransfer *transfer);
@@ -325,6 +326,57 @@ http_raise(HttpTransfer *transfer)
 							 "limits.")));
 	}
 	pg_unreachable();
+}
+
+/*
+ * What the last attempt of a transfer, which is over, spent its time on.  Raises
+ * an error where libcurl does not tell.
+ *
+ * Whether there was a connection is read from their number: at a failure, the
+ * times are left out by some versions of libcurl, and made up by others.
+ */
+HttpTimes
+http_times(const HttpTransfer *transfer)
+{
+	HttpTimes times = {false, false, -1, -1, -1, -1};
+	CURL	 *easy = transfer->private->easy;
+	long	  connections = 0;
+	int64	  connected;
+	int64	  secured;
+
+	/* Left behind in a name lookup, it has no handle any more. */
+	if (easy == NULL)
+		return times;
+	check_option(curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections),
+				 "CURLINFO_NUM_CONNECTS");
+	times.was_connected = connections == 0 && was_sent(easy);
+	times.is_connected = connections > 0 || times.was_connected;
+
+	/* Where the connection was there, these two are as good as nothing. */
+	connected = time_of(easy, CURLINFO_CONNECT_TIME_T);
+	secured = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
+	if (connections > 0 && connected > 0)
+		times.connect = connected;
+	if (connections > 0 && secured > 0)
+		times.handshake = secured - connected;
+	if (transfer->outcome == HTTP_ANSWERED)
+	{
+		times.first_byte = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T) -
+						   Max(connected, secured);
+		times.answer =
+			time_of(easy, CURLINFO_TOTAL_TIME_T) - Max(connected, secured);
+	}
+	return times;
+}
+
+/* One of libcurl's times, since the start of the attempt. */
+static int64
+time_of(CURL *easy, CURLINFO what)
+{
+	curl_off_t time = 0;
+
+	check_option(curl_easy_getinfo(easy, what, &time), "CURLINFO_..._TIME_T");
+	return time;
 }
 
 /* libcurl's version, with its TLS library and whether it speaks HTTP/2. */

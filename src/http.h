@@ -105,6 +105,17 @@ typedef struct HttpTransfer
 	struct HttpTransferPrivate *private;
 } HttpTransfer;
 
+/* What an attempt's time went into, in microseconds; -1: it did not come to it. */
+typedef struct HttpTimes
+{
+	bool  is_connected;	 /* to the host, or to the proxy on the way to it */
+	bool  was_connected; /* before: the next two are -1 */
+	int64 connect;		 /* the name lookup included */
+	int64 handshake;	 /* of TLS */
+	int64 first_byte;	 /* of the answer, since the request could be sent */
+	int64 answer;		 /* the whole of it, since then */
+} HttpTimes;
+
 extern HttpPool *http_pool_create(void);
 extern void		 http_pool_destroy(HttpPool *pool);
 extern bool		 http_pool_is_quiet(HttpPool *pool);
@@ -125,6 +136,8 @@ extern HttpTransfer	   *http_wait_any(HttpTransfer **transfers, int count);
 extern bool				http_retry(HttpTransfer *transfer);
 extern void				http_end(HttpTransfer *transfer);
 pg_noreturn extern void http_raise(HttpTransfer *transfer);
+
+extern HttpTimes http_times(const HttpTransfer *transfer);
 
 extern int64 http_now(void);
 extern char *http_library_version(void);
