@@ -19,10 +19,10 @@
 /* Longest part that is looked at; a host name has 253 characters at most. */
 #define URL_PART_MAX 512
 
-static bool				is_plain(const char *text);
-static bool				url_part(CURLU *handle, CURLUPart what, char *target,
-								 bool *no_memory);
-static bool				succeeded(CURLUcode code, bool *no_memory);
+static bool is_plain(const char *text);
+static bool url_part(CURLU *handle, CURLUPart what, unsigned int flags,
+					 char *target, bool *no_memory);
+static bool succeeded(CURLUcode code, bool *no_memory);
 pg_noreturn static void raise_out_of_memory(void);
 static bool				host_is_loopback(const char *host);
 
@@ -38,9 +38,11 @@ url_parse(const char *url, UrlParts *parts)
 {
 	char   scheme[URL_PART_MAX];
 	char   host[URL_PART_MAX];
+	char   port[URL_PART_MAX];
 	char   ignored[URL_PART_MAX];
 	CURLU *handle;
 	bool   valid;
+	bool   has_port = false;
 	bool   no_memory = false;
 
 	/* libcurl would escape some of these instead of refusing them. */
@@ -55,13 +57,15 @@ url_parse(const char *url, UrlParts *parts)
 	valid = succeeded(curl_url_set(handle, CURLUPART_URL, url,
 								   CURLU_NON_SUPPORT_SCHEME),
 					  &no_memory) &&
-			url_part(handle, CURLUPART_SCHEME, scheme, &no_memory) &&
-			url_part(handle, CURLUPART_HOST, host, &no_memory);
+			url_part(handle, CURLUPART_SCHEME, 0, scheme, &no_memory) &&
+			url_part(handle, CURLUPART_HOST, 0, host, &no_memory);
 	if (valid)
 	{
+		has_port = url_part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT, port,
+							&no_memory);
 		parts->has_credentials =
-			url_part(handle, CURLUPART_USER, ignored, &no_memory) ||
-			url_part(handle, CURLUPART_PASSWORD, ignored, &no_memory) ||
+			url_part(handle, CURLUPART_USER, 0, ignored, &no_memory) ||
+			url_part(handle, CURLUPART_PASSWORD, 0, ignored, &no_memory) ||
 			strchr(url, '@') != NULL;
 		parts->has_query_or_fragment =
 			strchr(url, '?') != NULL || strchr(url, '#') != NULL;
@@ -79,6 +83,7 @@ url_parse(const char *url, UrlParts *parts)
 		*c = pg_ascii_tolower((unsigned char) *c);
 	parts->scheme = pstrdup(scheme);
 	parts->host = pstrdup(host);
+	parts->port = has_port ? pstrdup(port) : NULL;
 	parts->is_loopback = host_is_loopback(host);
 	return true;
 }
@@ -101,12 +106,13 @@ is_plain(const char *text)
  * is missing, empty or too long.
  */
 static bool
-url_part(CURLU *handle, CURLUPart what, char *target, bool *no_memory)
+url_part(CURLU *handle, CURLUPart what, unsigned int flags, char *target,
+		 bool *no_memory)
 {
 	char *part = NULL;
 	bool  found;
 
-	found = succeeded(curl_url_get(handle, what, &part, 0), no_memory) &&
+	found = succeeded(curl_url_get(handle, what, &part, flags), no_memory) &&
 			part != NULL && part[0] != '\0' && strlen(part) < URL_PART_MAX;
 	if (found)
 		strcpy(target, part);

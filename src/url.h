@@ -15,6 +15,7 @@ typedef struct UrlParts
 {
 	char *scheme; /* lower case */
 	char *host;	  /* without port; an IPv6 address in brackets */
+	char *port;	  /* the scheme's own, where none is given; else NULL */
 	bool  is_loopback;
 	bool  has_credentials;
 	bool  has_query_or_fragment;
