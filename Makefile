@@ -52,6 +52,7 @@ OBJS = \
 	src/statement.o \
 	src/progress.o \
 	src/api.o \
+	src/api_health.o \
 	src/api_query.o \
 	src/api_schema.o \
 	src/api_error.o \

@@ -24,8 +24,6 @@
 #include "redact.h"
 #include "url.h"
 
-#define API_HEALTH_PATH "/api/v2/health"
-
 /* What became of a request for a record that got the status 404. */
 typedef enum NotFound
 {
@@ -38,7 +36,6 @@ static void forget_key(void *arg);
 static bool read_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 						const AttributeSet *wanted, Record **record);
 static NotFound classify_not_found(const ApiProblem *problem);
-static bool		is_healthy(Api *api, HttpBudget *budget);
 
 /*
  * Makes the API reachable for a user.  Lives in the current context, to whose
@@ -141,7 +138,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		case NOT_FOUND_RECORD:
 			return false;
 		case NOT_FOUND_ASK_HEALTH:
-			if (is_healthy(api, budget))
+			if (api_is_healthy(api, budget))
 				return false;
 			break;
 		case NOT_FOUND_PATH:
@@ -295,43 +292,6 @@ classify_not_found(const ApiProblem *problem)
 	if (strcmp(problem->code, "unknown_record_type") == 0)
 		return NOT_FOUND_PATH;
 	return NOT_FOUND_RECORD;
-}
-
-/*
- * Whether the API answers GET /api/v2/health behind this base URL.  Asked
- * without the key, and once in a session, unless the server could not say.
- */
-static bool
-is_healthy(Api *api, HttpBudget *budget)
-{
-	HttpTransfer *transfer;
-	json_t		 *root;
-	const char	 *status;
-	bool		  is_cut;
-
-	if (api->connection->health != API_HEALTH_UNKNOWN)
-		return api->connection->health == API_HEALTH_GOOD;
-
-	transfer = api_start(api, ENDPOINT_HEALTH, API_HEALTH_PATH, NULL, budget);
-	http_wait(transfer);
-	if (transfer->outcome != HTTP_ANSWERED)
-		http_raise(transfer);
-	if (transfer->status == 429 || transfer->status >= 500)
-		api_raise_refusal(api, transfer);
-
-	/* Nothing between api_load_json and json_decref can raise an error. */
-	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY
-			   ? api_load_json(transfer, &is_cut)
-			   : NULL;
-	status = json_string_value(
-		json_object_get(json_object_get(root, "data"), "status"));
-	api->connection->health = status != NULL && strcmp(status, "healthy") == 0
-								  ? API_HEALTH_GOOD
-								  : API_HEALTH_BAD;
-	json_decref(root);
-
-	http_end(transfer);
-	return api->connection->health == API_HEALTH_GOOD;
 }
 
 /* How many ids one query takes at most, as far as it is known; 0: any number. */

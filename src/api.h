@@ -35,6 +35,11 @@ extern int	 api_ids_at_once(const Api *api);
 extern void	 api_limit_ids_at_once(Api *api, int limit);
 extern char *api_json_library_version(void);
 
+extern HttpTransfer	   *api_ask_health(Api *api, HttpBudget *budget);
+extern bool				api_finish_health(Api *api, HttpTransfer *transfer);
+pg_noreturn extern void api_raise_unhealthy(const Api	 *api,
+											HttpTransfer *transfer);
+
 /* What became of a query. */
 typedef enum QueryResult
 {
@@ -76,6 +81,8 @@ extern bool			 api_try_page(const Api *api, const HttpTransfer *transfer,
 								  const AttributeSet *wanted, RecordPage **page);
 extern bool			 api_is_misfit(const HttpTransfer *transfer,
 								   const AttributeSet *wanted);
+pg_noreturn extern void api_raise_refusal(const Api	   *api,
+										  HttpTransfer *transfer);
 pg_noreturn extern void api_raise_query(const Api *api, HttpTransfer *transfer);
 extern int				api_page_size(const Api *api, int wanted);
 extern void				api_limit_page_size(Api *api, int limit);
@@ -94,13 +101,16 @@ typedef struct SchemaAttribute
 	List *operators; /* names of those that filters take */
 } SchemaAttribute;
 
-extern List *api_read_schema(Api *api, HttpBudget *budget);
+extern HttpTransfer *api_ask_schema(Api *api, HttpBudget *budget);
+extern List			*api_finish_schema(const Api *api, HttpTransfer *transfer);
+extern List			*api_read_schema(Api *api, HttpBudget *budget);
 
 /* For those who wait for several things at once: see http.h. */
 extern int	api_wait_fd(const Api *api);
 extern void api_prepare_wait(const Api *api);
 extern void api_take_in(const Api *api);
 
+#define API_HEALTH_PATH "/api/v2/health"
 #define API_RECORD_PATH "/api/v2/%s/%s"
 #define API_QUERY_PATH "/api/v2/%s/_query"
 #define API_SCHEMA_PATH "/api/v2/_schema/%s"

@@ -58,6 +58,9 @@ extern void			 api_count_records(const Api *api, int count);
 extern char			*api_body(const HttpTransfer *transfer);
 extern char			*api_body_to_try(const HttpTransfer *transfer);
 
+/* api_health.c */
+extern bool api_is_healthy(Api *api, HttpBudget *budget);
+
 /* api_error.c */
 extern bool		  api_check_answer(const Api *api, const HttpTransfer *transfer,
 								   const char *what, const char *where,
@@ -67,8 +70,6 @@ extern ApiProblem api_read_problem(const Api		  *api,
 								   const HttpTransfer *transfer);
 extern char		 *api_describe(const Api *api, const HttpTransfer *transfer,
 							   const ApiProblem *problem);
-pg_noreturn extern void api_raise_refusal(const Api	   *api,
-										  HttpTransfer *transfer);
 pg_noreturn extern void api_raise_not_found(const Api		 *api,
 											HttpTransfer	 *transfer,
 											const ApiProblem *problem);

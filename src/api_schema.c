@@ -35,18 +35,26 @@ static char			   *copy_text(const json_t *object, const char *key);
 static List			   *read_operators(const json_t *list);
 
 /*
- * The attributes of a type of records, as a list of SchemaAttributes in the
- * current context, in the API's order.  Raises an error where the API does not
- * tell, with the hint that there is another way.
+ * Starts the request for the attributes of the type of records.  The transfer
+ * lives as in api_get_record.
+ */
+HttpTransfer *
+api_ask_schema(Api *api, HttpBudget *budget)
+{
+	char *path = psprintf(API_SCHEMA_PATH, api->settings->record_type);
+
+	return api_start(api, ENDPOINT_SCHEMA, path, NULL, budget);
+}
+
+/*
+ * Waits for the answer to api_ask_schema and reads it: a list of
+ * SchemaAttributes in the current context, in the API's order.  Raises an error
+ * where the API does not tell, with the hint that there is another way.
  */
 List *
-api_read_schema(Api *api, HttpBudget *budget)
+api_finish_schema(const Api *api, HttpTransfer *transfer)
 {
-	char		 *path = psprintf(API_SCHEMA_PATH, api->settings->record_type);
-	HttpTransfer *transfer =
-		api_start(api, ENDPOINT_SCHEMA, path, NULL, budget);
 	json_t *root;
-	List   *attributes;
 	bool	is_cut = false;
 
 	for (;;)
@@ -58,11 +66,19 @@ api_read_schema(Api *api, HttpBudget *budget)
 			raise_unavailable(api, transfer);
 		root = load_owned(transfer, &is_cut);
 		if (!is_cut && transfer->length > 0)
-			break;
+			return read_attributes(api, transfer, root);
 		if (!http_retry(transfer))
 			http_raise(transfer);
 	}
-	attributes = read_attributes(api, transfer, root);
+}
+
+/* Both at once. */
+List *
+api_read_schema(Api *api, HttpBudget *budget)
+{
+	HttpTransfer *transfer = api_ask_schema(api, budget);
+	List		 *attributes = api_finish_schema(api, transfer);
+
 	http_end(transfer);
 	return attributes;
 }

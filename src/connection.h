@@ -15,7 +15,7 @@
 #include "http.h"
 #include "stats.h"
 
-/* What is known of the API behind a base URL: see api.c. */
+/* What is known of the API behind a base URL: see api_health.c. */
 typedef enum ApiHealth
 {
 	API_HEALTH_UNKNOWN,

@@ -373,10 +373,10 @@ http_times(const HttpTransfer *transfer)
 static int64
 time_of(CURL *easy, CURLINFO what)
 {
-	curl_off_t time = 0;
+	curl_off_t value = 0;
 
-	check_option(curl_easy_getinfo(easy, what, &time), "CURLINFO_..._TIME_T");
-	return time;
+	check_option(curl_easy_getinfo(easy, what, &value), "CURLINFO_..._TIME_T");
+	return value;
 }
 
 /* libcurl's version, with its TLS library and whether it speaks HTTP/2. */

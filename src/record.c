@@ -203,6 +203,14 @@ record_parse_page(const AttributeSet *wanted, char *body, int length,
 	return parse(&parser, body, length, problem);
 }
 
+/* Whether an attribute is there and not null. */
+bool
+record_has_value(const RecordAttribute *attribute)
+{
+	return attribute->count > 0 && attribute->envelopes[0].has_value &&
+		   attribute->envelopes[0].value.kind != JSON_TOKEN_NULL;
+}
+
 static RecordStatus
 parse(RecordParser *parser, char *body, int length, char **problem)
 {

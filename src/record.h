@@ -103,6 +103,7 @@ extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
 extern RecordStatus record_parse_page(const AttributeSet *wanted, char *body,
 									  int length, RecordPage **page,
 									  char **problem);
+extern bool			record_has_value(const RecordAttribute *attribute);
 extern void			record_write_whole(const Record *record, StringInfo target);
 extern void record_write_cut(const AttributeSet *wanted, const Record *record,
 							 StringInfo target);

@@ -53,13 +53,8 @@ row_reader_create(const Settings *settings, Relation relation, List *columns,
 bool
 row_reader_leaves_out(const RowReader *reader, const Record *record)
 {
-	const RecordAttribute *archived_at;
-
-	if (reader->archived_at < 0)
-		return false;
-	archived_at = &record->attributes[reader->archived_at];
-	return archived_at->count > 0 && archived_at->envelopes[0].has_value &&
-		   archived_at->envelopes[0].value.kind != JSON_TOKEN_NULL;
+	return reader->archived_at >= 0 &&
+		   record_has_value(&record->attributes[reader->archived_at]);
 }
 
 /*
