@@ -18,6 +18,8 @@ PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign tabl
 OBJS = \
 	opportunity_fdw.o \
 	src/import.o \
+	src/check.o \
+	src/check_steps.o \
 	src/columns.o \
 	src/schema.o \
 	src/explain.o \

@@ -121,3 +121,17 @@ COMMENT ON VIEW opportunity_fdw_progress IS
   'how far the running scans of all sessions are (PostgreSQL 17)';
 
 GRANT SELECT ON opportunity_fdw_progress TO PUBLIC;
+
+CREATE FUNCTION opportunity_fdw_check(
+  server name,
+  OUT step text,
+  OUT ok boolean,
+  OUT milliseconds numeric,
+  OUT detail text,
+  OUT hint text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 11;
+
+COMMENT ON FUNCTION opportunity_fdw_check(name) IS
+  'what works of a server for the current user, step by step, with at most five requests';

@@ -19,6 +19,7 @@
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
 #endif
+#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -46,6 +47,7 @@
 #if PG_VERSION_NUM < 160000
 #include "parser/parsetree.h"
 #endif
+#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/selfuncs.h"
 #include "utils/varlena.h"
@@ -200,6 +202,18 @@ compat_estimate_num_groups(PlannerInfo *root, List *expressions, double rows)
 	return estimate_num_groups(root, expressions, rows, NULL, NULL);
 #else
 	return estimate_num_groups(root, expressions, rows, NULL);
+#endif
+}
+
+/* Whether a user may use a foreign server; 16 asks for any object so. */
+static inline AclResult
+compat_may_use_server(Oid serverid, Oid userid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignServerRelationId, serverid, userid,
+						   ACL_USAGE);
+#else
+	return pg_foreign_server_aclcheck(serverid, userid, ACL_USAGE);
 #endif
 }
 

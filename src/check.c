@@ -1,0 +1,231 @@
+/*-------------------------------------------------------------------------
+ *
+ * check.c
+ *	  SQL function opportunity_fdw_check(): what works of a server for the
+ *	  current user, and what does not.
+ *
+ * The rows are always the same, in the same order.  Each step runs in a
+ * subtransaction, so that its error can become a row; errors that say nothing of
+ * the server, a cancel among them, stay errors.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "check_steps.h"
+#include "compat.h"
+#include "import.h"
+
+#define CHECK_COLUMNS 5
+
+PG_FUNCTION_INFO_V1(opportunity_fdw_check);
+
+static ForeignServer *find_server(const char *name);
+static bool			  is_ours(const ForeignServer *server);
+static Check		 *create_check(ForeignServer *server);
+static bool			  is_hindered(const Check *check, const CheckStep *step);
+static void	 run_step(Check *check, const CheckStep *step, CheckResult *result);
+static void	 note_error(const ErrorData *error, CheckResult *result);
+static bool	 is_finding(int sqlerrcode);
+static void	 put_row(ReturnSetInfo *rows, const char *name,
+					 const CheckResult *result);
+static Datum milliseconds(int64 microseconds);
+
+/* SQL function: a row for each step. */
+Datum
+opportunity_fdw_check(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
+	ForeignServer *server = find_server(NameStr(*PG_GETARG_NAME(0)));
+	MemoryContext  context;
+	MemoryContext  old_context;
+	Check		  *check;
+
+	compat_begin_rows(fcinfo);
+	context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw check", ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+	check = create_check(server);
+	for (int i = 0; i < check_step_count; i++)
+	{
+		const CheckStep *step = &check_steps[i];
+		CheckResult		 result = {.took = -1};
+
+		if (is_hindered(check, step))
+			result.detail = psprintf("Not tried, since step \"%s\" failed.",
+									 check->obstacle);
+		else
+			run_step(check, step, &result);
+		if (result.verdict == CHECK_FAILED && step->is_vital)
+			check->obstacle = step->name;
+		put_row(rows, step->name, &result);
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}
+
+/* The server, which the current user may use, and which is one of ours. */
+static ForeignServer *
+find_server(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, false);
+	AclResult allowed = compat_may_use_server(server->serverid, GetUserId());
+
+	if (allowed != ACLCHECK_OK)
+		aclcheck_error(allowed, OBJECT_FOREIGN_SERVER, server->servername);
+	if (!is_ours(server))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not one of opportunity_fdw",
+						server->servername),
+				 errdetail("Its foreign-data wrapper is \"%s\".",
+						   GetForeignDataWrapper(server->fdwid)->fdwname)));
+	return server;
+}
+
+/* Whatever its wrapper is called. */
+static bool
+is_ours(const ForeignServer *server)
+{
+	Oid handler = GetForeignDataWrapper(server->fdwid)->fdwhandler;
+
+	return OidIsValid(handler) &&
+		   GetFdwRoutine(handler)->ImportForeignSchema == import_schema;
+}
+
+/* Before the first step; in the current context. */
+static Check *
+create_check(ForeignServer *server)
+{
+	Check *check = palloc0(sizeof(Check));
+
+	check->server = server;
+	check->settings =
+		settings_read_server(server->serverid, OPTION_DEFAULT_RECORD_TYPE);
+	check->settings->max_retries = 0;
+	check->budget.limit = check->settings->max_requests;
+	check->budget.total = &check->request_total;
+	check->wanted = attribute_set_create();
+	check->archived_at = attribute_set_add(check->wanted, "archived_at");
+	check->round_trip = -1;
+	return check;
+}
+
+/* Whether an earlier step's failure leaves nothing to be found out. */
+static bool
+is_hindered(const Check *check, const CheckStep *step)
+{
+	return check->obstacle != NULL &&
+		   (step->makes_requests || check->round_trip < 0);
+}
+
+/*
+ * Runs a step.  The subtransaction is over before anything else can fail: an
+ * error that left it open would leave the session in it, too.
+ */
+static void
+run_step(Check *check, const CheckStep *step, CheckResult *result)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		step->run(check, result);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		error = CopyErrorData();
+		FlushErrorState();
+		if (!is_finding(error->sqlerrcode))
+			ReThrowError(error);
+		note_error(error, result);
+	}
+	PG_END_TRY();
+}
+
+/* An error as what came of a step. */
+static void
+note_error(const ErrorData *error, CheckResult *result)
+{
+	result->verdict = CHECK_FAILED;
+	result->detail = error->detail != NULL
+						 ? psprintf("%s: %s", error->message, error->detail)
+						 : pstrdup(error->message);
+	if (result->hint == NULL)
+		result->hint = error->hint;
+}
+
+/* Whether an error is about the server, its API or the way there. */
+static bool
+is_finding(int sqlerrcode)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case ERRCODE_CONNECTION_EXCEPTION:
+		case ERRCODE_FDW_ERROR:
+			return true;
+	}
+	switch (sqlerrcode)
+	{
+		case ERRCODE_UNDEFINED_OBJECT: /* no user mapping */
+		case ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION:
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+		case ERRCODE_CONFIGURATION_LIMIT_EXCEEDED:
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+		case ERRCODE_UNTRANSLATABLE_CHARACTER:
+			return true;
+	}
+	return false;
+}
+
+static void
+put_row(ReturnSetInfo *rows, const char *name, const CheckResult *result)
+{
+	Datum values[CHECK_COLUMNS] = {0};
+	bool  nulls[CHECK_COLUMNS] = {false, result->verdict == CHECK_UNDECIDED,
+								  result->took < 0, result->detail == NULL,
+								  result->hint == NULL};
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = BoolGetDatum(result->verdict == CHECK_PASSED);
+	if (!nulls[2])
+		values[2] = milliseconds(result->took);
+	if (!nulls[3])
+		values[3] = CStringGetTextDatum(result->detail);
+	if (!nulls[4])
+		values[4] = CStringGetTextDatum(result->hint);
+	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
+}
+
+/* As a numeric. */
+static Datum
+milliseconds(int64 microseconds)
+{
+	char *text = psprintf(INT64_FORMAT ".%03d", microseconds / 1000,
+						  (int) (microseconds % 1000));
+
+	return DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+}

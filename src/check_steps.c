@@ -1,0 +1,419 @@
+/*-------------------------------------------------------------------------
+ *
+ * check_steps.c
+ *	  The steps of opportunity_fdw_check(), in the order in which a newcomer
+ *	  needs them.
+ *
+ * One request serves several steps, so that all of them together make no more
+ * than CHECK_MAX_REQUESTS.  Each is made when a step first needs its answer.
+ *
+ * Knows nothing of libcurl, nor of how the rows get out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_user_mapping.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "check_steps.h"
+#include "id.h"
+
+#define CHECK_MAX_REQUESTS 5
+
+static void try_mapping(Check *check, CheckResult *result);
+static void try_reach(Check *check, CheckResult *result);
+static void try_tls(Check *check, CheckResult *result);
+static void try_health(Check *check, CheckResult *result);
+static void try_key(Check *check, CheckResult *result);
+static void try_permission(Check *check, CheckResult *result);
+static void try_query(Check *check, CheckResult *result);
+static void try_record(Check *check, CheckResult *result);
+static void try_schema(Check *check, CheckResult *result);
+static void try_round_trip(Check *check, CheckResult *result);
+static void try_archived(Check *check, CheckResult *result);
+static void try_verdict_on_key(Check *check, CheckResult *result, long refusal,
+							   const char *detail);
+static bool has_mapping(Oid userid, Oid serverid);
+static void await(Check *check, HttpTransfer *transfer);
+static HttpTransfer *query_answer(Check *check);
+static HttpTransfer *record_answer(Check *check);
+static bool			 expects_record(const Check *check);
+static HttpTransfer *telling_answer(Check *check);
+static bool			 is_denial(const HttpTransfer *transfer);
+static void			 judge_archived(const Check *check, const RecordPage *page,
+									CheckResult *result);
+
+const CheckStep check_steps[] = {
+	{"mapping", try_mapping, true, true},
+	{"reach", try_reach, true, true},
+	{"tls", try_tls, true, true},
+	{"health", try_health, false, true},
+	{"key", try_key, true, true},
+	{"permission", try_permission, true, true},
+	{"query", try_query, false, true},
+	{"record", try_record, false, true},
+	{"schema", try_schema, false, true},
+	{"round trip", try_round_trip, false, false},
+	{"archived", try_archived, false, true},
+};
+
+const int check_step_count = lengthof(check_steps);
+
+/* The current user has a mapping, or everybody has, with a key. */
+static void
+try_mapping(Check *check, CheckResult *result)
+{
+	Oid			serverid = check->server->serverid;
+	const char *server = quote_identifier(check->server->servername);
+	bool		is_own = has_mapping(GetUserId(), serverid);
+	const char *name;
+
+	if (!is_own && !has_mapping(InvalidOid, serverid))
+		result->hint = psprintf("CREATE USER MAPPING FOR CURRENT_USER SERVER "
+								"%s OPTIONS (api_key '...')",
+								server);
+	check->credentials = credentials_read(check->settings, GetUserId());
+
+	name = MappingUserName(is_own ? GetUserId() : InvalidOid);
+	if (check->credentials->api_key != NULL)
+	{
+		result->verdict = CHECK_PASSED;
+		result->detail =
+			psprintf("The user mapping for \"%s\" has an api_key.", name);
+		return;
+	}
+	result->detail = psprintf("The user mapping for \"%s\" has no api_key. A "
+							  "superuser's requests go without.",
+							  name);
+	result->hint = psprintf("ALTER USER MAPPING FOR %s SERVER %s OPTIONS (ADD "
+							"api_key '...')",
+							is_own ? "CURRENT_USER" : "PUBLIC", server);
+}
+
+/* There is such a host, or proxy, and it can be connected to. */
+static void
+try_reach(Check *check, CheckResult *result)
+{
+	HttpTimes times;
+
+	check->api = api_open(check->settings, check->credentials, NULL);
+	(void) url_parse(check->settings->base_url, &check->url);
+	check->health = api_ask_health(check->api, &check->budget);
+	await(check, check->health);
+
+	times = http_times(check->health);
+	if (!times.is_connected)
+	{
+		result->hint = pstrdup("Check the server's options base_url and proxy, "
+							   "and the network.");
+		http_raise(check->health);
+	}
+	result->verdict = CHECK_PASSED;
+	result->took = times.connect;
+	result->detail =
+		psprintf("%s, port %s%s%s", check->url.host,
+				 check->url.port != NULL ? check->url.port : "unknown",
+				 check->settings->proxy != NULL ? ", through the proxy" : "",
+				 times.was_connected ? "; connected before" : "");
+}
+
+/* The certificate is trusted, and that of the host. */
+static void
+try_tls(Check *check, CheckResult *result)
+{
+	HttpTimes times = http_times(check->health);
+
+	if (strcmp(check->url.scheme, "https") != 0)
+	{
+		result->detail = pstrdup("No TLS: the API key travels in clear text.");
+		return;
+	}
+	if (check->health->outcome != HTTP_ANSWERED && !times.was_connected &&
+		times.handshake < 0)
+	{
+		result->hint =
+			pstrdup("Check the server's options base_url, proxy and ca_file, "
+					"and the clock of the database's machine.");
+		http_raise(check->health);
+	}
+	result->verdict = CHECK_PASSED;
+	result->took = times.handshake;
+	result->detail = psprintf("The certificate is trusted%s",
+							  times.was_connected ? "; connected before" : "");
+}
+
+/* It is the API that answers, and it is well. */
+static void
+try_health(Check *check, CheckResult *result)
+{
+	/* Who gets no answer at all, would only wait for the next ones in vain. */
+	if (check->health->outcome != HTTP_ANSWERED)
+		check->obstacle = "health";
+	if (!api_finish_health(check->api, check->health))
+		api_raise_unhealthy(check->api, check->health);
+	result->verdict = CHECK_PASSED;
+	result->took = http_times(check->health).answer;
+	result->detail = pstrdup("GET " API_HEALTH_PATH);
+}
+
+static void
+try_key(Check *check, CheckResult *result)
+{
+	try_verdict_on_key(check, result, 401, "The API accepts the key.");
+}
+
+static void
+try_permission(Check *check, CheckResult *result)
+{
+	try_verdict_on_key(check, result, 403, "Opportunities may be read.");
+}
+
+/* Fails where the key, or what it is to do, is refused with that status. */
+static void
+try_verdict_on_key(Check *check, CheckResult *result, long refusal,
+				   const char *detail)
+{
+	HttpTransfer *transfer = telling_answer(check);
+
+	if (transfer == NULL)
+	{
+		result->detail = pstrdup("No answer tells: see the steps \"query\" and "
+								 "\"record\".");
+		return;
+	}
+	if (transfer->status == refusal)
+		api_raise_refusal(check->api, transfer);
+	result->verdict = CHECK_PASSED;
+	result->took = http_times(transfer).answer;
+	result->detail = pstrdup(detail);
+}
+
+/* There are queries. */
+static void
+try_query(Check *check, CheckResult *result)
+{
+	HttpTransfer *transfer = query_answer(check);
+
+	if (transfer == NULL)
+	{
+		result->detail =
+			pstrdup("Not tried, since the server's option use_query is false.");
+		return;
+	}
+	if (check->page == NULL)
+	{
+		RecordPage *page;
+
+		(void) api_finish_query(check->api, transfer, check->wanted, &page);
+		result->hint = pstrdup("Set the server's option use_query to 'false': "
+							   "records are then asked for by their id alone.");
+		api_raise_query(check->api, transfer);
+	}
+	result->verdict = CHECK_PASSED;
+	result->took = http_times(transfer).answer;
+	result->detail =
+		psprintf("POST " API_QUERY_PATH, check->settings->record_type);
+}
+
+/* A record can be read by its id; that there is none is as good an answer. */
+static void
+try_record(Check *check, CheckResult *result)
+{
+	HttpTransfer *transfer = record_answer(check);
+	char		 *id = id_text(&check->record_id);
+	bool		  is_there = check->found != NULL;
+
+	if (!check->has_record_told)
+		is_there =
+			api_finish_record(check->api, transfer, &check->record_id,
+							  &check->budget, check->wanted, &check->found);
+	result->took = http_times(transfer).answer;
+	result->verdict =
+		is_there || !expects_record(check) ? CHECK_PASSED : CHECK_FAILED;
+	result->detail = psprintf(
+		"GET " API_RECORD_PATH "%s", check->settings->record_type, id,
+		is_there				? ""
+		: expects_record(check) ? ": there is no such record, although "
+								  "the query returned it"
+								: ": there is none, as is to be");
+}
+
+/* The API tells which attributes there are. */
+static void
+try_schema(Check *check, CheckResult *result)
+{
+	HttpTransfer *transfer = api_ask_schema(check->api, &check->budget);
+	List		 *attributes;
+
+	await(check, transfer);
+	result->hint = pstrdup("Import the documented columns with IMPORT FOREIGN "
+						   "SCHEMA ... OPTIONS (discover 'false').");
+	attributes = api_finish_schema(check->api, transfer);
+	result->hint = NULL;
+	result->verdict = CHECK_PASSED;
+	result->took = http_times(transfer).answer;
+	result->detail =
+		psprintf("GET " API_SCHEMA_PATH ": %d attributes",
+				 check->settings->record_type, list_length(attributes));
+}
+
+/* How long the way to the API is, there and back. */
+static void
+try_round_trip(Check *check, CheckResult *result)
+{
+	double per_second = 1e6 / Max(check->round_trip, 1);
+
+	result->verdict = CHECK_PASSED;
+	result->took = check->round_trip;
+	result->detail = psprintf(
+		"%.*f requests per second, one at a time; up to %d are sent "
+		"at once.",
+		per_second < 10 ? 1 : 0, per_second, check->settings->max_concurrency);
+}
+
+/* Queries show archived records: only one that comes is a proof. */
+static void
+try_archived(Check *check, CheckResult *result)
+{
+	RemoteFilter filter = {
+		.json = "{\"field\":\"archived_at\",\"operator\":\"exists\"}"};
+	ApiQuery	  query = {.limit = 1};
+	HttpTransfer *transfer;
+	RecordPage	 *page;
+
+	if (check->page == NULL || check->page->count == 0 ||
+		check->request_total >= CHECK_MAX_REQUESTS)
+	{
+		result->detail = pstrdup(
+			check->page == NULL ? "Not tried, since there are no queries."
+			: check->page->count == 0
+				? "Not tried, since the query returned no record."
+				: "Not tried, since that takes too many requests.");
+		return;
+	}
+	query.filters = list_make1(&filter);
+	transfer = api_query_first(check->api, &query, &check->budget);
+	await(check, transfer);
+	if (api_finish_query(check->api, transfer, check->wanted, &page) ==
+		QUERY_PAGE)
+		judge_archived(check, page, result);
+	else
+		result->detail = pstrdup("The API refuses to filter by archived_at.");
+	result->took = http_times(transfer).answer;
+}
+
+/* An API that ignores the filter proves nothing. */
+static void
+judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
+{
+	if (page->count == 0)
+	{
+		result->detail = pstrdup("No archived record came: either there is "
+								 "none, or queries hide them.");
+		return;
+	}
+	if (!record_has_value(&page->records[0]->attributes[check->archived_at]))
+	{
+		result->detail = pstrdup("The API ignores a filter by archived_at.");
+		return;
+	}
+	result->verdict = CHECK_PASSED;
+	result->detail = psprintf("A query returned the archived record %s.",
+							  id_text(&page->records[0]->id));
+	if (!check->settings->query_returns_archived)
+		result->hint =
+			pstrdup("With the server's option query_returns_archived "
+					"'true', ids that a query does not return need "
+					"not be asked for one by one.");
+}
+
+/* Whether there is a user mapping; InvalidOid: for everybody. */
+static bool
+has_mapping(Oid userid, Oid serverid)
+{
+	return SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								 ObjectIdGetDatum(userid),
+								 ObjectIdGetDatum(serverid));
+}
+
+/* Waits until a request is over. */
+static void
+await(Check *check, HttpTransfer *transfer)
+{
+	int64 first_byte;
+
+	http_wait(transfer);
+	first_byte = http_times(transfer).first_byte;
+	if (first_byte >= 0 &&
+		(check->round_trip < 0 || first_byte < check->round_trip))
+		check->round_trip = first_byte;
+}
+
+/* The request for some record, which is over; NULL: there are to be no queries. */
+static HttpTransfer *
+query_answer(Check *check)
+{
+	ApiQuery	query = {.limit = 1};
+	RecordPage *page;
+
+	if (check->query != NULL || !check->settings->use_query)
+		return check->query;
+	check->query = api_query_first(check->api, &query, &check->budget);
+	await(check, check->query);
+	if (api_try_page(check->api, check->query, check->wanted, &page))
+		check->page = page;
+	return check->query;
+}
+
+/*
+ * The request for the record that the query returned, or else for one that
+ * there is not, which is over.
+ */
+static HttpTransfer *
+record_answer(Check *check)
+{
+	if (check->record != NULL)
+		return check->record;
+	if (expects_record(check))
+		check->record_id = check->page->records[0]->id;
+	check->record =
+		api_get_record(check->api, &check->record_id, &check->budget);
+	await(check, check->record);
+	check->has_record_told =
+		api_try_record(check->api, check->record, &check->record_id,
+					   check->wanted, &check->found);
+	return check->record;
+}
+
+/* Whether it is known which record there is. */
+static bool
+expects_record(const Check *check)
+{
+	return check->page != NULL && check->page->count > 0;
+}
+
+/*
+ * The request whose answer says what the API thinks of the key: that is the
+ * query, where it works or is denied.  NULL: there is no such answer.
+ */
+static HttpTransfer *
+telling_answer(Check *check)
+{
+	HttpTransfer *query = query_answer(check);
+	HttpTransfer *record;
+
+	if (check->page != NULL || (query != NULL && is_denial(query)))
+		return query;
+	record = record_answer(check);
+	return check->has_record_told || is_denial(record) ? record : NULL;
+}
+
+static bool
+is_denial(const HttpTransfer *transfer)
+{
+	return transfer->outcome == HTTP_ANSWERED &&
+		   (transfer->status == 401 || transfer->status == 403);
+}
