@@ -233,12 +233,13 @@ try_record(Check *check, CheckResult *result)
 	result->took = http_times(transfer).answer;
 	result->verdict =
 		is_there || !expects_record(check) ? CHECK_PASSED : CHECK_FAILED;
-	result->detail = psprintf(
-		"GET " API_RECORD_PATH "%s", check->settings->record_type, id,
-		is_there				? ""
-		: expects_record(check) ? ": there is no such record, although "
-								  "the query returned it"
-								: ": there is none, as is to be");
+	result->detail =
+		psprintf("GET " API_RECORD_PATH "%s", check->settings->record_type, id,
+				 is_there ? ""
+				 : expects_record(check)
+					 ? "; there is no such record, although "
+					   "the query returned it"
+					 : "; there is no such record, as is to be expected");
 }
 
 /* The API tells which attributes there are. */
@@ -323,7 +324,7 @@ judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
 	result->verdict = CHECK_PASSED;
 	result->detail = psprintf("A query returned the archived record %s.",
 							  id_text(&page->records[0]->id));
-	if (!check->settings->query_returns_archived)
+	if (!settings_trust_query(check->settings))
 		result->hint =
 			pstrdup("With the server's option query_returns_archived "
 					"'true', ids that a query does not return need "

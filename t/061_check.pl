@@ -1,0 +1,269 @@
+# opportunity_fdw_check() against servers that cannot be reached, are not who they
+# should be, or keep silent: which step fails, that a cancel is no row, and that
+# the session goes on.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Reevo;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+# 100 milliseconds are promised, against stalls of a minute. A busy machine may
+# take longer, so the assertion is generous, and what was measured is noted.
+my $BOUND = 3000;
+
+my @STEPS = ('mapping', 'reach', 'tls', 'health', 'key', 'permission', 'query',
+	'record', 'schema', 'round trip', 'archived');
+
+my $api = Reevo::start();
+my $node = Reevo::new_node('check');
+$node->init(allows_streaming => 1, extra => [ '--encoding=UTF8', '--no-locale' ]);
+$node->start;
+Reevo::set_up($node, $api->url);
+my $session = Reevo::Session->new($node);
+my $admin = Reevo::Session->new($node);
+
+# server(NAME, OPTIONS): one with a mapping.
+sub server
+{
+	my ($name, $options) = @_;
+	$node->safe_psql('postgres', qq(
+		CREATE SERVER $name FOREIGN DATA WRAPPER opportunity_fdw OPTIONS ($options);
+		CREATE USER MAPPING FOR CURRENT_USER SERVER $name OPTIONS (api_key 'test-key')));
+	return $name;
+}
+
+sub check
+{
+	my ($server) = @_;
+	return "SELECT step, coalesce(ok::text, '-'), milliseconds, detail, hint FROM opportunity_fdw_check('$server')";
+}
+
+# rows(RESULT): by the steps' names, what a check found.
+sub rows
+{
+	my ($result) = @_;
+	my @rows = map { [ split(/\|/, $_, 5) ] } split(/\n/, $result->{out});
+	is_deeply([ map { $_->[0] } @rows ], \@STEPS, 'all steps, in their order') or diag($result->{err});
+	return { map { $_->[0] => { ok => $_->[1], ms => $_->[2], detail => $_->[3], hint => $_->[4] } } @rows };
+}
+
+my $goes_on = "SELECT count(display_name) FROM opportunity WHERE id = '$Reevo::EXAMPLE'";
+
+# verdicts(NAME, SERVER, VERDICTS): what becomes of the steps from reach on, as a
+# word of t, f and -. Returns the rows.
+sub verdicts
+{
+	my ($name, $server, $expected) = @_;
+	my $result;
+	my $rows;
+	subtest $name => sub {
+		$result = $session->query(check($server));
+		$rows = rows($result);
+		is(join('', map { substr($rows->{$_}{ok}, 0, 1) } @STEPS[ 1 .. $#STEPS ]), $expected, 'verdicts')
+		  or diag($result->{out});
+		is(scalar(grep { $_->{ms} ne '' && !($_->{ms} >= 0) } values %$rows), 0, 'no time is below zero');
+		unlike($result->{out}, qr/test-key/, 'the key is not in it');
+		is($session->query($goes_on)->{out}, '1', 'the session goes on');
+	};
+	$rows->{took} = $result->{ms};
+	return $rows;
+}
+
+my ($plain_port) = $api->url =~ /:(\d+)$/;
+my %port = map { $_ => $api->port("${_}_port") } qw(closed backlog blackhole garbage);
+my $timeouts = "connect_timeout '0.5', request_timeout '0.5'";
+
+# --- Reach ---
+
+my $rows = verdicts('a server that is well', 'reevo', 't-tttttttt');
+like($rows->{reach}{detail}, qr/^127\.0\.0\.1, port $plain_port$/, 'where it is');
+
+my $long = ('a' x 70) . '.invalid';
+$rows = verdicts('a host that does not resolve', server('nowhere', "base_url 'https://$long'"), 'f---------');
+like($rows->{reach}{detail}, qr/^could not connect to the API: Host "\Q$long\E", after 1 attempt: .*resolve/, 'says so');
+like($rows->{reach}{hint}, qr/base_url.*proxy.*network/, 'with a hint');
+is($rows->{$_}{detail}, 'Not tried, since step "reach" failed.', "$_ is not tried") for @STEPS[ 2 .. $#STEPS ];
+
+$rows = verdicts('a port that refuses', server('refused', "base_url 'http://127.0.0.1:$port{closed}'"), 'f---------');
+like($rows->{reach}{detail}, qr/after 1 attempt: .*connect/, 'says so, after one attempt');
+cmp_ok($rows->{took}, '<', $BOUND, 'and at once');
+
+$rows = verdicts('a connect that hangs', server('hanging', "base_url 'http://127.0.0.1:$port{backlog}', $timeouts"), 'f---------');
+cmp_ok($rows->{took}, '>=', 490, 'connect_timeout is waited for');
+cmp_ok($rows->{took}, '<', 500 + $BOUND, 'once');
+
+# --- TLS ---
+
+$rows = verdicts('a handshake that hangs', server('silent', "base_url 'https://127.0.0.1:$port{blackhole}', $timeouts"), 'tf--------');
+like($rows->{tls}{hint}, qr/base_url.*proxy.*ca_file.*clock/, 'with a hint');
+cmp_ok($rows->{took}, '<', 500 + $BOUND, 'one connect_timeout');
+verdicts('TLS to something else', server('garbage_tls', "base_url 'https://127.0.0.1:$port{garbage}', $timeouts"), 'tf--------');
+verdicts('TLS to a server without it', server('no_tls', "base_url 'https://127.0.0.1:$plain_port', $timeouts"), 'tf--------');
+
+SKIP:
+{
+	skip 'the openssl command is not here', 1 unless Reevo::have_openssl();
+	my $certificates = Reevo::certificates(good => 'IP:127.0.0.1', elsewhere => 'DNS:api.example');
+	my $ca_file = "ca_file '$certificates/ca.pem'";
+	my %tls = map {
+		$_ => Reevo::start(tls => [ "$certificates/$_.pem", "$certificates/$_.key" ], records => 20)
+	} qw(good elsewhere);
+	my ($address) = $tls{good}->url =~ m{//(.*)};
+
+	$rows = verdicts('a certificate that ca_file vouches for',
+		server('tls_good', "base_url 'https://$address', $ca_file"), 'tttttttttt');
+	cmp_ok($rows->{$_}{ms}, '>', 0, "$_ takes time") for grep { $_ ne 'mapping' } @STEPS;
+	is($rows->{tls}{detail}, 'The certificate is trusted', 'and is fine');
+	is($tls{good}->requests, 5, 'five requests');
+	$rows = verdicts('the same once more', 'tls_good', 'tttttttttt');
+	like($rows->{$_}{detail}, qr/; connected before$/, "$_: connected before") for qw(reach tls);
+	is($rows->{$_}{ms}, '', "$_: which takes no time") for qw(reach tls);
+
+	$rows = verdicts('a certificate that nobody vouches for', server('tls_unknown', "base_url 'https://$address'"), 'tf--------');
+	like($rows->{tls}{detail}, qr/after 1 attempt: .*certificate/i, 'says so');
+	is($rows->{health}{detail}, 'Not tried, since step "tls" failed.', 'and nothing is tried');
+	$rows = verdicts('a certificate for another host',
+		server('tls_elsewhere', "base_url '" . $tls{elsewhere}->url . "', $ca_file"), 'tf--------');
+	is($tls{elsewhere}->requests, 0, 'no request goes out');
+	is($tls{good}->requests, 10, 'nor did one without a good certificate');
+
+	my $proxy = Reevo::start_proxy($address);
+	$rows = verdicts('through a proxy', server('proxied', "base_url 'https://$address', $ca_file, proxy '" . $proxy->url . "'"), 'tttttttttt');
+	like($rows->{reach}{detail}, qr/^127\.0\.0\.1, port \d+, through the proxy$/, 'says so');
+	$proxy->stop;
+	$_->stop for values %tls;
+}
+
+verdicts('a proxy that refuses', server('bad_proxy', "base_url 'https://reevo.test', proxy 'http://127.0.0.1:$port{closed}'"), 'f---------');
+$rows = verdicts('a proxy that hangs',
+	server('silent_proxy', "base_url 'https://reevo.test', proxy 'http://127.0.0.1:$port{blackhole}', $timeouts"), 'tf--------');
+
+# --- No answer ---
+
+$rows = verdicts('a server that keeps silent', server('mute', "base_url 'http://127.0.0.1:$port{blackhole}', $timeouts"), 't-f-------');
+like($rows->{health}{detail}, qr/^the request to the API failed: .*timed out/, 'says so');
+is($rows->{$_}{detail}, 'Not tried, since step "health" failed.', "$_ is not tried") for @STEPS[ 4 .. $#STEPS ];
+cmp_ok($rows->{took}, '<', 500 + $BOUND, 'one request_timeout');
+verdicts('a server that speaks no HTTP', server('garbage', "base_url 'http://127.0.0.1:$port{garbage}'"), 't-f-------');
+
+my $slow = server('slow', "base_url '" . $api->url . "', $timeouts");
+for my $how (qw(half-body-close half-body-reset cut-json bad-length))
+{
+	$api->reset;
+	$api->behave(qq({"fail_every": 1, "fail_how": "$how", "only": ["query"]}));
+	$rows = verdicts("broken queries, $how", $slow, 't-tttfttt-');
+	is($api->requests('query'), 1, "$how: no second try");
+	is($api->requests('health') . $api->requests('get') . $api->requests('schema'), '121', "$how: and the others");
+}
+$api->reset;
+$api->behave('{"stall": "headers", "only": ["query"]}');
+$rows = verdicts('queries without an answer', $slow, 't-tttfttt-');
+$api->reset;
+
+# --- A cancel is no row ---
+
+sub enter
+{
+	my ($waiting, $server) = @_;
+	$waiting->send(check($server));
+	Reevo::wait_until(sub {
+		return $admin->query(qq(SELECT count(*) FROM pg_stat_activity
+			WHERE pid = $waiting->{backend} AND wait_event_type = 'Extension'))->{out} == 1;
+	}) or diag("$server: the check does not wait");
+	return;
+}
+
+my $patient = "connect_timeout '60', request_timeout '60'";
+my %stage = (
+	connect => server('s_connect', "base_url 'http://127.0.0.1:$port{backlog}', $patient"),
+	tls => server('s_tls', "base_url 'https://127.0.0.1:$port{blackhole}', $patient"),
+	map { $_ => server("s_$_", "base_url '" . $api->url . "', $patient") } qw(health query get schema));
+
+for my $stage (sort keys %stage)
+{
+	my $stall = sub {
+		$api->reset;
+		$api->behave(qq({"stall": "headers", "only": ["$stage"]})) unless $stage =~ /^(connect|tls)$/;
+	};
+
+	$stall->();
+	enter($session, $stage{$stage});
+	my $started = time;
+	$admin->query("SELECT pg_cancel_backend($session->{backend})");
+	my $result = $session->result;
+	my $ms = (time - $started) * 1000;
+	is($result->{sqlstate}, '57014', "$stage: pg_cancel_backend is an error");
+	is($result->{out}, '', "$stage: and no row");
+	cmp_ok($ms, '<', $BOUND, "$stage: at once");
+	note(sprintf('%s: cancelled after %.0f ms', $stage, $ms));
+	$api->reset;
+	is($session->query($goes_on)->{out}, '1', "$stage: the session goes on");
+
+	$stall->();
+	$result = $session->query("SET statement_timeout = '300ms'; " . check($stage{$stage}));
+	is($result->{sqlstate}, '57014', "$stage: statement_timeout");
+	cmp_ok($result->{ms}, '<', 300 + $BOUND, "$stage: acts at once");
+
+	# In a transaction, what was before can be gone back to.
+	$result = $session->query("BEGIN; CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT 7 AS seven; SAVEPOINT s; "
+		  . check($stage{$stage}) . '; ROLLBACK TO s; SELECT seven FROM kept');
+	is($result->{sqlstate}, '57014', "$stage: statement_timeout in a transaction");
+	is($result->{out}, '7', "$stage: which goes on from the savepoint");
+	$api->reset;
+	is($session->query("RESET statement_timeout; SELECT count(*) FROM opportunity_fdw_check('reevo') WHERE ok; COMMIT; $goes_on")->{out},
+		"10\n1", "$stage: and so does the session");
+}
+ok($api->becomes('in_flight', 0), 'the API has nothing of what was cancelled');
+
+$api->behave('{"stall": "headers", "only": ["get"]}');
+my $result = $session->query(q(SET statement_timeout = '300ms'; DO $$ BEGIN
+		PERFORM FROM opportunity_fdw_check('reevo');
+		EXCEPTION WHEN OTHERS THEN RAISE EXCEPTION 'caught %', SQLSTATE;
+	END $$; RESET statement_timeout));
+is($result->{sqlstate}, '57014', 'plpgsql does not catch a cancel either') or diag($result->{err});
+$session->query("SET statement_timeout = '300ms'; " . check('s_get') . '; RESET statement_timeout');
+$api->reset;
+$session->query($goes_on);
+$api->behave('{"stall": "headers", "only": ["get"]}');
+my $files = Reevo::open_files($session->{backend});
+$result = $session->query("SET statement_timeout = '10ms'; " . join('; ', (check('s_get')) x 30) . '; RESET statement_timeout');
+is(scalar(() = $result->{err} =~ /ERROR:  57014/g), 30, 'cancelled 30 times');
+$api->reset;
+is($session->query($goes_on)->{out}, '1', 'the session goes on');
+ok(Reevo::wait_until(sub { Reevo::open_files($session->{backend}) <= $files }), 'no file stays open');
+
+$api->behave('{"stall": "headers", "only": ["query"]}');
+my $doomed = Reevo::Session->new($node);
+enter($doomed, 's_query');
+my $started = time;
+$admin->query("SELECT pg_terminate_backend($doomed->{backend})");
+is($doomed->result->{sqlstate}, '57P01', 'pg_terminate_backend');
+ok(Reevo::wait_until(sub { !-e "/proc/$doomed->{backend}" }), 'the backend ends');
+cmp_ok((time - $started) * 1000, '<', $BOUND, 'at once');
+$api->reset;
+
+# --- Where nothing may be written ---
+
+is($session->query(q(BEGIN READ ONLY; SELECT count(*) FROM opportunity_fdw_check('refused') WHERE NOT ok;
+		SELECT pg_current_xact_id_if_assigned() IS NULL; COMMIT))->{out},
+	"1\nt", 'no transaction id is taken');
+
+$node->backup('base');
+my $standby = Reevo::new_node('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+my $reader = Reevo::Session->new($standby);
+is($reader->query('SELECT pg_is_in_recovery()')->{out}, 't', 'on a hot standby');
+is($reader->query("SELECT count(*) FROM opportunity_fdw_check('reevo') WHERE ok")->{out}, '10', 'the steps pass');
+is($reader->query("SELECT count(*) FROM opportunity_fdw_check('refused') WHERE NOT ok; $goes_on")->{out}, "1\n1", 'and fail');
+$reader->quit;
+
+$_->quit for $session, $admin;
+$standby->stop('fast');
+$node->stop('fast');
+
+done_testing();
