@@ -48,7 +48,10 @@ sub result_of
 	return $results{$name};
 }
 
-is(result_of('^CREATE EXTENSION')->{requests}, 1, 'setting up asks for the schema');
+is(result_of('^CREATE EXTENSION')->{requests}, 0, 'setting up asks for nothing');
+is(result_of('^SELECT \* FROM opportunity_fdw_check')->{requests}, 5, 'a check-up makes five requests');
+is(scalar(() = result_of('^SELECT \* FROM opportunity_fdw_check')->{out} =~ /^[a-z ]+\|t\|/mg), 10, 'which say that all is well');
+is(result_of('^CREATE SCHEMA')->{requests}, 1, 'the import asks for the schema');
 is(scalar(() = result_of('^IMPORT FOREIGN SCHEMA')->{out} =~ /\|/g), 3, 'accounts can be joined, too');
 is(result_of('^SELECT display_name')->{requests}, 1, 'one opportunity, one request');
 is(result_of('^CREATE TABLE invoice')->{requests}, 1, 'four invoices, one request');
@@ -139,7 +142,7 @@ is_deeply([ grep { !exists $options->{$_} } $section =~ /^\| `(\w+)`/mg ],
 
 # --- The functions ---
 
-for my $function ($readme =~ /^\| `(opportunity_fdw_\w+)\(\)` \|/mg)
+for my $function ($readme =~ /^\| `(opportunity_fdw_\w+)\([^)`]*\)` \|/mg)
 {
 	is($session->query("SELECT count(*) FROM pg_proc WHERE proname = '$function'")->{out},
 		1, "there is a function $function");

@@ -470,6 +470,11 @@ my @statements = (
 		name => 'IMPORT FOREIGN SCHEMA',
 		sql => "BEGIN; IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO imported OPTIONS (discover 'false'); ROLLBACK"
 	},
+	{
+		name => 'a check-up',
+		sql => q(SELECT step, ok, milliseconds >= 0, regexp_replace(detail, '^[0-9.]+ requests', '') FROM opportunity_fdw_check('reevo'))
+	},
+	{ name => 'a check-up where nothing works', sql => q(SELECT * FROM opportunity_fdw_check('refused')), known => 1 },
 	{ name => 'statistics', sql => 'SELECT * FROM opportunity_fdw_stats' },
 	{
 		name => 'progress of scans',
