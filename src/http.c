@@ -349,7 +349,9 @@ http_times(const HttpTransfer *transfer)
 		return times;
 	check_option(curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections),
 				 "CURLINFO_NUM_CONNECTS");
-	times.was_connected = connections == 0 && was_sent(easy);
+	times.was_connected = connections == 0 &&
+						  transfer->outcome != HTTP_NOT_CONNECTED &&
+						  was_sent(easy);
 	times.is_connected = connections > 0 || times.was_connected;
 
 	/* Where the connection was there, these two are as good as nothing. */
