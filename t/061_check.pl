@@ -7,6 +7,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
+use JSON::PP ();
 use Reevo;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -81,6 +82,20 @@ my $timeouts = "connect_timeout '0.5', request_timeout '0.5'";
 
 my $rows = verdicts('a server that is well', 'reevo', 't-tttttttt');
 like($rows->{reach}{detail}, qr/^127\.0\.0\.1, port $plain_port$/, 'where it is');
+
+my %keys = map { $_->{path} => $_->{headers}{authorization} } @{ JSON::PP::decode_json($api->ctl('stats'))->{log} };
+is_deeply(\%keys,
+	{
+		'/api/v2/health' => undef,
+		map { $_ => 'test-key' } "/api/v2/opportunity/$Reevo::EXAMPLE", qw(/api/v2/opportunity/_query /api/v2/_schema/opportunity)
+	},
+	'the key is sent, but not for health');
+
+$api->behave('{"delay_ms": 1000, "only": ["health"]}');
+$rows = verdicts('a slow answer among others', 'reevo', 't-tttttttt');
+cmp_ok($rows->{health}{ms}, '>=', 1000, 'takes its time');
+cmp_ok($rows->{'round trip'}{ms}, '<', 1000, 'of which the round trip knows nothing');
+$api->reset;
 
 my $long = ('a' x 70) . '.invalid';
 $rows = verdicts('a host that does not resolve', server('nowhere', "base_url 'https://$long'"), 'f---------');
