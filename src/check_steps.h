@@ -59,9 +59,7 @@ typedef struct Check
 	int64		round_trip;		 /* the shortest, in microseconds, or -1 */
 } Check;
 
-/*
- * A step raises an error where it fails, or sets the verdict.
- */
+/* One step; it raises an error where it fails, or sets the verdict. */
 typedef struct CheckStep
 {
 	const char *name;
