@@ -1,0 +1,196 @@
+# Every message of doc/troubleshooting.md is provoked, and compared with its SQLSTATE;
+# and every message of the code is there.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Documents;
+use Reevo;
+use Test::More;
+
+my $top = $Documents::top;
+my $document = Reevo::slurp("$top/doc/troubleshooting.md");
+
+# A heading with the SQLSTATE below it, or a line of a table.
+my %sqlstate = (
+	$document =~ /^### `(.*)`\n\n\*\*(\w{5})\.\*\*/mg,
+	$document =~ /^\| `(.*)` \| (\w{5}) \|/mg);
+is(scalar keys %sqlstate, scalar(() = $document =~ /^(?:### `|\| `.*\w{5} \|)/mg), 'each message has its SQLSTATE');
+
+# pattern(MESSAGE): ... stands for anything.
+sub pattern
+{
+	my ($message) = @_;
+	my $pattern = join('.+?', map { quotemeta } split(/\.\.\./, $message, -1));
+	return qr/^$pattern$/s;
+}
+
+# --- Where there is something to go wrong ---
+
+my $id = Reevo::id(1);
+my $api = Reevo::start(records => 60);
+my $node = Reevo::cluster('troubleshooting');
+my $version = Reevo::server_version($node);
+my @options = ("max_retries '1'", "max_retry_wait '0.05'", "max_response_size '1'");
+Reevo::set_up($node, $api->url, @options);
+my $session = Reevo::Session->new($node);
+my $closed = 'http://127.0.0.1:' . $api->port('closed_port');
+my $garbage = 'http://127.0.0.1:' . $api->port('garbage_port');
+my $no_pem = "$top/README.md";
+
+$session->query(qq(
+	CREATE FOREIGN TABLE by_id (id uuid) SERVER reevo OPTIONS (use_query 'false');
+	CREATE FOREIGN TABLE few (id uuid) SERVER reevo OPTIONS (max_requests '1', page_size '10');
+	CREATE FOREIGN TABLE gadget (id uuid) SERVER reevo OPTIONS (record_type 'gadget');
+	CREATE FOREIGN TABLE paged (id uuid, created_at timestamptz) SERVER reevo OPTIONS (page_size '10', max_concurrency '1');
+	CREATE FOREIGN TABLE misfit (id uuid, n integer OPTIONS (attribute 'display_name'), closed_at timestamptz,
+		amount text, stage_text text[] OPTIONS (attribute 'stage'), rivals text OPTIONS (attribute 'competitors_mentioned_other'),
+		raw text OPTIONS (attribute 'cf'), whole integer OPTIONS (attribute '*')) SERVER reevo;
+	CREATE FOREIGN TABLE lenient (id uuid, n integer OPTIONS (attribute 'display_name', invalid_value 'null')) SERVER reevo;
+	CREATE ROLE stranger;
+	GRANT SELECT ON opportunity TO stranger;
+	GRANT USAGE ON FOREIGN SERVER reevo TO stranger;
+	GRANT USAGE ON FOREIGN DATA WRAPPER opportunity_fdw TO stranger;
+	CREATE SCHEMA imported));
+
+sub one { return "SELECT $_[0] FROM $_[1] WHERE id = '$id'"; }
+sub behaves { my ($what, $sql) = @_; return sub { $api->behave($what); return $session->query($sql); }; }
+sub says { my ($sql) = @_; return sub { $session->query($sql) }; }
+
+# Another server with a table.
+sub elsewhere
+{
+	my (@more) = @_;
+	my $server_options = join(', ', @options, @more);
+	return says(qq(BEGIN; CREATE SERVER other FOREIGN DATA WRAPPER opportunity_fdw OPTIONS ($server_options);
+		CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (api_key 'test-key');
+		CREATE FOREIGN TABLE elsewhere (id uuid) SERVER other; SELECT FROM elsewhere WHERE id = '$id'));
+}
+
+# As somebody who is no superuser.
+sub stranger { my ($sql) = @_; return says("SET ROLE stranger; $sql"); }
+
+# The record has that attribute.
+sub attribute
+{
+	my ($attributes, $sql) = @_;
+	return sub { $api->ctl('attributes', $id, $attributes); return $session->query($sql); };
+}
+
+sub server { return "CREATE SERVER other FOREIGN DATA WRAPPER opportunity_fdw OPTIONS ($_[0])"; }
+
+my $import = 'IMPORT FOREIGN SCHEMA reevo LIMIT TO (%s) FROM SERVER reevo INTO imported';
+my $read = one('display_name', 'opportunity');
+
+my @provoked = (
+	'could not connect to the API' => elsewhere("base_url '$closed'"),
+	'the request to the API failed' => behaves('{"fail_every": 1, "fail_how": "close"}', $read),
+	q(the API's answer is not HTTP) => elsewhere("base_url '$garbage'"),
+	'the API redirected the request' => behaves('{"redirect": "http://127.0.0.1:1/"}', $read),
+	'the API did not accept the API key' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'expired-key'); $read"),
+	'the API key lacks a permission' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'no-permission'); $read"),
+	'the API key may not read the schema of "..."' =>
+	  says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'no-permission'); " . sprintf($import, 'account')),
+	'user mapping for "..." has no api_key' => says("CREATE USER MAPPING FOR stranger SERVER reevo; SET ROLE stranger; $read"),
+	'user mapping not found for ...' => stranger($read),
+	'the API has no records of type "..."' => says(one('id', 'gadget')),
+	'the API has no schema of records of type "..."' => says(sprintf($import, 'gadget')),
+	'remote schema "..." does not exist' => says('IMPORT FOREIGN SCHEMA other FROM SERVER reevo INTO imported'),
+	'the API is throttling requests' => behaves('{"status": 429}', $read),
+	'the statement needs more than ... requests to the API' => says('SELECT FROM few'),
+	q(the API's answer is larger than ... MB) => behaves('{"endless_body": true}', $read),
+	q(foreign table "..." cannot be read without a condition on the record's id) => says('SELECT FROM by_id'),
+	'the progress of other sessions is known from PostgreSQL 17 on' =>
+	  $version < 17 ? says('SELECT FROM opportunity_fdw_progress') : undef,
+	'the API refused the request' => behaves('{"status": 400}', $read),
+	'the API failed' => behaves('{"status": 500}', $read),
+	'the API forgets its cursors too soon' => behaves('{"expire_cursors_after": 1}', 'SELECT id FROM paged ORDER BY created_at'),
+	'the API does not sort by "..." as PostgreSQL does' => behaves('{"ignore_sort": true}', 'SELECT id FROM paged ORDER BY created_at'),
+	q(the API's pages go in a circle) => behaves('{"repeat_cursor": true}', 'SELECT id FROM paged ORDER BY created_at'),
+	q(the API's answer is not ... as documented: ...) => behaves('{"status": 200, "body": "<html>Log in</html>"}', $read),
+	q(the API's answer is nested more than ... levels deep) => behaves('{"status": 200, "body": ' . '[' x 70 . ']' x 70 . '}', $read),
+	q(the API's answer has a character that PostgreSQL cannot store) =>
+	  attribute('{"display_name": {"value": "a\u0000b", "value_type": "string"}}', $read),
+	'invalid input syntax for type ...: "..."' => says(one('n', 'misfit')),
+	'invalid ISO 8601 value for type ...: "..."' =>
+	  attribute('{"closed_at": {"value": "yesterday", "value_type": "timestamp"}}', one('closed_at', 'misfit')),
+	'a list does not fit a column of type ...' =>
+	  attribute('{"competitors_mentioned_other": [{"value": "x", "value_type": "string"}]}', one('rivals', 'misfit')),
+	'a value that is not a list does not fit a column of type ...' => says(one('stage_text', 'misfit')),
+	'a structured value does not fit a column of type ...' =>
+	  attribute('{"cf": {"value": {"a": 1}, "value_type": "address"}}', one('raw', 'misfit')),
+	'a value of type ... has no "..."' =>
+	  attribute('{"amount": {"value": {"currency": "EUR"}, "value_type": "currency"}}', one('amount', 'misfit')),
+	'column "..." of foreign table "..." shows the whole record and cannot be of type ...' => says(one('whole', 'misfit')),
+	'invalid option "..."' => says(server("base_ulr 'https://api.reevo.ai'")),
+	'invalid value for option "...": "..."' => says(server("max_retries 'many'")),
+	'invalid value for option "..."' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'test-key\n')"),
+	'invalid operator in option "...": "..."' =>
+	  says(q(ALTER FOREIGN TABLE opportunity ALTER COLUMN stage OPTIONS (ADD filter_operators 'equals'))),
+	'option "..." is not an https URL' => says(server("base_url 'api.reevo.ai'")),
+	'option "..." must not contain a user name or a password' => says(server("base_url 'https://me:secret\@api.reevo.ai'")),
+	'option "..." must not contain a query or a fragment' => says(server("base_url 'https://api.reevo.ai/?a=b'")),
+	'option "base_url" must be an https URL: ...' => says(server("base_url 'http://api.reevo.ai'")),
+	'option "..." is not a proxy URL' => says(server("proxy 'gopher://proxy.example'")),
+	'option "..." must be an absolute path' => says(server("ca_file 'ca.pem'")),
+	'could not open the file of option "...", "...": ...' => says(server("ca_file '/no/such/file'")),
+	'the file of option "...", "...", has no certificate in PEM form' => says(server("ca_file '$no_pem'")),
+	'permission denied to set option "..."' => stranger(server("allow_http 'true'")),
+	'permission denied to set option "base_url" to an http URL' => stranger(server("base_url 'http://127.0.0.1:1'")),
+	'column "..." of foreign table "..." has values that do not fit; they are shown as NULL' => says(one('n', 'lenient')),
+	'the API does not filter records of type "..." by ...' =>
+	  behaves('{"refuse_operators": ["created_at.gte"]}', q(SELECT id FROM paged WHERE created_at > '2000-01-01')),
+	'attribute "..." has no column, because of its name' => sub {
+		$api->ctl('schema', 'opportunity', '{"api_name": "opportunity", "attributes": [{"api_name": "a.b", "type_info": {"is_array": false, "value_type": "string"}}]}');
+		return $session->query(sprintf($import, 'opportunity'));
+	});
+
+# --- Each of them ---
+
+my %provoked;
+while (my ($message, $provoke) = splice(@provoked, 0, 2))
+{
+	$provoked{$message}++;
+	next unless defined $provoke;
+	my $result = $provoke->();
+	my ($code, $said) = ($result->{sqlstate}, $result->{message});
+	($code, $said) = $result->{err} =~ /^WARNING:  (\w{5}): (.*)$/m if $code eq '';
+	is($code, $sqlstate{$message}, "$message: SQLSTATE") or diag($result->{err});
+	like($said, pattern($message), 'and message');
+	$api->reset;
+	$session->query('ROLLBACK') if $result->{err} ne '';
+	$session->query(q(RESET ROLE; DROP USER MAPPING IF EXISTS FOR stranger SERVER reevo;
+		ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'test-key')));
+}
+is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is described is provoked');
+
+# --- All that the code says ---
+
+# Of the machine, of what only its makers meet, and what ANALYZE VERBOSE and a running
+# statement tell.
+my @others = (
+	qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl refused option/,
+	qr/^option "base_url" cannot be read$/, qr/^timestamp out of range$/, qr/records than .* requests can count/,
+	qr/records estimated, /, qr/^reading from the API: /);
+
+# The strings that errmsg and misfit are called with; what is formatted as ...
+my $code = join('', map { Reevo::slurp($_) } glob("$top/src/*.c"));
+my $string = qr/"(?:[^"\\]|\\.)*"/;
+my %said;
+while ($code =~ /\b(?:errmsg\(|misfit\(reader, \w+,\s*psprintf\()\s*((?:$string|INT64_FORMAT|\s)+)/g)
+{
+	my $format = join('', map { /^"(.*)"$/ ? $1 =~ s/\\(.)/$1/gr : '%d' } $1 =~ /$string|INT64_FORMAT/g);
+	$said{ $format =~ s/%(?:\.?\d+|\.\*)?[lz]*[a-z]/.../gr =~ s/%\.\.\./.../gr }++;
+}
+cmp_ok(scalar keys %said, '>', 40, 'the code has messages');
+for my $message (sort keys %said)
+{
+	next if grep { $message =~ $_ } @others;
+	(my $example = $message) =~ s/\.\.\./something/g;
+	ok((grep { $example =~ pattern($_) } keys %sqlstate), "described: $message");
+}
+
+$session->quit;
+done_testing();
