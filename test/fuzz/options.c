@@ -167,7 +167,7 @@ check_error(const ErrorData *error)
 				   error->hint == NULL);
 }
 
-/* The ranges of the README. */
+/* The ranges of doc/reference.md. */
 static void
 check_settings(void)
 {
