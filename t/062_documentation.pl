@@ -148,7 +148,8 @@ sub is_run_elsewhere
 	{
 		my ($status) = Documents::execute("$top/$1", '--help');
 		is($status, 0, "$label: $1 has something to say");
-		return like(Reevo::slurp("$top/scripts/test-fresh"), qr/^\s*run .* $2$/m, "$label: scripts/test-fresh runs it");
+		return like(Reevo::slurp("$top/scripts/test-fresh"),
+			qr/\bscripts=\((?:\w+ )*$2\b/, "$label: scripts/test-fresh runs it");
 	}
 	if ($command =~ /^apt-get install (.*)/)
 	{
