@@ -231,7 +231,10 @@ sub block
 	return $block;
 }
 
-is(block('CREATE EXTENSION')->{requests}, 1, 'setting up asks for the schema');
+is(block('CREATE EXTENSION')->{requests}, 0, 'setting up asks for nothing');
+is(block('SELECT * FROM opportunity_fdw_check')->{requests}, 5, 'a check-up makes five requests');
+is(scalar(() = block('SELECT * FROM opportunity_fdw_check')->{output} =~ /^ [a-z ]+ \| t +\|/mg), 10, 'which say that all is well');
+is(block('CREATE SCHEMA')->{requests}, 1, 'the import asks for the schema');
 like(block('IMPORT FOREIGN SCHEMA')->{output}, qr/\(3 rows\)/, 'accounts can be joined, too');
 is(block('SELECT display_name')->{requests}, 1, 'one opportunity, one request');
 is(block('CREATE TABLE invoice')->{requests}, 1, 'four invoices, one request');

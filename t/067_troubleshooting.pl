@@ -124,6 +124,8 @@ my @provoked = (
 	'a value of type ... has no "..."' =>
 	  attribute('{"amount": {"value": {"currency": "EUR"}, "value_type": "currency"}}', one('amount', 'misfit')),
 	'column "..." of foreign table "..." shows the whole record and cannot be of type ...' => says(one('whole', 'misfit')),
+	'server "..." is not one of opportunity_fdw' =>
+	  says('CREATE FOREIGN DATA WRAPPER another; CREATE SERVER another FOREIGN DATA WRAPPER another; SELECT opportunity_fdw_check($$another$$)'),
 	'invalid option "..."' => says(server("base_ulr 'https://api.reevo.ai'")),
 	'invalid value for option "...": "..."' => says(server("max_retries 'many'")),
 	'invalid value for option "..."' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'test-key\n')"),
@@ -168,12 +170,12 @@ is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is describ
 
 # --- All that the code says ---
 
-# Of the machine, of what only its makers meet, and what ANALYZE VERBOSE and a running
-# statement tell.
+# Of the machine, of what only its makers meet, what ANALYZE VERBOSE and a running
+# statement tell, and what is no error but a line of the check-up.
 my @others = (
 	qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl refused option/,
 	qr/^option "base_url" cannot be read$/, qr/^timestamp out of range$/, qr/records than .* requests can count/,
-	qr/records estimated, /, qr/^reading from the API: /);
+	qr/records estimated, /, qr/^reading from the API: /, qr/^the API does not say that it is healthy$/);
 
 # The strings that errmsg and misfit are called with; what is formatted as ...
 my $code = join('', map { Reevo::slurp($_) } glob("$top/src/*.c"));
