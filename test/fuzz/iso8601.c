@@ -144,7 +144,7 @@ check_offset(const char *text, const Iso8601 *parts)
 	FUZZ_CHECK(seconds + other_seconds == 2 * local_seconds);
 	FUZZ_CHECK(*sign == '-' ? seconds < local_seconds
 							: seconds > local_seconds);
-	FUZZ_CHECK(Abs(seconds - local_seconds) >=
+	FUZZ_CHECK(llabs(seconds - local_seconds) >=
 			   number_at(sign, 1) * SECS_PER_HOUR);
 }
 
