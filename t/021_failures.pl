@@ -451,6 +451,13 @@ my @statements = (
 	{ name => 'pages in a circle', sql => 'SELECT count(*) FROM paged', behave => '{"repeat_cursor": true}', known => 1, state => '08P01' },
 	{ name => 'requests that run out', sql => 'SELECT count(*) FROM limited', known => 1, state => '53400' },
 	{ name => 'scans together', sql => $together, known => 1 },
+	{
+		name => 'scans together, whose answers take a while',
+		sql => $together,
+		behave => '{"delay_ms": 30}',
+		known => 1,
+		only => qr/^(AddWaitEventToSet|ExecAsync)/
+	},
 	{ name => 'scans together, let down by what they share', sql => $together, only => qr/^(curl_|epoll_|timerfd_)/, again => 1 },
 	{
 		name => 'more ids than memory is for',

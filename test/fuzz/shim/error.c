@@ -68,6 +68,23 @@ errstart(int elevel, const char *domain)
 	return true;
 }
 
+#ifdef USE_ASSERT_CHECKING
+void
+#if PG_VERSION_NUM >= 160000
+ExceptionalCondition(const char *condition, const char *file, int line)
+#else
+ExceptionalCondition(const char *condition, const char *error, const char *file,
+					 int line)
+#endif
+{
+#if PG_VERSION_NUM < 160000
+	(void) error;
+#endif
+	fprintf(stderr, "%s:%d: %s does not hold\n", file, line, condition);
+	abort();
+}
+#endif
+
 /* Whatever is said, is said. */
 #if PG_VERSION_NUM >= 140000
 bool
