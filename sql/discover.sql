@@ -53,6 +53,16 @@ SELECT ftrelid::regclass, ftoptions FROM pg_foreign_table WHERE ftrelid::regclas
 SELECT count(*) FROM account;
 SELECT count(*) FROM contact;
 DROP FOREIGN TABLE account, opportunity, contact;
+-- A request for each, of those that the statement may spend.
+\set VERBOSITY terse
+\set now `$REEVO_CTL requests`
+ALTER SERVER discover OPTIONS (ADD max_requests '1');
+IMPORT FOREIGN SCHEMA reevo LIMIT TO (account, contact) FROM SERVER discover INTO discover; :spent
+ALTER SERVER discover OPTIONS (SET max_requests '2');
+IMPORT FOREIGN SCHEMA reevo LIMIT TO (account, contact) FROM SERVER discover INTO discover; :spent
+ALTER SERVER discover OPTIONS (DROP max_requests);
+\set VERBOSITY default
+DROP FOREIGN TABLE account, contact;
 IMPORT FOREIGN SCHEMA reevo EXCEPT (opportunity) FROM SERVER discover INTO discover;
 IMPORT FOREIGN SCHEMA reevo EXCEPT (account) FROM SERVER discover INTO discover;
 SELECT count(*) FROM columns('opportunity');

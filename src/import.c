@@ -37,6 +37,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 {
 	ImportSettings *settings = import_settings_read(statement->options);
 	List		   *commands = NIL;
+	int64			request_total = 0;
 	ListCell	   *cell;
 
 	if (strcmp(statement->remote_schema, REMOTE_SCHEMA) != 0)
@@ -52,8 +53,8 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 	foreach(cell, wanted_record_types(statement))
 	{
 		char *record_type = lfirst(cell);
-		List *attributes =
-			schema_read(settings_read_server(serverid, record_type));
+		List *attributes = schema_read(
+			settings_read_server(serverid, record_type), &request_total);
 
 		commands =
 			lappend(commands,

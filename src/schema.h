@@ -13,6 +13,6 @@
 #include "api.h"
 #include "option.h"
 
-extern List *schema_read(const Settings *settings);
+extern List *schema_read(const Settings *settings, int64 *request_total);
 
 #endif /* OPPORTUNITY_SCHEMA_H */
