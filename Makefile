@@ -17,6 +17,9 @@ PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign tabl
 # In the order of the data's way: plan -> scan -> fetch -> api -> http and back.
 OBJS = \
 	opportunity_fdw.o \
+	src/drift.o \
+	src/describe.o \
+	src/shown.o \
 	src/import.o \
 	src/check.o \
 	src/check_steps.o \

@@ -135,3 +135,25 @@ LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 11;
 
 COMMENT ON FUNCTION opportunity_fdw_check(name) IS
   'what works of a server for the current user, step by step, with at most five requests';
+
+CREATE FUNCTION opportunity_fdw_drift(
+  foreign_table regclass,
+  OUT change text,
+  OUT attribute text,
+  OUT column_name name,
+  OUT detail text,
+  OUT mend text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION opportunity_fdw_drift(regclass) IS
+  'what differs between a foreign table and the attributes that the API has';
+
+CREATE FUNCTION opportunity_fdw_describe(foreign_table regclass)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION opportunity_fdw_describe(regclass) IS
+  'comments on the columns of a foreign table with what the API says of them';

@@ -102,8 +102,9 @@ typedef struct SchemaAttribute
 } SchemaAttribute;
 
 extern HttpTransfer *api_ask_schema(Api *api, HttpBudget *budget);
-extern List			*api_finish_schema(const Api *api, HttpTransfer *transfer);
-extern List			*api_read_schema(Api *api, HttpBudget *budget);
+extern List			*api_finish_schema(const Api *api, HttpTransfer *transfer,
+									   bool for_import);
+extern List *api_read_schema(Api *api, HttpBudget *budget, bool for_import);
 
 /* For those who wait for several things at once: see http.h. */
 extern int	api_wait_fd(const Api *api);

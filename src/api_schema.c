@@ -26,7 +26,8 @@ typedef struct JsonTree
 
 static json_t *load_owned(const HttpTransfer *transfer, bool *is_cut);
 static void	   release_tree(void *arg);
-static void	   raise_unavailable(const Api *api, HttpTransfer *transfer);
+static void	   raise_unavailable(const Api *api, HttpTransfer *transfer,
+								 bool for_import);
 static List	  *read_attributes(const Api *api, const HttpTransfer *transfer,
 							   const json_t *root);
 static SchemaAttribute *read_attribute(const json_t *value,
@@ -49,10 +50,11 @@ api_ask_schema(Api *api, HttpBudget *budget)
 /*
  * Waits for the answer to api_ask_schema and reads it: a list of
  * SchemaAttributes in the current context, in the API's order.  Raises an error
- * where the API does not tell, with the hint that there is another way.
+ * where the API does not tell, with the hint that for an import there is another
+ * way.
  */
 List *
-api_finish_schema(const Api *api, HttpTransfer *transfer)
+api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 {
 	json_t *root;
 	bool	is_cut = false;
@@ -63,7 +65,7 @@ api_finish_schema(const Api *api, HttpTransfer *transfer)
 		if (transfer->outcome != HTTP_ANSWERED)
 			http_raise(transfer);
 		if (transfer->status != 200)
-			raise_unavailable(api, transfer);
+			raise_unavailable(api, transfer, for_import);
 		root = load_owned(transfer, &is_cut);
 		if (!is_cut && transfer->length > 0)
 			return read_attributes(api, transfer, root);
@@ -74,10 +76,10 @@ api_finish_schema(const Api *api, HttpTransfer *transfer)
 
 /* Both at once. */
 List *
-api_read_schema(Api *api, HttpBudget *budget)
+api_read_schema(Api *api, HttpBudget *budget, bool for_import)
 {
 	HttpTransfer *transfer = api_ask_schema(api, budget);
-	List		 *attributes = api_finish_schema(api, transfer);
+	List		 *attributes = api_finish_schema(api, transfer, for_import);
 
 	http_end(transfer);
 	return attributes;
@@ -110,19 +112,21 @@ release_tree(void *arg)
  * server this path.
  */
 static void
-raise_unavailable(const Api *api, HttpTransfer *transfer)
+raise_unavailable(const Api *api, HttpTransfer *transfer, bool for_import)
 {
 	ApiProblem problem = api_read_problem(api, transfer);
 
 	CHECK_FOR_INTERRUPTS();
 	if (transfer->status == 403)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("the API key may not read the schema of \"%s\"",
-							   api->settings->record_type),
-						errdetail_internal(
-							"%s", api_describe(api, transfer, &problem)),
-						errhint("Import the documented columns with OPTIONS "
-								"(discover 'false').")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the API key may not read the schema of \"%s\"",
+					api->settings->record_type),
+			 errdetail_internal("%s", api_describe(api, transfer, &problem)),
+			 for_import ? errhint("Import the documented columns with "
+								  "OPTIONS (discover 'false').")
+						: errhint("Use a key that may read it.")));
 	if (transfer->status == 404 || transfer->status == 405 ||
 		transfer->status == 501)
 		ereport(
@@ -131,10 +135,15 @@ raise_unavailable(const Api *api, HttpTransfer *transfer)
 			 errmsg("the API has no schema of records of type \"%s\"",
 					api->settings->record_type),
 			 errdetail_internal("%s", api_describe(api, transfer, &problem)),
-			 errhint("Check the server's option base_url (\"%s\"), or "
-					 "import the documented columns with OPTIONS (discover "
-					 "'false').",
-					 api->settings->base_url)));
+			 for_import
+				 ? errhint("Check the server's option base_url (\"%s\"), or "
+						   "import the documented columns with OPTIONS "
+						   "(discover 'false').",
+						   api->settings->base_url)
+				 : errhint(
+					   "Check the server's option base_url (\"%s\") and the "
+					   "foreign table's option record_type.",
+					   api->settings->base_url)));
 	api_raise_refusal(api, transfer);
 }
 

@@ -153,17 +153,27 @@ value_type_find(const char *name)
 const DocumentedAttribute *
 documented_attribute_find(const char *record_type, const char *name)
 {
-	bool is_documented = strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) == 0;
+	bool is_documented = strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) == 0 ||
+						 attribute_is_common(name);
 
-	for (size_t i = 0; i < lengthof(common_attributes); i++)
-		is_documented =
-			is_documented || strcmp(common_attributes[i], name) == 0;
 	for (int i = 0; is_documented && i < documented_attribute_count; i++)
 	{
 		if (strcmp(documented_attributes[i].name, name) == 0)
 			return &documented_attributes[i];
 	}
 	return NULL;
+}
+
+/* Whether records of every type have an attribute of that name. */
+bool
+attribute_is_common(const char *name)
+{
+	for (size_t i = 0; i < lengthof(common_attributes); i++)
+	{
+		if (strcmp(common_attributes[i], name) == 0)
+			return true;
+	}
+	return false;
 }
 
 /*

@@ -252,7 +252,7 @@ try_schema(Check *check, CheckResult *result)
 	await(check, transfer);
 	result->hint = pstrdup("Import the documented columns with IMPORT FOREIGN "
 						   "SCHEMA ... OPTIONS (discover 'false').");
-	attributes = api_finish_schema(check->api, transfer);
+	attributes = api_finish_schema(check->api, transfer, true);
 	result->hint = NULL;
 	result->verdict = CHECK_PASSED;
 	result->took = http_times(transfer).answer;

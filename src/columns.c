@@ -21,6 +21,7 @@
 #include "api.h"
 #include "attribute.h"
 #include "columns.h"
+#include "schema.h"
 
 /* A key of a select's or a stage's value that gets a column of its own. */
 typedef struct SelectColumn
@@ -46,7 +47,8 @@ static List *add_select_columns(List *columns, const char *name,
 static ColumnDefinition *make_column(const char *name, const char *type,
 									 bool is_list, const char *attribute);
 static void				 assign_names(List *columns);
-static bool				 is_taken(List *columns, const char *name);
+static char				*free_name(const char *name, List *taken);
+static bool				 is_taken(List *names, const char *name);
 static bool				 is_reserved(const char *name);
 static int	 compare_attributes(const ListCell *a, const ListCell *b);
 static bool	 is_known(List *columns, const char *attribute);
@@ -54,7 +56,6 @@ static char *clip(const char *name, size_t length);
 static void	 add_options(ColumnDefinition *column, const char *record_type,
 						 const SchemaAttribute *attribute);
 static char *join_operators(int operators);
-static char *in_server_encoding(const char *text);
 
 /* The columns of the documented attributes of an opportunity. */
 List *
@@ -92,7 +93,12 @@ columns_of_schema(const char *record_type, List *attributes)
 
 		columns = add_columns(columns, attribute);
 		for (int i = before; i < list_length(columns); i++)
-			add_options(list_nth(columns, i), record_type, attribute);
+		{
+			ColumnDefinition *column = list_nth(columns, i);
+
+			column->source = attribute;
+			add_options(column, record_type, attribute);
+		}
 	}
 	assign_names(columns);
 	return columns;
@@ -136,7 +142,7 @@ static List *
 add_columns(List *columns, const SchemaAttribute *attribute)
 {
 	const ValueType *type = value_type_find(attribute->value_type);
-	char			*name = in_server_encoding(attribute->name);
+	char			*name = schema_text(attribute->name);
 
 	if (is_known(columns, name))
 		return columns;
@@ -224,7 +230,7 @@ add_options(ColumnDefinition *column, const char *record_type,
 	const DocumentedAttribute *documented =
 		documented_attribute_find(record_type, attribute->name);
 	bool is_whole =
-		strcmp(column->attribute, in_server_encoding(attribute->name)) == 0;
+		strcmp(column->attribute, schema_text(attribute->name)) == 0;
 	bool is_display =
 		type != NULL && type->is_select && strcmp(column->type, "uuid") != 0;
 	int		  operators = 0;
@@ -284,7 +290,7 @@ join_operators(int operators)
 static void
 assign_names(List *columns)
 {
-	List	 *own = NIL;
+	List	 *names = NIL;
 	List	 *others = NIL;
 	ListCell *cell;
 
@@ -294,7 +300,7 @@ assign_names(List *columns)
 
 		if (strcmp(column->name, column->attribute) == 0 &&
 			strlen(column->name) < NAMEDATALEN && !is_reserved(column->name))
-			own = lappend(own, column);
+			names = lappend(names, column->name);
 		else
 			others = lappend(others, column);
 	}
@@ -302,30 +308,69 @@ assign_names(List *columns)
 	foreach(cell, others)
 	{
 		ColumnDefinition *column = lfirst(cell);
-		char			 *name = column->name;
 
-		column->name = clip(name, NAMEDATALEN - 1);
-		for (int number = 2;
-			 is_reserved(column->name) || is_taken(own, column->name); number++)
-		{
-			char *suffix = psprintf("_%d", number);
-
-			column->name = psprintf(
-				"%s%s", clip(name, NAMEDATALEN - 1 - strlen(suffix)), suffix);
-		}
-		own = lappend(own, column);
+		column->name = free_name(column->name, names);
+		names = lappend(names, column->name);
 	}
 }
 
-/* Whether one of some columns has a name. */
+/*
+ * Renames those of some columns that are to join others with these names, where
+ * one of these has that name already.
+ */
+void
+columns_make_room(List *columns, List *names)
+{
+	List	 *others = NIL;
+	ListCell *cell;
+
+	names = list_copy(names);
+	foreach(cell, columns)
+	{
+		ColumnDefinition *column = lfirst(cell);
+
+		if (is_taken(names, column->name))
+			others = lappend(others, column);
+		else
+			names = lappend(names, column->name);
+	}
+	foreach(cell, others)
+	{
+		ColumnDefinition *column = lfirst(cell);
+
+		column->name = free_name(column->name, names);
+		names = lappend(names, column->name);
+	}
+}
+
+/*
+ * A name that a column can have beside others of these names, as short and with
+ * as low a number as need be.
+ */
+static char *
+free_name(const char *name, List *taken)
+{
+	char *found = clip(name, NAMEDATALEN - 1);
+
+	for (int number = 2; is_reserved(found) || is_taken(taken, found); number++)
+	{
+		char *suffix = psprintf("_%d", number);
+
+		found = psprintf("%s%s", clip(name, NAMEDATALEN - 1 - strlen(suffix)),
+						 suffix);
+	}
+	return found;
+}
+
+/* Whether a name is among some. */
 static bool
-is_taken(List *columns, const char *name)
+is_taken(List *names, const char *name)
 {
 	ListCell *cell;
 
-	foreach(cell, columns)
+	foreach(cell, names)
 	{
-		if (strcmp(((ColumnDefinition *) lfirst(cell))->name, name) == 0)
+		if (strcmp(lfirst(cell), name) == 0)
 			return true;
 	}
 	return false;
@@ -358,10 +403,4 @@ clip(const char *name, size_t length)
 	return pnstrdup(name, full <= length ? full
 										 : (size_t) pg_mbcliplen(
 											   name, (int) full, (int) length));
-}
-
-static char *
-in_server_encoding(const char *text)
-{
-	return pstrdup(pg_any_to_server(text, strlen(text), PG_UTF8));
 }

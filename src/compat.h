@@ -19,6 +19,7 @@
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
 #endif
+#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -264,6 +265,17 @@ compat_named_segment(const char *name, size_t				 size,
 	(void) initialize;
 	*found = false;
 	return NULL;
+#endif
+}
+
+/* Whether a user owns a relation; 16 has one function for objects of all kinds. */
+static inline bool
+compat_owns_relation(Oid relid, Oid userid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, userid);
+#else
+	return pg_class_ownercheck(relid, userid);
 #endif
 }
 

@@ -54,7 +54,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 	{
 		char *record_type = lfirst(cell);
 		List *attributes = schema_read(
-			settings_read_server(serverid, record_type), &request_total);
+			settings_read_server(serverid, record_type), &request_total, true);
 
 		commands =
 			lappend(commands,

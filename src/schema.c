@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -19,7 +20,7 @@
  * to those of its statement.  Raises the errors of api_read_schema.
  */
 List *
-schema_read(const Settings *settings, int64 *request_total)
+schema_read(const Settings *settings, int64 *request_total, bool for_import)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw schema", ALLOCSET_DEFAULT_SIZES);
@@ -32,7 +33,30 @@ schema_read(const Settings *settings, int64 *request_total)
 	budget.limit = settings->max_requests;
 	budget.total = request_total;
 	MemoryContextSwitchTo(old_context);
-	attributes = api_read_schema(api, &budget);
+	attributes = api_read_schema(api, &budget, for_import);
 	MemoryContextDelete(context);
 	return attributes;
+}
+
+/* The attribute of that name, in UTF-8, of a list of SchemaAttributes, or NULL. */
+const SchemaAttribute *
+schema_find(List *attributes, const char *name)
+{
+	ListCell *cell;
+
+	foreach(cell, attributes)
+	{
+		const SchemaAttribute *attribute = lfirst(cell);
+
+		if (strcmp(attribute->name, name) == 0)
+			return attribute;
+	}
+	return NULL;
+}
+
+/* A text of the schema in the database's encoding, palloc'd. */
+char *
+schema_text(const char *text)
+{
+	return pstrdup(pg_any_to_server(text, strlen(text), PG_UTF8));
 }

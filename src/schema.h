@@ -13,6 +13,9 @@
 #include "api.h"
 #include "option.h"
 
-extern List *schema_read(const Settings *settings, int64 *request_total);
+extern List *schema_read(const Settings *settings, int64 *request_total,
+						 bool for_import);
+extern const SchemaAttribute *schema_find(List *attributes, const char *name);
+extern char					 *schema_text(const char *text);
 
 #endif /* OPPORTUNITY_SCHEMA_H */

@@ -1,0 +1,111 @@
+/*-------------------------------------------------------------------------
+ *
+ * shown.c
+ *	  What a foreign table shows of the API's records, column by column, for
+ *	  functions that take a table and belong to no scan of it.
+ *
+ * Makes no request.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "import.h"
+#include "shown.h"
+
+static bool			is_ours(Relation relation);
+static ShownColumn *read_column(const Settings	 *settings,
+								Form_pg_attribute attribute);
+
+/*
+ * Reads what there is to know of a foreign table, in the current context, and
+ * locks it to the end of the transaction as a query would.  Raises an error for
+ * anything that is not a foreign table of this wrapper.  What the user may do
+ * with it is for the caller to check.
+ */
+ShownTable *
+shown_table_read(Oid relid)
+{
+	Relation	relation = relation_open(relid, AccessShareLock);
+	TupleDesc	tupdesc = RelationGetDescr(relation);
+	ShownTable *table = palloc0(sizeof(ShownTable));
+
+	if (!is_ours(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a foreign table of opportunity_fdw",
+						RelationGetRelationName(relation)),
+				 errhint("Name a foreign table that IMPORT FOREIGN SCHEMA or "
+						 "CREATE FOREIGN TABLE made for a server of "
+						 "opportunity_fdw.")));
+
+	table->name = quote_qualified_identifier(
+		get_namespace_name(RelationGetNamespace(relation)),
+		RelationGetRelationName(relation));
+	table->is_partition = relation->rd_rel->relispartition;
+	table->settings = settings_read(relid);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+		ShownColumn		 *column;
+
+		if (attribute->attisdropped)
+			continue;
+		table->names =
+			lappend(table->names, pstrdup(NameStr(attribute->attname)));
+		if (compat_is_virtual(attribute))
+			continue;
+		column = read_column(table->settings, attribute);
+		if (!column->path->is_record)
+			table->columns = lappend(table->columns, column);
+	}
+	relation_close(relation, NoLock);
+	return table;
+}
+
+/* Whether a relation is a foreign table of this wrapper, whatever that is called. */
+static bool
+is_ours(Relation relation)
+{
+	ForeignTable	   *table;
+	ForeignServer	   *server;
+	ForeignDataWrapper *wrapper;
+
+	if (relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
+		return false;
+	table = GetForeignTable(RelationGetRelid(relation));
+	server = GetForeignServer(table->serverid);
+	wrapper = GetForeignDataWrapper(server->fdwid);
+	return OidIsValid(wrapper->fdwhandler) &&
+		   GetFdwRoutine(wrapper->fdwhandler)->ImportForeignSchema ==
+			   import_schema;
+}
+
+static ShownColumn *
+read_column(const Settings *settings, Form_pg_attribute attribute)
+{
+	ColumnSettings *options = column_settings_read(settings, attribute->attnum);
+	ShownColumn	   *column = palloc(sizeof(ShownColumn));
+	Oid				base_type = getBaseType(attribute->atttypid);
+	Oid				element_type = get_element_type(base_type);
+
+	column->attnum = attribute->attnum;
+	column->name = pstrdup(NameStr(attribute->attname));
+	column->type = attribute->atttypid;
+	column->is_list = OidIsValid(element_type);
+	column->element = column->is_list ? getBaseType(element_type) : base_type;
+	column->is_inherited = attribute->attinhcount > 0;
+	column->label =
+		options->attribute != NULL ? options->attribute : column->name;
+	column->path = attribute_path_read(options, column->name);
+	return column;
+}
