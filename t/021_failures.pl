@@ -106,6 +106,10 @@ $node->safe_psql('postgres', qq(
 	CREATE FOREIGN TABLE paged (id uuid, created_at timestamptz, amount numeric, display_name text)
 		SERVER reevo OPTIONS (max_concurrency '1', page_size '15');
 	CREATE FOREIGN TABLE ranged (id uuid, created_at timestamptz, amount numeric) SERVER reevo OPTIONS (max_concurrency '4', page_size '4');
+	CREATE FOREIGN TABLE drifted (
+		id uuid, display_name numeric, stage_color date OPTIONS (attribute 'stage.color'), gone text, amount text[],
+		cf_score text OPTIONS (attribute 'status'), competitors_mentioned_other names, part text OPTIONS (attribute 'status.part')) SERVER reevo;
+	COMMENT ON COLUMN drifted.amount IS 'another';
 	CREATE FOREIGN TABLE limited (id uuid) SERVER reevo OPTIONS (max_concurrency '1', page_size '15', max_requests '2');
 	CREATE FOREIGN TABLE filtered (
 		id uuid, created_at timestamptz, updated_at timestamptz, closed_at timestamptz, display_name text, status text, account_id uuid, amount numeric,
@@ -489,6 +493,25 @@ my @statements = (
 		fresh => 1,
 		only => qr/^(GetNamedDSMSegment|LWLock|InitMaterializedSRF|tuplestore|has_privs)/,
 		$version < 17 ? (state => '0A000') : ()
+	},
+	{
+		name => 'a table against the schema',
+		sql => q(SELECT count(*), count(mend) FROM opportunity_fdw_drift('drifted')),
+		behave => '{"custom_fields": true}',
+		warm => 1
+	},
+	{
+		name => 'descriptions',
+		sql => q(BEGIN; SELECT opportunity_fdw_describe('drifted'); ROLLBACK),
+		behave => '{"custom_fields": true}',
+		warm => 1
+	},
+	{ name => 'a table of another kind against the schema', sql => q(SELECT * FROM opportunity_fdw_drift('deal')), state => '42809' },
+	{
+		name => "somebody else's table against the schema",
+		sql => q(SET ROLE keyless; SELECT * FROM opportunity_fdw_drift('drifted')),
+		after => 'RESET ROLE',
+		state => '42501'
 	},
 	{
 		name => 'valid options',
