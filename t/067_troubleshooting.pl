@@ -124,6 +124,7 @@ my @provoked = (
 	'a value of type ... has no "..."' =>
 	  attribute('{"amount": {"value": {"currency": "EUR"}, "value_type": "currency"}}', one('amount', 'misfit')),
 	'column "..." of foreign table "..." shows the whole record and cannot be of type ...' => says(one('whole', 'misfit')),
+	'"..." is not a foreign table of opportunity_fdw' => says("SELECT opportunity_fdw_describe('pg_class')"),
 	'server "..." is not one of opportunity_fdw' =>
 	  says('CREATE FOREIGN DATA WRAPPER another; CREATE SERVER another FOREIGN DATA WRAPPER another; SELECT opportunity_fdw_check($$another$$)'),
 	'invalid option "..."' => says(server("base_ulr 'https://api.reevo.ai'")),
