@@ -16,6 +16,7 @@
 
 #include "catalog/heap.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "api.h"
@@ -91,6 +92,7 @@ columns_of_schema(const char *record_type, List *attributes)
 		SchemaAttribute *attribute = lfirst(cell);
 		int				 before = list_length(columns);
 
+		CHECK_FOR_INTERRUPTS();
 		columns = add_columns(columns, attribute);
 		for (int i = before; i < list_length(columns); i++)
 		{
@@ -309,6 +311,7 @@ assign_names(List *columns)
 	{
 		ColumnDefinition *column = lfirst(cell);
 
+		CHECK_FOR_INTERRUPTS();
 		column->name = free_name(column->name, names);
 		names = lappend(names, column->name);
 	}
@@ -329,6 +332,7 @@ columns_make_room(List *columns, List *names)
 	{
 		ColumnDefinition *column = lfirst(cell);
 
+		CHECK_FOR_INTERRUPTS();
 		if (is_taken(names, column->name))
 			others = lappend(others, column);
 		else
@@ -338,6 +342,7 @@ columns_make_room(List *columns, List *names)
 	{
 		ColumnDefinition *column = lfirst(cell);
 
+		CHECK_FOR_INTERRUPTS();
 		column->name = free_name(column->name, names);
 		names = lappend(names, column->name);
 	}

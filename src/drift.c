@@ -105,7 +105,10 @@ opportunity_fdw_drift(PG_FUNCTION_ARGS)
 
 	put_added(rows, table, attributes, columns);
 	foreach(cell, table->columns)
+	{
+		CHECK_FOR_INTERRUPTS();
 		put_column(rows, table, lfirst(cell), attributes, columns);
+	}
 	return (Datum) 0;
 }
 
@@ -122,6 +125,7 @@ put_added(ReturnSetInfo *rows, const ShownTable *table, List *attributes,
 	{
 		ColumnDefinition *column = lfirst(cell);
 
+		CHECK_FOR_INTERRUPTS();
 		if (!is_shown(table, attributes, column->source->name))
 			added = lappend(added, column);
 	}
