@@ -25,7 +25,7 @@ $node->safe_psql('postgres', q(
 	CREATE FUNCTION account(n int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 		$$ SELECT ('00000000-0000-4000-9000-' || lpad(n::text, 12, '0'))::uuid $$;
 	CREATE TABLE five AS SELECT account(n) AS account_id FROM generate_series(1, 5) n;
-	CREATE TABLE many AS SELECT account(n % 1200) AS account_id FROM generate_series(1, 5000) n;
+	CREATE TABLE many AS SELECT account(n % 4000) AS account_id FROM generate_series(1, 5000) n;
 	ANALYZE five;
 	ANALYZE many;));
 my $session = Reevo::Session->new($node);
