@@ -140,15 +140,15 @@ compat_pathkey_is_descending(const PathKey *pathkey)
 static inline bool
 compat_forces_not_null(Node *clauses, Index varno, AttrNumber attnum)
 {
-	List *columns = find_nonnullable_vars(clauses);
+	List *vars = find_nonnullable_vars(clauses);
 
 #if PG_VERSION_NUM >= 160000
 	return mbms_is_member(varno, attnum - FirstLowInvalidHeapAttributeNumber,
-						  columns);
+						  vars);
 #else
 	ListCell *cell;
 
-	foreach(cell, columns)
+	foreach(cell, vars)
 	{
 		Var *var = lfirst_node(Var, cell);
 

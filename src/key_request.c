@@ -411,6 +411,7 @@ settle_refusal(KeyRequest *request, QueryResult result)
 	if (result == QUERY_NOT_SUPPORTED)
 		give_up_for_good(request);
 	else if (request->pages->cursor != NULL)
+		/* NOLINTNEXTLINE(bugprone-branch-clone): their order matters */
 		finish(request, KEY_LEFT);
 	else if (result == QUERY_REFUSED && ask_for_less(request))
 		return;

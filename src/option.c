@@ -209,7 +209,8 @@ opportunity_fdw_validator(PG_FUNCTION_ARGS)
 
 		if (option == NULL)
 			report_unknown_option(def->defname, context);
-		check_option(option, def);
+		else
+			check_option(option, def);
 	}
 
 	if (context == OPTION_SERVER)
@@ -305,7 +306,8 @@ import_settings_read(List *options)
 
 		if (option == NULL)
 			report_unknown_option(def->defname, OPTION_IMPORT);
-		parse_option(option, defGetString(def), &settings->discover);
+		else
+			parse_option(option, defGetString(def), &settings->discover);
 	}
 	return settings;
 }

@@ -121,6 +121,7 @@ split_widest(PageFetch *fetch)
 			records_left(fetch->readers[i]) > records_left(widest))
 			widest = fetch->readers[i];
 	}
+	Assert(widest != NULL);
 	if (fetch->thin >
 		fetch->settings->max_concurrency + fetch->pages / PAGES_PER_THIN)
 		return false;

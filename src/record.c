@@ -510,7 +510,10 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 			 place == PLACE_ELEMENT)
 		add_envelope(parser);
 	else if (place == PLACE_VALUE_TYPE && kind == JSON_TOKEN_STRING)
+	{
+		Assert(parser->envelope != NULL);
 		parser->envelope->value_type = text;
+	}
 	else if (place == PLACE_CURSOR && kind == JSON_TOKEN_STRING)
 		parser->page->next_cursor = text;
 }
@@ -656,8 +659,10 @@ check_members(RecordParser *parser)
 {
 	Envelope *envelope = parser->envelope;
 
+	Assert(envelope != NULL);
 	if (envelope->member_count < 2)
 		return;
+	Assert(envelope->members != NULL);
 	qsort(envelope->members, envelope->member_count, sizeof(JsonMember),
 		  compare_members);
 	for (int i = 1; i < envelope->member_count; i++)

@@ -401,7 +401,10 @@ advance(const SeenSet *set, MergeSource *source)
 	if (source->file != NULL)
 		compat_buffile_read_exact(source->file, &id, sizeof(id));
 	else
+	{
+		Assert(source->ids != NULL);
 		id = *source->ids++;
+	}
 	source->current = make_key(set, &id);
 }
 

@@ -115,7 +115,7 @@ url_part(CURLU *handle, CURLUPart what, unsigned int flags, char *target,
 	found = succeeded(curl_url_get(handle, what, &part, flags), no_memory) &&
 			part != NULL && part[0] != '\0' && strlen(part) < URL_PART_MAX;
 	if (found)
-		strcpy(target, part);
+		strlcpy(target, part, URL_PART_MAX);
 	curl_free(part);
 	return found;
 }

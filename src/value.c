@@ -331,9 +331,9 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 
 	if (!attribute->is_list)
 	{
-		const JsonValue *value = find_value(reader, &attribute->envelopes[0]);
+		const JsonValue *only = find_value(reader, &attribute->envelopes[0]);
 
-		*isnull = value == NULL || value->kind == JSON_TOKEN_NULL;
+		*isnull = only == NULL || only->kind == JSON_TOKEN_NULL;
 		return *isnull ||
 			   misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
 					  psprintf("a value that is not a list does not fit a "

@@ -267,6 +267,7 @@ check_cut_off(AttributeSet *wanted, const char *body, int length, int at)
 
 	while (length > 0 && strchr(" \t\r\n", body[length - 1]) != NULL)
 		length--;
+	FUZZ_CHECK(length > 0);
 	FUZZ_CHECK(!try_parse(&attempt, wanted, body, at % length));
 	FUZZ_CHECK(attempt.error == NULL && attempt.status == RECORD_CUT);
 }

@@ -116,6 +116,7 @@ MemoryContextDelete(MemoryContext context)
 	MemoryContextCallback *callback;
 
 	while (context->firstchild != NULL)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it unlinks itself */
 		MemoryContextDelete(context->firstchild);
 	while ((callback = context->reset_cbs) != NULL)
 	{
@@ -182,7 +183,12 @@ set_previous(Chunk *chunk, Chunk *previous)
 	ASAN_POISON_MEMORY_REGION(chunk, sizeof(Chunk));
 }
 
-/* The header of a piece of memory, readable. */
+/*
+ * The header of a piece of memory, readable.
+ *
+ * NOLINTBEGIN(clang-analyzer-unix.Malloc): pfree() takes what it frees off the
+ * list of its context.
+ */
 static Chunk *
 chunk_of(void *pointer)
 {
@@ -191,6 +197,7 @@ chunk_of(void *pointer)
 	ASAN_UNPOISON_MEMORY_REGION(chunk, sizeof(Chunk));
 	return chunk;
 }
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 void *
 repalloc(void *pointer, Size size)

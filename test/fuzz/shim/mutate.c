@@ -108,7 +108,8 @@ length_of_value(const char *json, size_t size)
 
 	if (json[0] == '"')
 		return length_of_string(json, size);
-	while (i < size && memchr("0123456789+-.aeflnrstuE", json[i], 23) != NULL)
+	while (i < size && json[i] != '\0' &&
+		   strchr("0123456789+-.aeflnrstuE", json[i]) != NULL)
 		i++;
 	if (i > 0 || (json[0] != '{' && json[0] != '['))
 		return i;
