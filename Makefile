@@ -5,6 +5,8 @@
 #   make localcheck                against a throwaway server of its own
 #   make prove                     the TAP tests, each with throwaway servers
 #   make format                    clang-format over the C sources
+#   make lint                      what clang-tidy, cppcheck and shellcheck say
+#   make coverage                  the lines that the tests run
 #   make dist                      the committed tree as NAME-VERSION.zip, for PGXN
 #
 # COPT=-Werror turns warnings into errors, as the tests do.
@@ -92,7 +94,7 @@ PKG_CONFIG ?= pkg-config
 CURL_CONFIG ?= curl-config
 
 # What compiles nothing does without them.
-ifneq ($(filter-out installcheck clean distclean dist format,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out installcheck clean distclean dist format check-format lint coverage,$(or $(MAKECMDGOALS),all)),)
 
 CURL_LIBS := $(shell $(PKG_CONFIG) --libs 'libcurl >= 7.74' 2>/dev/null)
 ifneq ($(CURL_LIBS),)
@@ -134,7 +136,7 @@ pg_regress_installcheck = test/with-standin \
 	$(top_builddir)/src/test/regress/pg_regress \
 	--inputdir=$(srcdir) --bindir='$(bindir)' $(EXTRA_REGRESS_OPTS)
 
-.PHONY: localcheck prove dist format
+.PHONY: localcheck prove dist format check-format lint coverage
 
 localcheck: all
 	scripts/check regress
@@ -148,5 +150,16 @@ DISTRIBUTION = $(EXTENSION)-$(shell sed -n 's/^   "version": "\(.*\)",$$/\1/p' M
 dist:
 	git archive --format=zip --prefix=$(DISTRIBUTION)/ --output=$(DISTRIBUTION).zip HEAD
 
+C_SOURCES = $(wildcard *.c src/*.[ch] test/fuzz/*.c test/fuzz/shim/*.[ch] test/inject/*.c test/seen/*.c bench/*.[ch])
+
 format:
-	clang-format -i *.c src/*.c src/*.h test/fuzz/*.c test/fuzz/shim/*.[ch] test/seen/*.c bench/*.[ch]
+	clang-format -i $(C_SOURCES)
+
+check-format:
+	clang-format --dry-run -Werror $(C_SOURCES)
+
+lint:
+	scripts/lint
+
+coverage:
+	scripts/test --coverage
