@@ -1,7 +1,8 @@
-# The two ways in which scripts/test watches the server for memory errors.
-# Each has a prepare_, called before the build, and a look_for_ for the end.
+# The ways in which scripts/test watches the server: for memory errors, two, and
+# for the lines that run. Each has a prepare_, called before the build, and a
+# look_for_ for the end.
 #
-# Both put a folder in the place of PostgreSQL's bindir: links to all of it, but
+# The first two put a folder in the place of PostgreSQL's bindir: links to all of it, but
 # for the programs that start the server, which are wrapped. Nothing but the
 # server is to run under a checker.
 #
@@ -110,5 +111,27 @@ END
         result ok "no error under valgrind"
     else
         result FAILED "no error under valgrind"
+    fi
+}
+
+# --- Coverage ---
+
+# The least of all lines that all tests together have to run, in percent.
+least_coverage=90
+
+# A backend writes what it has counted beside the objects, in the private tree,
+# when it ends. What t/021_failures.pl builds for itself is not counted.
+prepare_coverage() {
+    build_flags=(with_llvm=no "COPT=-O0 -g --coverage -Wno-cpp")
+}
+
+look_for_coverage() {
+    say "Looking for lines that have not run ..."
+    local least=$least_coverage
+    [ ${#only[@]} = 0 ] || least=0
+    if python3 "$top/scripts/coverage.py" "$tree" "$least"; then
+        result ok "coverage"
+    else
+        result FAILED "coverage: less than $least %"
     fi
 }
