@@ -5,7 +5,7 @@
 #
 # Sourced after lib.sh.
 # shellcheck shell=bash
-# shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC2154
+# shellcheck disable=SC2154
 
 # enter_namespace ARG...: starts the script again, in namespaces of its own.
 enter_namespace() {
@@ -72,7 +72,6 @@ mount_gone() {
 inside() {
     local root=$1 user=$2
     shift 2
-    # shellcheck disable=SC2031 # no subshell changes it
     chroot "$root" env -i PATH="$system_path" runuser -u "$user" -- env -i "$@"
 }
 
