@@ -8,7 +8,6 @@ use FindBin;
 use lib $FindBin::RealBin;
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
-use POSIX ();
 use Reevo;
 use Test::More;
 
@@ -190,17 +189,7 @@ logfile = $folder/log
 pidfile = $folder/pid
 ignore_startup_parameters = extra_float_digits
 END
-	my $pid = fork;
-	die "cannot fork: $!" unless defined $pid;
-	if ($pid == 0)
-	{
-		open(STDIN, '<', '/dev/null');
-		open(STDOUT, '>', "$folder/output");
-		open(STDERR, '>&', \*STDOUT);
-		$ENV{PATH} .= ':/usr/sbin';
-		exec { 'setpriv' } qw(setpriv --pdeathsig TERM pgbouncer), "$folder/pgbouncer.ini"
-		  or POSIX::_exit(127);
-	}
+	my $pid = Reevo::spawn("$folder/output", 'pgbouncer', "$folder/pgbouncer.ini");
 	ok(Reevo::wait_until(sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") }), "pgbouncer by ${mode}s")
 	  or diag(Reevo::slurp("$folder/output"));
 	return bless { port => $port, user => $superuser, pid => $pid }, 'PgBouncer';

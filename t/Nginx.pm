@@ -92,17 +92,8 @@ sub start
 {
 	my ($self) = @_;
 	my $folder = $self->{folder};
-	my @command = ('setpriv', '--pdeathsig', 'TERM', 'nginx', '-p', $folder, '-c', "$folder/nginx.conf");
+	my $pid = Reevo::spawn("$folder/output", 'nginx', '-p', $folder, '-c', "$folder/nginx.conf");
 
-	my $pid = fork;
-	die "cannot fork: $!" unless defined $pid;
-	if ($pid == 0)
-	{
-		open(STDIN, '<', '/dev/null');
-		open(STDOUT, '>>', "$folder/output");
-		open(STDERR, '>&', \*STDOUT);
-		exec { $command[0] } @command or POSIX::_exit(127);
-	}
 	$self->{pid} = $pid;
 	push @running, $self;
 	Reevo::wait_until(sub { $self->is_open || waitpid($pid, POSIX::WNOHANG) != 0 });

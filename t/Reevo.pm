@@ -408,6 +408,24 @@ sub openssl
 
 # --- Helpers ---
 
+# spawn(FILE, COMMAND...): the process id of a program that ends with the test's
+# process, and writes what it says to the file.
+sub spawn
+{
+	my ($file, @command) = @_;
+	my $pid = fork;
+	die "cannot fork: $!" unless defined $pid;
+	if ($pid == 0)
+	{
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>>', $file);
+		open(STDERR, '>&', \*STDOUT);
+		$ENV{PATH} .= ':/usr/sbin';
+		exec { 'setpriv' } qw(setpriv --pdeathsig TERM), @command or POSIX::_exit(127);
+	}
+	return $pid;
+}
+
 # free_port(): below those that the system gives to outgoing connections, so that
 # none of these takes it before a server does.
 sub free_port
