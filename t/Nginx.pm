@@ -72,11 +72,18 @@ END
 	return;
 }
 
-# port(NAME): where the server of that name listens.
+# port(NAME): where the server of that name listens. What is free may be the same
+# port twice, as long as nobody listens there.
 sub port
 {
 	my ($self, $name) = @_;
-	return $self->{ports}{$name} ||= Reevo::free_port();
+	until ($self->{ports}{$name})
+	{
+		my $port = Reevo::free_port();
+		$self->{ports}{$name} = $port
+		  unless grep { $_ == $port } values %{ $self->{ports} };
+	}
+	return $self->{ports}{$name};
 }
 
 sub url
