@@ -159,8 +159,14 @@ MemoryContextAllocExtended(MemoryContext context, Size size, int flags)
 void
 pfree(void *pointer)
 {
-	Chunk *chunk = chunk_of(pointer);
+	Chunk *chunk;
 
+	/* 18's parser, as programs other than the backend have it, frees nothing, too. */
+#if PG_VERSION_NUM >= 180000
+	if (pointer == NULL)
+		return;
+#endif
+	chunk = chunk_of(pointer);
 	if (chunk->previous != NULL)
 	{
 		ASAN_UNPOISON_MEMORY_REGION(chunk->previous, sizeof(Chunk));
