@@ -161,8 +161,8 @@ pfree(void *pointer)
 {
 	Chunk *chunk;
 
-	/* 18's parser, as programs other than the backend have it, frees nothing, too. */
-#if PG_VERSION_NUM >= 180000
+	/* The parser of 17, as programs other than the backend have it, frees NULL, too. */
+#if PG_VERSION_NUM >= 170000
 	if (pointer == NULL)
 		return;
 #endif
