@@ -99,8 +99,8 @@ static bool	 renew_handle(HttpTransfer *transfer);
 static int64 back_off(const HttpTransfer *transfer);
 static void	 printable(char *text);
 
-static size_t on_header(char *data, size_t size, size_t count, void *transfer);
-static size_t on_body(char *data, size_t size, size_t count, void *transfer);
+static size_t on_header(char *data, size_t size, size_t count, void *arg);
+static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static bool	  is_too_slow(HttpTransferPrivate *private, size_t size);
 
 #define SET_OPTION(easy, option, value) \
@@ -817,7 +817,10 @@ is_too_slow(HttpTransferPrivate *private, size_t size)
 	int64 elapsed;
 
 	if (private->first_byte_at == 0)
-	private->first_byte_at = now;
+	{
+		private->first_byte_at = now;
+		return false;
+	}
 	elapsed = now - private->first_byte_at;
 	return elapsed > HTTP_BODY_GRACE &&
 		   (double) size * 1000000 / elapsed < HTTP_MIN_BODY_SPEED;

@@ -64,9 +64,9 @@ static int64 earlier(int64 due, int64 other);
 static bool is_stuck_in_lookup(CURL *easy);
 static void park(HttpPool *pool, CURL *easy);
 
-static int	  on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,
+static int	  on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 						void *known);
-static int	  on_timer(CURLM *multi, long timeout, void *pool);
+static int	  on_timer(CURLM *multi, long timeout, void *arg);
 static size_t discard(char *data, size_t size, size_t count, void *arg);
 static curl_socket_t refuse_socket(void *arg, curlsocktype purpose,
 								   struct curl_sockaddr *address);
