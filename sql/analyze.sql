@@ -84,6 +84,15 @@ FROM (SELECT bounds[1 + (part * (cardinality(bounds) - 1))::int] AS bound, part
             WHERE schemaname = 'analysis' AND tablename = 'tens' AND attname = 'created_at') b) s,
   LATERAL (SELECT percentile_disc(part) WITHIN GROUP (ORDER BY created_at) AS wanted FROM copy) c;
 \set now `$REEVO_CTL requests`
+-- One that is not much larger than its beginning is read whole, after a look at its
+-- end, also where cursors do not last.
+CREATE FOREIGN TABLE thirties (id uuid, created_at timestamptz) SERVER analysis OPTIONS (page_size '30');
+ANALYZE thirties; :spent
+SELECT rows_of('thirties');
+\! $REEVO_CTL behave '{"expire_cursors_after": 4}'
+ANALYZE thirties; :spent
+SELECT close_to(rows_of('thirties'), 1000, 5);
+\! $REEVO_CTL behave '{"expire_cursors_after": null}'
 -- Those that the table leaves out are no rows of it.
 ALTER FOREIGN TABLE tens OPTIONS (ADD include_archived 'false');
 ANALYZE tens; :spent
