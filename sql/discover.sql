@@ -119,6 +119,11 @@ IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 SELECT columns('opportunity');
 DROP FOREIGN TABLE opportunity;
+-- An attribute that is named twice is one.
+\! $REEVO_CTL schema opportunity '{"attributes": [{"api_name": "size", "type_info": {"value_type": "number"}}, {"api_name": "size", "type_info": {"value_type": "string"}}]}'
+IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
+SELECT columns('opportunity');
+DROP FOREIGN TABLE opportunity;
 \! $REEVO_CTL reset
 -- The address is in the hint.
 \set VERBOSITY terse
