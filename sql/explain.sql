@@ -112,6 +112,19 @@ SELECT p -> 'Request', p ? 'Id', p ? 'Requests'
 SELECT p -> 'Request', p -> 'Id'
   FROM plan_json($$ SELECT stage FROM opportunity WHERE amount = 1 $$, 'VERBOSE') AS p; :spent
 
+-- A program is told how often a lookup had what a scan by a key wants, also if never;
+-- of a scan that nothing is looked up for, that is no question.
+SET opportunity_fdw.enable_lookup_join = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SELECT jsonb_path_query_array(p, '$.**."Requests"'), jsonb_path_query_array(p, '$.**."Cache Hits"')
+  FROM plan_json($$ SELECT o.stage FROM invoice i JOIN opportunity o ON o.account_id = i.parent WHERE i.number = 2 $$, :'spent_in') AS p; :spent
+SELECT jsonb_path_query_array(p, '$.**."Requests"'), jsonb_path_query_array(p, '$.**."Cache Hits"')
+  FROM plan_json($$ SELECT display_name FROM account WHERE display_name = 'x' $$, :'spent_in') AS p; :spent
+RESET opportunity_fdw.enable_lookup_join;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+
 -- Neither the key nor the address is in a plan, and planning needs neither.
 CREATE FUNCTION has_secret(query text, format text) RETURNS bool LANGUAGE plpgsql AS $$
 DECLARE
