@@ -4,6 +4,7 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
 \set url `echo "$REEVO_URL"`
+\set url_slashes `echo "$REEVO_URL//"`
 \! $REEVO_CTL reset
 CREATE SERVER forms FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url');
 CREATE USER MAPPING FOR CURRENT_USER SERVER forms OPTIONS (api_key 'test-key');
@@ -373,6 +374,12 @@ SELECT count(*) FROM sick WHERE id = :one; :spent
 \! $REEVO_CTL reset
 \set now 0
 \set VERBOSITY default
+-- Slashes at the end of the address are no part of it.
+CREATE SERVER forms_slashes FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url_slashes');
+CREATE USER MAPPING FOR CURRENT_USER SERVER forms_slashes OPTIONS (api_key 'test-key');
+CREATE FOREIGN TABLE slashes (id uuid, stage text) SERVER forms_slashes;
+SELECT no(id), stage FROM slashes WHERE id = :one; :spent
+\! $REEVO_CTL last 1
 
 --
 -- Archived records
@@ -401,3 +408,4 @@ SELECT forms.no(id), stage FROM forms.opportunity WHERE id = :one; :spent
 DROP SCHEMA forms CASCADE;
 DROP SERVER forms CASCADE;
 DROP SERVER forms_sick CASCADE;
+DROP SERVER forms_slashes CASCADE;
