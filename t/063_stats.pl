@@ -101,6 +101,15 @@ is(logged("SELECT count(*) FROM opportunity WHERE id IN ('$id', '" . Reevo::id(4
 		'POST /api/v2/opportunity/_query: broken after T ms, B bytes, attempt 2',
 		'POST /api/v2/opportunity/_query: status 200 after T ms, B bytes, attempt 3'),
 	'tries again, and no id of a body');
+$session->query("ALTER SERVER reevo OPTIONS (SET max_retries '0')");
+for my $fault ([ '"header_bomb": true', 'no HTTP' ], [ '"gzip_bomb": 70', 'too large' ])
+{
+	$api->reset;
+	$api->behave("{$fault->[0]}");
+	is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
+		"GET /api/v2/opportunity/$id: $fault->[1] after T ms, B bytes, attempt 1", $fault->[1]);
+}
+$api->reset;
 $session->query("ALTER SERVER reevo OPTIONS (SET base_url 'http://127.0.0.1:" . $api->port('closed_port') . "', SET max_retries '0')");
 is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
 	"GET /api/v2/opportunity/$id: no connection after T ms, B bytes, attempt 1", 'no connection');
