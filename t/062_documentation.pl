@@ -130,7 +130,13 @@ my %made_by = (
 	'make install' => [ 'scripts/lib.sh', qr/ make_in "\$tree" install / ],
 	'make installcheck' => [ 'scripts/lib.sh', qr/^\s*make_in "\$tree" installcheck /m ],
 	'make localcheck' => [ 'Makefile', qr{^localcheck: all\n\tscripts/check regress$}m ],
-	'make prove' => [ 'Makefile', qr{^prove: all\n\tscripts/check prove$}m ]);
+	'make prove' => [ 'Makefile', qr{^prove: all\n\tscripts/check prove$}m ],
+	'make lint' => [ 'Makefile', qr{^lint:\n\tscripts/lint$}m ],
+	'make coverage' => [ 'Makefile', qr{^coverage:\n\tscripts/test --coverage$}m ],
+	'make dist' => [ 'Makefile', qr{^dist:\n\tgit archive }m ]);
+
+# Those of the package, which only a fresh Debian makes.
+my $packaging = 'pg_buildext updatecontrol && dpkg-buildpackage -us -uc -b';
 
 sub is_run_elsewhere
 {
@@ -144,6 +150,8 @@ sub is_run_elsewhere
 		is($status, 0, "$label: $command can be done") or diag($output);
 		return like(Reevo::slurp("$top/$script"), $pattern, "$label: $script does it");
 	}
+	return like(Reevo::slurp("$top/scripts/test-deb"), qr/'\Q$packaging\E'/, "$label: scripts/test-deb runs it")
+	  if grep { $_ eq $command } split(/ && /, $packaging);
 	if ($command =~ m{^(scripts/(demo|test))$})
 	{
 		my ($status) = Documents::execute("$top/$1", '--help');
