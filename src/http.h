@@ -57,6 +57,7 @@ typedef struct HttpBudget
  */
 typedef struct HttpCounters
 {
+	int64 resets; /* how often the others were set to zero */
 	int64 requests;
 	int64 retries;	 /* of these, tries again */
 	int64 succeeded; /* 2xx */
@@ -139,6 +140,7 @@ pg_noreturn extern void http_raise(HttpTransfer *transfer);
 
 extern HttpTimes http_times(const HttpTransfer *transfer);
 
+extern void	 http_reset_counters(HttpCounters *counters);
 extern int64 http_now(void);
 extern char *http_library_version(void);
 

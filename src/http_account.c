@@ -35,6 +35,7 @@ typedef struct LogEntry
 	int			attempt;
 } LogEntry;
 
+static void		   count_outcome(const HttpTransfer *transfer);
 static void		   count_answer(HttpCounters *counters, long status);
 static void		   remember(HttpTransfer *transfer);
 static void		   tell_log(HttpPool *pool);
@@ -78,6 +79,7 @@ http_account_begin(HttpTransfer *transfer)
 {
 	HttpCounters *counters = transfer->private->counters;
 
+	transfer->private->resets = counters->resets;
 	counters->requests++;
 	if (transfer->attempts > 1)
 		counters->retries++;
@@ -86,6 +88,27 @@ http_account_begin(HttpTransfer *transfer)
 /* An attempt has the outcome that the transfer shows.  Raises no error. */
 void
 http_account_end(HttpTransfer *transfer)
+{
+	if (transfer->outcome == HTTP_ANSWERED)
+		transfer->private->budget->bytes += transfer->length;
+	if (transfer->private->resets == transfer->private->counters->resets)
+		count_outcome(transfer);
+	if (compat_is_logged(DEBUG1))
+		remember(transfer);
+}
+
+/* Sets counters to zero.  Attempts that are under way no longer count, then. */
+void
+http_reset_counters(HttpCounters *counters)
+{
+	int64 resets = counters->resets + 1;
+
+	memset(counters, 0, sizeof(*counters));
+	counters->resets = resets;
+}
+
+static void
+count_outcome(const HttpTransfer *transfer)
 {
 	HttpTransferPrivate *private = transfer->private;
 	HttpCounters *counters = private->counters;
@@ -97,14 +120,11 @@ http_account_end(HttpTransfer *transfer)
 	counters->connections += connections;
 	if (transfer->outcome == HTTP_ANSWERED)
 	{
-		private->budget->bytes += transfer->length;
 		counters->bytes += transfer->length;
 		count_answer(counters, transfer->status);
 	}
 	else
 		counters->broken++;
-	if (compat_is_logged(DEBUG1))
-		remember(transfer);
 }
 
 static void

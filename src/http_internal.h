@@ -70,6 +70,7 @@ typedef struct HttpTransferPrivate
 	dlist_node in_flight_node;
 	int64	   sent_at;
 	int64	   left_alone; /* the pool's, then */
+	int64	   resets;	   /* the counters', then */
 
 	/* the attempt under way */
 	size_t		capacity; /* of the body's buffer */

@@ -84,7 +84,10 @@ opportunity_fdw_stats_reset(PG_FUNCTION_ARGS)
 	{
 		ServerStats *server = slist_container(ServerStats, node, iter.cur);
 
-		memset(&server->public, 0, sizeof(server->public));
+		for (int i = 0; i < ENDPOINT_COUNT; i++)
+			http_reset_counters(&server->public.endpoints[i]);
+		server->public.records = 0;
+		server->public.cache_hits = 0;
 		server->since = GetCurrentTimestamp();
 	}
 	PG_RETURN_VOID();

@@ -77,6 +77,17 @@ $api->reset;
 is($session->query('RESET statement_timeout; SELECT wait_seconds BETWEEN 0.1 AND 30, throttled_seconds FROM opportunity_fdw_stats')->{out},
 	't|0', 'but the time was spent');
 
+# Set to zero half-way, while further pages are under way.
+$api->reset;
+$api->behave('{"delay_ms": 50}');
+my $half_way = "CASE WHEN id = '" . Reevo::id(500) . "' THEN";
+is( $session->query(
+		"SELECT max($half_way (SELECT unanswered FROM opportunity_fdw_stats) END) > 0,
+			count($half_way (SELECT 1 FROM opportunity_fdw_stats_reset()) END), count(*) FROM opportunity")->{out},
+	't|1|1000', 'something was under way');
+is($session->query('SELECT requests > 0, unanswered >= 0 FROM opportunity_fdw_stats')->{out},
+	't|t', 'what was asked before was not answered after');
+
 # --- The log ---
 
 $api->reset;
