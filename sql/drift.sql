@@ -140,17 +140,31 @@ CREATE TABLE value_type_to_try AS SELECT n, name FROM unnest(ARRAY['string', 'lo
 SELECT schema_of(VARIADIC array_agg(n || ':' || name ORDER BY n)) AS schema FROM value_type_to_try \gset
 \setenv SCHEMA :schema
 \! $REEVO_CTL schema opportunity "$SCHEMA"
-SELECT format('CREATE FOREIGN TABLE fit (%s) SERVER drift', string_agg(format('%I %s OPTIONS (attribute %L)', v.n || ' ' || t.name, t.name, v.n::text), ', ' ORDER BY v.n, t.n))
-  FROM value_type_to_try v, type_to_try t \gexec
-SELECT DISTINCT change FROM opportunity_fdw_drift('fit');
+DO $$
+DECLARE
+  command text;
+BEGIN
+  FOR command IN SELECT format('CREATE FOREIGN TABLE fit_%s (%s) SERVER drift', v.n, string_agg(format('%I %s OPTIONS (attribute %L)', t.name, t.name, v.n::text), ', ' ORDER BY t.n))
+      FROM value_type_to_try v, type_to_try t GROUP BY v.n LOOP
+    EXECUTE command;
+  END LOOP;
+END $$;
+CREATE TABLE misfit AS SELECT v.n, v.name, d.column_name, d.detail, regexp_replace(d.mend, '^ALTER FOREIGN TABLE drift.fit_\d* ', '') AS mend
+  FROM value_type_to_try v, opportunity_fdw_drift(('fit_' || v.n)::regclass) d WHERE d.change = 'type';
 SELECT v.name || ':', string_agg(t.name, ' ' ORDER BY t.n)
-  FROM value_type_to_try v JOIN type_to_try t ON NOT EXISTS (SELECT FROM opportunity_fdw_drift('fit') d WHERE d.column_name = v.n || ' ' || t.name)
+  FROM value_type_to_try v, type_to_try t WHERE (v.n, t.name) NOT IN (SELECT n, column_name FROM misfit)
   GROUP BY v.n, v.name ORDER BY v.n;
-SELECT detail, regexp_replace(mend, '^ALTER FOREIGN TABLE drift.fit ', '') FROM opportunity_fdw_drift('fit')
-  WHERE column_name ~ ' (uuid|uuid\[\]|time|titles|title\[\])$' AND attribute ~ '^(1|8|12|17|18|19|23|24)$';
-CALL mend('fit');
-SELECT * FROM opportunity_fdw_drift('fit');
-DROP FOREIGN TABLE fit;
+SELECT detail, mend FROM misfit WHERE column_name IN ('uuid', 'uuid[]', 'time', 'titles', 'title[]')
+  AND name IN ('string', 'number', 'uuid', 'select', 'opportunity_stage', 'address', 'select:list', 'address:list') ORDER BY n, column_name COLLATE "C";
+DO $$
+DECLARE
+  command text;
+BEGIN
+  FOR command IN SELECT format('ALTER FOREIGN TABLE fit_%s %s', n, mend) FROM misfit LOOP
+    EXECUTE command;
+  END LOOP;
+END $$;
+SELECT count(*) FROM value_type_to_try, opportunity_fdw_drift(('fit_' || n)::regclass) WHERE change <> 'added';
 
 --
 -- Parts of values, whole records, and columns that show nothing
