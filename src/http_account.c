@@ -25,7 +25,7 @@
 /* An attempt that is over. */
 typedef struct LogEntry
 {
-	slist_node	node;
+	dlist_node	node;
 	bool		is_post;
 	char		path[HTTP_LOGGED_PATH];
 	HttpOutcome outcome;
@@ -182,7 +182,7 @@ remember(HttpTransfer *transfer)
 	entry->took = http_now() - private->sent_at;
 	entry->length = transfer->length;
 	entry->attempt = transfer->attempts;
-	slist_push_head(&private->pool->log, &entry->node);
+	dlist_push_tail(&private->pool->log, &entry->node);
 }
 
 /* A URL without its scheme and host: neither is anybody's secret, nor of use. */
@@ -213,19 +213,14 @@ http_account_tell(HttpTransfer *transfer)
 		watch->tell(watch, now);
 }
 
+/* In the order in which they ended.  Telling somebody may end in an interrupt. */
 static void
 tell_log(HttpPool *pool)
 {
-	slist_head log;
-
-	/* In the order in which they ended. */
-	slist_init(&log);
-	while (!slist_is_empty(&pool->log))
-		slist_push_head(&log, slist_pop_head_node(&pool->log));
-	while (!slist_is_empty(&log))
+	while (!dlist_is_empty(&pool->log))
 	{
 		LogEntry *entry =
-			slist_container(LogEntry, node, slist_pop_head_node(&log));
+			dlist_container(LogEntry, node, dlist_pop_head_node(&pool->log));
 		LogEntry copy = *entry;
 		char	 result[32];
 

@@ -46,7 +46,7 @@ struct HttpPool
 	HttpPace pace; /* what the server can take */
 
 	/* attempts that are over, to be told of: see http_account.c */
-	slist_head log;
+	dlist_head log;
 };
 
 typedef struct HttpTransferPrivate

@@ -94,6 +94,7 @@ http_pool_create(void)
 	pool->wake_at = -1;
 	dlist_init(&pool->queue);
 	dlist_init(&pool->in_flight);
+	dlist_init(&pool->log);
 	pool->left_alone_at = http_now();
 	callback->func = release_pool;
 	callback->arg = pool;
