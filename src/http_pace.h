@@ -27,7 +27,7 @@ typedef struct HttpPace
 	int64  resumed_at;
 	int64  refused_at;	 /* when it complained last */
 	int	   answered;	 /* answers since then */
-	int	   complaints;	 /* in all */
+	int	   complaints;	 /* since the last time without a limit */
 	double last_answers; /* answers per second when it complained last */
 	int	   burst;		 /* answers before it complained first */
 	int64  burst_time;	 /* and the time in which they came */
