@@ -5,7 +5,8 @@
  *
  * A segment of shared memory has room for some scans.  A place belongs to the
  * session whose process it names; only that one writes there, so that whoever
- * reads needs no more than that places do not change hands.
+ * reads needs no more than that places do not change hands.  The lock is not held
+ * while anything is looked up that may take time, or other locks.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,8 +24,10 @@
 
 #include "compat.h"
 #include "scan_progress.h"
+#include "version.h"
 
-#define SEGMENT_NAME "opportunity_fdw progress"
+/* Sessions with different versions of the library do not share it. */
+#define SEGMENT_NAME "opportunity_fdw progress " OPPORTUNITY_FDW_VERSION
 
 /* A session may have several scans at once; one that finds no place is not shown. */
 #define PLACES_PER_BACKEND 4
@@ -45,6 +48,21 @@ struct ScanProgress
 	pg_atomic_uint64 bytes;
 };
 
+/* What is read of a place. */
+typedef struct ShownScan
+{
+	uint32		pid;
+	Oid			database;
+	Oid			userid;
+	Oid			relid;
+	TimestampTz started_at;
+	double		planned_records;
+	uint64		records;
+	uint64		pages;
+	uint64		requests;
+	uint64		bytes;
+} ShownScan;
+
 typedef struct Segment
 {
 	LWLock		 lock; /* of who takes a place, against who reads */
@@ -57,9 +75,10 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_progress);
 static Segment *attach(void);
 static void		initialize(void *memory);
 static int		place_count(void);
-static bool		is_free(ScanProgress *place);
+static bool		is_used_by(uint32 pid);
+static int		read_places(Segment *segment, ShownScan *scans);
 static bool		may_see(Oid userid);
-static void		put_row(ReturnSetInfo *rows, ScanProgress *place);
+static void		put_row(ReturnSetInfo *rows, const ShownScan *scan);
 
 /*
  * A scan of this session begins.  Returns NULL where that cannot be shown.  It is
@@ -76,7 +95,7 @@ scan_progress_begin(Oid relid, double planned_records)
 	LWLockAcquire(&segment->lock, LW_EXCLUSIVE);
 	for (int i = 0; found == NULL && i < segment->count; i++)
 	{
-		if (is_free(&segment->places[i]))
+		if (!is_used_by(pg_atomic_read_u32(&segment->places[i].pid)))
 			found = &segment->places[i];
 	}
 	if (found != NULL)
@@ -120,6 +139,8 @@ opportunity_fdw_progress(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
 	Segment		  *segment = attach();
+	ShownScan	  *scans;
+	int			   count;
 
 	if (segment == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -128,13 +149,10 @@ opportunity_fdw_progress(PG_FUNCTION_ARGS)
 						errhint("Within a session, the setting "
 								"\"opportunity_fdw.progress\" tells.")));
 	compat_begin_rows(fcinfo);
-	LWLockAcquire(&segment->lock, LW_SHARED);
-	for (int i = 0; i < segment->count; i++)
-	{
-		if (!is_free(&segment->places[i]))
-			put_row(rows, &segment->places[i]);
-	}
-	LWLockRelease(&segment->lock);
+	scans = palloc(segment->count * sizeof(ShownScan));
+	count = read_places(segment, scans);
+	for (int i = 0; i < count; i++)
+		put_row(rows, &scans[i]);
 	return (Datum) 0;
 }
 
@@ -183,11 +201,42 @@ place_count(void)
 
 /* A process that has gone leaves nothing behind, as far as it could help that. */
 static bool
-is_free(ScanProgress *place)
+is_used_by(uint32 pid)
 {
-	uint32 pid = pg_atomic_read_u32(&place->pid);
+	return pid != 0 && BackendPidGetProc((int) pid) != NULL;
+}
 
-	return pid == 0 || BackendPidGetProc((int) pid) == NULL;
+/* Reads the places that are used, and returns how many there are. */
+static int
+read_places(Segment *segment, ShownScan *scans)
+{
+	int count = 0;
+
+	LWLockAcquire(&segment->lock, LW_SHARED);
+	for (int i = 0; i < segment->count; i++)
+	{
+		ScanProgress *place = &segment->places[i];
+
+		/* Read once: the scan may end meanwhile. */
+		uint32 pid = pg_atomic_read_u32(&place->pid);
+
+		if (!is_used_by(pid))
+			continue;
+		scans[count++] = (ShownScan){
+			.pid = pid,
+			.database = place->database,
+			.userid = place->userid,
+			.relid = place->relid,
+			.started_at = place->started_at,
+			.planned_records = place->planned_records,
+			.records = pg_atomic_read_u64(&place->records),
+			.pages = pg_atomic_read_u64(&place->pages),
+			.requests = pg_atomic_read_u64(&place->requests),
+			.bytes = pg_atomic_read_u64(&place->bytes),
+		};
+	}
+	LWLockRelease(&segment->lock);
+	return count;
 }
 
 /* As PostgreSQL itself shows what sessions do. */
@@ -199,22 +248,22 @@ may_see(Oid userid)
 }
 
 static void
-put_row(ReturnSetInfo *rows, ScanProgress *place)
+put_row(ReturnSetInfo *rows, const ShownScan *scan)
 {
 	Datum values[PROGRESS_COLUMNS];
 	bool  nulls[PROGRESS_COLUMNS];
 
-	memset(nulls, !may_see(place->userid), sizeof(nulls));
+	memset(nulls, !may_see(scan->userid), sizeof(nulls));
 	nulls[0] = nulls[1] = nulls[2] = false;
-	values[0] = Int32GetDatum((int32) pg_atomic_read_u32(&place->pid));
-	values[1] = ObjectIdGetDatum(place->database);
-	values[2] = ObjectIdGetDatum(place->userid);
-	values[3] = ObjectIdGetDatum(place->relid);
-	values[4] = TimestampTzGetDatum(place->started_at);
-	values[5] = Float8GetDatum(place->planned_records);
-	values[6] = Int64GetDatum((int64) pg_atomic_read_u64(&place->records));
-	values[7] = Int64GetDatum((int64) pg_atomic_read_u64(&place->pages));
-	values[8] = Int64GetDatum((int64) pg_atomic_read_u64(&place->requests));
-	values[9] = Int64GetDatum((int64) pg_atomic_read_u64(&place->bytes));
+	values[0] = Int32GetDatum((int32) scan->pid);
+	values[1] = ObjectIdGetDatum(scan->database);
+	values[2] = ObjectIdGetDatum(scan->userid);
+	values[3] = ObjectIdGetDatum(scan->relid);
+	values[4] = TimestampTzGetDatum(scan->started_at);
+	values[5] = Float8GetDatum(scan->planned_records);
+	values[6] = Int64GetDatum((int64) scan->records);
+	values[7] = Int64GetDatum((int64) scan->pages);
+	values[8] = Int64GetDatum((int64) scan->requests);
+	values[9] = Int64GetDatum((int64) scan->bytes);
 	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 }
