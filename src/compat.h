@@ -253,6 +253,8 @@ compat_reserve_settings(const char *prefix)
 }
 
 /* 17 has shared memory that need not be asked for when the server starts. */
+#define COMPAT_HAS_NAMED_SEGMENTS (PG_VERSION_NUM >= 170000)
+
 static inline void *
 compat_named_segment(const char *name, size_t				 size,
 					 void (*initialize)(void *memory), bool *found)

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -20,6 +21,8 @@
 #include "storage/lwlock.h"
 #include "storage/procarray.h"
 #include "utils/acl.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -72,6 +75,8 @@ typedef struct Segment
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_progress);
 
+static Segment *try_to_attach(void);
+static bool		is_for_session(int sqlerrcode);
 static Segment *attach(void);
 static void		initialize(void *memory);
 static int		place_count(void);
@@ -87,7 +92,7 @@ static void		put_row(ReturnSetInfo *rows, const ShownScan *scan);
 ScanProgress *
 scan_progress_begin(Oid relid, double planned_records)
 {
-	Segment		 *segment = attach();
+	Segment		 *segment = try_to_attach();
 	ScanProgress *found = NULL;
 
 	if (segment == NULL)
@@ -154,6 +159,64 @@ opportunity_fdw_progress(PG_FUNCTION_ARGS)
 	for (int i = 0; i < count; i++)
 		put_row(rows, &scans[i]);
 	return (Datum) 0;
+}
+
+/*
+ * As attach, for a query, which must not fail because nobody could see how far it
+ * is: NULL as well where the system refuses, and from then on in this session.
+ */
+static Segment *
+try_to_attach(void)
+{
+	static Segment *segment = NULL;
+	static bool		was_tried = false;
+	MemoryContext	context = CurrentMemoryContext;
+	ResourceOwner	owner = CurrentResourceOwner;
+
+	/* Before 17, and while processes work together, there is no such attempt. */
+	if (was_tried || !COMPAT_HAS_NAMED_SEGMENTS || IsInParallelMode())
+		return segment;
+
+	/*
+	 * An error may leave locks behind, which only an abort releases.  As in
+	 * check.c, the subtransaction is over before anything else can fail.
+	 */
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		segment = attach();
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		error = CopyErrorData();
+		FlushErrorState();
+		if (is_for_session(error->sqlerrcode))
+			ReThrowError(error);
+		ereport(LOG, (errmsg_internal("the progress of scans is not shown: %s",
+									  error->message)));
+	}
+	PG_END_TRY();
+	was_tried = true;
+	return segment;
+}
+
+/* Whether an error is no refusal, but meant to end what the session does. */
+static bool
+is_for_session(int sqlerrcode)
+{
+	int category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category == ERRCODE_TO_CATEGORY(ERRCODE_QUERY_CANCELED) ||
+		   category == ERRCODE_TRANSACTION_ROLLBACK;
 }
 
 /* The segment, made by whoever comes first; NULL: there can be none. */

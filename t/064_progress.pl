@@ -106,7 +106,30 @@ else
 		 DECLARE c CURSOR FOR SELECT id FROM t JOIN opportunity o USING (id); FETCH 120 FROM c');
 	is($other->query('SELECT count(*), sum(records) FROM opportunity_fdw_progress')->{out}, '1|120', 'of a join');
 	$_->quit for $reader, $watcher;
+	check_refusal();
 }
 $_->quit for $session, $other;
 $node->stop('fast');
 done_testing();
+
+# Where the system gives no memory to share, queries work all the same.
+sub check_refusal
+{
+	my $poor = Reevo::cluster('poor', 'dynamic_shared_memory_type = mmap');
+	Reevo::set_up($poor, $api->url);
+	my $folder = $poor->data_dir . '/pg_dynshmem';
+	chmod 0500, $folder or die "$folder: $!";
+	my $query = "SELECT count(*) FROM opportunity WHERE id = '" . Reevo::id(1) . "'";
+	for my $name ('the first session', 'another one')
+	{
+		my $there = Reevo::Session->new($poor);
+		is($there->query($query)->{out}, 1, "$name without shared memory: $_") for 1 .. 2;
+		isnt($there->query('SELECT * FROM opportunity_fdw_progress')->{sqlstate}, '', "$name: the view says so");
+		is($there->query('BEGIN; SAVEPOINT a; ' . $query)->{out}, 1, "$name: in a subtransaction");
+		$there->query('COMMIT');
+		$there->quit;
+	}
+	chmod 0700, $folder or die "$folder: $!";
+	$poor->stop('fast');
+	return;
+}
