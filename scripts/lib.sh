@@ -41,6 +41,27 @@ run_cleanups() {
 }
 trap run_cleanups EXIT
 
+# --- Adding up what several runs of scripts/test have counted ---
+
+passed=0 failed=0
+
+# count_run COMMAND...: runs it, shows what it prints, and adds what it counts. The
+# line in which it does is then $counts, and empty where there is none.
+count_run() {
+    local output status=0 more_passed more_failed
+    output=$(mktemp)
+    "$@" 2>&1 | tee "$output" || status=$?
+
+    # The first such line is that of scripts/test itself.
+    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$output" | head -n 1 || true)
+    rm -f "$output"
+    [ -n "$counts" ] || return 0
+    read -r more_passed _ more_failed _ <<<"$counts"
+    passed=$((passed + more_passed))
+    failed=$((failed + more_failed))
+    [ "$status" = 0 ] || [ "$more_failed" -gt 0 ] || failed=$((failed + 1))
+}
+
 # --- Choosing the PostgreSQL to build for ---
 
 # usable_pg_config FILE: are the server and its headers there too? The

@@ -11,7 +11,7 @@
  * and with whatever further conditions, stays PostgreSQL's own.
  *
  * PostgreSQL offers the place to add such a path for every pair of relations
- * (but 15 and 16 not where the join has a condition without variables: there
+ * (but before 17 not where the join has a condition without variables: there
  * the plain nested loop remains).
  *
  *-------------------------------------------------------------------------
