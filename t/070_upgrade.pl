@@ -65,8 +65,15 @@ is($versions[0], $now, "and the Debian package's");
 my $node = Reevo::cluster('upgrade');
 my $sharedir = run('the shared folder', $pg_config, '--sharedir');
 my $libdir = run('the folder of libraries', $pg_config, '--pkglibdir');
-my ($installed) = $node->safe_psql('postgres', 'SHOW dynamic_library_path') =~ m{^(/.+)\Q$libdir\E:}
-  or die 'the extension has to be installed in a private folder, as scripts/check does it';
+my $bindir = run('the folder of programs', $pg_config, '--bindir');
+my $prefix = dirname($bindir);
+my ($installed) = $node->safe_psql('postgres', 'SHOW dynamic_library_path') =~ m{^(/.+)\Q$libdir\E:};
+# Where no setting tells of a private folder, scripts/test copies all of
+# PostgreSQL, which finds its files wherever it stands.
+my $movable = !defined $installed && $prefix ne '/usr' && !grep { !/^\Q$prefix\E\// } $sharedir, $libdir;
+die 'the extension has to be installed in a private folder, as scripts/check does it'
+  unless defined $installed || $movable;
+$installed = '' if $movable;
 is(scripts("$installed$sharedir/extension"), scripts($top), 'every script is installed');
 
 # So that a script of a next version needs no change to the Makefile.
@@ -76,13 +83,24 @@ is(run('make', 'make', '-s', '-C', $folder, '-f', "$top/Makefile", "PG_CONFIG=$p
 	scripts($folder), 'the Makefile takes every script that is there');
 
 # From here on the server looks into a copy.
-run('copy', 'cp', '-R', $installed, "$folder/copy");
-for my $setting (qw(extension_destdir extension_control_path dynamic_library_path))
+if ($movable)
 {
-	my $value = $node->safe_psql('postgres', "SELECT current_setting('$setting', true)");
-	$node->append_conf('postgresql.conf', "$setting = '$value'") if $value =~ s/^\Q$installed\E/$folder\/copy/;
+	run('make a folder', 'mkdir', '-p', dirname("$folder/copy$prefix"));
+	run('copy', 'cp', '-R', $prefix, "$folder/copy$prefix");
+	$ENV{PATH} = "$folder/copy$bindir:$ENV{PATH}";
 }
-$node->restart;
+else
+{
+	run('copy', 'cp', '-R', $installed, "$folder/copy");
+	for my $setting (qw(extension_destdir extension_control_path dynamic_library_path))
+	{
+		my $value = $node->safe_psql('postgres', "SELECT current_setting('$setting', true)");
+		$node->append_conf('postgresql.conf', "$setting = '$value'") if $value =~ s/^\Q$installed\E/$folder\/copy/;
+	}
+}
+# Restarted, it would be the same program again.
+$node->stop('fast');
+$node->start;
 
 # --- Under this version ---
 
