@@ -536,7 +536,7 @@ SELECT in_any_order($$ SELECT t.number, s.k, l.stage, l.k FROM hundred t LEFT JO
 SELECT in_any_order($$ SELECT a.number, b.number, o.stage FROM small a LEFT JOIN hundred b ON b.number = a.number + 3 AND b.digit < 6 FULL JOIN thousand c ON c.number = b.number
   LEFT JOIN tens o ON o.id = b.id WHERE c.number < 110 $$); :spent
 
--- Conditions without a column (no lookup is offered here before PostgreSQL 17)
+-- Conditions without a column (before 17, PostgreSQL offers no lookup here)
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id = t.id AND current_setting('server_version_num')::int > 0 $$);
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id = t.id WHERE current_setting('server_version_num')::int < 0 $$);
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t LEFT JOIN tens o ON o.id = t.id AND current_setting('server_version_num')::int < 0 $$);

@@ -11,8 +11,8 @@
  * and with whatever further conditions, stays PostgreSQL's own.
  *
  * PostgreSQL offers the place to add such a path for every pair of relations
- * (but before 17 not where the join has a condition without variables: there
- * the plain nested loop remains).
+ * (but before 17 not where the join has a condition without variables: there the
+ * plain nested loop remains).
  *
  *-------------------------------------------------------------------------
  */

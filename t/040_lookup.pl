@@ -285,6 +285,10 @@ sub generated
 	return ($query, join(' ', @settings));
 }
 
+# As the README says; before 17, only old minor versions offer a lookup.
+is($session->query(q(SELECT has_lookup($$SELECT FROM t JOIN o USING (id) WHERE current_setting('port') <> ''$$)))->{out},
+	$version >= 17 ? 't' : 'f', 'a condition without any column');
+
 # The API's variants, in all of which the rows are the same.
 my @variants = (
 	'{}',
