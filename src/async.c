@@ -22,12 +22,14 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "utils/guc.h"
 
 #include "plan.h"
 #include "scan.h"
 #include "statement.h"
 
 static bool is_async_capable(ForeignPath *path);
+static bool is_append_broken(void);
 static void request_row(AsyncRequest *request);
 static void configure_wait(AsyncRequest *request);
 static bool is_waited_for(AsyncRequest *request);
@@ -50,7 +52,20 @@ async_set_callbacks(FdwRoutine *routine)
 static bool
 is_async_capable(ForeignPath *path)
 {
-	return plan_is_by_pages(path);
+	return !is_append_broken() && plan_is_by_pages(path);
+}
+
+/*
+ * Whether the Append of this PostgreSQL leaves an exception handler behind where
+ * it finds nothing to wait for: the next error would end the server.  Three minor
+ * versions do, and one may run what was built for another.
+ */
+static bool
+is_append_broken(void)
+{
+	int version = atoi(GetConfigOption("server_version_num", false, false));
+
+	return version == 140011 || version == 150006 || version == 160002;
 }
 
 /* FDW callback: the Append wants a row. */

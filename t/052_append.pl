@@ -33,11 +33,11 @@ for (1 .. $times)
 }
 is_deeply(\%outcomes, { $count * $scans . "|$count" => $times }, 'all rows come, and without delay');
 
-SKIP:
-{
-	skip 'one scan after another', 1 if Reevo::server_version($node) < 14;
-	like($session->query("EXPLAIN $statement")->{out}, qr/(Async Foreign Scan.*){$scans}/s, 'the scans are waited for together');
-}
+# One scan is read after another where PostgreSQL has nothing else, or it is broken.
+my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
+my $together = $version >= 140000 && $version !~ /^(140011|150006|160002)$/;
+my $plan = $session->query("EXPLAIN $statement")->{out};
+is(scalar(() = $plan =~ /Async Foreign Scan/g), $together ? $scans : 0, "PostgreSQL $version: scans that are waited for together");
 
 $session->quit;
 done_testing();
