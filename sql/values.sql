@@ -232,6 +232,22 @@ CREATE DOMAIN day AS date CHECK (VALUE >= '2024-05-01');
 SELECT type, look(type, 't2') AS timestamp, look(type, 't18') AS date, look(type, 't20') AS time
 FROM unnest('{timestamptz(0),timestamp(3),time(1),timetz(2),day,text,varchar(10),jsonb}'::text[]) WITH ORDINALITY v (type, i) ORDER BY i;
 SELECT look('day', 't38') AS too_early, look('timestamp[]', 'timestamp_list'), look('date[]', 'timestamp_list'), look('time[]', 'timestamp_list'), look('day[]', 'date_list');
+-- What is read without the input functions is what they read.
+INSERT INTO served SELECT 'plain_times', json_agg(json_build_object('value', date || 'T' || clock || zone, 'value_type', 'timestamp'))
+FROM (SELECT to_char(date '0001-01-01' + i * 1097, 'YYYY-MM-DD') FROM generate_series(0, 3300) i
+	UNION ALL SELECT unnest('{0004-02-29,1899-12-31,1900-03-01,1999-12-31,2000-01-01,2000-02-29,2024-02-29,9999-12-31}'::text[])) d (date),
+	unnest('{00:00,00:00:00,12:34:56,23:59:59.999999,23:59:59.9999999,24:00:00,23:59:60,07:08:09.1,07:08:09.012}'::text[], '{Z,+00:00,"",Z,Z,Z,Z,-00,-01:30}'::text[]) c (clock, zone);
+INSERT INTO served SELECT 'plain_uuids', json_agg(json_build_object('value', CASE WHEN i % 2 = 0 THEN id ELSE upper(id) END, 'value_type', 'uuid'))
+FROM generate_series(1, 1000) i, LATERAL CAST(md5(i::text)::uuid AS text) id;
+TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
+CREATE FOREIGN TABLE plain (id uuid, times timestamptz[] OPTIONS (attribute 'plain_times'), time_texts text[] OPTIONS (attribute 'plain_times'),
+	uuids uuid[] OPTIONS (attribute 'plain_uuids'), uuid_texts text[] OPTIONS (attribute 'plain_uuids')) SERVER column_values;
+SELECT count(*), count(DISTINCT time), count(*) FILTER (WHERE time IS DISTINCT FROM text::timestamptz) AS wrong
+FROM plain, unnest(times, time_texts) v (time, text) WHERE id = :'R';
+SELECT count(*), count(DISTINCT uuid), count(*) FILTER (WHERE uuid IS DISTINCT FROM text::uuid) AS wrong
+FROM plain, unnest(uuids, uuid_texts) v (uuid, text) WHERE id = :'R';
+DELETE FROM served WHERE name IN ('plain_times', 'plain_uuids');
+TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
 
 --
 -- Every form of NULL.

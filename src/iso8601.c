@@ -5,7 +5,8 @@
  *
  * PostgreSQL's input functions would take much more than ISO 8601 ('now',
  * 'infinity', '1/2/2003'), so a text has to pass here first.  Whether the
- * numbers make a date is theirs to say.  Knows nothing of columns.
+ * numbers make a date is theirs to say, but where that is plain.  Knows nothing of
+ * columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,9 +23,11 @@
 /* From 0001-01-01 to 2000-01-01, where PostgreSQL starts to count. */
 #define DAYS_TO_EPOCH (5 * DAYS_IN_400_YEARS - DAYS_IN_YEAR - 1)
 
-static char		  *write_days(int64 days);
-static int		   days_in_month(int year, int month);
-static int64	   floor_divide(int64 dividend, int64 divisor);
+static bool	 seconds_of(const char *text, const Iso8601 *parts, int64 *seconds);
+static bool	 microseconds(const char *clock, int time_length, int64 *fraction);
+static char *write_days(int64 days);
+static int	 days_in_month(int year, int month);
+static int64 floor_divide(int64 dividend, int64 divisor);
 static const char *match(const char *text, const char *pattern);
 static int64	   days_since_epoch(int year, int month, int day);
 static int		   number(const char *digits);
@@ -67,16 +70,66 @@ iso8601_parse(const char *text, Iso8601 *parts)
 bool
 iso8601_seconds(const char *text, int64 *seconds)
 {
+	Iso8601 parts;
+
+	return iso8601_parse(text, &parts) && seconds_of(text, &parts, seconds);
+}
+
+/*
+ * Reads a timestamp as timestamptz_in does, if it is in UTC, to the microsecond at
+ * most, and within one day by the clock.  False where it is not, or the text is
+ * none: the input function knows the rest, and what is wrong.
+ */
+bool
+iso8601_timestamp(const char *text, TimestampTz *timestamp)
+{
 	Iso8601		parts;
 	const char *clock = text + strlen("YYYY-MM-DDT");
-	const char *zone;
+	int64		seconds;
+	int64		fraction;
+
+	if (!iso8601_parse(text, &parts) || !parts.zone_is_utc ||
+		!seconds_of(text, &parts, &seconds))
+		return false;
+	if (number(clock) >= HOURS_PER_DAY || number(clock + 3) >= MINS_PER_HOUR ||
+		(parts.time_length > 5 && number(clock + 6) >= SECS_PER_MINUTE))
+		return false;
+	if (!microseconds(clock, parts.time_length, &fraction))
+		return false;
+	*timestamp = seconds * USECS_PER_SEC + fraction;
+	return true;
+}
+
+/* The fraction of a second of a time; false where it would have to be rounded. */
+static bool
+microseconds(const char *clock, int time_length, int64 *fraction)
+{
+	int first = strlen("hh:mm:ss.");
+	int unit = USECS_PER_SEC;
+
+	*fraction = 0;
+	if (time_length > first + 6)
+		return false;
+	for (int i = first; i < time_length; i++)
+	{
+		unit /= 10;
+		*fraction += (clock[i] - '0') * unit;
+	}
+	return true;
+}
+
+/* The same as iso8601_seconds, of a text that has been taken apart. */
+static bool
+seconds_of(const char *text, const Iso8601 *parts, int64 *seconds)
+{
+	const char *clock = text + strlen("YYYY-MM-DDT");
+	const char *zone = clock + parts->time_length;
 	int			year;
 	int			month;
 	int			day;
 	int64		offset = 0;
 
-	if (!iso8601_parse(text, &parts) || parts.date_length == 0 ||
-		parts.time_length == 0)
+	if (parts->date_length == 0 || parts->time_length == 0)
 		return false;
 	year = number(text) * 100 + number(text + 2);
 	month = number(text + 5);
@@ -85,13 +138,12 @@ iso8601_seconds(const char *text, int64 *seconds)
 		day > days_in_month(year, month))
 		return false;
 
-	zone = clock + parts.time_length;
-	if (!parts.zone_is_utc)
+	if (!parts->zone_is_utc)
 	{
 		const char *minutes = zone + (zone[3] == ':' ? 4 : 3);
 
 		offset = number(zone + 1) * SECS_PER_HOUR;
-		if (parts.zone_length > 3)
+		if (parts->zone_length > 3)
 			offset += number(minutes) * SECS_PER_MINUTE;
 		if (*zone == '-')
 			offset = -offset;
@@ -99,7 +151,7 @@ iso8601_seconds(const char *text, int64 *seconds)
 	*seconds = days_since_epoch(year, month, day) * SECS_PER_DAY +
 			   number(clock) * SECS_PER_HOUR +
 			   number(clock + 3) * SECS_PER_MINUTE - offset;
-	if (parts.time_length > 5)
+	if (parts->time_length > 5)
 		*seconds += number(clock + 6);
 	return true;
 }

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include <math.h>
 #include <regex.h>
 
 #include "datatype/timestamp.h"
@@ -42,12 +43,13 @@ enum
 #define FIRST_SECOND (-63082281600)
 #define LAST_SECOND 252455615999
 
-static void check_parts(char *text);
-static void check_seconds(const char *text);
-static void check_offset(const char *text, const Iso8601 *parts);
-static int	number_at(const char *text, int at);
-static void check_writing(TimestampTz time);
-static int	length_of(const regmatch_t *group);
+static void	 check_parts(char *text);
+static void	 check_seconds(const char *text);
+static int64 fraction_of(const char *clock, int time_length);
+static void	 check_offset(const char *text, const Iso8601 *parts);
+static int	 number_at(const char *text, int at);
+static void	 check_writing(TimestampTz time);
+static int	 length_of(const regmatch_t *group);
 
 void
 fuzz_input(char *data, size_t size)
@@ -97,18 +99,29 @@ check_parts(char *data)
 static void
 check_seconds(const char *text)
 {
-	Iso8601 parts;
-	int64	seconds;
-	int64	again;
-	char   *written;
+	Iso8601		parts;
+	TimestampTz timestamp;
+	int64		seconds;
+	int64		again;
+	char	   *written;
 
 	if (!iso8601_seconds(text, &seconds))
+	{
+		FUZZ_CHECK(!iso8601_timestamp(text, &timestamp));
 		return;
+	}
 	FUZZ_CHECK(iso8601_parse(text, &parts));
 	FUZZ_CHECK(parts.date_length > 0 && parts.time_length > 0);
 	FUZZ_CHECK(seconds >= FIRST_SECOND - 200 * SECS_PER_HOUR &&
 			   seconds <= LAST_SECOND + 200 * SECS_PER_HOUR);
 	shim_outcome("point");
+	if (iso8601_timestamp(text, &timestamp))
+	{
+		FUZZ_CHECK(parts.zone_is_utc);
+		FUZZ_CHECK(timestamp - seconds * USECS_PER_SEC ==
+				   fraction_of(text + 11, parts.time_length));
+		shim_outcome("timestamp");
+	}
 	if (!parts.zone_is_utc)
 		check_offset(text, &parts);
 	written = iso8601_write(seconds * USECS_PER_SEC);
@@ -124,6 +137,18 @@ check_seconds(const char *text)
 		FUZZ_CHECK(memcmp(written, text, parts.date_length) == 0 &&
 				   memcmp(written + 11, text + 11, Min(parts.time_length, 8)) ==
 					   0);
+}
+
+/* Of a time, in microseconds. */
+static int64
+fraction_of(const char *clock, int time_length)
+{
+	char digits[] = "0.000000";
+
+	FUZZ_CHECK(time_length <= 15);
+	if (time_length > 9)
+		memcpy(digits + 2, clock + 9, time_length - 9);
+	return llround(atof(digits) * USECS_PER_SEC);
 }
 
 /* An offset of the other sign leads as far to the other side. */

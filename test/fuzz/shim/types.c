@@ -24,6 +24,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "id.h"
+
 #include "shim.h"
 
 /* From the epoch of Unix to that of PostgreSQL, in seconds. */
@@ -52,7 +54,7 @@ typedef struct ShimArray
 static bool	 input(Oid type, char *text, Datum *value);
 static bool	 is_json(char *text);
 static bool	 is_number(const char *text);
-static bool	 is_uuid(const char *text);
+static bool	 read_uuid(const char *text, Datum *value);
 static bool	 read_timestamptz(const char *text, Datum *value);
 static void *make_array(int count, Datum *elements, bool *nulls);
 
@@ -203,7 +205,7 @@ input(Oid type, char *text, Datum *value)
 		case INT4OID:
 			return is_number(text);
 		case UUIDOID:
-			return is_uuid(text);
+			return read_uuid(text, value);
 		case BOOLOID:
 			return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 		default:
@@ -261,10 +263,20 @@ uuid_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(text.data);
 }
 
+/* Without hyphens: as the API writes them, they do not come here. */
 static bool
-is_uuid(const char *text)
+read_uuid(const char *text, Datum *value)
 {
-	return strlen(text) == 36 && strspn(text, "0123456789abcdefABCDEF-") == 36;
+	pg_uuid_t *id = palloc0(sizeof(*id));
+
+	FUZZ_CHECK(!id_parse(text, id));
+	if (strlen(text) != 2 * UUID_LEN ||
+		strspn(text, "0123456789abcdefABCDEF") != 2 * UUID_LEN)
+		return false;
+	for (int i = 0; i < UUID_LEN; i++)
+		sscanf(text + 2 * i, "%2hhx", &id->data[i]);
+	*value = UUIDPGetDatum(id);
+	return true;
 }
 
 /* Reads what normalize_time may leave: a date, a time and an offset. */
@@ -389,6 +401,8 @@ shim_same_datum(Oid type, Datum a, Datum b)
 
 	if (type == TIMESTAMPTZOID)
 		return a == b;
+	if (type == UUIDOID)
+		return memcmp(DatumGetPointer(a), DatumGetPointer(b), UUID_LEN) == 0;
 	if (!OidIsValid(element_type))
 		return strcmp(DatumGetPointer(a), DatumGetPointer(b)) == 0;
 	if (array_a->count != array_b->count)
