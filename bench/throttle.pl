@@ -10,7 +10,7 @@ use Reevo;
 use Test::More ();
 use Time::HiRes qw(time);
 
-my $seconds = 10;
+my $seconds = 30;
 while (@ARGV && $ARGV[0] eq '--seconds')
 {
 	shift @ARGV;

@@ -81,6 +81,7 @@ CREATE FUNCTION sent(stats json, seen int) RETURNS SETOF text LANGUAGE sql AS $$
     ORDER BY number
 $$;
 \set sent '\\set stats `$REEVO_CTL stats` \\\\ SELECT sent(:''stats'', :seen); SELECT (:''stats''::json ->> ''requests'')::int AS seen \\gset'
+\set sent_begin '\\set stats `$REEVO_CTL stats` \\\\ SELECT left(sent(:''stats'', :seen), 100); SELECT (:''stats''::json ->> ''requests'')::int AS seen \\gset'
 \set seen `$REEVO_CTL requests`
 
 --
@@ -113,6 +114,11 @@ SELECT same($$ status = 'open ' $$); :sent
 SELECT same($$ status <> 'open' AND status NOT IN ('open', 'won') AND status > 'a' AND status COLLATE "C" = 'closed' AND upper(status) = 'CLOSED'
   AND status <> display_name AND status = 'closed' || left(random()::text, 0) AND (status = 'open') IS NOT TRUE AND status IS DISTINCT FROM 'open'
   AND created_at <> '2024-01-01' AND amount <> 100 AND amount NOT IN (1, 2) AND amount + 1 > 100 AND amount > 100::float8 $$); :sent
+-- What somebody's own operators mean, nobody knows.
+CREATE FUNCTION is_large(numeric) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1 > 100000; END $$;
+CREATE OPERATOR === (FUNCTION = uuid_eq, LEFTARG = uuid, RIGHTARG = uuid);
+CREATE OPERATOR !!! (FUNCTION = pushdown.is_large, RIGHTARG = numeric);
+SELECT same($$ account_id === '00000000-0000-4000-9000-000000000034' AND account_id === ANY (ARRAY['00000000-0000-4000-9000-000000000034']::uuid[]) AND !!! amount $$); :sent
 SELECT same($$ renewal IS NOT TRUE AND renewal IN (true, false) AND renewal IS NOT NULL AND renewal < true AND (renewal OR email <> 'x') IS NOT NULL $$, 'custom'); :sent
 
 --
@@ -186,6 +192,11 @@ SELECT same($$ (status = 'open' OR amount > 1000) AND (outcome = 'won' OR closed
 SELECT same($$ status = 'open' OR outcome = (SELECT NULL::text) $$); :sent
 SELECT same($$ status = 'open' OR outcome = (SELECT ''::text) $$); :sent
 SELECT same($$ status = 'open' OR upper(display_name) LIKE 'A%' $$); :sent
+-- An arm that nothing meets
+SELECT same($$ status = 'open' OR (amount > 1000 AND outcome = (SELECT NULL::text)) $$); :sent
+-- No more arms than values in a list
+SELECT same(string_agg(format('amount < -%s OR closed_at < ''19%s-01-01''', n, n), ' OR ')) FROM generate_series(10, 59) n; :sent_begin
+SELECT same(string_agg(format('amount < -%s OR closed_at < ''19%s-01-01''', n, n), ' OR ')) FROM generate_series(10, 60) n; :sent_begin
 -- Groups that are nested too deeply
 SELECT same($$ status = 'open' OR (amount > 1 AND (outcome = 'won' OR (created_source = 'api' AND amount > 1000))) $$); :sent
 

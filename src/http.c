@@ -520,6 +520,7 @@ http_begin_attempt(HttpTransfer *transfer)
 	transfer->private->header_size = 0;
 	transfer->private->first_byte_at = 0;
 	transfer->private->callback_outcome = HTTP_PENDING;
+	transfer->private->callback_error = NULL;
 	http_account_begin(transfer);
 }
 
@@ -576,7 +577,11 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 	else if (code == CURLE_OPERATION_TIMEDOUT && !was_sent(private->easy))
 		transfer->outcome = HTTP_NOT_CONNECTED;
 
-	if (transfer->error[0] == '\0')
+	/* libcurl has something to say of a callback that ended it, too. */
+	if (private->callback_error != NULL)
+		strlcpy(transfer->error, private->callback_error,
+				sizeof(transfer->error));
+	else if (transfer->error[0] == '\0')
 		strlcpy(transfer->error, curl_easy_strerror(code),
 				sizeof(transfer->error));
 }
@@ -754,8 +759,7 @@ on_header(char *data, size_t size, size_t count, void *arg)
 	if (private->header_size <= HTTP_MAX_HEADER_SIZE)
 		return size * count;
 	private->callback_outcome = HTTP_NOT_HTTP;
-	strlcpy(transfer->error, "its headers have no end",
-			sizeof(transfer->error));
+	private->callback_error = "its headers have no end";
 	return 0;
 }
 
@@ -779,8 +783,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	if (is_too_slow(private, needed))
 	{
 		private->callback_outcome = HTTP_BROKEN;
-		strlcpy(transfer->error, "the answer comes too slowly",
-				sizeof(transfer->error));
+		private->callback_error = "the answer comes too slowly";
 		return 0;
 	}
 	if (needed > private->capacity)

@@ -78,6 +78,7 @@ typedef struct HttpTransferPrivate
 	int64		first_byte_at; /* of the body, by http_pool_clock; 0: not yet */
 	HttpOutcome callback_outcome; /* why a callback ended it, or
 								   * HTTP_PENDING */
+	const char *callback_error;	  /* what is to be said of that, or NULL */
 } HttpTransferPrivate;
 
 /* http_pool.c */

@@ -150,6 +150,13 @@ for my $stall (qw(headers mid-headers body))
 	$api->reset;
 }
 
+# A body that would take two minutes is given up after some seconds, however much
+# time it may take.
+my $dripping = server('dripping', "base_url '" . $api->url . "', max_retries '0', request_timeout '300', use_query 'false'");
+$api->behave('{"drip": 50}');
+fails_with('a body that drips', $dripping, '08006', $failed, qr/^Host "127\.0\.0\.1", after 1 attempt: the answer comes too slowly\.$/, $limits);
+$api->reset;
+
 # What has come while a cursor lay idle has not come too late, and only the
 # waiting counts against what is still to come.
 $api->behave('{"delay_ms": 150}');
@@ -289,9 +296,10 @@ for my $status (429, 503)
 		$throttled, qr/\b3000 seconds/, $wait_longer);
 	cmp_ok($result->{ms}, '<', 5000, "$status: it is not waited for");
 }
+# A date is in whole seconds, as is the clock that it is compared with.
 $api->behave('{"status": 429, "retry_after": "date", "retry_after_date_in": 3000}');
 read_spends('429: a date beyond max_retry_wait', 1, '53400', $throttled,
-	qr/\b(2999|300[01]) seconds/, $wait_longer);
+	qr/\b(2999|300[012]) seconds/, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "soon, maybe"}');
 read_spends('429: Retry-After is nonsense', 3, '53400', $throttled, qr/429/, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "-5"}');
@@ -458,6 +466,7 @@ $api->behave('{"header_bomb": true}');
 my $before = Reevo::resident($session->{backend});
 my $bomb = $session->query($slow);
 like($bomb->{sqlstate}, qr/^(54000|08006|08P01)$/, 'headers without end');
+like($bomb->{detail}, qr/headers/, 'headers without end: which is said') or diag($bomb->{err});
 cmp_ok(Reevo::resident($session->{backend}) - $before, '<', 50000, 'headers without end: they are not kept');
 $api->reset;
 $api->ctl('attributes', $id, sprintf('{"next_step_details": {"value": "%s", "value_type": "long_text"}}', 'x' x 900000));

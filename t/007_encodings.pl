@@ -155,6 +155,21 @@ for my $encoding (sort keys %encoding)
 	}
 	$api->reset;
 
+	# A condition is sent in the API's encoding, if one character stays one.
+	my $is_sent = $encoding ne 'EUC_JP';
+	$api->ctl('attributes', Reevo::id($_), '{"display_name": ' . envelope('"plain"') . '}') for 1 .. 9;
+	$api->ctl('attributes', $id, '{"display_name": ' . encode('UTF-8', envelope(raw($fits))) . '}');
+	is($session->query("SELECT display_name FROM t WHERE display_name = '$bytes'")->{out}, $bytes, "$encoding: found by a text");
+	my $filter = encode('UTF-8', raw($fits)) =~ s/"/\\"/gr;
+	is($api->ctl('stats') =~ /\Q\"operator\": \"eq\", \"value\": $filter}\E/ ? 1 : 0, $is_sent ? 1 : 0, "$encoding: " . ($is_sent ? 'which is sent' : 'by nobody but us'));
+	if ($encoding eq 'WIN1252')
+	{
+		my $result = $session->query("SELECT count(*) FROM t WHERE display_name = E'\\x81'");
+		is($result->{out}, '0', "$encoding: a byte that is no character can be looked for") or diag($result->{err});
+		like($api->ctl('stats'), qr/"operators":\{"eq":1\}/, "$encoding: by nobody but us");
+	}
+	$api->reset;
+
 	# What the API says in its errors, in whatever encoding.
 	$api->behave(encode('UTF-8', '{"status": 400, "body": {"error": {"code": "fehler", "message": "Schlüssel 日本 🚀 fehlt"}}}'));
 	my $refused = $read->('id');

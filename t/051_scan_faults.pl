@@ -260,8 +260,11 @@ my %layouts = (
 		my ($n) = @_;
 		return $n == 0 ? -1_500_000_000 : $n == 1 ? 30_000_000_000 : $n % 8 == 3 ? 86400 * 400 : $n % 8 == 5 ? 86400 * 500 : ($n * 7919) % 1000 * 86400 + $n;
 	},
+	'many of them in each of a few seconds' => sub { my ($n) = @_; return int($n / 30); },
 	'in a hundred heaps' => sub { my ($n) = @_; return int($n / 3) * 86400 * 5; });
 my $most = $count / $page + 3 + 2 * 8;
+# There, whoever is new begins with a page or two of what another one reads.
+my %more = ('many of them in each of a few seconds' => 2 * 8);
 for my $layout (sort keys %layouts)
 {
 	for my $n (0 .. $count - 1)
@@ -278,7 +281,7 @@ for my $layout (sort keys %layouts)
 		push @requests, $api->requests_of(sub { $result = $session->query($whole) });
 		is($result->{out}, $all, "created $layout: all records are read") or diag($result->{err});
 	}
-	cmp_ok((sort { $b <=> $a } @requests)[0], '<=', $most, "created $layout: in a few requests more than pages");
+	cmp_ok((sort { $b <=> $a } @requests)[0], '<=', $most + ($more{$layout} || 0), "created $layout: in a few requests more than pages");
 	note("created $layout: @requests");
 	$api->reset;
 }
