@@ -76,6 +76,7 @@ typedef struct Segment
 PG_FUNCTION_INFO_V1(opportunity_fdw_progress);
 
 static Segment *try_to_attach(void);
+static Segment *attach_softly(void);
 static bool		is_for_session(int sqlerrcode);
 static Segment *attach(void);
 static void		initialize(void *memory);
@@ -170,17 +171,26 @@ try_to_attach(void)
 {
 	static Segment *segment = NULL;
 	static bool		was_tried = false;
-	MemoryContext	context = CurrentMemoryContext;
-	ResourceOwner	owner = CurrentResourceOwner;
 
 	/* Before 17, and while processes work together, there is no such attempt. */
 	if (was_tried || !COMPAT_HAS_NAMED_SEGMENTS || IsInParallelMode())
 		return segment;
+	segment = attach_softly();
+	was_tried = true;
+	return segment;
+}
 
-	/*
-	 * An error may leave locks behind, which only an abort releases.  As in
-	 * check.c, the subtransaction is over before anything else can fail.
-	 */
+/*
+ * An error may leave locks behind, which only an abort releases.  As in check.c,
+ * the subtransaction is over before anything else can fail.
+ */
+static Segment *
+attach_softly(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Segment *volatile segment = NULL;
+
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -205,7 +215,6 @@ try_to_attach(void)
 									  error->message)));
 	}
 	PG_END_TRY();
-	was_tried = true;
 	return segment;
 }
 
