@@ -77,7 +77,7 @@ static Plan		  *plan_lookup(PlannerInfo *root, RelOptInfo *rel,
 							   CustomPath *best_path, List *tlist, List *clauses,
 							   List *custom_plans);
 static int		   likely_limit(PlannerInfo *root, Path *join);
-static Node		  *as_in_tlist(Node *node, List *tlist);
+static Node		  *as_in_tlist(Node *node, void *tlist);
 
 static const CustomPathMethods lookup_path_methods = {
 	.CustomName = "Opportunity Lookup", .PlanCustomPath = plan_lookup};
@@ -324,19 +324,20 @@ plan_lookup(PlannerInfo *root, RelOptInfo *rel, CustomPath *best_path,
 /*
  * An expression over the outer rows, with each variable as it stands in the
  * outer plan's target list.  From 16 on a variable says which outer joins may
- * have made it NULL, and a clause may say less of that than the target list.
+ * have made it NULL, and a clause may say less of that than the target list, a
+ * List, does.
  */
 static Node *
-as_in_tlist(Node *node, List *tlist)
+as_in_tlist(Node *node, void *tlist)
 {
 	ListCell *cell;
 
 	if (node == NULL)
 		return NULL;
 	if (!IsA(node, Var) && !IsA(node, PlaceHolderVar))
-		return expression_tree_mutator(node, as_in_tlist, (void *) tlist);
+		return expression_tree_mutator(node, as_in_tlist, tlist);
 
-	foreach(cell, tlist)
+	foreach(cell, (List *) tlist)
 	{
 		Node *expr = (Node *) lfirst_node(TargetEntry, cell)->expr;
 
