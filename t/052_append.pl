@@ -33,11 +33,8 @@ for (1 .. $times)
 }
 is_deeply(\%outcomes, { $count * $scans . "|$count" => $times }, 'all rows come, and without delay');
 
-# One scan is read after another where PostgreSQL has nothing else, or it is broken.
-my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
-my $together = $version >= 140000 && $version !~ /^(140011|150006|160002)$/;
 my $plan = $session->query("EXPLAIN $statement")->{out};
-is(scalar(() = $plan =~ /Async Foreign Scan/g), $together ? $scans : 0, "PostgreSQL $version: scans that are waited for together");
+is(scalar(() = $plan =~ /Async Foreign Scan/g), Reevo::reads_together($node) ? $scans : 0, 'which scans are waited for together');
 
 $session->quit;
 done_testing();

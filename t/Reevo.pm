@@ -344,6 +344,15 @@ sub server_version
 	return int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
 }
 
+# reads_together(NODE): are several scans under an Append waited for together? Before
+# 14 there is no such thing, and three minor versions have a defect.
+sub reads_together
+{
+	my ($node) = @_;
+	my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
+	return $version >= 140000 && $version !~ /^(140011|150006|160002)$/;
+}
+
 # --- Certificates ---
 
 # have_openssl(): is the command there?
