@@ -57,6 +57,7 @@ OBJS = \
 	src/session_cache.o \
 	src/seen_set.o \
 	src/statement.o \
+	src/subtransaction.o \
 	src/progress.o \
 	src/api.o \
 	src/api_health.o \

@@ -12,21 +12,27 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "check_steps.h"
 #include "compat.h"
 #include "import.h"
+#include "subtransaction.h"
 
 #define CHECK_COLUMNS 5
+
+/* What a step that is run needs. */
+typedef struct StepRun
+{
+	Check			*check;
+	const CheckStep *step;
+	CheckResult		*result;
+} StepRun;
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_check);
 
@@ -35,6 +41,7 @@ static bool			  is_ours(const ForeignServer *server);
 static Check		 *create_check(ForeignServer *server);
 static bool			  is_hindered(const Check *check, const CheckStep *step);
 static void	 run_step(Check *check, const CheckStep *step, CheckResult *result);
+static void	 call_step(void *arg);
 static void	 note_error(const ErrorData *error, CheckResult *result);
 static bool	 is_finding(int sqlerrcode);
 static void	 put_row(ReturnSetInfo *rows, const char *name,
@@ -130,39 +137,26 @@ is_hindered(const Check *check, const CheckStep *step)
 		   (step->makes_requests || check->round_trip < 0);
 }
 
-/*
- * Runs a step.  The subtransaction is over before anything else can fail: an
- * error that left it open would leave the session in it, too.
- */
+/* Runs a step; what it finds wrong is its result. */
 static void
 run_step(Check *check, const CheckStep *step, CheckResult *result)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	StepRun	   run = {check, step, result};
+	ErrorData *error = subtransaction_run(call_step, &run);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		step->run(check, result);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
+	if (error == NULL)
+		return;
+	if (!is_finding(error->sqlerrcode))
+		ReThrowError(error);
+	note_error(error, result);
+}
 
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		error = CopyErrorData();
-		FlushErrorState();
-		if (!is_finding(error->sqlerrcode))
-			ReThrowError(error);
-		note_error(error, result);
-	}
-	PG_END_TRY();
+static void
+call_step(void *arg)
+{
+	StepRun *run = arg;
+
+	run->step->run(run->check, run->result);
 }
 
 /* An error as what came of a step. */

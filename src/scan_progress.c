@@ -21,12 +21,11 @@
 #include "storage/lwlock.h"
 #include "storage/procarray.h"
 #include "utils/acl.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "scan_progress.h"
+#include "subtransaction.h"
 #include "version.h"
 
 /* Sessions with different versions of the library do not share it. */
@@ -76,7 +75,7 @@ typedef struct Segment
 PG_FUNCTION_INFO_V1(opportunity_fdw_progress);
 
 static Segment *try_to_attach(void);
-static Segment *attach_softly(void);
+static void		attach_to(void *arg);
 static bool		is_for_session(int sqlerrcode);
 static Segment *attach(void);
 static void		initialize(void *memory);
@@ -171,51 +170,27 @@ try_to_attach(void)
 {
 	static Segment *segment = NULL;
 	static bool		was_tried = false;
+	ErrorData	   *error;
 
 	/* Before 17, and while processes work together, there is no such attempt. */
 	if (was_tried || !COMPAT_HAS_NAMED_SEGMENTS || IsInParallelMode())
 		return segment;
-	segment = attach_softly();
+	error = subtransaction_run(attach_to, &segment);
+	if (error != NULL && is_for_session(error->sqlerrcode))
+		ReThrowError(error);
+	if (error != NULL)
+		ereport(LOG, (errmsg_internal("the progress of scans is not shown: %s",
+									  error->message)));
 	was_tried = true;
 	return segment;
 }
 
-/*
- * An error may leave locks behind, which only an abort releases.  As in check.c,
- * the subtransaction is over before anything else can fail.
- */
-static Segment *
-attach_softly(void)
+static void
+attach_to(void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Segment *volatile segment = NULL;
+	Segment **segment = arg;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		segment = attach();
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		error = CopyErrorData();
-		FlushErrorState();
-		if (is_for_session(error->sqlerrcode))
-			ReThrowError(error);
-		ereport(LOG, (errmsg_internal("the progress of scans is not shown: %s",
-									  error->message)));
-	}
-	PG_END_TRY();
-	return segment;
+	*segment = attach();
 }
 
 /* Whether an error is no refusal, but meant to end what the session does. */
