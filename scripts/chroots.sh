@@ -53,7 +53,7 @@ unpack_chroot() {
     mkdir -p "$root"
     tar -C "$root" -xf "$base/root.tar"
     mkdir -p "$root/dev" "$root/proc"
-    at_exit "mount_gone '$root/proc' '$root/dev'"
+    at_exit "processes_gone; mount_gone '$root/proc' '$root/dev'"
     mount --rbind /dev "$root/dev"
     mount -t tmpfs tmpfs "$root/dev/shm"
     mount -t proc proc "$root/proc"
@@ -61,11 +61,17 @@ unpack_chroot() {
     echo 'tester ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/tester"
 }
 
+# Lazily, as what is still under way there, when we are stopped, keeps it busy.
 mount_gone() {
     local folder
     for folder; do
-        ! mountpoint -q "$folder" || umount -R "$folder"
+        ! mountpoint -q "$folder" || umount -R -l "$folder"
     done
+}
+
+# All others of our namespace, whose first process we are.
+processes_gone() {
+    [ $$ != 1 ] || kill -KILL -1 2>/dev/null || true
 }
 
 # inside ROOT USER COMMAND...: with an empty environment.
