@@ -64,6 +64,7 @@ OBJS = \
 	src/api_query.o \
 	src/api_schema.o \
 	src/api_error.o \
+	src/api_facts.o \
 	src/connection.o \
 	src/stats.o \
 	src/http.o \

@@ -24,18 +24,34 @@
 #include "redact.h"
 #include "url.h"
 
-/* What became of a request for a record that got the status 404. */
-typedef enum NotFound
+/* A statement reports so many merged records. */
+#define MAX_MERGED_REPORTS 10
+
+/* What a response with status 200 is to a request for a record. */
+typedef enum RecordAnswer
 {
-	NOT_FOUND_RECORD,
-	NOT_FOUND_PATH,
-	NOT_FOUND_ASK_HEALTH
-} NotFound;
+	ANSWER_RECORD,
+	ANSWER_ANOTHER, /* a record with another id */
+	ANSWER_PROBLEM
+} RecordAnswer;
+
+/* Codes that the API documents. */
+#define CODE_RECORD_NOT_FOUND "record_not_found"
+#define CODE_UNKNOWN_TYPE "unknown_record_type"
 
 static void forget_key(void *arg);
-static bool read_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
-						const AttributeSet *wanted, Record **record);
-static NotFound classify_not_found(const ApiProblem *problem);
+static RecordAnswer read_record(Api *api, HttpTransfer *transfer,
+								const pg_uuid_t		*id,
+								const AttributeSet *wanted, Record **record,
+								ApiProblem *problem);
+static void			report_merged(Api *api, const pg_uuid_t *old_id,
+								  const pg_uuid_t *id);
+static bool			is_record_missing(Api *api, const pg_uuid_t *id,
+									  const ApiProblem *problem,
+									  HttpBudget	   *budget);
+static bool is_told_missing(const Api *api, const ApiProblem *problem);
+static bool is_missing_for_query(Api *api, const pg_uuid_t *id,
+								 HttpBudget *budget);
 
 /*
  * Makes the API reachable for a user.  Lives in the current context, to whose
@@ -64,6 +80,7 @@ api_open(const Settings *settings, Credentials *credentials,
 	api->credentials = credentials;
 	api->record_total = record_total;
 	api->connection = connection_acquire(credentials->umid, settings->serverid);
+	api->facts = api_facts_of(api->connection, settings->record_type);
 	api->anonymous_target.host = parts.host;
 	api->anonymous_target.proxy = settings->proxy;
 	api->anonymous_target.ca_file = settings->ca_file;
@@ -95,11 +112,12 @@ api_get_record(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 }
 
 /*
- * Waits for the answer to api_get_record and reads it.
+ * Waits for the response to api_get_record and reads it.
  *
- * Returns whether the API has the record.  *record is made in the current
- * context and points into the answer, which lives until http_end.  Raises an
- * error for any other answer, and for none.
+ * Returns whether the API has the record.  *record is made in the current context
+ * and points into the response, which lives until http_end.  A record that was
+ * merged into another one is missing, and a warning says so.  Raises an error for
+ * any other response, and for none.
  */
 bool
 api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -108,49 +126,42 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 {
 	ApiProblem problem;
 
-	for (;;)
+	do
 	{
 		http_wait(transfer);
 		if (transfer->outcome != HTTP_ANSWERED)
 			http_raise(transfer);
+		if (transfer->status == 204)
+			return false;
 		if (transfer->status == 200)
 		{
-			if (read_record(api, transfer, id, wanted, record))
+			switch (read_record(api, transfer, id, wanted, record, &problem))
 			{
-				api_count_records(api, 1);
-				return true;
+				case ANSWER_RECORD:
+					api_count_records(api, 1);
+					return true;
+				case ANSWER_ANOTHER:
+					report_merged(api, id, &(*record)->id);
+					*record = NULL;
+					return false;
+				case ANSWER_PROBLEM:
+					break;
 			}
 		}
-		else if (transfer->status == 404)
-		{
-			problem = api_read_problem(api, transfer);
-			if (!problem.is_cut)
-				break;
-		}
 		else
-			api_raise_refusal(api, transfer);
-		if (!http_retry(transfer))
-			http_raise(transfer);
-	}
+			problem = api_read_problem(api, transfer);
+	} while (api_retry(transfer, &problem));
 
-	switch (classify_not_found(&problem))
-	{
-		case NOT_FOUND_RECORD:
-			return false;
-		case NOT_FOUND_ASK_HEALTH:
-			if (api_is_healthy(api, budget))
-				return false;
-			break;
-		case NOT_FOUND_PATH:
-			break;
-	}
-	api_raise_not_found(api, transfer, &problem);
+	if ((problem.status == 404 || problem.status == 410) &&
+		is_record_missing(api, id, &problem, budget))
+		return false;
+	api_raise_problem(api, transfer, &problem);
 }
 
 /*
- * Reads the answer to api_get_record, as api_finish_record does, if it has come
- * and says what there is to say: *record is NULL where there is no such record.
- * Returns false for any other answer, and raises no error.
+ * Reads the response to api_get_record, as api_finish_record does, if it has come
+ * and needs neither an error, a warning nor another request: *record is NULL if
+ * there is no such record.  Returns false for any other response.
  */
 bool
 api_try_record(const Api *api, const HttpTransfer *transfer,
@@ -162,16 +173,19 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 	*record = NULL;
 	if (transfer->outcome != HTTP_ANSWERED)
 		return false;
-	if (transfer->status == 404)
+	if (transfer->status == 204)
+		return true;
+	if (transfer->status == 404 || transfer->status == 410)
 	{
 		problem = api_read_problem(api, transfer);
-		return classify_not_found(&problem) == NOT_FOUND_RECORD;
+		return !problem.is_cut && is_told_missing(api, &problem);
 	}
 	if (transfer->status != 200 ||
 		record_parse(wanted, api_body_to_try(transfer), transfer->length,
 					 record, &ignored) != RECORD_OK ||
 		memcmp(&(*record)->id, id, sizeof(*id)) != 0)
 		return false;
+	api_note_record_path(api);
 	api_count_records(api, 1);
 	return true;
 }
@@ -256,105 +270,104 @@ forget_key(void *arg)
 }
 
 /*
- * Reads the body of a successful answer.  Returns false where it ends early,
- * whatever libcurl made of that.
+ * Reads the body of a response with status 200; *problem tells why it is neither
+ * the record nor another one.
  */
-static bool
+static RecordAnswer
 read_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
-			const AttributeSet *wanted, Record **record)
+			const AttributeSet *wanted, Record **record, ApiProblem *problem)
 {
-	char		*problem = NULL;
+	char		*reason = NULL;
 	RecordStatus status = record_parse(wanted, api_body(transfer),
-									   transfer->length, record, &problem);
+									   transfer->length, record, &reason);
 
 	if (!api_check_answer(api, transfer, "a record",
 						  psprintf("the record %s", id_text(id)), status,
-						  problem))
-		return false;
-	if (memcmp(&(*record)->id, id, sizeof(*id)) != 0)
-		api_raise_malformed(
-			api, transfer, "a record",
-			psprintf("the record %s was asked for", id_text(id)));
-	return true;
+						  reason, problem))
+		return ANSWER_PROBLEM;
+	api_note_record_path(api);
+	return memcmp(&(*record)->id, id, sizeof(*id)) == 0 ? ANSWER_RECORD
+														: ANSWER_ANOTHER;
+}
+
+/* The API has returned another record than the one that was requested. */
+static void
+report_merged(Api *api, const pg_uuid_t *old_id, const pg_uuid_t *id)
+{
+	if (++api->merged_total > MAX_MERGED_REPORTS)
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the API returned record %s in place of record %s",
+					id_text(id), id_text(old_id)),
+			 errdetail("Record %s has no row; it was probably merged.%s",
+					   id_text(old_id),
+					   api->merged_total == MAX_MERGED_REPORTS
+						   ? " Further merged records of this statement are "
+							 "not reported."
+						   : "")));
 }
 
 /*
- * Whether it is the record that is missing, or the path.  A server that is not
- * the API, or has another base URL, does not say which.
+ * Whether it is the record that is missing, or the path, after a response with
+ * status 404 or 410.
  */
-static NotFound
-classify_not_found(const ApiProblem *problem)
+static bool
+is_record_missing(Api *api, const pg_uuid_t *id, const ApiProblem *problem,
+				  HttpBudget *budget)
 {
-	if (!problem->is_json)
-		return NOT_FOUND_PATH;
-	if (problem->is_bare_not_found)
-		return NOT_FOUND_ASK_HEALTH;
-	if (strcmp(problem->code, "unknown_record_type") == 0)
-		return NOT_FOUND_PATH;
-	return NOT_FOUND_RECORD;
-}
-
-/* How many ids one query takes at most, as far as it is known; 0: any number. */
-int
-api_ids_at_once(const Api *api)
-{
-	return api->connection->ids_at_once;
-}
-
-/* Remembers for the session that a query takes no more ids than that. */
-void
-api_limit_ids_at_once(Api *api, int limit)
-{
-	Connection *connection = api->connection;
-
-	if (connection->ids_at_once == 0 || connection->ids_at_once > limit)
-		connection->ids_at_once = limit;
-}
-
-/* How large a page can be asked for, as far as it is known. */
-int
-api_page_size(const Api *api, int wanted)
-{
-	int limit = api->connection->page_size;
-
-	return limit == 0 ? wanted : Min(wanted, limit);
-}
-
-/* Remembers for the session that a page cannot be larger than that. */
-void
-api_limit_page_size(Api *api, int limit)
-{
-	api->connection->page_size = api_page_size(api, limit);
-}
-
-/*
- * Remembers for the session that the API refuses something of queries for this
- * type of records: a use of a filter, or a sort, in words.
- */
-void
-api_note_refusal(Api *api, const char *what)
-{
-	connection_note_refusal(
-		api->connection, psprintf("%s %s", api->settings->record_type, what));
-}
-
-/* What the API is known to refuse, as a list of those words. */
-List *
-api_refusals(const Api *api)
-{
-	const char *record_type = api->settings->record_type;
-	size_t		length = strlen(record_type);
-	List	   *found = NIL;
-	ListCell   *cell;
-
-	foreach(cell, api->connection->refusals)
+	if (is_told_missing(api, problem))
 	{
-		char *text = lfirst(cell);
-
-		if (strncmp(text, record_type, length) == 0 && text[length] == ' ')
-			found = lappend(found, text + length + 1);
+		api_note_record_path(api);
+		return true;
 	}
-	return found;
+	return strcmp(problem->code, CODE_UNKNOWN_TYPE) != 0 &&
+		   is_missing_for_query(api, id, budget);
+}
+
+/*
+ * The same, as far as it is known: by the code, or because the path has returned
+ * records, or has been proven right.
+ */
+static bool
+is_told_missing(const Api *api, const ApiProblem *problem)
+{
+	return strcmp(problem->code, CODE_RECORD_NOT_FOUND) == 0 ||
+		   (strcmp(problem->code, CODE_UNKNOWN_TYPE) != 0 &&
+			api_has_record_path(api));
+}
+
+/*
+ * Finds out whether a record is missing whose path is, by what a query says; or,
+ * if there are no queries, by whether the server is the API.  If a query does not
+ * find the record either, the path counts as right from then on.
+ */
+static bool
+is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
+{
+	HttpTransfer *transfer;
+	RecordPage	 *page;
+	QueryResult	  result;
+	bool		  is_missing = true;
+
+	if (!api->settings->use_query)
+		return api_is_healthy(api, budget);
+	transfer = api_query_ids(api, &id, 1, budget);
+	result =
+		api_finish_query(api, transfer, attribute_set_create(), &page);
+	if (result == QUERY_PAGE)
+	{
+		for (int i = 0; i < page->count; i++)
+			is_missing = is_missing &&
+						 memcmp(&page->records[i]->id, id, sizeof(*id)) != 0;
+		if (is_missing)
+			api_note_record_path(api);
+	}
+	else
+		is_missing = (transfer->status != 404 && transfer->status != 410) &&
+					 api_is_healthy(api, budget);
+	http_end(transfer);
+	return is_missing;
 }
 
 /* As http_pool_wait_fd. */

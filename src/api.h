@@ -31,8 +31,6 @@ extern bool	 api_try_record(const Api *api, const HttpTransfer *transfer,
 							const pg_uuid_t *id, const AttributeSet *wanted,
 							Record **record);
 extern void	 api_count_hit(const Api *api);
-extern int	 api_ids_at_once(const Api *api);
-extern void	 api_limit_ids_at_once(Api *api, int limit);
 extern char *api_json_library_version(void);
 
 extern HttpTransfer	   *api_ask_health(Api *api, HttpBudget *budget);
@@ -83,11 +81,26 @@ extern bool			 api_is_misfit(const HttpTransfer *transfer,
 								   const AttributeSet *wanted);
 pg_noreturn extern void api_raise_refusal(const Api	   *api,
 										  HttpTransfer *transfer);
-pg_noreturn extern void api_raise_query(const Api *api, HttpTransfer *transfer);
-extern int				api_page_size(const Api *api, int wanted);
-extern void				api_limit_page_size(Api *api, int limit);
-extern void				api_note_refusal(Api *api, const char *what);
-extern List			   *api_refusals(const Api *api);
+extern bool api_is_doubtful_end(const RecordPage *page, int64 received,
+								int limit);
+extern bool api_is_like_cap(const RecordPage *page, int64 received, int limit);
+
+/* What the session has learned of the API for this type of records. */
+extern int	 api_values_at_once(const Api *api, const char *field);
+extern void	 api_limit_values(Api *api, const char *field, int limit);
+extern void	 api_note_accepted_ids(Api *api);
+extern void	 api_note_bad_id(Api *api, const pg_uuid_t *id);
+extern bool	 api_is_bad_id(const Api *api, const pg_uuid_t *id);
+extern int	 api_page_size(const Api *api, int wanted);
+extern void	 api_limit_page_size(Api *api, int limit);
+extern void	 api_note_refusal(Api *api, const char *what);
+extern bool	 api_refuses(const Api *api, const char *what);
+extern List *api_refusals(const Api *api);
+extern void	 api_suspect(Api *api, const char *what);
+extern void	 api_note_accepted(Api *api, const char *what);
+
+/* The field with the ids of records. */
+#define ID_FIELD "id"
 
 /* An attribute as the schema of the API describes it; texts are in UTF-8. */
 typedef struct SchemaAttribute

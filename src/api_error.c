@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
@@ -21,31 +23,50 @@
 /* How much of an answer is shown in a message, in bytes. */
 #define API_EXCERPT 200
 
-static void	 find_code_and_message(const Api *api, const json_t *root,
-								   ApiProblem *problem);
-static void	 find_detail(const Api *api, const json_t *detail,
+static void find_problem(const Api *api, const json_t *root,
 						 ApiProblem *problem);
+static void read_object(const Api *api, const json_t *object,
+						ApiProblem *problem);
+static void read_members(const Api *api, const json_t *error,
+						 ApiProblem *problem);
+static const json_t *first_in(const json_t *value);
+static long status_in(const json_t *object);
+static long status_of_code(const char *code);
+static bool is_about_rate(const char *text);
+static bool is_transient(const ApiProblem *problem);
+static bool is_from_gateway(const HttpTransfer *transfer);
 static void	 copy_string(const Api *api, const json_t *value, char *target,
 						 size_t size);
 static char *excerpt(const Api *api, const char *text, size_t length);
 
 /*
- * What the parser made of a successful answer, which should be what is said.
- * Returns false where the answer ends early, whatever libcurl made of that: the
- * request is to be tried again.
+ * What the parser made of a response with status 200, which should be what is
+ * said.  Returns true if it is.  Otherwise the response is a failure, which
+ * *problem describes, or ends early: *problem says so.  Raises the error of a
+ * response that is neither.
  */
 bool
-api_check_answer(const Api *api, const HttpTransfer *transfer, const char *what,
-				 const char *where, RecordStatus status, const char *problem)
+api_check_answer(const Api *api, HttpTransfer *transfer, const char *what,
+				 const char *where, RecordStatus status, const char *reason,
+				 ApiProblem *problem)
 {
+	memset(problem, 0, sizeof(*problem));
 	switch (status)
 	{
 		case RECORD_OK:
 			return true;
 		case RECORD_CUT:
+			problem->is_cut = true;
+			return false;
+		case RECORD_FAILURE:
+			*problem = api_read_problem(api, transfer);
 			return false;
 		case RECORD_MALFORMED:
-			api_raise_malformed(api, transfer, what, problem);
+			*problem = api_read_problem(api, transfer);
+			if (problem->is_json && !problem->has_data &&
+				(problem->code[0] != '\0' || problem->message[0] != '\0'))
+				return false;
+			api_raise_malformed(api, transfer, what, reason);
 		case RECORD_UNTRANSLATABLE:
 			ereport(ERROR,
 					(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
@@ -53,19 +74,21 @@ api_check_answer(const Api *api, const HttpTransfer *transfer, const char *what,
 							"cannot store"),
 					 errdetail("\\u0000 in %s.", where)));
 	}
-	return false;
+	pg_unreachable();
 }
 
 /*
- * The body of an answer, or NULL where it is not JSON; *is_cut then tells whether
+ * The body of a response, or NULL if it is not JSON; *is_cut then tells whether
  * only the rest of it is missing.  To be given to json_decref.  Raises an error
- * where memory is out.
+ * if memory is out.
  */
 json_t *
 api_load_json(const HttpTransfer *transfer, bool *is_cut)
 {
 	json_error_t error;
-	json_t		*root = json_loadb(transfer->body, transfer->length, 0, &error);
+	json_t		*root =
+		json_loadb(transfer->body, transfer->length,
+				   JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
 
 	/* Of a text that is no JSON, jansson says what is wrong with it. */
 	if (root == NULL && error.text[0] == '\0')
@@ -76,13 +99,18 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 	return root;
 }
 
-/* Looks for a code and a message in the body of a refusal. */
+/*
+ * Reads the status, the code and the message of a response that is no success, or
+ * that reports a failure although its status is 200.
+ */
 ApiProblem
 api_read_problem(const Api *api, const HttpTransfer *transfer)
 {
 	ApiProblem problem = {0};
 	json_t	  *root;
 
+	problem.status = transfer->status == 200 ? 0 : transfer->status;
+	problem.is_throttling = http_is_throttled(transfer);
 	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
 		return problem;
 
@@ -90,48 +118,239 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
 	root = api_load_json(transfer, &problem.is_cut);
 	problem.is_json = json_is_object(root);
 	if (problem.is_json)
-		find_code_and_message(api, root, &problem);
+		find_problem(api, root, &problem);
 	json_decref(root);
+
+	/* Of the other statuses, the API may mean what they say. */
+	if ((problem.status == 403 || transfer->status == 200) &&
+		(is_about_rate(problem.code) || is_about_rate(problem.message)))
+		problem.is_throttling = true;
 	return problem;
 }
 
-/* The forms in which an error may come, in the order of their likelihood. */
-static void
-find_code_and_message(const Api *api, const json_t *root, ApiProblem *problem)
+/*
+ * Sends the request again if its response, which is described by the problem, is
+ * cut or reports a failure that may pass.  Returns whether the transfer is pending
+ * again.  Raises an error if a cut response cannot be fetched again, or if the
+ * budget is used up.
+ */
+bool
+api_retry(HttpTransfer *transfer, const ApiProblem *problem)
 {
-	const json_t *error = json_object_get(root, "error");
+	bool is_pending = false;
 
-	if (json_is_object(error))
-	{
-		copy_string(api, json_object_get(error, "code"), problem->code,
-					sizeof(problem->code));
-		copy_string(api, json_object_get(error, "message"), problem->message,
-					sizeof(problem->message));
-	}
-	else
-	{
-		copy_string(api, json_object_get(root, "code"), problem->code,
-					sizeof(problem->code));
-		if (problem->code[0] == '\0')
-			copy_string(api, error, problem->code, sizeof(problem->code));
-		copy_string(api, json_object_get(root, "message"), problem->message,
-					sizeof(problem->message));
-	}
-	if (problem->code[0] == '\0' && problem->message[0] == '\0')
-		find_detail(api, json_object_get(root, "detail"), problem);
+	if (problem->is_cut)
+		is_pending = http_retry(transfer, HTTP_FAULT_CUT);
+	else if (problem->is_throttling)
+		is_pending = http_retry(transfer, HTTP_FAULT_THROTTLED);
+	else if (is_transient(problem))
+		is_pending = http_retry(transfer, HTTP_FAULT_FAILED);
+	if (!is_pending && transfer->outcome != HTTP_ANSWERED)
+		http_raise(transfer);
+	return is_pending;
 }
 
-/* "detail" is a text, or a list of {"loc": [...], "msg": "..."}. */
+/*
+ * The forms in which APIs report errors, the likeliest first.  The form of this
+ * one is not documented.
+ */
 static void
-find_detail(const Api *api, const json_t *detail, ApiProblem *problem)
+find_problem(const Api *api, const json_t *root, ApiProblem *problem)
 {
-	copy_string(api,
-				json_is_array(detail)
-					? json_object_get(json_array_get(detail, 0), "msg")
-					: detail,
-				problem->message, sizeof(problem->message));
-	problem->is_bare_not_found =
-		json_is_string(detail) && strcmp(problem->message, "Not Found") == 0;
+	static const char *const sections[] = {"meta", "pagination"};
+
+	problem->has_data = json_object_get(root, "data") != NULL &&
+						!json_is_null(json_object_get(root, "data"));
+	read_object(api, root, problem);
+	for (size_t i = 0; i < lengthof(sections); i++)
+		read_object(api, json_object_get(root, sections[i]), problem);
+	if (problem->status == 0)
+		problem->status = status_of_code(problem->code);
+}
+
+/* An object that may have errors as members, or be one. */
+static void
+read_object(const Api *api, const json_t *object, ApiProblem *problem)
+{
+	static const char *const names[] = {"error", "errors", "fault"};
+
+	for (size_t i = 0; i < lengthof(names); i++)
+	{
+		const json_t *error = json_object_get(object, names[i]);
+		const json_t *first = first_in(error);
+
+		read_members(api, error, problem);
+		if (problem->code[0] != '\0' || problem->message[0] != '\0')
+			continue;
+		read_members(api, first, problem);
+		copy_string(api, first, problem->message, sizeof(problem->message));
+	}
+	read_members(api, object, problem);
+
+	/* A text is a code, unless it is all that there is to be read. */
+	for (size_t i = 0; i < lengthof(names); i++)
+	{
+		const json_t *error = json_object_get(object, names[i]);
+		bool		  has_space = json_is_string(error) &&
+						 strchr(json_string_value(error), ' ') != NULL;
+
+		if (has_space && problem->message[0] == '\0')
+			copy_string(api, error, problem->message, sizeof(problem->message));
+		else if (problem->code[0] == '\0')
+			copy_string(api, error, problem->code, sizeof(problem->code));
+	}
+}
+
+/* What is not known yet, from the members of an object. */
+static void
+read_members(const Api *api, const json_t *error, ApiProblem *problem)
+{
+	static const char *const codes[] = {"code", "error_code", "errorCode",
+										"type"};
+	static const char *const messages[] = {
+		"message", "msg",	 "error_description", "error_message", "errorMessage",
+		"Message", "detail", "title",			  "faultstring",   "description"};
+	const json_t *detail = json_object_get(error, "detail");
+
+	if (problem->status == 0)
+		problem->status = status_in(error);
+	for (size_t i = 0; i < lengthof(codes) && problem->code[0] == '\0'; i++)
+		copy_string(api, json_object_get(error, codes[i]), problem->code,
+					sizeof(problem->code));
+	if (problem->code[0] == '\0')
+		copy_string(
+			api, json_object_get(json_object_get(error, "extensions"), "code"),
+			problem->code, sizeof(problem->code));
+	for (size_t i = 0; i < lengthof(messages) && problem->message[0] == '\0';
+		 i++)
+		copy_string(api, json_object_get(error, messages[i]), problem->message,
+					sizeof(problem->message));
+
+	/* FastAPI's form: a list of {"loc": [...], "msg": "..."}. */
+	if (problem->message[0] == '\0' && problem->code[0] == '\0')
+		copy_string(api, json_object_get(first_in(detail), "msg"),
+					problem->message, sizeof(problem->message));
+}
+
+/* The first element of a list or member of an object that is not empty. */
+static const json_t *
+first_in(const json_t *value)
+{
+	const json_t *element;
+
+	for (int depth = 0; depth < 3; depth++)
+	{
+		element = NULL;
+		if (json_is_array(value))
+			element = json_array_get(value, 0);
+		else if (json_is_object(value))
+			element =
+				json_object_iter_value(json_object_iter((json_t *) value));
+		if (element == NULL || !json_is_array(element))
+			return element;
+		value = element;
+	}
+	return NULL;
+}
+
+/* A status of HTTP among the members of an object, as a number or a text; or 0. */
+static long
+status_in(const json_t *object)
+{
+	static const char *const names[] = {"status", "statusCode", "status_code",
+										"http_status", "code"};
+
+	for (size_t i = 0; i < lengthof(names); i++)
+	{
+		const json_t *value = json_object_get(object, names[i]);
+		long		  status = 0;
+
+		if (json_is_number(value) && json_number_value(value) < 600)
+			status = (long) json_number_value(value);
+		else if (json_is_string(value))
+			status = strtol(json_string_value(value), NULL, 10);
+		if (status >= 400 && status < 600)
+			return status;
+	}
+	return 0;
+}
+
+/* The status of HTTP that a code stands for, or 0. */
+static long
+status_of_code(const char *code)
+{
+	static const struct
+	{
+		const char *code;
+		long		status;
+	} codes[] = {
+		{"unauthorized", 401},		  {"unauthenticated", 401},
+		{"UnauthorizedError", 401},	  {"invalid_api_key", 401},
+		{"api_key_expired", 401},	  {"forbidden", 403},
+		{"permission_denied", 403},	  {"record_not_found", 404},
+		{"unknown_record_type", 404}, {"timeout", 504},
+		{"gateway_timeout", 504},	  {"request_timeout", 408},
+		{"internal", 500},			  {"internal_error", 500},
+		{"server_error", 500},		  {"internal_server_error", 500},
+		{"InternalServerError", 500}, {"bad_gateway", 502},
+		{"unavailable", 503},		  {"service_unavailable", 503},
+		{"overloaded", 503},		  {"temporarily_unavailable", 503},
+	};
+
+	for (size_t i = 0; i < lengthof(codes); i++)
+	{
+		if (pg_strcasecmp(code, codes[i].code) == 0)
+			return codes[i].status;
+	}
+	return 0;
+}
+
+/* Whether a code or a message says that there are too many requests. */
+static bool
+is_about_rate(const char *text)
+{
+	static const char *const words[] = {"ratelimit", "requestlimit",
+										"toomanyrequests", "throttl",
+										"quotaexceeded", "exceededyourquota"};
+	char letters[1024];
+	size_t		length = 0;
+
+	/* However it is written: rateLimitExceeded, RATE_LIMITED, "Rate limit". */
+	for (; *text != '\0' && length < sizeof(letters) - 1; text++)
+	{
+		if (isalpha((unsigned char) *text))
+			letters[length++] = pg_ascii_tolower((unsigned char) *text);
+	}
+	letters[length] = '\0';
+	for (size_t i = 0; i < lengthof(words); i++)
+	{
+		if (strstr(letters, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a failure of that status may pass, by the statuses of RFC 9110. */
+static bool
+is_transient(const ApiProblem *problem)
+{
+	return problem->status == 408 || problem->status == 425 ||
+		   problem->status == 429 ||
+		   (problem->status >= 500 && problem->status != 501 &&
+			problem->status != 505);
+}
+
+/*
+ * Whether a refusal did not come from the API, which sends JSON, but from
+ * something in front of it.
+ */
+static bool
+is_from_gateway(const HttpTransfer *transfer)
+{
+	const char *body = transfer->body;
+
+	return transfer->length > 0 &&
+		   strchr("{[", body[strspn(body, " \t\r\n")]) == NULL;
 }
 
 /* Copies a JSON string, as redact_copy does; nothing for other values. */
@@ -143,40 +362,67 @@ copy_string(const Api *api, const json_t *value, char *target, size_t size)
 					json_string_length(value), target, size);
 }
 
-/* Raises the error of an answer whose status is neither 200 nor 404. */
+/* Raises the error of a response whose status is neither 200 nor 404. */
 void
 api_raise_refusal(const Api *api, HttpTransfer *transfer)
 {
 	ApiProblem problem = api_read_problem(api, transfer);
-	char	  *description = api_describe(api, transfer, &problem);
-	const long status = transfer->status;
+
+	api_raise_problem(api, transfer, &problem);
+}
+
+/* Raises the error for a problem of a response. */
+void
+api_raise_problem(const Api *api, HttpTransfer *transfer,
+				  const ApiProblem *problem)
+{
+	char *description = api_describe(api, transfer, problem);
+	const long status = problem->status;
 
 	CHECK_FOR_INTERRUPTS();
 
+	if (problem->is_throttling)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("the API is throttling requests"),
+			 transfer->retry_header[0] != '\0'
+				 ? errdetail("The API sent \"%s\", after %d %s.",
+							 transfer->retry_header, transfer->attempts,
+							 transfer->attempts == 1 ? "attempt" : "attempts")
+				 : errdetail_internal("%s", description),
+			 errhint("Try again later, request less in parallel, or raise "
+					 "max_retry_wait of the server.")));
 	if (status == 401)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("the API did not accept the API key"),
 				 errdetail_internal("%s", description),
 				 errhint("Check the option api_key of the user mapping.")));
+	if (status == 403 && is_from_gateway(transfer))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("a gateway in front of the API refused the request"),
+				 errdetail_internal("%s", description),
+				 errhint("The response is not JSON, so it says nothing about "
+						 "the API key. Check the server's options base_url and "
+						 "proxy, and whether a firewall admits this host.")));
 	if (status == 403)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("the API key lacks a permission"),
 						errdetail_internal("%s", description),
 						errhint("Reading needs the permission \"Opportunities: "
 								"read\", or that of the record type.")));
-	if (status == 429 || status == 503)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("the API is throttling requests"),
-			 transfer->retry_after >= 0
-				 ? errdetail("It asked to wait %ld seconds, after %d %s.",
-							 transfer->retry_after / 1000, transfer->attempts,
-							 transfer->attempts == 1 ? "attempt" : "attempts")
-				 : errdetail_internal("%s", description),
-			 errhint("Try again later, ask for less at once, or raise "
-					 "max_retries and max_retry_wait of the server.")));
+	if (status == 404 || status == 410)
+		api_raise_not_found(api, transfer, problem);
+	if (status == 407)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+				 errmsg("the proxy refused the request"),
+				 errdetail_internal("%s", description),
+				 errhint("Check the server's option proxy, and the options "
+						 "proxy_user and proxy_password of the user "
+						 "mapping.")));
 	if (status >= 300 && status < 400)
 		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
 						errmsg("the API redirected the request"),
@@ -192,6 +438,10 @@ api_raise_refusal(const Api *api, HttpTransfer *transfer)
 		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR), errmsg("the API failed"),
 						errdetail_internal("%s", description),
 						errhint("Try again later.")));
+	if (status == 0)
+		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
+						errmsg("the API reported an error"),
+						errdetail_internal("%s", description)));
 	api_raise_malformed(api, transfer, "a record",
 						psprintf("status 200 was expected, not %ld", status));
 }

@@ -23,45 +23,51 @@ api_ask_health(Api *api, HttpBudget *budget)
 }
 
 /*
- * Waits for the answer to api_ask_health, and returns whether it says that the
- * API is well, which the session remembers.  Raises an error where there is no
- * answer, or the server could not say.
+ * Waits for the response to api_ask_health, and returns whether the API says that
+ * it is healthy.  The session remembers that it does, but not that it does not:
+ * that may pass.  Raises an error if there is no whole response, or if it reports
+ * a failure that may pass.
  */
 bool
 api_finish_health(Api *api, HttpTransfer *transfer)
 {
+	ApiProblem	problem = {0};
 	json_t	   *root;
 	const char *status;
-	bool		is_cut;
 
-	http_wait(transfer);
-	if (transfer->outcome != HTTP_ANSWERED)
-		http_raise(transfer);
-	if (transfer->status == 429 || transfer->status >= 500)
-		api_raise_refusal(api, transfer);
+	do
+	{
+		http_wait(transfer);
+		if (transfer->outcome != HTTP_ANSWERED)
+			http_raise(transfer);
+		problem = api_read_problem(api, transfer);
+	} while (api_retry(transfer, &problem));
+	if (problem.is_throttling || problem.status >= 500)
+		api_raise_problem(api, transfer, &problem);
 
 	/* Nothing between api_load_json and json_decref can raise an error. */
 	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY
-			   ? api_load_json(transfer, &is_cut)
+			   ? api_load_json(transfer, &problem.is_cut)
 			   : NULL;
 	status = json_string_value(
 		json_object_get(json_object_get(root, "data"), "status"));
-	api->connection->health = status != NULL && strcmp(status, "healthy") == 0
-								  ? API_HEALTH_GOOD
-								  : API_HEALTH_BAD;
+	if (status != NULL && strcmp(status, "healthy") == 0)
+		api->connection->is_healthy = true;
+	else
+		status = NULL;
 	json_decref(root);
-	return api->connection->health == API_HEALTH_GOOD;
+	return status != NULL;
 }
 
-/* Whether the API is well, asked once in a session, as above. */
+/* Whether the API is healthy, requested until it has said so once. */
 bool
 api_is_healthy(Api *api, HttpBudget *budget)
 {
 	HttpTransfer *transfer;
 	bool		  is_healthy;
 
-	if (api->connection->health != API_HEALTH_UNKNOWN)
-		return api->connection->health == API_HEALTH_GOOD;
+	if (api->connection->is_healthy)
+		return true;
 	transfer = api_ask_health(api, budget);
 	is_healthy = api_finish_health(api, transfer);
 	http_end(transfer);

@@ -27,24 +27,34 @@
 #pragma GCC poison json_object
 #endif
 
+/* What the session has learned: see api_facts.c. */
+typedef struct ApiFacts ApiFacts;
+
 struct Api
 {
 	MemoryContext context; /* of all transfers, since it holds the connection */
 	const Settings *settings;
 	Credentials	   *credentials;
 	Connection	   *connection;
+	ApiFacts	   *facts;
 	int64		   *record_total; /* NULL: not counted */
+	int				merged_total; /* records that were reported as merged */
 	HttpTarget		target;
 	HttpTarget		anonymous_target; /* the same without the key */
 };
 
-/* What the body of a refusal says. */
+/*
+ * What is wrong with a response.  Its status is that of HTTP; or, if that is 200
+ * but the body reports a failure, the one that the body stands for, or 0.
+ */
 typedef struct ApiProblem
 {
+	long status;
 	bool is_json;
-	bool is_cut;			/* it may have become JSON, but ended early */
-	bool is_bare_not_found; /* as a server says that has no such path */
-	char code[128];			/* empty: none */
+	bool is_cut; /* the body may have become JSON, but ended early */
+	bool has_data;
+	bool is_throttling;
+	char code[128]; /* empty: none */
 	char message[1024];
 } ApiProblem;
 
@@ -58,18 +68,28 @@ extern void			 api_count_records(const Api *api, int count);
 extern char			*api_body(const HttpTransfer *transfer);
 extern char			*api_body_to_try(const HttpTransfer *transfer);
 
+/* api_facts.c */
+extern ApiFacts *api_facts_of(Connection *connection, const char *record_type);
+extern bool		 api_has_record_path(const Api *api);
+extern void		 api_note_record_path(const Api *api);
+
 /* api_health.c */
 extern bool api_is_healthy(Api *api, HttpBudget *budget);
 
 /* api_error.c */
-extern bool		  api_check_answer(const Api *api, const HttpTransfer *transfer,
+extern bool		  api_check_answer(const Api *api, HttpTransfer *transfer,
 								   const char *what, const char *where,
-								   RecordStatus status, const char *problem);
+								   RecordStatus status, const char *reason,
+								   ApiProblem *problem);
 extern json_t	 *api_load_json(const HttpTransfer *transfer, bool *is_cut);
 extern ApiProblem api_read_problem(const Api		  *api,
 								   const HttpTransfer *transfer);
+extern bool		  api_retry(HttpTransfer *transfer, const ApiProblem *problem);
 extern char		 *api_describe(const Api *api, const HttpTransfer *transfer,
 							   const ApiProblem *problem);
+pg_noreturn extern void api_raise_problem(const Api		   *api,
+										  HttpTransfer	   *transfer,
+										  const ApiProblem *problem);
 pg_noreturn extern void api_raise_not_found(const Api		 *api,
 											HttpTransfer	 *transfer,
 											const ApiProblem *problem);

@@ -20,6 +20,9 @@
 #include "api_internal.h"
 #include "id.h"
 
+/* No API limits the results of a query to fewer records. */
+#define SMALLEST_CAP 500
+
 static void			 append_filters(StringInfo body, List *filters);
 static HttpTransfer *start_query(Api *api, const char *body,
 								 HttpBudget *budget);
@@ -96,32 +99,32 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 	char	  *reason = NULL;
 	ApiProblem problem;
 
-	for (;;)
+	do
 	{
 		http_wait(transfer);
 		if (transfer->outcome != HTTP_ANSWERED)
 			http_raise(transfer);
+		if (transfer->status == 204)
+		{
+			*page = record_page_create();
+			return QUERY_PAGE;
+		}
 		if (transfer->status == 200)
 		{
 			RecordStatus status = record_parse_page(
 				wanted, api_body(transfer), transfer->length, page, &reason);
 
 			if (api_check_answer(api, transfer, "a page of records", "a record",
-								 status, reason))
+								 status, reason, &problem))
 			{
 				api_count_records(api, (*page)->count);
 				return QUERY_PAGE;
 			}
 		}
 		else
-		{
 			problem = api_read_problem(api, transfer);
-			if (!problem.is_cut)
-				return classify_refusal(api, transfer, &problem);
-		}
-		if (!http_retry(transfer))
-			http_raise(transfer);
-	}
+	} while (api_retry(transfer, &problem));
+	return classify_refusal(api, transfer, &problem);
 }
 
 /*
@@ -134,6 +137,11 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 {
 	char *problem;
 
+	if (transfer->outcome == HTTP_ANSWERED && transfer->status == 204)
+	{
+		*page = record_page_create();
+		return true;
+	}
 	if (transfer->outcome != HTTP_ANSWERED || transfer->status != 200 ||
 		record_parse_page(wanted, api_body_to_try(transfer), transfer->length,
 						  page, &problem) != RECORD_OK)
@@ -161,15 +169,27 @@ api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
 	return status == RECORD_MALFORMED || status == RECORD_UNTRANSLATABLE;
 }
 
-/* Raises the error for a query that the API refuses. */
-void
-api_raise_query(const Api *api, HttpTransfer *transfer)
+/*
+ * Whether the last page of a query may be the last for another reason than that
+ * there are no further records.  received: the query's records, with this page's,
+ * which were requested by that limit.
+ */
+bool
+api_is_doubtful_end(const RecordPage *page, int64 received, int limit)
 {
-	ApiProblem problem = api_read_problem(api, transfer);
+	return page->has_more || page->total > received ||
+		   api_is_like_cap(page, received, limit);
+}
 
-	if (transfer->status == 404)
-		api_raise_not_found(api, transfer, &problem);
-	api_raise_refusal(api, transfer);
+/*
+ * Whether so many records are what a limit on the results of one query would
+ * leave: a large and round number, or one that ends with a full page.
+ */
+bool
+api_is_like_cap(const RecordPage *page, int64 received, int limit)
+{
+	return received >= SMALLEST_CAP &&
+		   (received % 100 == 0 || page->count >= limit);
 }
 
 /*
@@ -198,7 +218,7 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 		if (strcmp(problem->code, codes[i].code) == 0)
 			return codes[i].result;
 	}
-	switch (transfer->status)
+	switch (problem->status)
 	{
 		case 400:
 		case 413:
@@ -206,6 +226,7 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 		case 422:
 			return QUERY_REFUSED;
 		case 404:
+		case 410:
 			if (strcmp(problem->code, "unknown_record_type") == 0)
 				api_raise_not_found(api, transfer, problem);
 			return QUERY_NOT_SUPPORTED;
@@ -213,11 +234,11 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 		case 501:
 			return QUERY_NOT_SUPPORTED;
 		default:
-			if (transfer->status < 300)
+			if (problem->status != 0 && problem->status < 300)
 				api_raise_malformed(api, transfer, "a page of records",
 									psprintf("status 200 was expected, not %ld",
-											 transfer->status));
-			api_raise_refusal(api, transfer);
+											 problem->status));
+			api_raise_problem(api, transfer, problem);
 	}
 }
 

@@ -210,7 +210,7 @@ try_query(Check *check, CheckResult *result)
 		(void) api_finish_query(check->api, transfer, check->wanted, &page);
 		result->hint = pstrdup("Set the server's option use_query to 'false': "
 							   "records are then asked for by their id alone.");
-		api_raise_query(check->api, transfer);
+		api_raise_refusal(check->api, transfer);
 	}
 	result->verdict = CHECK_PASSED;
 	result->took = http_times(transfer).answer;

@@ -20,6 +20,9 @@
 
 #include "connection.h"
 
+/* How long a session keeps what it has learned of the API, in microseconds. */
+#define FACTS_LIFETIME (600 * (int64) 1000000)
+
 typedef struct SessionConnection
 {
 	Connection public;
@@ -46,6 +49,7 @@ static SessionConnection *find(Oid umid);
 static bool				  is_stale(const SessionConnection *connection);
 static SessionConnection *create(Oid umid, Oid serverid);
 static void				  release_hold(void *arg);
+static void				  forget_facts(SessionConnection *connection);
 static void				  close_if_unused(SessionConnection *connection);
 static void				  close_stale(void);
 static void invalidate(Datum arg, int cache_id, uint32 hash_value);
@@ -64,6 +68,9 @@ connection_acquire(Oid umid, Oid serverid)
 	connection = find(umid);
 	if (connection == NULL)
 		connection = create(umid, serverid);
+	else if (connection->users == 0 &&
+			 http_now() - connection->public.facts_since > FACTS_LIFETIME)
+		forget_facts(connection);
 
 	hold->connection = connection;
 	hold->callback.func = release_hold;
@@ -71,26 +78,6 @@ connection_acquire(Oid umid, Oid serverid)
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &hold->callback);
 	connection->users++;
 	return &connection->public;
-}
-
-/*
- * Keeps a copy of a text that tells what the API refuses, once, for as long as
- * the connection lives.
- */
-void
-connection_note_refusal(Connection *connection, const char *what)
-{
-	MemoryContext old_context;
-	ListCell	 *cell;
-
-	foreach(cell, connection->refusals)
-	{
-		if (strcmp(lfirst(cell), what) == 0)
-			return;
-	}
-	old_context = MemoryContextSwitchTo(connection->context);
-	connection->refusals = lappend(connection->refusals, pstrdup(what));
-	MemoryContextSwitchTo(old_context);
 }
 
 /*
@@ -159,6 +146,9 @@ create(Oid umid, Oid serverid)
 	connection = MemoryContextAllocZero(context, sizeof(SessionConnection));
 	connection->public.context = context;
 	connection->public.stats = stats;
+	connection->public.facts_context = AllocSetContextCreate(
+		context, "opportunity_fdw facts", ALLOCSET_SMALL_SIZES);
+	connection->public.facts_since = http_now();
 	connection->umid = umid;
 	connection->mapping_hash = mapping_hash;
 	connection->server_hash = server_hash;
@@ -171,6 +161,16 @@ create(Oid umid, Oid serverid)
 	connection->public.pool = pool;
 	connection->is_stale = false;
 	return connection;
+}
+
+/* The session finds out again what it has learned.  Nobody uses the facts. */
+static void
+forget_facts(SessionConnection *connection)
+{
+	connection->public.facts = NIL;
+	connection->public.is_healthy = false;
+	connection->public.facts_since = http_now();
+	MemoryContextReset(connection->public.facts_context);
 }
 
 /* A statement is over, in whatever way. */

@@ -250,11 +250,19 @@ give_up_if_broken(HttpTransfer *transfer)
  * HTTP_BROKEN or HTTP_OVER_BUDGET.
  */
 bool
-http_retry(HttpTransfer *transfer)
+http_retry(HttpTransfer *transfer, HttpFault fault)
 {
+	if (fault != HTTP_FAULT_CUT)
+		return schedule_retry(transfer);
 	transfer->outcome = HTTP_BROKEN;
 	strlcpy(transfer->error, "the answer ended early", sizeof(transfer->error));
 	return schedule_retry(transfer);
+}
+
+bool
+http_is_throttled(const HttpTransfer *transfer)
+{
+	return is_throttled(transfer);
 }
 
 /* Ends a transfer, wherever it stands, and frees its answer. */

@@ -72,6 +72,14 @@ typedef struct HttpCounters
 	int64 held_back; /* of these, because the server could not */
 } HttpCounters;
 
+/* Why a request is sent again although it was answered: see http_retry. */
+typedef enum HttpFault
+{
+	HTTP_FAULT_CUT,		 /* the response ended early */
+	HTTP_FAULT_FAILED,	 /* it reports a failure that may pass */
+	HTTP_FAULT_THROTTLED /* it reports too many requests */
+} HttpFault;
+
 typedef enum HttpOutcome
 {
 	HTTP_PENDING,		/* under way, or waiting to be tried again */
@@ -98,6 +106,7 @@ typedef struct HttpTransfer
 	size_t		length;
 	const char *content_type; /* libcurl's copy, or NULL: not said */
 	long		retry_after;  /* milliseconds that it asks to wait, or -1 */
+	char		retry_header[128];
 
 	/* for messages */
 	int	 attempts;
@@ -134,7 +143,8 @@ extern bool				http_allows(const HttpBudget *budget);
 extern bool				http_is_over(HttpTransfer *transfer);
 extern void				http_wait(HttpTransfer *transfer);
 extern HttpTransfer	   *http_wait_any(HttpTransfer **transfers, int count);
-extern bool				http_retry(HttpTransfer *transfer);
+extern bool				http_retry(HttpTransfer *transfer, HttpFault fault);
+extern bool				http_is_throttled(const HttpTransfer *transfer);
 extern void				http_end(HttpTransfer *transfer);
 pg_noreturn extern void http_raise(HttpTransfer *transfer);
 

@@ -68,6 +68,13 @@ typedef struct KeyEntry
 	dlist_node		   unused_node;
 } KeyEntry;
 
+/* A query that was refused, and is made again in two halves. */
+typedef struct RefusedKeys
+{
+	int size; /* in keys */
+	int accepted_halves;
+} RefusedKeys;
+
 /* The query for the records of some keys. */
 typedef struct KeyRequest
 {
@@ -80,6 +87,7 @@ typedef struct KeyRequest
 	RemoteFilter   *filter;		  /* the keys */
 	SeenSet		   *seen;		  /* no record counts twice */
 	bool			is_set_aside; /* only a need will read its answer */
+	RefusedKeys	   *half_of;	  /* NULL: of none */
 	int				barren;		  /* pages in a row that had nothing new */
 	int				restarts;
 	size_t			size; /* of the records that it has brought */
@@ -96,8 +104,7 @@ extern void key_entry_remove(KeyCache *cache, KeyEntry *entry);
 
 /* key_request.c */
 extern void key_request_make(KeyCache *cache, const Settings *settings,
-							 HttpBudget *budget, KeyEntry **entries, int count,
-							 bool at_front);
+							 HttpBudget *budget, KeyEntry **entries, int count);
 extern void key_request_send_all(KeyCache *cache);
 extern void key_request_need(KeyEntry *entry);
 extern void key_request_drop_unwanted(KeyRequest *request);

@@ -470,7 +470,7 @@ settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
 		(answer.result == QUERY_REFUSED && ask_for_less(fetch, reader)))
 		return;
 	if (reader->pages->cursor != NULL || answer.result == QUERY_NOT_SUPPORTED)
-		api_raise_query(fetch->source.api, answer.transfer);
+		api_raise_refusal(fetch->source.api, answer.transfer);
 
 	/* A refusal that does not say what it is about may be about either. */
 	if (query->sort != NULL &&
@@ -481,7 +481,7 @@ settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
 	else if (fetch->filters != NIL)
 		drop_refused_filters(fetch, answer.result);
 	else
-		api_raise_query(fetch->source.api, answer.transfer);
+		api_raise_refusal(fetch->source.api, answer.transfer);
 	begin(fetch);
 }
 

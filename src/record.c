@@ -30,6 +30,12 @@ typedef enum Place
 	PLACE_PAGE,	  /* "data" of a page: the records */
 	PLACE_PAGING, /* "meta" or "pagination" of a page */
 	PLACE_CURSOR, /* "next_cursor" at the top or in that */
+	PLACE_TOTAL,  /* how many records there are, likewise */
+	PLACE_MORE,	  /* whether there are more, likewise */
+	PLACE_ERROR,  /* a member that reports a failure unless it is empty */
+	PLACE_CODE,	  /* the same, but only by itself, not by what is in it */
+	PLACE_STATUS, /* one that reports it by certain values */
+	PLACE_MESSAGE, /* one that explains it */
 	PLACE_DATA,	  /* a record: "data", or an element of that of a page */
 	PLACE_ID,	  /* keys of the record: "id" ... */
 	PLACE_CREATED_AT,
@@ -67,6 +73,12 @@ static const struct
 	[PLACE_PAGE] = {ARRAY, "\"data\" should be a list"},
 	[PLACE_PAGING] = {ANYTHING, NULL},
 	[PLACE_CURSOR] = {STRING | NULLS, "\"next_cursor\" should be a string"},
+	[PLACE_TOTAL] = {ANYTHING, NULL},
+	[PLACE_MORE] = {ANYTHING, NULL},
+	[PLACE_ERROR] = {ANYTHING, NULL},
+	[PLACE_CODE] = {ANYTHING, NULL},
+	[PLACE_STATUS] = {ANYTHING, NULL},
+	[PLACE_MESSAGE] = {ANYTHING, NULL},
 	[PLACE_DATA] = {OBJECT, "\"data\" should be an object"},
 	[PLACE_ID] = {STRING, "\"id\" should be a string"},
 	[PLACE_CREATED_AT] = {STRING | NULLS, "\"created_at\" should be a string"},
@@ -81,6 +93,44 @@ static const struct
 	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" should be a string"},
 	[PLACE_MEMBER] = {ANYTHING, NULL},
 	[PLACE_IGNORED] = {ANYTHING, NULL},
+};
+
+/*
+ * The keys of a response, beside "data" and the paging, that matter; the API
+ * documents none of them.  They stand at the top, or in PLACE_PAGING.
+ */
+static const struct
+{
+	const char *name;
+	Place		place;
+} answer_keys[] = {
+	{"next_cursor", PLACE_CURSOR},
+	{"total", PLACE_TOTAL},
+	{"total_count", PLACE_TOTAL},
+	{"totalCount", PLACE_TOTAL},
+	{"total_records", PLACE_TOTAL},
+	{"has_more", PLACE_MORE},
+	{"hasMore", PLACE_MORE},
+	{"has_next_page", PLACE_MORE},
+	{"hasNextPage", PLACE_MORE},
+	{"error", PLACE_ERROR},
+	{"errors", PLACE_ERROR},
+	{"fault", PLACE_ERROR},
+	{"detail", PLACE_ERROR},
+	{"error_code", PLACE_ERROR},
+	{"error_message", PLACE_ERROR},
+	{"errorCode", PLACE_ERROR},
+	{"errorMessage", PLACE_ERROR},
+	{"timed_out", PLACE_ERROR},
+	{"partial", PLACE_ERROR},
+	{"incomplete_results", PLACE_ERROR},
+	{"success", PLACE_STATUS},
+	{"ok", PLACE_STATUS},
+	{"status", PLACE_STATUS},
+	{"statusCode", PLACE_STATUS},
+	{"status_code", PLACE_STATUS},
+	{"code", PLACE_CODE},
+	{"message", PLACE_MESSAGE},
 };
 
 /*
@@ -107,6 +157,8 @@ typedef struct RecordParser
 	RecordPage		   *page;	 /* NULL: the answer has one record */
 	Record			   *record;	 /* the one under way */
 	char			   *problem; /* the first deviation from the shape */
+	bool				reports_failure;
+	const char		   *message; /* NULL: none */
 
 	/*
 	 * places[depth] is what the value under way at that depth means; the answer
@@ -143,6 +195,12 @@ static void			report(RecordParser *parser, const char *problem);
 
 static void	 begin_value(RecordParser *parser, Place place);
 static void	 see_value(RecordParser *parser, JsonTokenType kind, char *text);
+static void	 see_answer_member(RecordParser *parser, Place place,
+							   JsonTokenType kind, const char *text);
+static bool	 is_failure(Place place, JsonTokenType kind, const char *text);
+static bool	 is_one_of(const char *text, const char *const *words,
+					   size_t count);
+static bool	 explains_failure(const char *message);
 static void	 end_value(RecordParser *parser);
 static Place place_of_key(RecordParser *parser, char *name);
 static Place place_of_answer_key(RecordParser *parser, const char *name);
@@ -199,8 +257,18 @@ record_parse_page(const AttributeSet *wanted, char *body, int length,
 	RecordParser parser = {0};
 
 	parser.wanted = wanted;
-	parser.page = *page = palloc0(sizeof(RecordPage));
+	parser.page = *page = record_page_create();
 	return parse(&parser, body, length, problem);
+}
+
+/* A page without records. */
+RecordPage *
+record_page_create(void)
+{
+	RecordPage *page = palloc0(sizeof(RecordPage));
+
+	page->total = -1;
+	return page;
 }
 
 /* Whether an attribute is there and not null. */
@@ -258,6 +326,10 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 		return ended_early(parser, error) ? RECORD_CUT : RECORD_MALFORMED;
 	}
 
+	if (parser->reports_failure ||
+		(parser->page != NULL && parser->page->count == 0 &&
+		 parser->message != NULL && explains_failure(parser->message)))
+		return RECORD_FAILURE;
 	if (!parser->seen[parser->page != NULL ? PLACE_PAGE : PLACE_DATA])
 		report(parser, "\"data\" is missing");
 	*problem = parser->problem;
@@ -514,8 +586,95 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 		Assert(parser->envelope != NULL);
 		parser->envelope->value_type = text;
 	}
-	else if (place == PLACE_CURSOR && kind == JSON_TOKEN_STRING)
-		parser->page->next_cursor = text;
+	else
+		see_answer_member(parser, place, kind, text);
+}
+
+/*
+ * The same for what an answer says beside its records.  An empty cursor is none.
+ */
+static void
+see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
+				  const char *text)
+{
+	RecordPage *page = parser->page;
+
+	if (place == PLACE_CURSOR && kind == JSON_TOKEN_STRING)
+		page->next_cursor = text[0] != '\0' ? unconstify(char *, text) : NULL;
+	else if (place == PLACE_TOTAL && kind == JSON_TOKEN_NUMBER)
+		page->total = (int64) Min(strtod(text, NULL), 1e15);
+	else if (place == PLACE_MORE)
+		page->has_more = kind == JSON_TOKEN_TRUE;
+	else if (place == PLACE_MESSAGE && kind == JSON_TOKEN_STRING)
+		parser->message = text;
+	else if (is_failure(place, kind, text))
+		parser->reports_failure = true;
+}
+
+/*
+ * Whether a value reports a failure.  In PLACE_ERROR any scalar does that says
+ * something, at whatever depth.
+ */
+static bool
+is_failure(Place place, JsonTokenType kind, const char *text)
+{
+	static const char *const nothings[] = {"",	   "0",	 "ok", "success",
+										   "none", "no", "null", "false"};
+	static const char *const statuses[] = {
+		"error",   "errored",	"fail",	   "failed",  "failure", "throttled",
+		"timeout", "timed_out", "partial", "unavailable"};
+	bool   is_text = kind == JSON_TOKEN_STRING;
+	double number =
+		is_text || kind == JSON_TOKEN_NUMBER ? strtod(text, NULL) : 0;
+	bool is_status = number >= 400 && number < 600;
+
+	switch (place)
+	{
+		case PLACE_ERROR:
+			return kind == JSON_TOKEN_TRUE ||
+				   (kind == JSON_TOKEN_NUMBER && number != 0) ||
+				   (is_text && !is_one_of(text, nothings, lengthof(nothings)));
+		case PLACE_CODE:
+			return is_status ||
+				   (is_text && number == 0 &&
+					!is_one_of(text, nothings, lengthof(nothings)));
+		case PLACE_STATUS:
+			return is_status || kind == JSON_TOKEN_FALSE ||
+				   (is_text && is_one_of(text, statuses, lengthof(statuses)));
+		default:
+			return false;
+	}
+}
+
+static bool
+is_one_of(const char *text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		if (pg_strcasecmp(text, words[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a message that came with no records explains why there are none. */
+static bool
+explains_failure(const char *message)
+{
+	static const char *const words[] = {
+		"error",	"fail",	   "limit",	 "too many",	"throttl",	   "exceed",
+		"exhaust",	"timeout", "denied", "timed out",	"unavailable", "quota",
+		"forbidden", "invalid", "expired", "unauthorized", "try again"};
+	char *lower = pstrdup(message);
+
+	for (char *c = lower; *c != '\0'; c++)
+		*c = pg_ascii_tolower((unsigned char) *c);
+	for (size_t i = 0; i < lengthof(words); i++)
+	{
+		if (strstr(lower, words[i]) != NULL)
+			return true;
+	}
+	return false;
 }
 
 /* The value under way has ended; the lexer stands behind it. */
@@ -581,6 +740,8 @@ place_of_key(RecordParser *parser, char *name)
 			return place_of_envelope_key(parser, name);
 		case PLACE_VALUE:
 			return add_member(parser, name);
+		case PLACE_ERROR:
+			return PLACE_ERROR;
 		default:
 			return PLACE_IGNORED;
 	}
@@ -591,14 +752,19 @@ place_of_answer_key(RecordParser *parser, const char *name)
 {
 	Place data = parser->page != NULL ? PLACE_PAGE : PLACE_DATA;
 
-	if (parser->page != NULL && strcmp(name, "next_cursor") == 0)
-		return PLACE_CURSOR;
+	for (size_t i = 0; i < lengthof(answer_keys); i++)
+	{
+		Place place = answer_keys[i].place;
+
+		if (strcmp(name, answer_keys[i].name) == 0)
+			return parser->page == NULL && place < PLACE_ERROR ? PLACE_IGNORED
+															   : place;
+	}
 	if (parser->places[parser->depth] != PLACE_ANSWER)
 		return PLACE_IGNORED;
 	if (strcmp(name, "data") == 0)
 		return once(parser, &parser->seen[data], data);
-	if (parser->page != NULL &&
-		(strcmp(name, "meta") == 0 || strcmp(name, "pagination") == 0))
+	if (strcmp(name, "meta") == 0 || strcmp(name, "pagination") == 0)
 		return PLACE_PAGING;
 	return PLACE_IGNORED;
 }
@@ -800,6 +966,7 @@ on_element_start(void *state, bool isnull)
 	CHECK_FOR_INTERRUPTS();
 	begin_value(parser, container == PLACE_ATTRIBUTE ? PLACE_ELEMENT
 						: container == PLACE_PAGE	 ? PLACE_DATA
+						: container == PLACE_ERROR	 ? PLACE_ERROR
 													 : PLACE_IGNORED);
 	JSON_ACTION_RETURN;
 }

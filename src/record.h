@@ -85,12 +85,15 @@ typedef struct RecordPage
 	int		 capacity;
 	Record **records;
 	char	*next_cursor; /* NULL: there is no further page */
+	int64	 total;		  /* records of the query, as the API counts; or -1 */
+	bool	 has_more;	  /* the API says that there are further ones */
 } RecordPage;
 
 typedef enum RecordStatus
 {
 	RECORD_OK,
 	RECORD_CUT,			  /* ends early: a transfer that broke */
+	RECORD_FAILURE,		  /* reports a failure in place of, or beside, records */
 	RECORD_MALFORMED,	  /* not JSON, or not the documented shape */
 	RECORD_UNTRANSLATABLE /* has a \u0000, which no text can hold */
 } RecordStatus;
@@ -103,6 +106,7 @@ extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
 extern RecordStatus record_parse_page(const AttributeSet *wanted, char *body,
 									  int length, RecordPage **page,
 									  char **problem);
+extern RecordPage  *record_page_create(void);
 extern bool			record_has_value(const RecordAttribute *attribute);
 extern void			record_write_whole(const Record *record, StringInfo target);
 extern void record_write_cut(const AttributeSet *wanted, const Record *record,

@@ -206,22 +206,25 @@ record_batch_send(RecordBatch *batch)
 
 	/*
 	 * Another batch may have asked for some of them in the meantime, or have
-	 * made the batch take them once more.
+	 * made the batch take them once more.  One by which queries are refused is
+	 * fetched by itself.
 	 */
 	for (int i = 0; i < batch->new_count; i++)
 	{
 		CacheEntry *entry = batch->new_entries[i];
 
-		if (entry->state == ENTRY_PENDING && entry->request == NULL)
-		{
-			entry->request = &to_be_made;
+		if (entry->state != ENTRY_PENDING || entry->request != NULL)
+			continue;
+		entry->request = &to_be_made;
+		if (api_is_bad_id(batch->cache->api, &entry->id))
+			record_request_make(batch->cache, batch->settings, batch->budget,
+								&entry, 1);
+		else
 			batch->new_entries[count++] = entry;
-		}
 	}
 	for (int i = 0; i < count; i += at_once)
 		record_request_make(batch->cache, batch->settings, batch->budget,
-							&batch->new_entries[i], Min(at_once, count - i),
-							false);
+							&batch->new_entries[i], Min(at_once, count - i));
 	batch->new_count = 0;
 	record_request_send_all(batch->cache);
 }
@@ -399,7 +402,7 @@ find_in_session(RecordCache *cache, CacheEntry *entry, const Settings *settings)
 static int
 ids_per_request(const RecordBatch *batch)
 {
-	int limit = api_ids_at_once(batch->cache->api);
+	int limit = api_values_at_once(batch->cache->api, ID_FIELD);
 
 	if (!batch->settings->use_query)
 		return 1;

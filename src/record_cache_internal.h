@@ -69,17 +69,39 @@ typedef struct CacheEntry
 	dlist_node			  unused_node;
 } CacheEntry;
 
-/* What is asked for together.  More than one entry: a query. */
+/* A query by ids that was refused, and is made again in two halves. */
+typedef struct RefusedQuery
+{
+	int size; /* in ids */
+	int accepted_halves;
+} RefusedQuery;
+
+/* How a request's records are fetched. */
+typedef enum RequestKind
+{
+	REQUEST_GET,   /* one id */
+	REQUEST_CHECK, /* the same, after a query that seems to ignore its filter */
+	REQUEST_QUERY  /* any number of ids */
+} RequestKind;
+
+/* What is fetched together. */
 typedef struct RecordRequest
 {
 	dlist_node		node;
+	RequestKind		kind;
 	HttpTransfer   *transfer;	  /* NULL: not sent yet */
 	bool			is_under_way; /* sent, and not set aside */
 	const Settings *settings;
 	HttpBudget	   *budget;
-	char		   *cursor; /* of the page to ask for; NULL: the first */
-	int				barren; /* pages that brought nothing */
-	int				count;
+	RefusedQuery   *half_of; /* NULL: of none */
+
+	/* a query's */
+	char *cursor;	/* of the next page; NULL: the first */
+	int	  barren;	/* pages without a record of the request */
+	int	  received; /* records, since the first page */
+	int	  strange;	/* of them, those with ids that the statement has not */
+
+	int			count;
 	CacheEntry	   *entries[FLEXIBLE_ARRAY_MEMBER];
 } RecordRequest;
 
@@ -93,7 +115,7 @@ extern void record_entry_unsettle(RecordCache *cache, CacheEntry *entry);
 /* record_request.c */
 extern void record_request_make(RecordCache *cache, const Settings *settings,
 								HttpBudget *budget, CacheEntry **entries,
-								int count, bool at_front);
+								int count);
 extern void record_request_send_all(RecordCache *cache);
 extern void record_request_drop_unwanted(RecordCache   *cache,
 										 RecordRequest *request);

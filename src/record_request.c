@@ -18,9 +18,12 @@
 
 #include "record_cache_internal.h"
 
-/* So many pages of a query may bring nothing before it is given up. */
+/* So many pages of a query may have no record of it before it is given up. */
 #define MAX_BARREN_PAGES 5
 
+static RecordRequest *create(RecordCache *cache, const Settings *settings,
+							 HttpBudget *budget, CacheEntry **entries,
+							 int count, RequestKind kind);
 static void send_queued(RecordCache *cache, const RecordRequest *needed);
 static void send_request(RecordCache *cache, RecordRequest *request);
 static void end_transfer(RecordCache *cache, RecordRequest *request);
@@ -37,23 +40,42 @@ static void finish_get(RecordCache *cache, RecordRequest *request,
 static void finish_query(RecordCache *cache, RecordRequest *request,
 						 bool is_needed);
 static void set_aside(RecordCache *cache, RecordRequest *request);
-static bool take_page(RecordCache *cache, RecordRequest *request,
+static void take_page(RecordCache *cache, RecordRequest *request,
 					  const RecordPage *page);
+static void note_accepted(RecordCache *cache, RecordRequest *request);
+static bool seems_unfiltered(const RecordRequest *request,
+							 const RecordPage	 *page);
 static void ask_again(RecordCache *cache, RecordRequest *request, char *cursor);
 static void ask_in_halves(RecordCache *cache, RecordRequest *request);
-static void ask_in_pieces(RecordCache *cache, RecordRequest *request, int size);
-static void settle_rest(RecordCache *cache, RecordRequest *request);
+static void ask_in_pieces(RecordCache *cache, RecordRequest *request,
+						  RequestKind kind, int size, RefusedQuery *half_of);
+static void ask_one_by_one(RecordCache *cache, RecordRequest *request,
+						   RequestKind kind);
+static void settle_rest(RecordCache *cache, RecordRequest *request,
+						bool is_doubtful);
 
 /* Makes a request for some entries, to be sent when there is room. */
 void
 record_request_make(RecordCache *cache, const Settings *settings,
-					HttpBudget *budget, CacheEntry **entries, int count,
-					bool at_front)
+					HttpBudget *budget, CacheEntry **entries, int count)
+{
+	RecordRequest *request =
+		create(cache, settings, budget, entries, count,
+			   count == 1 ? REQUEST_GET : REQUEST_QUERY);
+
+	dlist_push_tail(&cache->queued, &request->node);
+}
+
+/* A request that is in no list yet. */
+static RecordRequest *
+create(RecordCache *cache, const Settings *settings, HttpBudget *budget,
+	   CacheEntry **entries, int count, RequestKind kind)
 {
 	RecordRequest *request = MemoryContextAllocZero(
 		cache->context,
 		offsetof(RecordRequest, entries) + count * sizeof(CacheEntry *));
 
+	request->kind = kind;
 	request->settings = settings;
 	request->budget = budget;
 	request->count = count;
@@ -62,10 +84,7 @@ record_request_make(RecordCache *cache, const Settings *settings,
 		request->entries[i] = entries[i];
 		entries[i]->request = request;
 	}
-	if (at_front)
-		dlist_push_head(&cache->queued, &request->node);
-	else
-		dlist_push_tail(&cache->queued, &request->node);
+	return request;
 }
 
 /*
@@ -84,7 +103,8 @@ send_queued(RecordCache *cache, const RecordRequest *needed)
 		if (is_too_long(cache, request))
 		{
 			dlist_delete(&request->node);
-			ask_in_pieces(cache, request, api_ids_at_once(cache->api));
+			ask_in_pieces(cache, request, REQUEST_QUERY,
+						  api_values_at_once(cache->api, ID_FIELD), NULL);
 			continue;
 		}
 		if (!dlist_is_empty(&cache->sent) &&
@@ -105,7 +125,7 @@ send_request(RecordCache *cache, RecordRequest *request)
 	if (request->cursor != NULL)
 		request->transfer = api_query_next(cache->api, request->cursor,
 										   request->count, request->budget);
-	else if (request->count == 1)
+	else if (request->kind != REQUEST_QUERY)
 		request->transfer = api_get_record(cache->api, &request->entries[0]->id,
 										   request->budget);
 	else
@@ -181,9 +201,10 @@ is_wanted(const RecordRequest *request)
 static bool
 is_too_long(const RecordCache *cache, const RecordRequest *request)
 {
-	int limit = api_ids_at_once(cache->api);
+	int limit = api_values_at_once(cache->api, ID_FIELD);
 
-	return request->cursor == NULL && limit > 0 && request->count > limit;
+	return request->kind == REQUEST_QUERY && request->cursor == NULL &&
+		   limit > 0 && request->count > limit;
 }
 
 /*
@@ -204,11 +225,15 @@ record_request_need(RecordCache *cache, const Settings *settings,
 		record_entry_unsettle(cache, entry);
 	/* The batch that wanted it first may not have been sent yet. */
 	if (entry->request == NULL)
-		record_request_make(cache, settings, budget, &entry, 1, true);
+	{
+		request = create(cache, settings, budget, &entry, 1, REQUEST_GET);
+		dlist_push_head(&cache->queued, &request->node);
+	}
 	if (entry->request->transfer == NULL && is_too_long(cache, entry->request))
 	{
 		dlist_delete(&entry->request->node);
-		ask_in_pieces(cache, entry->request, api_ids_at_once(cache->api));
+		ask_in_pieces(cache, entry->request, REQUEST_QUERY,
+					  api_values_at_once(cache->api, ID_FIELD), NULL);
 	}
 	request = entry->request;
 	if (request->transfer == NULL)
@@ -261,7 +286,7 @@ finish_request(RecordCache *cache, RecordRequest *request, bool is_needed)
 
 	forget_answer(cache);
 	old_context = MemoryContextSwitchTo(cache->answer_context);
-	if (request->count == 1 && request->cursor == NULL)
+	if (request->kind != REQUEST_QUERY)
 		finish_get(cache, request, is_needed);
 	else
 		finish_query(cache, request, is_needed);
@@ -296,7 +321,12 @@ finish_get(RecordCache *cache, RecordRequest *request, bool is_needed)
 	}
 
 	if (record != NULL)
+	{
+		/* The query should have returned it. */
+		if (request->kind == REQUEST_CHECK)
+			api_limit_values(cache->api, ID_FIELD, 1);
 		record_entry_keep(cache, request, entry, record);
+	}
 	else
 	{
 		if (request->settings->cache_ttl > 0)
@@ -311,8 +341,9 @@ finish_get(RecordCache *cache, RecordRequest *request, bool is_needed)
 static void
 finish_query(RecordCache *cache, RecordRequest *request, bool is_needed)
 {
-	RecordPage *page;
-	bool		is_honest = true;
+	RecordPage *page = NULL;
+	bool		is_unfiltered = false;
+	bool		is_doubtful = false;
 	char	   *cursor = NULL;
 	QueryResult result = QUERY_PAGE;
 
@@ -327,28 +358,33 @@ finish_query(RecordCache *cache, RecordRequest *request, bool is_needed)
 
 	if (result == QUERY_PAGE)
 	{
-		is_honest = take_page(cache, request, page);
+		note_accepted(cache, request);
+		take_page(cache, request, page);
+		is_unfiltered = seems_unfiltered(request, page);
+		is_doubtful =
+			api_is_doubtful_end(page, request->received, page->count + 1);
 		if (page->next_cursor != NULL)
 			cursor = MemoryContextStrdup(cache->context, page->next_cursor);
 	}
 	end_transfer(cache, request);
 
-	if (result == QUERY_FILTER_REFUSED || result == QUERY_NOT_SUPPORTED ||
-		!is_honest)
-		api_limit_ids_at_once(cache->api, 1);
 	if (request->count == 0)
 		forget_request(request);
-	else if (result == QUERY_PAGE && is_honest && cursor == NULL)
-		settle_rest(cache, request);
-	else if (result == QUERY_PAGE && is_honest)
+	else if (is_unfiltered)
+		ask_one_by_one(cache, request, REQUEST_CHECK);
+	else if (result == QUERY_PAGE && cursor == NULL)
+		settle_rest(cache, request, is_doubtful);
+	else if (result == QUERY_PAGE)
 		ask_again(cache, request, cursor);
-	else if (result == QUERY_CURSOR_GONE)
+	else if (request->cursor != NULL || result == QUERY_CURSOR_GONE)
 		ask_again(cache, request, NULL);
-	else if ((result == QUERY_REFUSED || result == QUERY_VALUE_REFUSED) &&
-			 request->cursor == NULL)
+	else if (result == QUERY_REFUSED || result == QUERY_VALUE_REFUSED)
 		ask_in_halves(cache, request);
 	else
-		ask_in_pieces(cache, request, 1);
+	{
+		api_limit_values(cache->api, ID_FIELD, 1);
+		ask_one_by_one(cache, request, REQUEST_GET);
+	}
 }
 
 /* Makes room for others, and keeps the answer for whoever will need it. */
@@ -366,15 +402,11 @@ set_aside(RecordCache *cache, RecordRequest *request)
 	cache->statement->pending--;
 }
 
-/*
- * Takes the records of a page, and their entries out of the request.  Returns
- * false where there is one that was not asked for: the filter is ignored.
- */
-static bool
+/* Takes the records of a page, and their entries out of the request. */
+static void
 take_page(RecordCache *cache, RecordRequest *request, const RecordPage *page)
 {
-	bool is_honest = true;
-	int	 rest = 0;
+	int rest = 0;
 
 	for (int i = 0; i < page->count; i++)
 	{
@@ -382,7 +414,7 @@ take_page(RecordCache *cache, RecordRequest *request, const RecordPage *page)
 			hash_search(cache->entries, &page->records[i]->id, HASH_FIND, NULL);
 
 		if (entry == NULL)
-			is_honest = false;
+			request->strange++;
 		else if (entry->request == request)
 			record_entry_keep(cache, request, entry, page->records[i]);
 	}
@@ -392,15 +424,41 @@ take_page(RecordCache *cache, RecordRequest *request, const RecordPage *page)
 		if (request->entries[i]->request == request)
 			request->entries[rest++] = request->entries[i];
 	}
+	request->received += page->count;
 	request->barren = rest < request->count ? 0 : request->barren + 1;
 	request->count = rest;
-	return is_honest;
 }
 
 /*
- * Asks for the rest of a query's records: by the cursor of its next page, or, as
- * NULL, all over.  Pages that bring nothing may go on for ever, as may a cursor
- * that leads to itself.
+ * The API has accepted a query.  If that was the second half of one that it had
+ * refused, the refusal was for its size.
+ */
+static void
+note_accepted(RecordCache *cache, RecordRequest *request)
+{
+	RefusedQuery *whole = request->half_of;
+
+	api_note_accepted_ids(cache->api);
+	if (whole != NULL && ++whole->accepted_halves == 2)
+		api_limit_values(cache->api, ID_FIELD, (whole->size + 1) / 2);
+	request->half_of = NULL;
+}
+
+/*
+ * Whether the API seems to ignore the filter: most records of the page were not
+ * requested.  A few are records that others were merged into.
+ */
+static bool
+seems_unfiltered(const RecordRequest *request, const RecordPage *page)
+{
+	return page->count > 0 && request->strange > 1 &&
+		   2 * request->strange > request->received;
+}
+
+/*
+ * Requests the rest of a query's records: by the cursor of its next page, or, as
+ * NULL, by a new query.  Pages without any of them may go on for ever, as may a
+ * cursor that leads to itself.
  */
 static void
 ask_again(RecordCache *cache, RecordRequest *request, char *cursor)
@@ -412,48 +470,83 @@ ask_again(RecordCache *cache, RecordRequest *request, char *cursor)
 		pfree(request->cursor);
 	request->cursor = cursor;
 	if (cursor == NULL)
+	{
 		request->barren++;
-	if (request->count == 1 || is_circle || request->barren > MAX_BARREN_PAGES)
-		ask_in_pieces(cache, request, 1);
+		request->received = 0;
+		request->strange = 0;
+	}
+	if ((cursor == NULL && request->count == 1) || is_circle ||
+		request->barren > MAX_BARREN_PAGES)
+		ask_one_by_one(cache, request, REQUEST_GET);
 	else
 		dlist_push_head(&cache->queued, &request->node);
 }
 
 /*
- * Asks for a refused query's records in two of half its size, or in those that
- * are known to work by now, and remembers that it was too large.
+ * Requests a refused query's records in two halves, since the API may refuse one
+ * of the ids.  A single id that it refuses is fetched with GET, and remembered.
  */
 static void
 ask_in_halves(RecordCache *cache, RecordRequest *request)
 {
-	if (!is_too_long(cache, request))
-		api_limit_ids_at_once(cache->api, (request->count + 1) / 2);
-	ask_in_pieces(cache, request, api_ids_at_once(cache->api));
-}
+	RefusedQuery *refused;
 
-/* Asks for a request's records anew, next of all, so many at a time. */
-static void
-ask_in_pieces(RecordCache *cache, RecordRequest *request, int size)
-{
-	for (int i = (request->count - 1) / size * size; i >= 0; i -= size)
-		record_request_make(cache, request->settings, request->budget,
-							&request->entries[i], Min(size, request->count - i),
-							true);
-	forget_request(request);
-}
-
-/* What a query did not return is missing, where it would have returned it. */
-static void
-settle_rest(RecordCache *cache, RecordRequest *request)
-{
-	if (!settings_trust_query(request->settings))
+	if (request->count == 1)
 	{
-		ask_in_pieces(cache, request, 1);
+		api_note_bad_id(cache->api, &request->entries[0]->id);
+		ask_one_by_one(cache, request, REQUEST_GET);
 		return;
 	}
-	for (int i = 0; i < request->count; i++)
-		record_entry_settle(cache, request->entries[i], ENTRY_NOT_LISTED);
+	refused = MemoryContextAllocZero(cache->context, sizeof(RefusedQuery));
+	refused->size = request->count;
+	ask_in_pieces(cache, request, REQUEST_QUERY, (request->count + 1) / 2,
+				  refused);
+}
+
+/* Requests a query's records again, next of all, so many at a time. */
+static void
+ask_in_pieces(RecordCache *cache, RecordRequest *request, RequestKind kind,
+			  int size, RefusedQuery *half_of)
+{
+	for (int i = (request->count - 1) / size * size; i >= 0; i -= size)
+	{
+		int			   count = Min(size, request->count - i);
+		RecordRequest *piece = create(
+			cache, request->settings, request->budget, &request->entries[i],
+			count,
+			kind == REQUEST_QUERY && half_of == NULL && count == 1
+				? REQUEST_GET
+				: kind);
+
+		piece->half_of = half_of;
+		dlist_push_head(&cache->queued, &piece->node);
+	}
 	forget_request(request);
+}
+
+static void
+ask_one_by_one(RecordCache *cache, RecordRequest *request, RequestKind kind)
+{
+	ask_in_pieces(cache, request, kind, 1, NULL);
+}
+
+/*
+ * A record that a query did not return is missing, if the query would have
+ * returned it.  One that was merged is fetched, so that a warning can name it.
+ */
+static void
+settle_rest(RecordCache *cache, RecordRequest *request, bool is_doubtful)
+{
+	if (is_doubtful && request->barren == 0)
+		ask_again(cache, request, NULL);
+	else if (!settings_trust_query(request->settings) || request->strange > 0)
+		ask_one_by_one(cache, request, REQUEST_GET);
+	else
+	{
+		for (int i = 0; i < request->count; i++)
+			record_entry_settle(cache, request->entries[i], ENTRY_NOT_LISTED);
+		forget_request(request);
+	}
 }
 
 /* Sends what can be sent of the requests that wait. */

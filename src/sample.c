@@ -242,7 +242,7 @@ read_first(Sample *sample)
 			end_first(sample);
 		else if (!ask_for_less(sample, result) &&
 				 !begin_without_sort(sample, result))
-			api_raise_query(sample->source.api, sample->answer.transfer);
+			api_raise_refusal(sample->source.api, sample->answer.transfer);
 		return false;
 	}
 	if (sample->source.page_size < sample->settings->page_size)
@@ -478,7 +478,7 @@ note_refusal(Sample *sample, QueryResult result)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (result == QUERY_NOT_SUPPORTED || result == QUERY_CURSOR_GONE)
-		api_raise_query(sample->source.api, sample->answer.transfer);
+		api_raise_refusal(sample->source.api, sample->answer.transfer);
 	if (result != QUERY_VALUE_REFUSED)
 		api_note_refusal(sample->source.api, result == QUERY_SORT_REFUSED
 												 ? "sort created_at"
