@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of the stand-in itself: what it serves, and its faults to the byte."""
 
+import email.utils
 import gzip
 import json
 import os
@@ -481,6 +482,97 @@ class Misbehaving(StandIn):
             behaviours = behaviour.Behaviours()
             behaviours.merge({"rate_limit": 2, "rate_window": window})
             self.assertEqual(tuple(time for time in times if behaviours.throttles(time)), refused)
+
+    def test_quota(self):
+        behaviours = behaviour.Behaviours()
+        behaviours.merge({"quota_requests": 2, "quota_seconds": 10, "rate_limit": 1})
+        times = (5, 5.5, 6.5, 7, 14.9, 15, 24, 25)
+        self.assertEqual([behaviours.throttles(time) for time in times],
+                         [None, "rate", None, "quota", "quota", None, None, None])
+        self.behave(quota_requests=1, quota_seconds=30, only=["get"])
+        self.assertEqual(self.get().status, 200)
+        answer = self.get()
+        self.assertEqual((answer.status, answer.json()["error"]["code"]), (429, "rate_limited"))
+        self.assertFalse({"retry-after", "x-ratelimit-reset", "ratelimit-reset", "ratelimit"} & set(answer.headers))
+        self.assertEqual(self.query({}).status, 200)
+        self.behave(date_skew=1000)
+        end = time.time() + 1030
+        for form, name, low, high in (
+                ("X-RateLimit-Reset", "x-ratelimit-reset", 29, 30), ("RateLimit-Reset", "ratelimit-reset", 29, 30),
+                ("X-RateLimit-Reset-epoch", "x-ratelimit-reset", end - 2, end + 1),
+                ("X-RateLimit-Reset-ms", "x-ratelimit-reset", end * 1000 - 2000, end * 1000 + 1)):
+            self.behave(quota_header=form)
+            self.assertTrue(low <= int(self.get().headers[name]) <= high, form)
+        for form, pattern in (("RateLimit", r'"default";r=0;t=(29|30)\Z'),
+                              ("RateLimit-old", r"limit=1, remaining=0, reset=(29|30)\Z")):
+            self.behave(quota_header=form)
+            self.assertRegex(self.get().headers["ratelimit"], pattern)
+        self.behave(throttle_status=503, throttle_body={"slow": "down"}, retry_after=3, fail_first=9, fail_how="close")
+        answer = self.get()
+        self.assertEqual((answer.status, answer.json(), answer.headers["retry-after"]), (503, {"slow": "down"}, "3"))
+        self.behave(quota_requests=0, rate_limit=1, throttle_body="later", fail_first=0)
+        self.assertEqual(self.get().status, 200)
+        answer = self.get()
+        self.assertEqual((answer.status, answer.body), (503, b"later"))
+        self.assertNotIn("ratelimit", answer.headers)
+
+    def test_clock(self):
+        self.assertNotIn("date", self.get().headers)
+        self.behave(date_skew=-3600, status=503, retry_after_date_in=7)
+        clock = time.time() - 3600
+
+        def seconds(text):
+            return email.utils.parsedate_to_datetime(text).timestamp()
+        for form, read in (("date", seconds), ("epoch", int), ("epoch_ms", lambda text: int(text) / 1000)):
+            self.behave(retry_after=form)
+            headers = self.get().headers
+            self.assertTrue(-1 <= seconds(headers["date"]) - clock < 2, form)
+            self.assertTrue(7 <= read(headers["retry-after"]) - clock < 9, form)
+        self.behave(status=None, retry_after=None, date_skew=0)
+        self.assertTrue(-1 <= seconds(self.get().headers["date"]) - time.time() <= 0)
+
+    def test_error_bodies(self):
+        self.behave(fail_at=[2, 4], fail_how="error-body", only=["query"])
+        self.get()
+        answers = [self.query({"limit": 1}) for _ in range(5)]
+        self.assertEqual([answer.status for answer in answers], [200] * 5)
+        self.assertEqual(["errors" in answer.json() for answer in answers], [False, True, False, True, False])
+        self.assertEqual(answers[1].json(), {"data": [], "errors": [{"message": "Complexity budget exhausted"}]})
+        self.assertEqual(answers[1].headers["content-type"], "application/json")
+        self.behave(fail_at=[1, 2, 3], fail_how=["error-body", 500], error_body="oops", headers={"X": "y"})
+        answers = [self.query({}) for _ in range(4)]
+        self.assertEqual([answer.status for answer in answers], [200, 500, 200, 200])
+        self.assertEqual([answer.body == b"oops" for answer in answers], [True, False, True, False])
+        self.assertEqual(answers[0].headers["x"], "y")
+        self.behave(fail_at=None, fail_first=3, fail_how="error-body", error_bodies=[{"a": 1}, "b"])
+        self.assertEqual([self.query({}).body for _ in range(3)], [b'{"a":1}', b"b", b'{"a":1}'])
+        with self.connect() as sock:        # the connection goes on after such an answer
+            self.behave(fail_first=1)
+            sock.sendall(self.request("POST", "/api/v2/opportunity/_query", b"{}", close=False) * 2)
+            time.sleep(0.1)
+            self.assertEqual(sock.recv(10 ** 6).count(b"HTTP/1.1 200 OK"), 2)
+
+    def test_no_content(self):
+        none = {"filters": [{"field": "id", "operator": "eq", "value": "ffffffff-0000-4000-8000-000000000001"}]}
+        self.assertEqual(self.query(none).json()["data"], [])
+        for more in ({}, {"chunked": True}, {"gzip": True}):
+            self.behave(no_content_when_empty=True, **more)
+            answer = self.query(none)
+            self.assertEqual((answer.status, answer.body), (204, b""))
+            self.assertFalse({"content-type", "content-length", "transfer-encoding"} & set(answer.headers))
+        self.assertEqual(self.query({"limit": 1}).status, 200)
+        self.behave(only=["get"])
+        self.assertEqual(self.query(none).status, 200)
+        self.behave(only=None, empty_pages_with_cursor=True)
+        self.assertEqual(self.query(none).status, 200)
+
+    def test_ill_typed_behaviours(self):
+        for name, value in (("fail_at", 5), ("fail_at", ["5"]), ("fail_at", [True]), ("error_bodies", {}),
+                            ("no_content_when_empty", 1), ("quota_requests", True), ("quota_seconds", "1"),
+                            ("quota_header", "Reset"), ("date_skew", "1"), ("throttle_status", "429"),
+                            ("fail_how", "error-bodies"), ("fail_how", ["error-bodies"])):
+            answer = self.call("POST", "/_control/behave", json.dumps({name: value}).encode())
+            self.assertEqual((answer.status, name in answer.body.decode()), (400, True), (name, value))
 
     def broken(self, how):
         """(what came, whether the connection was reset)."""

@@ -190,7 +190,8 @@ class Api:
             return detail(422, [{"type": "json_invalid", "loc": ["body", 0],
                                  "msg": "JSON decode error", "input": {}}])
         try:
-            return Answer(200, self.queries.page(record_type, asked))
+            body = self.queries.page(record_type, asked)
+            return Answer(200, body) if body is not None else Answer(204, content_type=None)
         except query.Refused as refused:
             return error(refused.status or self.behaviours.refuse_status, refused.code, str(refused))
         except query.Malformed as malformed:

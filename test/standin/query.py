@@ -294,7 +294,7 @@ class Queries:
         self._results = {}
 
     def page(self, record_type, asked):
-        """The body of one page; raises Refused or Malformed."""
+        """The body of one page, None for 204; raises Refused or Malformed."""
         if not isinstance(asked, dict):
             raise Malformed([], "Input should be a valid dictionary", "dict_type")
         for name in asked:
@@ -383,6 +383,10 @@ class Queries:
         return page, _Cursor(cursor.record_type, cursor.filters, cursor.sort, end, cursor.page + 1)
 
     def _body(self, record_type, page, token):
+        behaviours = self.behaviours
+        if (behaviours.no_content_when_empty and behaviours.concerns("query")
+                and not page and token is None):
+            return None
         texts = [self.shown(record_type, ident) for ident in page]
         start = b'{"data":[' + b",".join(texts) + b"]"
         if token is None and self.behaviours.omit_null_cursor:
