@@ -454,6 +454,62 @@ class Querying(StandIn):
                          (EXAMPLE.upper(), EXAMPLE.upper()))
 
 
+    def ids_where(self, operator, value, field="id"):
+        filters = [{"field": field, "operator": operator, "value": value}]
+        return [record["id"] for record in self.query({"filters": filters}).json()["data"]]
+
+    def test_merged(self):
+        self.assertEqual(self.get(FIRST).json()["data"]["id"], FIRST)
+        self.behave(merged={FIRST: SEVENTH})
+        self.assertEqual(self.get(FIRST).json()["data"]["id"], SEVENTH)
+        self.assertEqual(self.get(FIRST.upper()).json()["data"]["id"], SEVENTH)
+        found, _ = self.all_pages({"limit": 400})
+        self.assertEqual((len(found), FIRST in found, SEVENTH in found), (999, False, True))
+        self.assertEqual(self.ids_where("eq", FIRST), [SEVENTH])
+        self.assertEqual(self.ids_where("in", [FIRST]), [SEVENTH])
+        self.assertEqual(self.ids_where("in", [FIRST, SEVENTH, EXAMPLE]), [EXAMPLE, SEVENTH])
+        self.assertEqual(len(self.ids_where("ne", FIRST)), 100)
+        self.behave(merged=None)
+        self.assertEqual(self.ids_where("in", [FIRST]), [FIRST])
+
+    def test_bad_ids(self):
+        account = self.get(FIRST).json()["data"]["attributes"]["account_id"]["value"]["related_record_id"]
+        for status in (400, 413, 422):
+            self.behave(bad_ids=[FIRST, account], bad_id_status=status)
+            for field, operator, value in (("id", "eq", FIRST), ("id", "in", [SEVENTH, FIRST.upper()]),
+                                           ("account_id", "in", [account]), ("organization_id", "eq", FIRST)):
+                asked = {"filters": [{"not": {"field": field, "operator": operator, "value": value}}]}
+                answer = self.query(asked)
+                self.assertEqual((answer.status, answer.json()), (status, {"message": "Bad request"}))
+        self.assertEqual(self.ids_where("in", [SEVENTH]), [SEVENTH])
+        self.assertEqual(self.query({"filters": [{"field": "id", "operator": "ne", "value": FIRST}]}).status, 200)
+        self.assertEqual(self.get(FIRST).status, 200)
+
+    def test_empty_strings(self):
+        self.give("closed_at", "timestamp", "2024-01-02T03:04:05Z")
+        self.give("amount", "currency")
+        self.control("PUT", "attributes/" + SEVENTH, b'{"competitors_mentioned_other": [{"value": null}], "outcome": null}')
+        before = self.get(SEVENTH).body
+        raw = json.loads(before)["data"]["attributes"]
+
+        def shown():
+            first = self.get(SEVENTH).json()["data"]["attributes"]
+            asked = {"filters": [{"field": "id", "operator": "eq", "value": SEVENTH}]}
+            self.assertEqual(self.query(asked).json()["data"][0]["attributes"], first)
+            return first
+        self.behave(empty_strings=True)
+        self.assertEqual(shown(), {name: dict(envelope, value="") if isinstance(envelope, dict)
+                                   and envelope["value"] is None else envelope for name, envelope in raw.items()})
+        self.assertEqual((shown()["closed_at"]["value"], shown()["amount"]["value"]), ("", ""))
+        self.assertEqual(shown()["competitors_mentioned_other"], [{"value": None}])
+        self.assertIsNone(shown()["outcome"])
+        self.assertEqual(self.matching("closed_at", "exists"), [1])
+        self.behave(empty_strings=["amount"])
+        self.assertEqual((shown()["closed_at"]["value"], shown()["amount"]["value"]), (None, ""))
+        self.behave(empty_strings=None)
+        self.assertEqual(self.get(SEVENTH).body, before)
+
+
 class Misbehaving(StandIn):
     def test_failures(self):
         self.behave(fail_first=2, retry_after=1)
@@ -570,7 +626,10 @@ class Misbehaving(StandIn):
         for name, value in (("fail_at", 5), ("fail_at", ["5"]), ("fail_at", [True]), ("error_bodies", {}),
                             ("no_content_when_empty", 1), ("quota_requests", True), ("quota_seconds", "1"),
                             ("quota_header", "Reset"), ("date_skew", "1"), ("throttle_status", "429"),
-                            ("fail_how", "error-bodies"), ("fail_how", ["error-bodies"])):
+                            ("not_found_form", "nginx"), ("path_prefix_gone", "get"), ("path_prefix_gone", [1]),
+                            ("merged", [FIRST]), ("merged", {FIRST: None}), ("merged", {FIRST: FIRST}),
+                            ("bad_ids", FIRST), ("bad_ids", [1]), ("bad_id_status", "400"),
+                            ("empty_strings", "amount"), ("empty_strings", [1]), ("fail_how", "error-bodies"), ("fail_how", ["error-bodies"])):
             answer = self.call("POST", "/_control/behave", json.dumps({name: value}).encode())
             self.assertEqual((answer.status, name in answer.body.decode()), (400, True), (name, value))
 
@@ -707,6 +766,34 @@ class Misbehaving(StandIn):
             answer = self.get(nowhere)
             self.assertEqual(answer.status, 404)
             self.assertTrue(answer.body.startswith(start_of_body), answer.body)
+
+    def test_not_found(self):
+        nowhere = "/api/v2/opportunity/00000000-0000-4000-8000-000000009999"
+        bodies = {"kong": {"message": "no Route matched with those values"}, "aws": {"message": "Not Found"},
+                  "express": {"error": "Not Found"}, "bare": {"detail": "Not Found"},
+                  "express_long": {"statusCode": 404, "message": "Cannot GET " + nowhere}}
+        for form, body in bodies.items():
+            self.behave(not_found_form=form)
+            answer = self.call("GET", nowhere)
+            self.assertEqual((answer.status, answer.json(), answer.headers["content-type"]),
+                             (404, body, "application/json"))
+        for form, status in (("empty", 404), ("gone", 410)):
+            self.behave(not_found_form=form)
+            answer = self.call("GET", nowhere)
+            self.assertEqual((answer.status, answer.body, answer.headers["content-length"]), (status, b"", "0"))
+
+    def test_path_prefix_gone(self):
+        self.assertEqual(self.get().status, 200)
+        self.behave(path_prefix_gone=True, not_found_form="express_long")
+        for answer in (self.get(), self.get(key=None), self.query({}), self.call("GET", "/api/v2/health"),
+                       self.call("GET", "/api/v2/_schema/opportunity"), self.call("GET", "/api/v2/a/b/c")):
+            self.assertEqual((answer.status, answer.json()["statusCode"]), (404, 404))
+        self.assertEqual(self.query({}).json()["message"], "Cannot POST /api/v2/opportunity/_query")
+        self.behave(path_prefix_gone=["get", "health"], not_found_form="kong")
+        self.assertEqual([self.get().status, self.query({}).status, self.call("GET", "/api/v2/health").status],
+                         [404, 200, 404])
+        self.behave(path_prefix_gone=None)
+        self.assertEqual(self.get().status, 200)
 
     def test_special_ports(self):
         info = self.control("GET", "info")

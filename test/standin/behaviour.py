@@ -47,6 +47,11 @@ WIRE = {
 # Behaviours that shape what the API says.
 API = {
     "not_found_form": "code",
+    "path_prefix_gone": False,
+    "merged": {},
+    "bad_ids": [],
+    "bad_id_status": 400,
+    "empty_strings": False,
     "healthy": True,
     "swap_id": False,
     "custom_fields": False,
@@ -100,7 +105,8 @@ CHOICES = {
     "quota_header": (None, "X-RateLimit-Reset", "X-RateLimit-Reset-epoch", "X-RateLimit-Reset-ms",
                      "RateLimit-Reset", "RateLimit", "RateLimit-old"),
     "rate_window": ("sliding", "fixed"),
-    "not_found_form": ("code", "flat", "detail", "bare", "html", "string"),
+    "not_found_form": ("code", "flat", "detail", "bare", "html", "string", "kong", "aws", "express",
+                       "express_long", "empty", "gone"),
     "cursor_under": ("top", "meta", "pagination"),
     "null_logic": ("sql", "two_valued"),
     "normalize_text": (None, "NFC", "NFD", "NFKC", "NFKD"),
@@ -116,9 +122,18 @@ TYPES = {
     "quota_requests": (int,),
     "quota_seconds": (int, float),
     "throttle_status": (int,),
+    "path_prefix_gone": (bool, list),
+    "merged": (dict,),
+    "bad_ids": (list,),
+    "bad_id_status": (int,),
+    "empty_strings": (bool, list),
 }
 ITEM_TYPES = {
     "fail_at": (int,),
+    "path_prefix_gone": (str,),
+    "merged": (str,),
+    "bad_ids": (str,),
+    "empty_strings": (str,),
 }
 
 
@@ -133,6 +148,8 @@ def _check_type(name, value):
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     if name in ITEM_TYPES and not all(_is_one_of(item, ITEM_TYPES[name]) for item in items):
         raise ValueError("%s has an item of a wrong type" % name)
+    if name == "merged" and value.keys() & set(value.values()):
+        raise ValueError("merged: a surviving record must not be merged itself")
 
 
 def _check_choice(name, value):

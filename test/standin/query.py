@@ -13,6 +13,7 @@ _MOST_CURSORS = 100000
 _OPERATORS = {"eq", "ne", "in", "not_in", "contains", "starts_with", "ends_with",
               "gt", "gte", "lt", "lte", "between", "exists", "not_exists"}
 _NEGATIVE = {"ne", "not_in"}
+_ID_TYPES = {"uuid", "record_reference"}
 
 
 class Refused(Exception):
@@ -22,6 +23,15 @@ class Refused(Exception):
         super().__init__(message)
         self.code = code
         self.status = status
+
+
+class Dismissed(Exception):
+    """A query that the API refuses without one of its codes."""
+
+    def __init__(self, status, body):
+        super().__init__("status %d" % status)
+        self.status = status
+        self.body = body
 
 
 class Malformed(Exception):
@@ -115,7 +125,7 @@ class Filters:
             return self._between(name, value_type, given)
         if operator in ("in", "not_in"):
             return self._among(name, value_type, operator, given)
-        wanted = self._value(name, value_type, given)
+        wanted = self._wanted(name, value_type, operator, given)
         if value_type in schema.SELECT_TYPES:
             return self._select([wanted], operator == "ne")
         if operator in ("contains", "starts_with", "ends_with"):
@@ -132,6 +142,15 @@ class Filters:
             "lt": lambda value: fold(value) < wanted,
             "lte": lambda value: fold(value) <= wanted,
         }[operator]
+
+    def _wanted(self, name, value_type, operator, given):
+        """A given value; in place of the id of a merged record, that of the surviving one."""
+        value = self._value(name, value_type, given)
+        if operator not in ("eq", "in") or value_type not in _ID_TYPES:
+            return value
+        if value in self.behaviours.bad_ids:
+            raise Dismissed(self.behaviours.bad_id_status, {"message": "Bad request"})
+        return self.behaviours.merged.get(value, value) if name == "id" else value
 
     def _value(self, name, value_type, given):
         value = None
@@ -160,7 +179,7 @@ class Filters:
         if limit and len(given) > limit:
             raise Refused("invalid_filter_value",
                           "The operator '%s' takes at most %d values." % (operator, limit))
-        wanted = [self._value(name, value_type, value) for value in given]
+        wanted = [self._wanted(name, value_type, operator, value) for value in given]
         negative = operator == "not_in"
         if value_type in schema.SELECT_TYPES:
             return self._select(wanted, negative)
@@ -292,9 +311,10 @@ class Queries:
         """Drops results, which are made again from the cursors' filters."""
         self._columns = {}
         self._results = {}
+        self._emptied = {}      # (record type, id) -> JSON text with "" for null
 
     def page(self, record_type, asked):
-        """The body of one page, None for 204; raises Refused or Malformed."""
+        """The body of one page, None for 204; raises Refused, Dismissed or Malformed."""
         if not isinstance(asked, dict):
             raise Malformed([], "Input should be a valid dictionary", "dict_type")
         for name in asked:
@@ -314,10 +334,28 @@ class Queries:
 
     def shown(self, record_type, ident):
         """The JSON text of a record as the behaviours have it, or None."""
-        text = self.store.encoded(record_type, ident)
+        text = (self._with_empty_strings(record_type, ident) if self.behaviours.empty_strings
+                else self.store.encoded(record_type, ident))
         if text is not None and self.behaviours.upper_case_ids:
             text = text.replace(b'"%s"' % ident.encode("ascii"), b'"%s"' % ident.upper().encode("ascii"))
         return text
+
+    def _with_empty_strings(self, record_type, ident):
+        record = self.store.get(record_type, ident)
+        if record is None:
+            return None
+        key = (record_type, ident)
+        if key not in self._emptied:
+            attributes = {name: self._emptied_envelope(name, envelope)
+                          for name, envelope in record["attributes"].items()}
+            self._emptied[key] = store_module.text_of(record_type, ident, dict(record, attributes=attributes))
+        return self._emptied[key]
+
+    def _emptied_envelope(self, name, envelope):
+        names = self.behaviours.empty_strings
+        if isinstance(envelope, dict) and envelope.get("value", "") is None and (names is True or name in names):
+            return dict(envelope, value="")
+        return envelope
 
     # Limits and cursors
 
@@ -441,6 +479,8 @@ class Queries:
         if behaviours.archived_hidden_from_query:
             ids = [ident for ident in ids
                    if not store_module.is_archived(self.store.get(record_type, ident))]
+        if behaviours.merged:
+            ids = [ident for ident in ids if ident not in behaviours.merged]
         dropped = behaviours.query_drops_some
         if dropped is True:
             ids = [ident for place, ident in enumerate(ids) if place % 7 != 3]

@@ -71,8 +71,7 @@ class Store:
             record = self.get(record_type, ident)
             if record is None:
                 return None
-            number = records.record_number(record_type, ident) or 0
-            text = jsontext.dumps(record, **records.text_style(number))
+            text = text_of(record_type, ident, record)
             self._encoded[key] = text
         return text
 
@@ -130,6 +129,12 @@ class Store:
         self._deleted.add((record_type, ident))
         self._changed.pop((record_type, ident), None)
         self._encoded.pop((record_type, ident), None)
+
+
+def text_of(record_type, ident, record):
+    """The JSON text of a record, in the style of its number."""
+    number = records.record_number(record_type, ident) or 0
+    return jsontext.dumps(record, **records.text_style(number))
 
 
 def attribute(record, name):
