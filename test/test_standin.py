@@ -454,6 +454,75 @@ class Querying(StandIn):
                          (EXAMPLE.upper(), EXAMPLE.upper()))
 
 
+    def test_result_cap(self):
+        self.behave(result_cap=250)
+        for limit, pages in ((100, 3), (250, 1), (1000, 1)):
+            found = self.all_pages({"limit": limit})
+            self.assertEqual((len(set(found[0])), found[1]), (250, pages))
+        for how, status, body in (("refuse", 400, {"message": "Result window is too large"}),
+                                  ("refuse", 413, "<big>")):
+            self.behave(cap_how=how, cap_status=status, cap_body=body)
+            first = self.query({"limit": 200}).json()
+            second = self.query({"cursor": first["next_cursor"], "limit": 200}).json()
+            self.assertEqual((len(first["data"]), len(second["data"])), (200, 50))
+            answer = self.query({"cursor": second["next_cursor"]})
+            self.assertEqual(answer.status, status)
+            self.assertEqual(answer.body.decode() if status == 413 else answer.json(), body)
+        self.behave(cap_how="invalid_cursor", refuse_status=422)
+        self.refused({"cursor": self.query({"limit": 250}).json()["next_cursor"]}, "invalid_cursor", 422)
+        self.behave(result_cap=1000)
+        self.assertEqual(self.all_pages({"limit": 400})[1], 3)
+        self.behave(result_cap=0)
+        self.assertEqual(len(self.all_pages({"limit": 400})[0]), 1000)
+
+    def test_totals(self):
+        first, last = {"limit": 600}, {"limit": 1000}
+        self.assertEqual(list(self.query(first).json()), ["data", "next_cursor"])
+        self.behave(total=True, has_more=True, result_cap=1000)
+        page = self.query(first).json()
+        self.assertEqual((page["total"], page["has_more"]), (1000, True))
+        page = self.query({"cursor": page["next_cursor"], "limit": 600}).json()
+        self.assertEqual((page["total"], page["has_more"], page["next_cursor"]), (1000, False, None))
+        self.behave(result_cap=500, total_name="total_count", total_lies=-3, omit_null_cursor=True)
+        for under in ("meta", "pagination"):
+            self.behave(cursor_under=under)
+            page = self.query(last).json()
+            self.assertEqual((len(page["data"]), page[under]), (500, {"total_count": 997, "has_more": True}))
+        self.behave(total=False, has_more=False)
+        self.assertEqual(list(self.query(last).json()), ["data"])
+        self.behave(omit_null_cursor=False, empty_last_cursor=True, cursor_under="top")
+        self.assertEqual(self.query(last).json()["next_cursor"], "")
+        self.assertTrue(self.query({"limit": 5}).json()["next_cursor"])
+        more = {"error": None, "errors": [], "status": "ok"}
+        self.behave(more_members=more)
+        page = self.query(last).json()
+        self.assertEqual(list(page), ["data", "error", "errors", "status", "next_cursor"])
+        self.assertEqual({name: page[name] for name in more}, more)
+
+    def test_more_records(self):
+        kept = self.get(FIRST).body
+        new = "00000000-0000-4000-8000-000000001200"
+        self.control("PUT", "attributes/" + new, b'{"created_at": {"value": "later", "value_type": "timestamp"}}')
+        self.assertEqual(self.all_pages({"limit": 600})[0][-1], new)
+        self.control("PUT", "records/2500")
+        found, _ = self.all_pages({"limit": 600})
+        self.assertEqual((len(found), len(set(found)), found[1200]), (2500, 2500, new))
+        self.assertEqual(self.get(FIRST).body, kept)
+        self.assertEqual(self.get(new).json()["data"]["created_at"], "later")
+        self.assertEqual(self.call("PUT", "/_control/records/10").status, 400)
+        self.control("POST", "reset")
+        self.assertEqual(len(self.all_pages({"limit": 600})[0]), 1000)
+        for gone in (new, found[-1]):
+            self.assertEqual(self.get(gone).status, 404)
+
+    def test_times_of_one_second(self):
+        texts = ["2030-01-02T03:04:05%sZ" % fraction for fraction in ("", ".000000001", ".1", ".10", ".123456789")]
+        self.give("created_at", "timestamp", *texts)
+        data = self.query({"sort": [{"field": "created_at", "direction": "desc"}], "limit": 5}).json()["data"]
+        shown = [record["attributes"]["created_at"]["value"] for record in data]
+        self.assertEqual(shown, [texts[place] for place in (4, 2, 3, 1, 0)])
+        self.assertEqual([record.get("created_at", text) for record, text in zip(data, shown)], shown)
+
     def ids_where(self, operator, value, field="id"):
         filters = [{"field": field, "operator": operator, "value": value}]
         return [record["id"] for record in self.query({"filters": filters}).json()["data"]]
@@ -488,7 +557,8 @@ class Querying(StandIn):
     def test_empty_strings(self):
         self.give("closed_at", "timestamp", "2024-01-02T03:04:05Z")
         self.give("amount", "currency")
-        self.control("PUT", "attributes/" + SEVENTH, b'{"competitors_mentioned_other": [{"value": null}], "outcome": null}')
+        self.control("PUT", "attributes/" + SEVENTH, 
+                     b'{"competitors_mentioned_other": [{"value": null}], "outcome": null}')
         before = self.get(SEVENTH).body
         raw = json.loads(before)["data"]["attributes"]
 
@@ -563,7 +633,8 @@ class Misbehaving(StandIn):
                               ("RateLimit-old", r"limit=1, remaining=0, reset=(29|30)\Z")):
             self.behave(quota_header=form)
             self.assertRegex(self.get().headers["ratelimit"], pattern)
-        self.behave(throttle_status=503, throttle_body={"slow": "down"}, retry_after=3, fail_first=9, fail_how="close")
+        self.behave(throttle_status=503, throttle_body={"slow": "down"}, retry_after=3, fail_first=9,
+                    fail_how="close")
         answer = self.get()
         self.assertEqual((answer.status, answer.json(), answer.headers["retry-after"]), (503, {"slow": "down"}, "3"))
         self.behave(quota_requests=0, rate_limit=1, throttle_body="later", fail_first=0)
@@ -629,7 +700,11 @@ class Misbehaving(StandIn):
                             ("not_found_form", "nginx"), ("path_prefix_gone", "get"), ("path_prefix_gone", [1]),
                             ("merged", [FIRST]), ("merged", {FIRST: None}), ("merged", {FIRST: FIRST}),
                             ("bad_ids", FIRST), ("bad_ids", [1]), ("bad_id_status", "400"),
-                            ("empty_strings", "amount"), ("empty_strings", [1]), ("fail_how", "error-bodies"), ("fail_how", ["error-bodies"])):
+                            ("empty_strings", "amount"), ("empty_strings", [1]),
+                            ("result_cap", "5"), ("cap_how", "cut"), ("cap_status", "400"),
+                            ("total", 1), ("total_name", 1), ("total_lies", True),
+                            ("has_more", "yes"), ("empty_last_cursor", 1), ("more_members", [1]),
+                            ("fail_how", "error-bodies"), ("fail_how", ["error-bodies"])):
             answer = self.call("POST", "/_control/behave", json.dumps({name: value}).encode())
             self.assertEqual((answer.status, name in answer.body.decode()), (400, True), (name, value))
 

@@ -94,6 +94,16 @@ API = {
     "move_between_pages": False,
     "double_records": False,
     "stray_record": False,
+    "result_cap": 0,
+    "cap_how": "no_cursor",
+    "cap_status": 400,
+    "cap_body": {"message": "Result window is too large"},
+    "total": False,
+    "total_name": "total",
+    "total_lies": 0,
+    "has_more": False,
+    "empty_last_cursor": False,
+    "more_members": {},
 }
 
 DEFAULTS = dict(WIRE, **API)
@@ -110,6 +120,7 @@ CHOICES = {
     "cursor_under": ("top", "meta", "pagination"),
     "null_logic": ("sql", "two_valued"),
     "normalize_text": (None, "NFC", "NFD", "NFKC", "NFKD"),
+    "cap_how": ("no_cursor", "refuse", "invalid_cursor"),
     "truncate_times": (False, True, "filter", "sort"),
 }
 
@@ -127,6 +138,14 @@ TYPES = {
     "bad_ids": (list,),
     "bad_id_status": (int,),
     "empty_strings": (bool, list),
+    "result_cap": (int,),
+    "cap_status": (int,),
+    "total": (bool,),
+    "total_name": (str,),
+    "total_lies": (int,),
+    "has_more": (bool,),
+    "empty_last_cursor": (bool,),
+    "more_members": (dict,),
 }
 ITEM_TYPES = {
     "fail_at": (int,),

@@ -1,11 +1,10 @@
 """POST /{record_type}/_query: filters, sorts, pages and cursors."""
 
 import hashlib
-import json
 import re
 import unicodedata
 
-from . import schema, store as store_module, values
+from . import jsontext, schema, store as store_module, values
 
 _DEFAULT_LIMIT = 100
 _MOST_SORTS = 3
@@ -327,10 +326,10 @@ class Queries:
         else:
             cursor = self._resume(record_type, token, asked)
         ids = self._matching(cursor)
-        page, following = self._cut(cursor, ids, limit)
+        page, end, following = self._cut(cursor, ids, limit)
         if following is not None:
             following = token if self.behaviours.repeat_cursor and token else self._issue(following)
-        return self._body(record_type, page, following)
+        return self._body(record_type, page, following, self._members(following, len(ids), end))
 
     def shown(self, record_type, ident):
         """The JSON text of a record as the behaviours have it, or None."""
@@ -384,7 +383,17 @@ class Queries:
         for name in ("filters", "sort"):
             if name in asked and asked[name] != getattr(cursor, name):
                 raise Refused("invalid_cursor", "The cursor belongs to other filters or sorts.")
+        self._check_cap(cursor)
         return cursor
+
+    def _check_cap(self, cursor):
+        behaviours = self.behaviours
+        if not behaviours.result_cap or cursor.offset < behaviours.result_cap:
+            return
+        if behaviours.cap_how == "refuse":
+            raise Dismissed(behaviours.cap_status, behaviours.cap_body)
+        if behaviours.cap_how == "invalid_cursor":
+            raise Refused("invalid_cursor", "The cursor is beyond the last result.")
 
     def _expires(self, cursor):
         behaviours = self.behaviours
@@ -403,11 +412,14 @@ class Queries:
         return token
 
     def _cut(self, cursor, ids, limit):
-        """(ids of the page, the cursor after it or None)."""
+        """(ids of the page, its end in the result, the cursor after it or None)."""
         behaviours = self.behaviours
         offset = cursor.offset
         empty = behaviours.empty_pages_with_cursor and cursor.page % 2 == 0
         end = offset if empty else offset + limit
+        capped = behaviours.result_cap and end >= behaviours.result_cap
+        if capped:
+            end = behaviours.result_cap
         page = ids[offset:end]
         if behaviours.move_between_pages and offset and page:
             page = [ids[offset - 1]] + page
@@ -416,24 +428,35 @@ class Queries:
         if behaviours.stray_record:
             page = page + [ident for ident in self._visible(cursor.record_type) if ident not in ids][:1]
         more = end < len(ids) or (behaviours.empty_pages_with_cursor and not empty)
-        if not more:
-            return page, None
-        return page, _Cursor(cursor.record_type, cursor.filters, cursor.sort, end, cursor.page + 1)
+        if not more or capped and behaviours.cap_how == "no_cursor":
+            return page, end, None
+        return page, end, _Cursor(cursor.record_type, cursor.filters, cursor.sort, end, cursor.page + 1)
 
-    def _body(self, record_type, page, token):
+    def _members(self, token, total, end):
+        """What a page has after its data, as a dictionary."""
+        behaviours = self.behaviours
+        position = {}
+        if token is not None or not behaviours.omit_null_cursor:
+            position["next_cursor"] = "" if token is None and behaviours.empty_last_cursor else token
+        if behaviours.total:
+            position[behaviours.total_name] = total + behaviours.total_lies
+        if behaviours.has_more:
+            position["has_more"] = end < total
+        members = dict(behaviours.more_members)
+        if behaviours.cursor_under == "top":
+            members.update(position)
+        elif position:
+            members[behaviours.cursor_under] = position
+        return members
+
+    def _body(self, record_type, page, token, members):
         behaviours = self.behaviours
         if (behaviours.no_content_when_empty and behaviours.concerns("query")
                 and not page and token is None):
             return None
         texts = [self.shown(record_type, ident) for ident in page]
         start = b'{"data":[' + b",".join(texts) + b"]"
-        if token is None and self.behaviours.omit_null_cursor:
-            return start + b"}"
-        following = b'"next_cursor":' + json.dumps(token).encode("ascii")
-        under = self.behaviours.cursor_under
-        if under == "top":
-            return start + b"," + following + b"}"
-        return start + b',"' + under.encode("ascii") + b'":{' + following + b"}}"
+        return start + (b"," + jsontext.dumps(members)[1:] if members else b"}")
 
     # Results
 
