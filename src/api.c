@@ -39,19 +39,17 @@ typedef enum RecordAnswer
 #define CODE_RECORD_NOT_FOUND "record_not_found"
 #define CODE_UNKNOWN_TYPE "unknown_record_type"
 
-static void forget_key(void *arg);
+static void			forget_key(void *arg);
 static RecordAnswer read_record(Api *api, HttpTransfer *transfer,
-								const pg_uuid_t		*id,
-								const AttributeSet *wanted, Record **record,
-								ApiProblem *problem);
+								const pg_uuid_t *id, const AttributeSet *wanted,
+								Record **record, ApiProblem *problem);
 static void			report_merged(Api *api, const pg_uuid_t *old_id,
 								  const pg_uuid_t *id);
 static bool			is_record_missing(Api *api, const pg_uuid_t *id,
-									  const ApiProblem *problem,
-									  HttpBudget	   *budget);
-static bool is_told_missing(const Api *api, const ApiProblem *problem);
-static bool is_missing_for_query(Api *api, const pg_uuid_t *id,
-								 HttpBudget *budget);
+									  const ApiProblem *problem, HttpBudget *budget);
+static bool			is_told_missing(const Api *api, const ApiProblem *problem);
+static bool			is_missing_for_query(Api *api, const pg_uuid_t *id,
+										 HttpBudget *budget);
 
 /*
  * Makes the API reachable for a user.  Lives in the current context, to whose
@@ -353,8 +351,7 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 	if (!api->settings->use_query)
 		return api_is_healthy(api, budget);
 	transfer = api_query_ids(api, &id, 1, budget);
-	result =
-		api_finish_query(api, transfer, attribute_set_create(), &page);
+	result = api_finish_query(api, transfer, attribute_set_create(), &page);
 	if (result == QUERY_PAGE)
 	{
 		for (int i = 0; i < page->count; i++)

@@ -81,8 +81,8 @@ extern bool			 api_is_misfit(const HttpTransfer *transfer,
 								   const AttributeSet *wanted);
 pg_noreturn extern void api_raise_refusal(const Api	   *api,
 										  HttpTransfer *transfer);
-extern bool api_is_doubtful_end(const RecordPage *page, int64 received,
-								int limit);
+extern bool api_is_doubtful_end(const Api *api, const RecordPage *page,
+								int64 received, int limit);
 extern bool api_is_like_cap(const RecordPage *page, int64 received, int limit);
 
 /* What the session has learned of the API for this type of records. */
@@ -96,6 +96,8 @@ extern void	 api_limit_page_size(Api *api, int limit);
 extern void	 api_note_refusal(Api *api, const char *what);
 extern bool	 api_refuses(const Api *api, const char *what);
 extern List *api_refusals(const Api *api);
+extern void	 api_note_false_doubt(Api *api);
+extern bool	 api_counts_are_false(const Api *api);
 extern void	 api_suspect(Api *api, const char *what);
 extern void	 api_note_accepted(Api *api, const char *what);
 

@@ -23,18 +23,18 @@
 /* How much of an answer is shown in a message, in bytes. */
 #define API_EXCERPT 200
 
-static void find_problem(const Api *api, const json_t *root,
-						 ApiProblem *problem);
-static void read_object(const Api *api, const json_t *object,
-						ApiProblem *problem);
-static void read_members(const Api *api, const json_t *error,
-						 ApiProblem *problem);
+static void			 find_problem(const Api *api, const json_t *root,
+								  ApiProblem *problem);
+static void			 read_object(const Api *api, const json_t *object,
+								 ApiProblem *problem);
+static void			 read_members(const Api *api, const json_t *error,
+								  ApiProblem *problem);
 static const json_t *first_in(const json_t *value);
-static long status_in(const json_t *object);
-static long status_of_code(const char *code);
-static bool is_about_rate(const char *text);
-static bool is_transient(const ApiProblem *problem);
-static bool is_from_gateway(const HttpTransfer *transfer);
+static long			 status_in(const json_t *object);
+static long			 status_of_code(const char *code);
+static bool			 is_about_rate(const char *text);
+static bool			 is_transient(const ApiProblem *problem);
+static bool			 is_from_gateway(const HttpTransfer *transfer);
 static void	 copy_string(const Api *api, const json_t *value, char *target,
 						 size_t size);
 static char *excerpt(const Api *api, const char *text, size_t length);
@@ -86,9 +86,8 @@ json_t *
 api_load_json(const HttpTransfer *transfer, bool *is_cut)
 {
 	json_error_t error;
-	json_t		*root =
-		json_loadb(transfer->body, transfer->length,
-				   JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+	json_t		*root = json_loadb(transfer->body, transfer->length,
+								   JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
 
 	/* Of a text that is no JSON, jansson says what is wrong with it. */
 	if (root == NULL && error.text[0] == '\0')
@@ -208,8 +207,10 @@ read_members(const Api *api, const json_t *error, ApiProblem *problem)
 	static const char *const codes[] = {"code", "error_code", "errorCode",
 										"type"};
 	static const char *const messages[] = {
-		"message", "msg",	 "error_description", "error_message", "errorMessage",
-		"Message", "detail", "title",			  "faultstring",   "description"};
+		"message",		 "msg",			 "error_description",
+		"error_message", "errorMessage", "Message",
+		"detail",		 "title",		 "faultstring",
+		"description"};
 	const json_t *detail = json_object_get(error, "detail");
 
 	if (problem->status == 0)
@@ -284,17 +285,28 @@ status_of_code(const char *code)
 		const char *code;
 		long		status;
 	} codes[] = {
-		{"unauthorized", 401},		  {"unauthenticated", 401},
-		{"UnauthorizedError", 401},	  {"invalid_api_key", 401},
-		{"api_key_expired", 401},	  {"forbidden", 403},
-		{"permission_denied", 403},	  {"record_not_found", 404},
-		{"unknown_record_type", 404}, {"timeout", 504},
-		{"gateway_timeout", 504},	  {"request_timeout", 408},
-		{"internal", 500},			  {"internal_error", 500},
-		{"server_error", 500},		  {"internal_server_error", 500},
-		{"InternalServerError", 500}, {"bad_gateway", 502},
-		{"unavailable", 503},		  {"service_unavailable", 503},
-		{"overloaded", 503},		  {"temporarily_unavailable", 503},
+		{"unauthorized", 401},
+		{"unauthenticated", 401},
+		{"UnauthorizedError", 401},
+		{"invalid_api_key", 401},
+		{"api_key_expired", 401},
+		{"forbidden", 403},
+		{"permission_denied", 403},
+		{"record_not_found", 404},
+		{"unknown_record_type", 404},
+		{"timeout", 504},
+		{"gateway_timeout", 504},
+		{"request_timeout", 408},
+		{"internal", 500},
+		{"internal_error", 500},
+		{"server_error", 500},
+		{"internal_server_error", 500},
+		{"InternalServerError", 500},
+		{"bad_gateway", 502},
+		{"unavailable", 503},
+		{"service_unavailable", 503},
+		{"overloaded", 503},
+		{"temporarily_unavailable", 503},
 	};
 
 	for (size_t i = 0; i < lengthof(codes); i++)
@@ -309,11 +321,11 @@ status_of_code(const char *code)
 static bool
 is_about_rate(const char *text)
 {
-	static const char *const words[] = {"ratelimit", "requestlimit",
+	static const char *const words[] = {"ratelimit",	   "requestlimit",
 										"toomanyrequests", "throttl",
-										"quotaexceeded", "exceededyourquota"};
-	char letters[1024];
-	size_t		length = 0;
+										"quotaexceeded",   "exceededyourquota"};
+	char					 letters[1024];
+	size_t					 length = 0;
 
 	/* However it is written: rateLimitExceeded, RATE_LIMITED, "Rate limit". */
 	for (; *text != '\0' && length < sizeof(letters) - 1; text++)
@@ -376,7 +388,7 @@ void
 api_raise_problem(const Api *api, HttpTransfer *transfer,
 				  const ApiProblem *problem)
 {
-	char *description = api_describe(api, transfer, problem);
+	char	  *description = api_describe(api, transfer, problem);
 	const long status = problem->status;
 
 	CHECK_FOR_INTERRUPTS();

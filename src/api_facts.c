@@ -42,11 +42,12 @@ typedef struct Suspicion
 struct ApiFacts
 {
 	char	 *record_type;
-	bool	  has_record_path; /* see api_has_record_path */
-	bool	  takes_ids;	   /* the API has accepted a query by ids */
-	List	 *limits;		   /* SizeLimits */
-	List	 *refusals;		   /* texts */
-	List	 *suspicions;	   /* Suspicions */
+	bool	  has_record_path;	/* see api_has_record_path */
+	bool	  takes_ids;		/* the API has accepted a query by ids */
+	bool	  has_false_counts; /* see api_note_false_doubt */
+	List	 *limits;			/* SizeLimits */
+	List	 *refusals;			/* texts */
+	List	 *suspicions;		/* Suspicions */
 	int		  bad_id_total;
 	pg_uuid_t bad_ids[MAX_BAD_IDS];
 };
@@ -211,6 +212,22 @@ api_refusals(const Api *api)
 }
 
 /*
+ * The API said that a query had further records, and it had none: what the API
+ * says of that is no evidence any more.
+ */
+void
+api_note_false_doubt(Api *api)
+{
+	api->facts->has_false_counts = true;
+}
+
+bool
+api_counts_are_false(const Api *api)
+{
+	return api->facts->has_false_counts;
+}
+
+/*
  * The API has refused a use of filters without saying why: it may have been for
  * the value.  Remembers it as a refusal only if that happens time and again.
  */
@@ -228,8 +245,7 @@ api_suspect(Api *api, const char *what)
 	}
 	if (suspicion == NULL)
 	{
-		old_context =
-			MemoryContextSwitchTo(api->connection->facts_context);
+		old_context = MemoryContextSwitchTo(api->connection->facts_context);
 		suspicion = palloc0(sizeof(Suspicion));
 		suspicion->what = pstrdup(what);
 		api->facts->suspicions = lappend(api->facts->suspicions, suspicion);
@@ -273,8 +289,7 @@ set_limit(Api *api, const char *what, int limit)
 
 	if (entry == NULL)
 	{
-		old_context =
-			MemoryContextSwitchTo(api->connection->facts_context);
+		old_context = MemoryContextSwitchTo(api->connection->facts_context);
 		entry = palloc0(sizeof(SizeLimit));
 		entry->what = pstrdup(what);
 		api->facts->limits = lappend(api->facts->limits, entry);

@@ -175,9 +175,11 @@ api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
  * which were requested by that limit.
  */
 bool
-api_is_doubtful_end(const RecordPage *page, int64 received, int limit)
+api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
+					int limit)
 {
-	return page->has_more || page->total > received ||
+	return ((page->has_more || page->total > received) &&
+			!api_counts_are_false(api)) ||
 		   api_is_like_cap(page, received, limit);
 }
 

@@ -14,10 +14,13 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+#include "utils/json.h"
 
 #include "created_at.h"
 #include "iso8601.h"
 
+#define SORT_BY_TIME "sort created_at"
 #define FILTER_FROM "created_at gte"
 #define FILTER_MISSING "created_at not_exists"
 
@@ -45,18 +48,8 @@ created_at_is_allowed(const ColumnSettings *column, const AttributePath *path)
 bool
 created_at_is_refused(const Api *api, bool or_its_absence)
 {
-	ListCell *cell;
-
-	foreach(cell, api_refusals(api))
-	{
-		const char *what = lfirst(cell);
-
-		if (strcmp(what, "sort created_at") == 0 ||
-			strcmp(what, FILTER_FROM) == 0 ||
-			(or_its_absence && strcmp(what, FILTER_MISSING) == 0))
-			return true;
-	}
-	return false;
+	return api_refuses(api, SORT_BY_TIME) || api_refuses(api, FILTER_FROM) ||
+		   (or_its_absence && api_refuses(api, FILTER_MISSING));
 }
 
 /*
@@ -75,6 +68,20 @@ created_at_filters_from(int64 seconds)
 							 "\"value\":\"%s\"}",
 							 time),
 					FILTER_FROM));
+}
+
+/* The same from some created_at on, as the API writes it in UTF-8. */
+List *
+created_at_filters_at(const char *text)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoString(
+		&json, "{\"field\":\"created_at\",\"operator\":\"gte\",\"value\":");
+	escape_json(&json, text);
+	appendStringInfoChar(&json, '}');
+	return list_make1(make_filter(json.data, FILTER_FROM));
 }
 
 /* The filter for the records that have none; in the current context. */
@@ -97,15 +104,25 @@ make_filter(char *json, const char *use)
 }
 
 /*
- * When a record was made; false where it does not say so.  number: that of
- * created_at among the attributes that were wanted.
+ * The created_at of a record, as the API writes it; NULL if it has none.  number:
+ * that of created_at among the attributes that were wanted.
  */
-bool
-created_at_read(const Record *record, int number, int64 *seconds)
+const char *
+created_at_text(const Record *record, int number)
 {
 	const RecordAttribute *attribute = &record->attributes[number];
 
 	return attribute->count == 1 && attribute->envelopes[0].has_value &&
-		   attribute->envelopes[0].value.kind == JSON_TOKEN_STRING &&
-		   iso8601_seconds(attribute->envelopes[0].value.text, seconds);
+				   attribute->envelopes[0].value.kind == JSON_TOKEN_STRING
+			   ? attribute->envelopes[0].value.text
+			   : NULL;
+}
+
+/* When a record was made; false if it does not say so. */
+bool
+created_at_read(const Record *record, int number, int64 *seconds)
+{
+	const char *text = created_at_text(record, number);
+
+	return text != NULL && iso8601_seconds(text, seconds);
 }

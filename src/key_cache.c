@@ -60,7 +60,6 @@ static void		 append_entry(KeyEntry ***entries, int *count, int *capacity,
 static void		 take(KeyCache *cache, KeyEntry *entry);
 static void		 let_go(KeyCache *cache, KeyEntry *entry);
 static void		 become_unused(KeyCache *cache, KeyEntry *entry);
-static void		 drop_records(KeyCache *cache, KeyEntry *entry);
 static void		 forget_beyond_work_mem(KeyCache *cache);
 
 /*
@@ -91,8 +90,10 @@ key_cache_is_full(const KeyCache *cache)
 int
 key_cache_at_once(const KeyCache *cache, const Settings *settings)
 {
+	int known =
+		api_values_at_once(record_cache_api(cache->records), cache->field);
 	int at_once = Min(Min(settings->page_size, MAX_REMOTE_VALUES),
-					  Min(cache->at_once, key_request_known_limit(cache)));
+					  Min(cache->at_once, known > 0 ? known : INT_MAX));
 
 	return settings->use_query && !cache->is_given_up && !is_refused(cache)
 			   ? at_once
@@ -177,7 +178,7 @@ key_batch_send(KeyBatch *batch)
 	}
 	if (count > 0)
 		key_request_make(batch->cache, batch->settings, batch->budget,
-						 batch->new_entries, count, false);
+						 batch->new_entries, count);
 	batch->new_count = 0;
 	key_request_send_all(batch->cache);
 }
@@ -359,15 +360,8 @@ create_cache(RecordCache *records, const char *field, List *filters,
 static bool
 is_refused(const KeyCache *cache)
 {
-	char	 *use = psprintf("%s in", cache->field);
-	ListCell *cell;
-
-	foreach(cell, api_refusals(record_cache_api(cache->records)))
-	{
-		if (strcmp(lfirst(cell), use) == 0)
-			return true;
-	}
-	return false;
+	return api_refuses(record_cache_api(cache->records),
+					   psprintf("%s in", cache->field));
 }
 
 /* Appends to a palloc'd array that lives in the current context. */
@@ -453,7 +447,7 @@ void
 key_entry_settle(KeyCache *cache, KeyEntry *entry, KeyState state)
 {
 	if (state == KEY_LEFT)
-		drop_records(cache, entry);
+		key_entry_drop_records(cache, entry);
 	entry->state = state;
 	entry->request = NULL;
 	if (entry->users == 0)
@@ -464,13 +458,14 @@ key_entry_settle(KeyCache *cache, KeyEntry *entry, KeyState state)
 void
 key_entry_remove(KeyCache *cache, KeyEntry *entry)
 {
-	drop_records(cache, entry);
+	key_entry_drop_records(cache, entry);
 	cache->size -= entry->size;
 	hash_search(cache->entries, &entry->key, HASH_REMOVE, NULL);
 }
 
-static void
-drop_records(KeyCache *cache, KeyEntry *entry)
+/* Forgets what has come for a key. */
+void
+key_entry_drop_records(KeyCache *cache, KeyEntry *entry)
 {
 	KeptRecord *next;
 

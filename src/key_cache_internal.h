@@ -99,6 +99,7 @@ typedef struct KeyRequest
 extern int	key_cache_at_once(const KeyCache *cache, const Settings *settings);
 extern void key_entry_keep(KeyEntry *entry, KeyRequest *request,
 						   const Record *record);
+extern void key_entry_drop_records(KeyCache *cache, KeyEntry *entry);
 extern void key_entry_settle(KeyCache *cache, KeyEntry *entry, KeyState state);
 extern void key_entry_remove(KeyCache *cache, KeyEntry *entry);
 
@@ -108,6 +109,5 @@ extern void key_request_make(KeyCache *cache, const Settings *settings,
 extern void key_request_send_all(KeyCache *cache);
 extern void key_request_need(KeyEntry *entry);
 extern void key_request_drop_unwanted(KeyRequest *request);
-extern int	key_request_known_limit(const KeyCache *cache);
 
 #endif /* OPPORTUNITY_KEY_CACHE_INTERNAL_H */

@@ -36,6 +36,8 @@
 /* A query is begun anew so often without a new record in between. */
 #define MAX_RESTARTS 3
 
+static KeyRequest	*create(KeyCache *cache, const Settings *settings,
+							HttpBudget *budget, KeyEntry **entries, int count);
 static RemoteFilter *keys_filter(const char *field, KeyEntry **entries,
 								 int count);
 static bool			 is_too_long(const KeyRequest *request);
@@ -54,7 +56,10 @@ static void			 settle_refusal(KeyRequest *request, QueryResult result);
 static bool			 ask_for_less(KeyRequest *request);
 static bool			 blames_keys(KeyRequest *request);
 static QueryResult	 try_query(KeyRequest *request, List *filters);
-static void			 split(KeyRequest *request);
+static char			*use_of_keys(const KeyCache *cache);
+static void			 split(KeyRequest *request, int size, RefusedKeys *half_of);
+static void			 split_in_halves(KeyRequest *request);
+static void			 note_accepted(KeyRequest *request);
 
 /*
  * Makes the request for some keys that are pending, to be sent when there is
@@ -62,7 +67,17 @@ static void			 split(KeyRequest *request);
  */
 void
 key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
-				 KeyEntry **entries, int count, bool at_front)
+				 KeyEntry **entries, int count)
+{
+	KeyRequest *request = create(cache, settings, budget, entries, count);
+
+	dlist_push_tail(&cache->requests, &request->node);
+}
+
+/* A request that is in no list yet. */
+static KeyRequest *
+create(KeyCache *cache, const Settings *settings, HttpBudget *budget,
+	   KeyEntry **entries, int count)
 {
 	MemoryContext context = AllocSetContextCreate(
 		cache->context, "opportunity_fdw key request", ALLOCSET_SMALL_SIZES);
@@ -91,11 +106,8 @@ key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 		request->entries[i] = entries[i];
 		entries[i]->request = request;
 	}
-	if (at_front)
-		dlist_push_head(&cache->requests, &request->node);
-	else
-		dlist_push_tail(&cache->requests, &request->node);
 	MemoryContextSwitchTo(old_context);
+	return request;
 }
 
 /* {"field": field, "operator": "in", "value": [key, ...]} */
@@ -131,7 +143,7 @@ key_request_send_all(KeyCache *cache)
 			continue;
 		if (is_too_long(request))
 		{
-			split(request);
+			split(request, key_cache_at_once(cache, request->settings), NULL);
 			continue;
 		}
 		if (record_cache_is_busy(cache->records, request->settings) ||
@@ -161,7 +173,7 @@ key_request_need(KeyEntry *entry)
 		dlist_move_head(&cache->requests, &request->node);
 		if (is_too_long(request))
 		{
-			split(request);
+			split(request, key_cache_at_once(cache, request->settings), NULL);
 			return;
 		}
 		if (!record_cache_is_busy(cache->records, request->settings) ||
@@ -297,6 +309,7 @@ take_page(KeyRequest *request, const PageAnswer *answer)
 	const RecordPage *page = answer->page;
 	bool			  is_barren = true;
 
+	note_accepted(request);
 	for (int i = 0; i < page->count; i++)
 	{
 		if (!seen_set_add(request->seen, &page->records[i]->id))
@@ -311,7 +324,9 @@ take_page(KeyRequest *request, const PageAnswer *answer)
 	}
 	request->barren = is_barren ? request->barren + 1 : 0;
 
-	if (request->pages->is_at_end)
+	if (request->pages->is_doubtful)
+		split(request, (request->count + 1) / 2, NULL);
+	else if (request->pages->is_at_end)
 		finish(request, KEY_KNOWN);
 	else if (answer->is_circle || request->barren > MAX_BARREN_PAGES)
 		finish(request, KEY_LEFT);
@@ -345,12 +360,16 @@ take_record(KeyRequest *request, const Record *record)
 	return true;
 }
 
-/* Nothing more will come of a request: its keys are known, or left. */
+/* Nothing more will come of a request: those of its keys that it still has are
+ * known, or left. */
 static void
 finish(KeyRequest *request, KeyState state)
 {
 	for (int i = 0; i < request->count; i++)
-		key_entry_settle(request->cache, request->entries[i], state);
+	{
+		if (request->entries[i]->request == request)
+			key_entry_settle(request->cache, request->entries[i], state);
+	}
 	end_request(request);
 }
 
@@ -419,17 +438,18 @@ settle_refusal(KeyRequest *request, QueryResult result)
 		finish(request, KEY_LEFT);
 	else if (result == QUERY_FILTER_REFUSED)
 	{
-		api_note_refusal(api, psprintf("%s in", cache->field));
+		api_note_refusal(api, use_of_keys(cache));
 		finish(request, KEY_LEFT);
 	}
 	else
-	{
-		/* Of a single key, it may be the value. */
-		if (request->count > 1)
-			api_note_refusal(
-				api, psprintf("%s in of %d", cache->field, request->count));
-		split(request);
-	}
+		split_in_halves(request);
+}
+
+/* What the keys' filter uses, in the words of api_note_refusal. */
+static char *
+use_of_keys(const KeyCache *cache)
+{
+	return psprintf("%s in", cache->field);
 }
 
 /*
@@ -483,41 +503,62 @@ try_query(KeyRequest *request, List *filters)
 }
 
 /*
- * Asks for the keys in as many as are known to work, next of all.
+ * Requests the keys so many at a time, next of all; keys that would be alone are
+ * left.
  */
 static void
-split(KeyRequest *request)
+split(KeyRequest *request, int size, RefusedKeys *half_of)
 {
 	KeyCache *cache = request->cache;
-	int		  size = key_cache_at_once(cache, request->settings);
 
-	if (size < 2 || size >= request->count)
+	for (int i = size > 1 ? (request->count - 1) / size * size : -1; i >= 0;
+		 i -= size)
 	{
-		finish(request, KEY_LEFT);
-		return;
+		int			count = Min(size, request->count - i);
+		KeyRequest *piece;
+
+		if (count < 2)
+			continue;
+		for (int j = i; j < i + count; j++)
+			key_entry_drop_records(cache, request->entries[j]);
+		piece = create(cache, request->settings, request->source.budget,
+					   &request->entries[i], count);
+		piece->half_of = half_of;
+		dlist_push_head(&cache->requests, &piece->node);
 	}
-	for (int i = (request->count - 1) / size * size; i >= 0; i -= size)
-		key_request_make(cache, request->settings, request->source.budget,
-						 &request->entries[i], Min(size, request->count - i),
-						 true);
-	end_request(request);
+	finish(request, KEY_LEFT);
 }
 
-/* How many keys a query takes at most, as far as it is known. */
-int
-key_request_known_limit(const KeyCache *cache)
+/*
+ * Requests the keys of a refused query in two halves, since the API may refuse one
+ * of the keys.
+ */
+static void
+split_in_halves(KeyRequest *request)
 {
-	char	 *prefix = psprintf("%s in of ", cache->field);
-	size_t	  length = strlen(prefix);
-	int		  limit = MAX_REMOTE_VALUES;
-	ListCell *cell;
+	int			 half = (request->count + 1) / 2;
+	RefusedKeys *refused;
 
-	foreach(cell, api_refusals(record_cache_api(cache->records)))
-	{
-		const char *text = lfirst(cell);
+	if (request->count < 4)
+		api_suspect(request->source.api, use_of_keys(request->cache));
+	refused =
+		MemoryContextAllocZero(request->cache->context, sizeof(RefusedKeys));
+	refused->size = request->count;
+	split(request, half, refused);
+}
 
-		if (strncmp(text, prefix, length) == 0)
-			limit = Min(limit, (atoi(text + length) + 1) / 2);
-	}
-	return limit;
+/*
+ * The API has accepted a query.  If that was the second half of one that it had
+ * refused, the refusal was for its size.
+ */
+static void
+note_accepted(KeyRequest *request)
+{
+	RefusedKeys *whole = request->half_of;
+
+	api_note_accepted(request->source.api, use_of_keys(request->cache));
+	if (whole != NULL && ++whole->accepted_halves == 2)
+		api_limit_values(request->source.api, request->cache->field,
+						 (whole->size + 1) / 2);
+	request->half_of = NULL;
 }

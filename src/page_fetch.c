@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "created_at.h"
 #include "page_fetch_internal.h"
 
 /* So many pages in a row may have nothing new. */
@@ -30,25 +31,34 @@
 /* A query is begun anew so often without a new record in between. */
 #define MAX_RESTARTS 3
 
-static void			start(PageFetch *fetch);
-static void			begin(PageFetch *fetch);
-static bool			is_refused(const PageFetch *fetch, const char *what);
-static char		   *uses_of(const RemoteFilter *filter);
-static bool			take_record(PageFetch *fetch, Record **record);
-static void			let_go_of_page(PageFetch *fetch);
-static bool			next_page(PageFetch *fetch);
-static void			send_wanted(PageFetch *fetch, bool is_ahead);
-static bool			is_worth_asking(const PageFetch *fetch);
-static RangeReader *wait_for_page(PageFetch *fetch);
-static bool			read_page(PageFetch *fetch, RangeReader *reader);
-static void			restart(PageFetch *fetch, RangeReader *reader);
-static void			settle_refusal(PageFetch *fetch, RangeReader *reader,
-								   PageAnswer answer);
-static void			drop_refused_filters(PageFetch *fetch, QueryResult result);
-static bool			ask_for_less(PageFetch *fetch, RangeReader *reader);
-static QueryResult	try_query(PageFetch *fetch, List *filters,
-							  const ApiQuery *sort);
-static void drop_filter(PageFetch *fetch, RemoteFilter *filter, bool for_good);
+static void		  start(PageFetch *fetch);
+static void		  begin(PageFetch *fetch);
+static char		 *uses_of(const RemoteFilter *filter);
+static bool		  take_record(PageFetch *fetch, Record **record);
+static void		  let_go_of_page(PageFetch *fetch);
+static bool		  next_page(PageFetch *fetch);
+static bool		  verify_end(PageFetch *fetch);
+static void		  warn_of_cap(PageFetch *fetch);
+static void		  read_by_time(PageFetch *fetch);
+static bool		  can_read_by_time(const PageFetch *fetch);
+static PageAnswer ask_once(PageFetch *fetch, const ApiQuery *query);
+static void note_accepted_filters(PageFetch *fetch, const RangeReader *reader);
+static void note_end(PageFetch *fetch, RangeReader *reader);
+static bool settle_cursor(PageFetch *fetch, RangeReader *reader,
+						  QueryResult result);
+static void send_wanted(PageFetch *fetch, bool is_ahead);
+static bool is_worth_asking(const PageFetch *fetch);
+static RangeReader	   *wait_for_page(PageFetch *fetch);
+static bool				read_page(PageFetch *fetch, RangeReader *reader);
+pg_noreturn static void raise_restarts(void);
+static void				settle_refusal(PageFetch *fetch, RangeReader *reader,
+									   PageAnswer answer);
+static void		   drop_refused_filters(PageFetch *fetch, QueryResult result);
+static bool		   ask_for_less(PageFetch *fetch, RangeReader *reader);
+static QueryResult try_query(PageFetch *fetch, List *filters,
+							 const ApiQuery *sort);
+static void		   drop_filter(PageFetch *fetch, RemoteFilter *filter,
+							   QueryResult result);
 
 /*
  * Sets out to read the records that an order describes.  Lives in the current
@@ -93,7 +103,7 @@ start(PageFetch *fetch)
 
 	foreach(cell, fetch->order->filters)
 	{
-		if (!is_refused(fetch, uses_of(lfirst(cell))))
+		if (!api_refuses(fetch->source.api, uses_of(lfirst(cell))))
 			fetch->filters = lappend(fetch->filters, lfirst(cell));
 	}
 	fetch->barren_allowed = MAX_BARREN_PAGES;
@@ -112,8 +122,9 @@ begin(PageFetch *fetch)
 	RangeReader		*reader = fetch->readers[0];
 	ApiQuery		*query = &reader->pages->query;
 
-	fetch->is_sorted = order->sort != NULL &&
-					   !is_refused(fetch, psprintf("sort %s", order->sort));
+	fetch->is_sorted =
+		order->sort != NULL && !fetch->is_capped &&
+		!api_refuses(fetch->source.api, psprintf("sort %s", order->sort));
 	fetch->must_read_all = order->sort != NULL && !fetch->is_sorted;
 	fetch->limit = fetch->must_read_all ? 0 : order->limit;
 	fetch->is_on_demand = !fetch->must_read_all && order->is_on_demand;
@@ -121,14 +132,21 @@ begin(PageFetch *fetch)
 						? RANGES_NOT_YET
 						: RANGES_NEVER;
 
+	/* A long read goes by created_at, so that it can be resumed anywhere. */
+	reader->is_by_time =
+		!fetch->is_sorted && (fetch->limit == 0 || fetch->is_capped) &&
+		order->may_split && !created_at_is_refused(fetch->source.api, false);
 	query->filters = fetch->filters;
-	query->sort = fetch->is_sorted					? order->sort
-				  : fetch->ranges == RANGES_NOT_YET ? "created_at"
-													: NULL;
+	query->sort = fetch->is_sorted	   ? order->sort
+				  : reader->is_by_time ? "created_at"
+									   : NULL;
 	query->is_descending = fetch->is_sorted && order->is_descending;
 	query->limit = fetch->limit > 0 ? Min(fetch->limit, fetch->source.page_size)
 									: fetch->source.page_size;
-	reader->is_by_time = fetch->ranges == RANGES_NOT_YET;
+	reader->position = NO_TIME;
+	reader->resumed_at = NO_TIME;
+	reader->is_part = false;
+	reader->is_done = false;
 	page_reader_restart(reader->pages);
 }
 
@@ -150,6 +168,8 @@ page_fetch_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
 	reader->upper = END_OF_TIME;
 	reader->position = NO_TIME;
 	reader->no_split = NO_TIME;
+	reader->resumed_at = NO_TIME;
+	reader->is_exact = true;
 
 	if (fetch->reader_count == fetch->reader_capacity)
 	{
@@ -329,10 +349,88 @@ next_page(PageFetch *fetch)
 			return false;
 		}
 		reader = wait_for_page(fetch);
-		if (reader == NULL)
+		if (reader == NULL && !verify_end(fetch))
 			return false;
-	} while (!read_page(fetch, reader));
+	} while (reader == NULL || !read_page(fetch, reader));
 	return true;
+}
+
+/*
+ * All queries have ended, one of them where the API may have capped its result:
+ * looks at the newest records.  If one of them has not been handed out, reads all
+ * of them again by created_at, and returns true.
+ */
+static bool
+verify_end(PageFetch *fetch)
+{
+	ApiQuery   query = fetch->readers[0]->pages->query;
+	PageAnswer answer;
+	bool	   is_new;
+
+	if (!fetch->is_doubtful)
+		return false;
+	fetch->is_doubtful = false;
+	if (!fetch->order->may_split ||
+		api_refuses(fetch->source.api, "sort created_at"))
+	{
+		warn_of_cap(fetch);
+		return false;
+	}
+	query.sort = "created_at";
+	query.is_descending = true;
+	query.limit = fetch->source.page_size;
+	answer = ask_once(fetch, &query);
+	is_new =
+		answer.result == QUERY_PAGE && page_fetch_is_new(fetch, answer.page);
+	if (answer.result != QUERY_PAGE)
+		warn_of_cap(fetch);
+	else if (!is_new && !fetch->readers[0]->pages->is_like_cap)
+		api_note_false_doubt(fetch->source.api);
+	http_end(answer.transfer);
+	if (!is_new)
+		return false;
+	if (!can_read_by_time(fetch))
+		page_fetch_raise_cap(fetch->readers[0]);
+	read_by_time(fetch);
+	return true;
+}
+
+/* The end looks like a cap, and cannot be verified. */
+static void
+warn_of_cap(PageFetch *fetch)
+{
+	const PageReader *pages = fetch->readers[0]->pages;
+
+	if (pages->is_like_cap)
+		ereport(WARNING,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("the API returned " INT64_FORMAT
+						" records of one query, which may be a limit",
+						pages->received),
+				 errdetail("The wrapper cannot verify that there are no "
+						   "further records, since the API or the table's "
+						   "options do not allow to sort by created_at.")));
+}
+
+/* The API returns no more records of a query: reads them all by created_at. */
+static void
+read_by_time(PageFetch *fetch)
+{
+	fetch->is_capped = true;
+	fetch->barren_allowed += fetch->pages;
+	begin(fetch);
+}
+
+/* Whether a page has a record that has not been handed out. */
+bool
+page_fetch_is_new(const PageFetch *fetch, const RecordPage *page)
+{
+	for (int i = 0; i < page->count; i++)
+	{
+		if (!seen_set_has(fetch->seen, &page->records[i]->id))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -417,12 +515,10 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	MemoryContextSwitchTo(old_context);
 	if (answer.is_circle)
 		page_reader_raise_circle(reader->pages);
-	if (answer.result == QUERY_CURSOR_GONE)
-		restart(fetch, reader);
-	else if (answer.result != QUERY_PAGE)
-		settle_refusal(fetch, reader, answer);
 	if (answer.result != QUERY_PAGE)
 	{
+		if (!settle_cursor(fetch, reader, answer.result))
+			settle_refusal(fetch, reader, answer);
 		http_end(answer.transfer);
 		return false;
 	}
@@ -433,30 +529,117 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	fetch->pages++;
 	fetch->counters->pages++;
 	fetch->counters->records += answer.page->count;
+	if (reader->pages->pages == 1)
+		note_accepted_filters(fetch, reader);
 	reader->is_done = reader->pages->is_at_end;
 	range_note_page(fetch, reader, answer.page);
+	if (reader->pages->is_doubtful)
+		note_end(fetch, reader);
 	send_wanted(fetch, true);
 	return true;
 }
 
 /*
- * A reader's cursor is gone: its query begins anew, and what comes again is
- * skipped.
+ * A reader's query has ended, perhaps because the API caps its result: resumes it
+ * where it was, or has the end verified before the fetch ends.
  */
 static void
-restart(PageFetch *fetch, RangeReader *reader)
+note_end(PageFetch *fetch, RangeReader *reader)
 {
+	if (!reader->is_done || reader->kind == RANGE_NEWEST ||
+		(reader->position != NO_TIME && reader->position >= reader->upper))
+		return;
+	if (!reader->is_by_time)
+		fetch->is_doubtful = reader->kind == RANGE_ALL;
+	else if (!range_resume(fetch, reader) && reader->pages->is_like_cap)
+		page_fetch_raise_cap(reader);
+}
+
+/* Whether the fetch may read by created_at what the API has capped. */
+static bool
+can_read_by_time(const PageFetch *fetch)
+{
+	return fetch->order->may_split && !fetch->is_capped &&
+		   !created_at_is_refused(fetch->source.api, !fetch->order->is_dated);
+}
+
+/* The API has accepted the filters of a reader's query. */
+static void
+note_accepted_filters(PageFetch *fetch, const RangeReader *reader)
+{
+	ListCell *cell;
+
+	foreach(cell, reader->pages->query.filters)
+		api_note_accepted(fetch->source.api, uses_of(lfirst(cell)));
+}
+
+/*
+ * The API does not continue a query: its cursor is gone, or there are more results
+ * than the API returns.  The reader begins again, where it was if possible, and
+ * records that come again are skipped.  Returns false if it is something else that
+ * the API refuses.
+ */
+static bool
+settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
+{
+	PageReader *pages = reader->pages;
+
+	if (pages->cursor == NULL)
+		return false;
+	if (result == QUERY_REFUSED && ask_for_less(fetch, reader))
+		return true;
+	if (reader->is_by_time && range_resume(fetch, reader))
+		return true;
+	if (result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED &&
+		reader->kind == RANGE_ALL && !reader->is_by_time &&
+		can_read_by_time(fetch))
+	{
+		read_by_time(fetch);
+		return true;
+	}
+	if (result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED)
+		page_fetch_raise_cap(reader);
 	if (fetch->restarts++ >= MAX_RESTARTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("the API forgets its cursors too soon"),
-				 errdetail("A query was begun anew %d times without reaching a "
-						   "record that had not come before.",
-						   MAX_RESTARTS),
-				 errhint("Larger pages need fewer cursors: see the option "
-						 "page_size.")));
-	fetch->barren_allowed += reader->pages->pages;
-	range_restart(fetch, reader);
+	{
+		if (reader->kind != RANGE_ALL || !can_read_by_time(fetch))
+			raise_restarts();
+		read_by_time(fetch);
+		return true;
+	}
+	fetch->barren_allowed += pages->pages;
+	reader->position = NO_TIME;
+	page_reader_restart(pages);
+	return true;
+}
+
+/* Raises the error for a query whose cursors do not last. */
+static void
+raise_restarts(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("the API forgets its cursors too soon"),
+			 errdetail("A query was begun anew %d times without reaching a "
+					   "record that had not come before.",
+					   MAX_RESTARTS),
+			 errhint("Larger pages need fewer cursors: see the option "
+					 "page_size.")));
+}
+
+/* Raises the error for a query that the API caps, and that cannot be resumed. */
+void
+page_fetch_raise_cap(const RangeReader *reader)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FDW_ERROR),
+		 errmsg("the API returns at most " INT64_FORMAT " records of one query",
+				reader->pages->received),
+		 reader->is_by_time
+			 ? errdetail("More records than that have the same created_at, "
+						 "so that no query returns the others.")
+			 : errdetail("The query cannot be continued by created_at."),
+		 errhint("Narrow the query, so that it returns fewer records.")));
 }
 
 /* Something of a reader's query is refused: it goes on without that. */
@@ -469,7 +652,7 @@ settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
 	if (range_note_refusal(fetch, reader, answer.result) ||
 		(answer.result == QUERY_REFUSED && ask_for_less(fetch, reader)))
 		return;
-	if (reader->pages->cursor != NULL || answer.result == QUERY_NOT_SUPPORTED)
+	if (answer.result == QUERY_NOT_SUPPORTED)
 		api_raise_refusal(fetch->source.api, answer.transfer);
 
 	/* A refusal that does not say what it is about may be about either. */
@@ -521,19 +704,19 @@ drop_refused_filters(PageFetch *fetch, QueryResult result)
 
 	if (list_length(filters) == 1)
 	{
-		drop_filter(fetch, linitial(filters), result != QUERY_VALUE_REFUSED);
+		drop_filter(fetch, linitial(filters), result);
 		return;
 	}
 	foreach(cell, filters)
 	{
 		result = try_query(fetch, list_make1(lfirst(cell)), NULL);
 		if (result != QUERY_PAGE)
-			drop_filter(fetch, lfirst(cell), result != QUERY_VALUE_REFUSED);
+			drop_filter(fetch, lfirst(cell), result);
 	}
 
 	/* Only together they are too much. */
 	if (list_length(fetch->filters) == list_length(filters))
-		drop_filter(fetch, llast(filters), false);
+		drop_filter(fetch, llast(filters), QUERY_VALUE_REFUSED);
 }
 
 /*
@@ -543,36 +726,48 @@ drop_refused_filters(PageFetch *fetch, QueryResult result)
 static QueryResult
 try_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
-	ApiQuery	  query = {0};
-	PageReader	 *probe;
-	PageAnswer	  answer;
+	ApiQuery   query = {0};
+	PageAnswer answer;
 
 	if (sort != NULL)
 		query = *sort;
 	query.filters = filters;
 	query.limit = 1;
-	probe = page_reader_create(&fetch->source, &query);
-	page_reader_send(probe);
-	answer = page_reader_read(probe);
+	answer = ask_once(fetch, &query);
 	http_end(answer.transfer);
-	page_reader_end(probe);
-	MemoryContextSwitchTo(old_context);
 	return answer.result;
 }
 
+/* The first page of a query; to be given to http_end. */
+static PageAnswer
+ask_once(PageFetch *fetch, const ApiQuery *query)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
+	PageReader	 *probe = page_reader_create(&fetch->source, query);
+	PageAnswer	  answer;
+
+	page_reader_send(probe);
+	answer = page_reader_read(probe);
+	page_reader_end(probe);
+	MemoryContextSwitchTo(old_context);
+	return answer;
+}
+
 /*
- * Goes on without a filter, and says so; for_good: in the whole session, which is
- * not for a mere value.
+ * Goes on without a filter, and says so; and also later in the session, unless the
+ * API refused a mere value of it, or may have.
  */
 static void
-drop_filter(PageFetch *fetch, RemoteFilter *filter, bool for_good)
+drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	char		 *uses = uses_of(filter);
+	bool		  for_good = result == QUERY_FILTER_REFUSED;
 
 	if (for_good)
 		api_note_refusal(fetch->source.api, uses);
+	else if (result == QUERY_REFUSED)
+		api_suspect(fetch->source.api, uses);
 	fetch->filters = list_delete_ptr(list_copy(fetch->filters), filter);
 	MemoryContextSwitchTo(old_context);
 	ereport(WARNING,
@@ -599,18 +794,4 @@ uses_of(const RemoteFilter *filter)
 		appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
 						 (char *) lfirst(cell));
 	return text.data;
-}
-
-/* Whether the API is known to refuse something. */
-static bool
-is_refused(const PageFetch *fetch, const char *what)
-{
-	ListCell *cell;
-
-	foreach(cell, api_refusals(fetch->source.api))
-	{
-		if (strcmp(lfirst(cell), what) == 0)
-			return true;
-	}
-	return false;
 }

@@ -36,11 +36,16 @@ typedef struct RangeReader
 	bool		is_by_time; /* sorted by created_at */
 	bool		is_part; /* RANGE_ALL: it does not read everything any more */
 	bool		is_done;
-	int64		lower;	  /* records before are none of its; or NO_TIME */
-	int64		upper;	  /* those from there on are somebody else's */
-	int64		position; /* of the record read last, or NO_TIME */
-	int64		no_split; /* where a split before was no good, or NO_TIME */
-	double		density;  /* records per second, where it was last */
+	int64		lower;		/* records before are none of its; or NO_TIME */
+	int64		upper;		/* those from there on are somebody else's */
+	int64		position;	/* of the record read last, or NO_TIME */
+	int64		no_split;	/* where a split before was no good, or NO_TIME */
+	int64		resumed_at; /* where its query began again last, or NO_TIME */
+	char	   *last_text;	/* created_at of the record read last, or NULL */
+	char	   *bound_text; /* the query begins there exactly; NULL: no */
+	TimestampTz last_exact; /* the same, where is_exact */
+	bool		is_exact;	/* the order is that of whole timestamps */
+	double		density;	/* records per second, where it was last */
 	struct RangeReader *parent; /* RANGE_PART: whose upper half it took */
 } RangeReader;
 
@@ -62,7 +67,8 @@ struct PageFetch
 	PageSource		 source;
 	SeenSet			*seen;
 
-	List *filters; /* those of the order that the API has not refused */
+	List *filters;	 /* those of the order that the API has not refused */
+	bool  is_capped; /* by the API, so that it is read by created_at */
 	bool  is_sorted;
 	bool  must_read_all; /* since it is not */
 	int	  limit;		 /* as in the order, unless all must be read */
@@ -77,14 +83,17 @@ struct PageFetch
 	bool must_not_wait; /* for an answer that has not come yet */
 	bool is_waiting;	/* for one, and has returned because of that */
 
+	bool is_doubtful; /* the end has to be verified: see verify_end */
+
 	/* the page in hand */
 	PageAnswer answer;
 	int		   next;
 	int64	   found_before; /* records handed out before it */
 
 	RangeState	  ranges;
-	int			  created_at; /* its number among the wanted, or -1 */
-	RangeReader **readers;	  /* the first is RANGE_ALL, and stays */
+	bool		  has_dateless; /* a RANGE_DATELESS has been opened */
+	int			  created_at;	/* its number among the wanted, or -1 */
+	RangeReader **readers;		/* the first is RANGE_ALL, and stays */
 	int			  reader_count;
 	int			  reader_capacity;
 };
@@ -94,6 +103,8 @@ extern RangeReader *page_fetch_add_reader(PageFetch *fetch, RangeKind kind,
 										  List *filters, const char *sort,
 										  bool is_descending);
 extern void page_fetch_drop_reader(PageFetch *fetch, RangeReader *reader);
+extern bool page_fetch_is_new(const PageFetch *fetch, const RecordPage *page);
+pg_noreturn extern void page_fetch_raise_cap(const RangeReader *reader);
 
 /* range.c */
 extern bool range_are_possible(const PageFetch *fetch);
@@ -102,6 +113,6 @@ extern void range_note_page(PageFetch *fetch, RangeReader *reader,
 							const RecordPage *page);
 extern bool range_note_refusal(PageFetch *fetch, RangeReader *reader,
 							   QueryResult result);
-extern void range_restart(PageFetch *fetch, RangeReader *reader);
+extern bool range_resume(PageFetch *fetch, RangeReader *reader);
 
 #endif /* OPPORTUNITY_PAGE_FETCH_INTERNAL_H */

@@ -118,17 +118,23 @@ take_answer(PageReader *reader, PageAnswer *answer)
 static void
 take_cursor(PageReader *reader, PageAnswer *answer)
 {
-	char *cursor = NULL;
+	const RecordPage *page = answer->page;
+	char			 *cursor = NULL;
 
-	if (answer->page->next_cursor == NULL)
+	reader->received += page->count;
+	if (page->next_cursor == NULL)
+	{
 		reader->is_at_end = true;
+		reader->is_doubtful = api_is_doubtful_end(
+			reader->source->api, page, reader->received, reader->query.limit);
+		reader->is_like_cap =
+			api_is_like_cap(page, reader->received, reader->query.limit);
+	}
 	else
 	{
-		answer->is_circle =
-			reader->cursor != NULL &&
-			strcmp(reader->cursor, answer->page->next_cursor) == 0;
-		cursor =
-			MemoryContextStrdup(reader->context, answer->page->next_cursor);
+		answer->is_circle = reader->cursor != NULL &&
+							strcmp(reader->cursor, page->next_cursor) == 0;
+		cursor = MemoryContextStrdup(reader->context, page->next_cursor);
 	}
 
 	if (reader->cursor != NULL)
@@ -152,7 +158,10 @@ page_reader_restart(PageReader *reader)
 		pfree(reader->cursor);
 	reader->cursor = NULL;
 	reader->is_at_end = false;
+	reader->is_doubtful = false;
+	reader->is_like_cap = false;
 	reader->pages = 0;
+	reader->received = 0;
 }
 
 /* Gives up what was asked for, if anything was; it can be asked for again. */

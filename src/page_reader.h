@@ -32,7 +32,10 @@ typedef struct PageReader
 	char			 *cursor;	/* of the next page; NULL: it is the first */
 	HttpTransfer	 *transfer; /* what has been asked for; NULL: nothing */
 	bool			  is_at_end;
+	bool			  is_doubtful;	  /* the end: see api_is_doubtful_end */
+	bool			  is_like_cap;	  /* and api_is_like_cap */
 	int				  pages;		  /* read since it started */
+	int64			  received;		  /* records of these */
 	int				  accepted_limit; /* of the page read last */
 } PageReader;
 

@@ -22,11 +22,17 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "created_at.h"
+#include "iso8601.h"
 #include "page_fetch_internal.h"
 
 /* A range is worth a reader of its own from so many pages on. */
 #define MIN_PAGES 2.0
+
+/* A limited budget may have one more reader for so many requests. */
+#define BUDGET_PER_READER 20
 
 /* Of so many pages, one more may bring little for the sake of new readers. */
 #define PAGES_PER_THIN 8
@@ -34,6 +40,7 @@
 /* The pages after which there are more readers, where few rows may do. */
 #define HESITANT_PAGES 3
 
+static bool	  budget_allows(const PageFetch *fetch, int readers, double pages);
 static void	  open_ends(PageFetch *fetch);
 static bool	  split_widest(PageFetch *fetch);
 static double records_left(const RangeReader *reader);
@@ -46,7 +53,11 @@ static bool	  note_part(PageFetch *fetch, RangeReader *reader,
 static bool	  is_dateless(const PageFetch *fetch, const RecordPage *page);
 static void	  end_at(RangeReader *reader, int64 upper);
 static void	  fall_back(PageFetch *fetch);
-static List	 *filters_from(PageFetch *fetch, int64 lower);
+static void	  note_order(PageFetch *fetch, RangeReader *reader,
+						 const Record *record);
+static void	  keep_text(PageFetch *fetch, char **kept, const char *text);
+static void	  read_dateless(PageFetch *fetch, const RangeReader *reader);
+static List	 *filters_from(PageFetch *fetch, int64 lower, const char *exact);
 
 /* Whether a fetch may be read by ranges of created_at. */
 bool
@@ -74,7 +85,7 @@ range_open(PageFetch *fetch)
 			page_fetch_drop_reader(fetch, fetch->readers[i]);
 	}
 	if (fetch->ranges == RANGES_NOT_YET && first->position != NO_TIME &&
-		!first->is_done &&
+		!first->is_done && budget_allows(fetch, 2, 0) &&
 		(!fetch->order->is_hesitant || fetch->pages >= HESITANT_PAGES))
 		open_ends(fetch);
 	if (fetch->ranges == RANGES_OPEN)
@@ -85,6 +96,21 @@ range_open(PageFetch *fetch)
 	}
 }
 
+/*
+ * Whether the budget allows so many further readers.  A reader more costs a
+ * request more at most, and they have to leave enough for those that the table
+ * needs anyway, of which pages is a guess; 0: nobody knows.
+ */
+static bool
+budget_allows(const PageFetch *fetch, int readers, double pages)
+{
+	const HttpBudget *budget = fetch->source.budget;
+	double			  left = (double) (budget->limit - *budget->total);
+
+	return budget->limit == 0 ||
+		   (readers <= left / BUDGET_PER_READER && 2 * pages + readers <= left);
+}
+
 /* The first reader is no longer alone. */
 static void
 open_ends(PageFetch *fetch)
@@ -93,15 +119,12 @@ open_ends(PageFetch *fetch)
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 
 	fetch->ranges = RANGES_OPEN;
-	page_fetch_add_reader(fetch, RANGE_NEWEST, filters_from(fetch, position),
-						  "created_at", true)
+	page_fetch_add_reader(fetch, RANGE_NEWEST,
+						  filters_from(fetch, position, NULL), "created_at",
+						  true)
 		->lower = position;
-	if (!fetch->order->is_dated)
-		page_fetch_add_reader(
-			fetch, RANGE_DATELESS,
-			lappend(list_copy(fetch->filters), created_at_filter_missing()),
-			NULL, false);
 	MemoryContextSwitchTo(old_context);
+	read_dateless(fetch, fetch->readers[0]);
 	fetch->counters->ranges += fetch->reader_count;
 }
 
@@ -114,9 +137,11 @@ static bool
 split_widest(PageFetch *fetch)
 {
 	RangeReader *widest = NULL;
+	double		 left = 0;
 
 	for (int i = 0; i < fetch->reader_count; i++)
 	{
+		left += records_left(fetch->readers[i]);
 		if (widest == NULL ||
 			records_left(fetch->readers[i]) > records_left(widest))
 			widest = fetch->readers[i];
@@ -125,7 +150,8 @@ split_widest(PageFetch *fetch)
 	if (fetch->thin >
 		fetch->settings->max_concurrency + fetch->pages / PAGES_PER_THIN)
 		return false;
-	if (records_left(widest) < MIN_PAGES * fetch->source.page_size)
+	if (records_left(widest) < MIN_PAGES * fetch->source.page_size ||
+		!budget_allows(fetch, 1, left / fetch->source.page_size))
 		return false;
 	split(fetch, widest);
 	return true;
@@ -150,8 +176,9 @@ split(PageFetch *fetch, RangeReader *reader)
 {
 	int64 from = Max(reader->position, Max(reader->lower, reader->no_split));
 	int64 middle = from + (reader->upper - from) / 2;
-	RangeReader *half = page_fetch_add_reader(
-		fetch, RANGE_PART, filters_from(fetch, middle), "created_at", false);
+	RangeReader *half = page_fetch_add_reader(fetch, RANGE_PART,
+											  filters_from(fetch, middle, NULL),
+											  "created_at", false);
 
 	half->is_by_time = true;
 	half->lower = middle;
@@ -228,10 +255,13 @@ note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 static bool
 note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
-	bool  is_first_page = reader->pages->pages == 1;
-	int64 first = NO_TIME;
-	int64 last = reader->position;
+	bool		  is_first_page = reader->pages->pages == 1;
+	int64		  first = NO_TIME;
+	int64		  last = reader->position;
+	const Record *last_record = NULL;
 
+	if (is_first_page)
+		reader->last_exact = DT_NOBEGIN;
 	for (int i = 0; i < page->count; i++)
 	{
 		int64 seconds;
@@ -250,10 +280,18 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 		if (first == NO_TIME)
 			first = seconds;
 		last = seconds;
+		last_record = page->records[i];
+		note_order(fetch, reader, last_record);
 	}
 	if (first == NO_TIME)
 		return true;
 	reader->position = last;
+	keep_text(fetch, &reader->last_text,
+			  created_at_text(last_record, fetch->created_at));
+
+	/* The end that it was resumed at was none. */
+	if (reader->is_part && page_fetch_is_new(fetch, page))
+		read_dateless(fetch, reader);
 	reader->density = (double) page->count / Max(last - first, 1);
 	if (last >= reader->upper)
 		reader->is_done = true;
@@ -261,6 +299,20 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 			 last < reader->lower && !reader->is_done)
 		give_back(fetch, reader);
 	return true;
+}
+
+/* Notes whether a reader's records come in the order of whole timestamps. */
+static void
+note_order(PageFetch *fetch, RangeReader *reader, const Record *record)
+{
+	TimestampTz exact;
+
+	if (!iso8601_timestamp(created_at_text(record, fetch->created_at),
+						   &exact) ||
+		exact < reader->last_exact)
+		reader->is_exact = false;
+	else
+		reader->last_exact = exact;
 }
 
 /*
@@ -293,20 +345,24 @@ end_at(RangeReader *reader, int64 upper)
 }
 
 /*
- * What a refusal means for ranges: they are given up.  Returns false where that
- * does not help.
+ * What the refusal of a range's query means: ranges are given up.  Returns false
+ * if the query was for no range.
  */
 bool
 range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
-	if (fetch->ranges != RANGES_OPEN ||
-		(reader->kind == RANGE_ALL && !reader->is_part) ||
+	const char *what = result == QUERY_SORT_REFUSED ? "sort created_at"
+					   : reader->kind == RANGE_DATELESS
+						   ? "created_at not_exists"
+						   : "created_at gte";
+
+	if ((reader->kind == RANGE_ALL && !reader->is_part) ||
 		result == QUERY_NOT_SUPPORTED)
 		return false;
-	api_note_refusal(fetch->source.api,
-					 result == QUERY_SORT_REFUSED	  ? "sort created_at"
-					 : reader->kind == RANGE_DATELESS ? "created_at not_exists"
-													  : "created_at gte");
+	if (result == QUERY_SORT_REFUSED || result == QUERY_FILTER_REFUSED)
+		api_note_refusal(fetch->source.api, what);
+	else
+		api_suspect(fetch->source.api, what);
 	fall_back(fetch);
 	return true;
 }
@@ -321,6 +377,7 @@ fall_back(PageFetch *fetch)
 	fetch->barren_allowed += fetch->pages;
 	while (fetch->reader_count > 1)
 		page_fetch_drop_reader(fetch, fetch->readers[1]);
+	fetch->has_dateless = false;
 	first->upper = END_OF_TIME;
 	first->lower = NO_TIME;
 	first->is_by_time = false;
@@ -334,28 +391,89 @@ fall_back(PageFetch *fetch)
 	}
 }
 
-/* A reader's cursor is gone: it begins anew, where it was if possible. */
-void
-range_restart(PageFetch *fetch, RangeReader *reader)
+/*
+ * Resumes a reader by created_at whose query the API does not continue, or has
+ * ended too soon perhaps: the new query begins where the old one was, and records
+ * that come again are skipped.  Returns false where that would bring nothing.
+ *
+ * The first reader meets the records without created_at before or after all
+ * others; when it does not read everything any more, another reader has to.
+ */
+bool
+range_resume(PageFetch *fetch, RangeReader *reader)
 {
-	if (fetch->ranges == RANGES_OPEN && reader->is_by_time &&
-		reader->position != NO_TIME)
+	bool is_at_end = reader->pages->is_at_end;
+
+	if (reader->position == NO_TIME ||
+		created_at_is_refused(fetch->source.api,
+							  !is_at_end && reader->kind == RANGE_ALL &&
+								  !fetch->order->is_dated))
+		return false;
+	if (reader->position != reader->resumed_at)
+		keep_text(fetch, &reader->bound_text, NULL);
+	else if (is_at_end && !reader->pages->is_like_cap)
 	{
-		reader->lower = reader->position;
-		reader->is_part = reader->kind == RANGE_ALL;
-		reader->pages->query.filters = filters_from(fetch, reader->position);
+		/* What the API said of further records was not true. */
+		api_note_false_doubt(fetch->source.api);
+		return true;
 	}
+	else if (!reader->is_exact ||
+			 (reader->bound_text != NULL &&
+			  strcmp(reader->last_text, reader->bound_text) == 0))
+		return false;
+	else
+		keep_text(fetch, &reader->bound_text, reader->last_text);
+
+	if (!is_at_end)
+		read_dateless(fetch, reader);
+	reader->resumed_at = reader->lower = reader->position;
+	reader->is_part = reader->kind == RANGE_ALL;
+	reader->is_done = false;
+	reader->pages->query.filters =
+		filters_from(fetch, reader->lower, reader->bound_text);
 	reader->position = NO_TIME;
 	page_reader_restart(reader->pages);
+	return true;
 }
 
-/* The fetch's filters, and that of a range. */
+/* Replaces a text of a reader; NULL: there is none. */
+static void
+keep_text(PageFetch *fetch, char **kept, const char *text)
+{
+	char *copy =
+		text != NULL ? MemoryContextStrdup(fetch->context, text) : NULL;
+
+	if (*kept != NULL)
+		pfree(*kept);
+	*kept = copy;
+}
+
+/* Has the records without created_at read, if the first reader may miss them. */
+static void
+read_dateless(PageFetch *fetch, const RangeReader *reader)
+{
+	MemoryContext old_context;
+
+	if (reader->kind != RANGE_ALL || fetch->order->is_dated ||
+		fetch->has_dateless)
+		return;
+	old_context = MemoryContextSwitchTo(fetch->context);
+	page_fetch_add_reader(
+		fetch, RANGE_DATELESS,
+		lappend(list_copy(fetch->filters), created_at_filter_missing()), NULL,
+		false);
+	fetch->has_dateless = true;
+	MemoryContextSwitchTo(old_context);
+}
+
+/* The fetch's filters, and that of a range; exact: its bound_text, or NULL. */
 static List *
-filters_from(PageFetch *fetch, int64 lower)
+filters_from(PageFetch *fetch, int64 lower, const char *exact)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
-	List		 *filters =
-		list_concat_copy(fetch->filters, created_at_filters_from(lower));
+	List		 *filters = list_concat_copy(
+				fetch->filters, exact != NULL ? created_at_filters_at(exact)
+											  : created_at_filters_from(lower));
 
 	MemoryContextSwitchTo(old_context);
 	return filters;

@@ -26,18 +26,18 @@
 /* What the value that is being read means. */
 typedef enum Place
 {
-	PLACE_ANSWER, /* the answer itself */
-	PLACE_PAGE,	  /* "data" of a page: the records */
-	PLACE_PAGING, /* "meta" or "pagination" of a page */
-	PLACE_CURSOR, /* "next_cursor" at the top or in that */
-	PLACE_TOTAL,  /* how many records there are, likewise */
-	PLACE_MORE,	  /* whether there are more, likewise */
-	PLACE_ERROR,  /* a member that reports a failure unless it is empty */
-	PLACE_CODE,	  /* the same, but only by itself, not by what is in it */
-	PLACE_STATUS, /* one that reports it by certain values */
+	PLACE_ANSWER,  /* the answer itself */
+	PLACE_PAGE,	   /* "data" of a page: the records */
+	PLACE_PAGING,  /* "meta" or "pagination" of a page */
+	PLACE_CURSOR,  /* "next_cursor" at the top or in that */
+	PLACE_TOTAL,   /* how many records there are, likewise */
+	PLACE_MORE,	   /* whether there are more, likewise */
+	PLACE_ERROR,   /* a member that reports a failure unless it is empty */
+	PLACE_CODE,	   /* the same, but only by itself, not by what is in it */
+	PLACE_STATUS,  /* one that reports it by certain values */
 	PLACE_MESSAGE, /* one that explains it */
-	PLACE_DATA,	  /* a record: "data", or an element of that of a page */
-	PLACE_ID,	  /* keys of the record: "id" ... */
+	PLACE_DATA,	   /* a record: "data", or an element of that of a page */
+	PLACE_ID,	   /* keys of the record: "id" ... */
 	PLACE_CREATED_AT,
 	PLACE_UPDATED_AT,
 	PLACE_RECORD_TYPE,
@@ -104,32 +104,19 @@ static const struct
 	const char *name;
 	Place		place;
 } answer_keys[] = {
-	{"next_cursor", PLACE_CURSOR},
-	{"total", PLACE_TOTAL},
-	{"total_count", PLACE_TOTAL},
-	{"totalCount", PLACE_TOTAL},
-	{"total_records", PLACE_TOTAL},
-	{"has_more", PLACE_MORE},
-	{"hasMore", PLACE_MORE},
-	{"has_next_page", PLACE_MORE},
-	{"hasNextPage", PLACE_MORE},
-	{"error", PLACE_ERROR},
-	{"errors", PLACE_ERROR},
-	{"fault", PLACE_ERROR},
-	{"detail", PLACE_ERROR},
-	{"error_code", PLACE_ERROR},
-	{"error_message", PLACE_ERROR},
-	{"errorCode", PLACE_ERROR},
-	{"errorMessage", PLACE_ERROR},
-	{"timed_out", PLACE_ERROR},
-	{"partial", PLACE_ERROR},
-	{"incomplete_results", PLACE_ERROR},
-	{"success", PLACE_STATUS},
-	{"ok", PLACE_STATUS},
-	{"status", PLACE_STATUS},
-	{"statusCode", PLACE_STATUS},
-	{"status_code", PLACE_STATUS},
-	{"code", PLACE_CODE},
+	{"next_cursor", PLACE_CURSOR},	{"total", PLACE_TOTAL},
+	{"total_count", PLACE_TOTAL},	{"totalCount", PLACE_TOTAL},
+	{"total_records", PLACE_TOTAL}, {"has_more", PLACE_MORE},
+	{"hasMore", PLACE_MORE},		{"has_next_page", PLACE_MORE},
+	{"hasNextPage", PLACE_MORE},	{"error", PLACE_ERROR},
+	{"errors", PLACE_ERROR},		{"fault", PLACE_ERROR},
+	{"detail", PLACE_ERROR},		{"error_code", PLACE_ERROR},
+	{"error_message", PLACE_ERROR}, {"errorCode", PLACE_ERROR},
+	{"errorMessage", PLACE_ERROR},	{"timed_out", PLACE_ERROR},
+	{"partial", PLACE_ERROR},		{"incomplete_results", PLACE_ERROR},
+	{"success", PLACE_STATUS},		{"ok", PLACE_STATUS},
+	{"status", PLACE_STATUS},		{"statusCode", PLACE_STATUS},
+	{"status_code", PLACE_STATUS},	{"code", PLACE_CODE},
 	{"message", PLACE_MESSAGE},
 };
 
@@ -193,27 +180,26 @@ static void			end_record(RecordParser *parser);
 static void			apply_tops(RecordParser *parser);
 static void			report(RecordParser *parser, const char *problem);
 
-static void	 begin_value(RecordParser *parser, Place place);
-static void	 see_value(RecordParser *parser, JsonTokenType kind, char *text);
-static void	 see_answer_member(RecordParser *parser, Place place,
-							   JsonTokenType kind, const char *text);
-static bool	 is_failure(Place place, JsonTokenType kind, const char *text);
-static bool	 is_one_of(const char *text, const char *const *words,
-					   size_t count);
-static bool	 explains_failure(const char *message);
-static void	 end_value(RecordParser *parser);
-static Place place_of_key(RecordParser *parser, char *name);
-static Place place_of_answer_key(RecordParser *parser, const char *name);
-static Place place_of_record_key(RecordParser *parser, const char *name);
-static Place place_of_attribute(RecordParser *parser, const char *name);
-static Place place_of_envelope_key(RecordParser *parser, const char *name);
-static Place add_member(RecordParser *parser, char *name);
-static void	 check_members(RecordParser *parser);
-static int	 compare_members(const void *a, const void *b);
-static Place once(RecordParser *parser, bool *seen, Place place);
-static void	 add_envelope(RecordParser *parser);
-static void *grow_array(void *array, int count, int *capacity,
-						size_t element_size);
+static void begin_value(RecordParser *parser, Place place);
+static void see_value(RecordParser *parser, JsonTokenType kind, char *text);
+static void see_answer_member(RecordParser *parser, Place place,
+							  JsonTokenType kind, const char *text);
+static bool is_failure(Place place, JsonTokenType kind, const char *text);
+static bool is_one_of(const char *text, const char *const *words, size_t count);
+static bool explains_failure(const char *message);
+static void end_value(RecordParser *parser);
+static Place	  place_of_key(RecordParser *parser, char *name);
+static Place	  place_of_answer_key(RecordParser *parser, const char *name);
+static Place	  place_of_record_key(RecordParser *parser, const char *name);
+static Place	  place_of_attribute(RecordParser *parser, const char *name);
+static Place	  place_of_envelope_key(RecordParser *parser, const char *name);
+static Place	  add_member(RecordParser *parser, char *name);
+static void		  check_members(RecordParser *parser);
+static int		  compare_members(const void *a, const void *b);
+static Place	  once(RecordParser *parser, bool *seen, Place place);
+static void		  add_envelope(RecordParser *parser);
+static void		 *grow_array(void *array, int count, int *capacity,
+							 size_t element_size);
 static JsonValue *value_under_way(RecordParser *parser);
 
 static JsonActionResult on_object_start(void *state);
@@ -618,11 +604,11 @@ see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
 static bool
 is_failure(Place place, JsonTokenType kind, const char *text)
 {
-	static const char *const nothings[] = {"",	   "0",	 "ok", "success",
+	static const char *const nothings[] = {"",	   "0",	 "ok",	 "success",
 										   "none", "no", "null", "false"};
 	static const char *const statuses[] = {
-		"error",   "errored",	"fail",	   "failed",  "failure", "throttled",
-		"timeout", "timed_out", "partial", "unavailable"};
+		"error",	 "errored", "fail",		 "failed",	"failure",
+		"throttled", "timeout", "timed_out", "partial", "unavailable"};
 	bool   is_text = kind == JSON_TOKEN_STRING;
 	double number =
 		is_text || kind == JSON_TOKEN_NUMBER ? strtod(text, NULL) : 0;
@@ -662,9 +648,10 @@ static bool
 explains_failure(const char *message)
 {
 	static const char *const words[] = {
-		"error",	"fail",	   "limit",	 "too many",	"throttl",	   "exceed",
-		"exhaust",	"timeout", "denied", "timed out",	"unavailable", "quota",
-		"forbidden", "invalid", "expired", "unauthorized", "try again"};
+		"error",		"fail",		"limit",	 "too many", "throttl",
+		"exceed",		"exhaust",	"timeout",	 "denied",	 "timed out",
+		"unavailable",	"quota",	"forbidden", "invalid",	 "expired",
+		"unauthorized", "try again"};
 	char *lower = pstrdup(message);
 
 	for (char *c = lower; *c != '\0'; c++)

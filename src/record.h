@@ -92,9 +92,9 @@ typedef struct RecordPage
 typedef enum RecordStatus
 {
 	RECORD_OK,
-	RECORD_CUT,			  /* ends early: a transfer that broke */
-	RECORD_FAILURE,		  /* reports a failure in place of, or beside, records */
-	RECORD_MALFORMED,	  /* not JSON, or not the documented shape */
+	RECORD_CUT,		  /* ends early: a transfer that broke */
+	RECORD_FAILURE,	  /* reports a failure in place of, or beside, records */
+	RECORD_MALFORMED, /* not JSON, or not the documented shape */
 	RECORD_UNTRANSLATABLE /* has a \u0000, which no text can hold */
 } RecordStatus;
 

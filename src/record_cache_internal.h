@@ -102,7 +102,7 @@ typedef struct RecordRequest
 	int	  strange;	/* of them, those with ids that the statement has not */
 
 	int			count;
-	CacheEntry	   *entries[FLEXIBLE_ARRAY_MEMBER];
+	CacheEntry *entries[FLEXIBLE_ARRAY_MEMBER];
 } RecordRequest;
 
 /* record_cache.c */

@@ -59,9 +59,8 @@ void
 record_request_make(RecordCache *cache, const Settings *settings,
 					HttpBudget *budget, CacheEntry **entries, int count)
 {
-	RecordRequest *request =
-		create(cache, settings, budget, entries, count,
-			   count == 1 ? REQUEST_GET : REQUEST_QUERY);
+	RecordRequest *request = create(cache, settings, budget, entries, count,
+									count == 1 ? REQUEST_GET : REQUEST_QUERY);
 
 	dlist_push_tail(&cache->queued, &request->node);
 }
@@ -361,8 +360,8 @@ finish_query(RecordCache *cache, RecordRequest *request, bool is_needed)
 		note_accepted(cache, request);
 		take_page(cache, request, page);
 		is_unfiltered = seems_unfiltered(request, page);
-		is_doubtful =
-			api_is_doubtful_end(page, request->received, page->count + 1);
+		is_doubtful = api_is_doubtful_end(cache->api, page, request->received,
+										  page->count + 1);
 		if (page->next_cursor != NULL)
 			cursor = MemoryContextStrdup(cache->context, page->next_cursor);
 	}
@@ -514,9 +513,8 @@ ask_in_pieces(RecordCache *cache, RecordRequest *request, RequestKind kind,
 		RecordRequest *piece = create(
 			cache, request->settings, request->budget, &request->entries[i],
 			count,
-			kind == REQUEST_QUERY && half_of == NULL && count == 1
-				? REQUEST_GET
-				: kind);
+			kind == REQUEST_QUERY && half_of == NULL && count == 1 ? REQUEST_GET
+																   : kind);
 
 		piece->half_of = half_of;
 		dlist_push_head(&cache->queued, &piece->node);

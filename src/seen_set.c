@@ -175,6 +175,17 @@ seen_set_add(SeenSet *set, const pg_uuid_t *id)
 	return true;
 }
 
+/* Whether the set has an id. */
+bool
+seen_set_has(const SeenSet *set, const pg_uuid_t *id)
+{
+	SeenKey key = make_key(set, id);
+
+	if (is_free(id))
+		return set->has_nil;
+	return !is_free(find_slot(set, &key)) || is_in_runs(set, &key);
+}
+
 /* How many ids the set has. */
 int64
 seen_set_count(const SeenSet *set)
