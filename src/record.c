@@ -593,7 +593,9 @@ see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
 		page->has_more = kind == JSON_TOKEN_TRUE;
 	else if (place == PLACE_MESSAGE && kind == JSON_TOKEN_STRING)
 		parser->message = text;
-	else if (is_failure(place, kind, text))
+	else if ((place == PLACE_ERROR || place == PLACE_CODE ||
+			  place == PLACE_STATUS) &&
+			 is_failure(place, kind, text))
 		parser->reports_failure = true;
 }
 
