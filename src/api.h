@@ -98,6 +98,7 @@ extern bool	 api_refuses(const Api *api, const char *what);
 extern List *api_refusals(const Api *api);
 extern void	 api_note_false_doubt(Api *api);
 extern bool	 api_counts_are_false(const Api *api);
+extern bool	 api_warns_of_cap(Api *api);
 extern void	 api_suspect(Api *api, const char *what);
 extern void	 api_note_accepted(Api *api, const char *what);
 

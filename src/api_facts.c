@@ -45,6 +45,7 @@ struct ApiFacts
 	bool	  has_record_path;	/* see api_has_record_path */
 	bool	  takes_ids;		/* the API has accepted a query by ids */
 	bool	  has_false_counts; /* see api_note_false_doubt */
+	bool	  has_warned;		/* see api_warns_of_cap */
 	List	 *limits;			/* SizeLimits */
 	List	 *refusals;			/* texts */
 	List	 *suspicions;		/* Suspicions */
@@ -225,6 +226,16 @@ bool
 api_counts_are_false(const Api *api)
 {
 	return api->facts->has_false_counts;
+}
+
+/* Whether to warn of an end that cannot be verified: once in the session. */
+bool
+api_warns_of_cap(Api *api)
+{
+	bool is_first = !api->facts->has_warned;
+
+	api->facts->has_warned = true;
+	return is_first;
 }
 
 /*

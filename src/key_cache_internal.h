@@ -87,6 +87,8 @@ typedef struct KeyRequest
 	RemoteFilter   *filter;		  /* the keys */
 	SeenSet		   *seen;		  /* no record counts twice */
 	bool			is_set_aside; /* only a need will read its answer */
+	bool			is_verifying; /* its end: see verify_end */
+	bool			is_like_cap;  /* what it verifies */
 	RefusedKeys	   *half_of;	  /* NULL: of none */
 	int				barren;		  /* pages in a row that had nothing new */
 	int				restarts;

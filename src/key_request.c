@@ -47,6 +47,8 @@ static bool			 wait_for_any(KeyCache *cache, KeyRequest *needed);
 static void			 take_in(KeyCache *cache);
 static void			 read_answer(KeyRequest *request, bool is_needed);
 static void			 take_page(KeyRequest *request, const PageAnswer *answer);
+static void			 verify_end(KeyRequest *request);
+static void			 settle_end(KeyRequest *request, bool is_verified);
 static bool			 take_record(KeyRequest *request, const Record *record);
 static void			 finish(KeyRequest *request, KeyState state);
 static void			 give_up_for_good(KeyRequest *request);
@@ -324,8 +326,10 @@ take_page(KeyRequest *request, const PageAnswer *answer)
 	}
 	request->barren = is_barren ? request->barren + 1 : 0;
 
-	if (request->pages->is_doubtful)
-		split(request, (request->count + 1) / 2, NULL);
+	if (request->is_verifying)
+		settle_end(request, is_barren);
+	else if (request->pages->is_doubtful)
+		verify_end(request);
 	else if (request->pages->is_at_end)
 		finish(request, KEY_KNOWN);
 	else if (answer->is_circle || request->barren > MAX_BARREN_PAGES)
@@ -335,6 +339,37 @@ take_page(KeyRequest *request, const PageAnswer *answer)
 		request->cache->at_once = request->count / 2;
 		finish(request, KEY_LEFT);
 	}
+}
+
+/*
+ * The API may have capped the query's result: looks at its newest records, the
+ * next page of the request.
+ */
+static void
+verify_end(KeyRequest *request)
+{
+	ApiQuery *query = &request->pages->query;
+
+	request->is_verifying = true;
+	request->is_like_cap = request->pages->is_like_cap;
+	query->sort = "created_at";
+	query->is_descending = true;
+	query->limit = request->source.page_size;
+	page_reader_restart(request->pages);
+}
+
+/* The newest records have come, and were all there before, or were not. */
+static void
+settle_end(KeyRequest *request, bool is_verified)
+{
+	if (!is_verified)
+	{
+		split(request, (request->count + 1) / 2, NULL);
+		return;
+	}
+	if (!request->is_like_cap)
+		api_note_false_doubt(request->source.api);
+	finish(request, KEY_KNOWN);
 }
 
 /* Keeps a record if it has one of the keys; false where that cannot be told. */
@@ -427,7 +462,9 @@ settle_refusal(KeyRequest *request, QueryResult result)
 	KeyCache *cache = request->cache;
 	Api		 *api = request->source.api;
 
-	if (result == QUERY_NOT_SUPPORTED)
+	if (request->is_verifying)
+		settle_end(request, false);
+	else if (result == QUERY_NOT_SUPPORTED)
 		give_up_for_good(request);
 	else if (request->pages->cursor != NULL)
 		/* NOLINTNEXTLINE(bugprone-branch-clone): their order matters */

@@ -238,7 +238,7 @@ read_first(Sample *sample)
 
 	if (!ask(sample, sample->first, &result))
 	{
-		if (result == QUERY_CURSOR_GONE)
+		if (sample->first->cursor != NULL && result != QUERY_NOT_SUPPORTED)
 			end_first(sample);
 		else if (!ask_for_less(sample, result) &&
 				 !begin_without_sort(sample, result))
@@ -247,9 +247,17 @@ read_first(Sample *sample)
 	}
 	if (sample->source.page_size < sample->settings->page_size)
 		api_limit_page_size(sample->source.api, sample->source.page_size);
-	sample->is_whole = sample->is_done = sample->first->is_at_end;
+	sample->is_done = sample->first->is_at_end;
+	sample->is_whole = sample->is_done && !sample->first->is_doubtful;
 	if (!sample->is_by_time)
 		return true;
+
+	/* The API may have ended the query before its last record. */
+	if (!sample->is_whole && sample->is_done)
+	{
+		sample->is_done = false;
+		sample->is_first_gone = true;
+	}
 	if (!span_of(sample, false, &first, &last) ||
 		(is_known && first < sample->stretches[sample->stretch_count - 1].to))
 		sample->is_by_time = false;
@@ -337,8 +345,9 @@ read_end(Sample *sample)
 	}
 
 	/* Of its first second it may not show everything. */
-	insert_stretch(sample, sample->stretch_count, NULL,
-				   reader->is_at_end ? start : first + 1, last);
+	insert_stretch(
+		sample, sample->stretch_count, NULL,
+		reader->is_at_end && !reader->is_doubtful ? start : first + 1, last);
 	sample->stretches[sample->stretch_count - 1].to = AFTER_ALL;
 	sample->is_spread = true;
 	page_reader_end(reader);
@@ -382,7 +391,7 @@ read_on(Sample *sample, int after)
 	{
 		/* From there on, another query will do. */
 		stretch->reader = NULL;
-		if (result != QUERY_CURSOR_GONE || is_new)
+		if (is_new || result == QUERY_NOT_SUPPORTED)
 			note_refusal(sample, result);
 		return false;
 	}
@@ -393,7 +402,7 @@ read_on(Sample *sample, int after)
 		return true;
 	}
 	sample->is_whole = sample->is_done =
-		reader == sample->first && reader->is_at_end;
+		reader == sample->first && reader->is_at_end && !reader->is_doubtful;
 	stretch->reader = NULL;
 	/* Those without created_at may come last. */
 	insert_stretch(sample, after + 1, reader, stretch->to,
@@ -479,10 +488,12 @@ note_refusal(Sample *sample, QueryResult result)
 	CHECK_FOR_INTERRUPTS();
 	if (result == QUERY_NOT_SUPPORTED || result == QUERY_CURSOR_GONE)
 		api_raise_refusal(sample->source.api, sample->answer.transfer);
-	if (result != QUERY_VALUE_REFUSED)
-		api_note_refusal(sample->source.api, result == QUERY_SORT_REFUSED
-												 ? "sort created_at"
-												 : "created_at gte");
+	if (result == QUERY_SORT_REFUSED)
+		api_note_refusal(sample->source.api, "sort created_at");
+	else if (result == QUERY_FILTER_REFUSED)
+		api_note_refusal(sample->source.api, "created_at gte");
+	else if (result == QUERY_REFUSED)
+		api_suspect(sample->source.api, "created_at gte");
 	give_up_time(sample);
 }
 
@@ -530,14 +541,15 @@ static void
 insert_stretch(Sample *sample, int at, PageReader *reader, int64 from, int64 to)
 {
 	Stretch *stretch = &sample->stretches[at];
-	bool	 is_last = reader != NULL && reader->is_at_end;
+	bool	 is_at_end = reader != NULL && reader->is_at_end;
+	bool	 is_last = is_at_end && !reader->is_doubtful;
 
 	memmove(stretch + 1, stretch,
 			(sample->stretch_count - at) * sizeof(Stretch));
 	sample->stretch_count++;
 	to = Max(from, to);
 	stretch->number = sample->pages;
-	stretch->reader = is_last ? NULL : reader;
+	stretch->reader = is_at_end ? NULL : reader;
 	stretch->from = from;
 	stretch->to = is_last ? AFTER_ALL : to;
 	stretch->density =
