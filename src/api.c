@@ -294,6 +294,13 @@ classify_not_found(const ApiProblem *problem)
 	return NOT_FOUND_RECORD;
 }
 
+/* The API key, which no message may show; NULL: none. */
+const char *
+api_secret(const Api *api)
+{
+	return api->credentials->api_key;
+}
+
 /* How many ids one query takes at most, as far as it is known; 0: any number. */
 int
 api_ids_at_once(const Api *api)
