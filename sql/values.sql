@@ -248,6 +248,45 @@ SELECT look('integer', 'e6.expected_days'), look('text', 'e6.expected_days') AS 
 	look('uuid[]', 'e1') AS "uuid[]", look('text[]', 'e1') AS "text[]", look('all_there', 'e4l') AS domain;
 DELETE FROM served WHERE name ~ '^e[0-9]';
 TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
+-- An API to which it is a value may sort it, and return it for a condition: that is no other order ...
+CREATE FUNCTION page(attribute text, VARIADIC envelopes text[]) RETURNS text LANGUAGE sql AS $$
+	SELECT json_build_object('status', 200, 'only', '["query"]'::json, 'body', format('{"data":[%s]}', string_agg(
+		format('{"id":"00000000-0000-4000-8000-00000003000%s","attributes":{"%s":%s}}', n, attribute, envelope), ',' ORDER BY n)))::text
+	FROM unnest(envelopes) WITH ORDINALITY u (envelope, n)
+$$;
+CREATE FOREIGN TABLE dated (id uuid, closed_at timestamptz, created_at timestamptz) SERVER column_values OPTIONS (max_concurrency '1');
+SELECT page('closed_at', '{"value":""}', '{"value":"2024-01-01T00:00:00Z"}', '{"value":""}', '{"value":"2024-02-01T00:00:00Z"}', '{"value":null}') AS page \gset
+\setenv PAGE :page
+\! $REEVO_CTL behave "$PAGE"
+SELECT id, closed_at FROM dated WHERE closed_at IS NOT NULL ORDER BY closed_at;
+SELECT id, closed_at FROM dated WHERE closed_at < '2024-01-15' ORDER BY closed_at;
+SELECT right(id::text, 1) AS id FROM dated WHERE closed_at IS NULL ORDER BY 1;
+-- ... but that of the values still has to be PostgreSQL's.
+SELECT page('closed_at', '{"value":"2024-02-01T00:00:00Z"}', '{"value":""}', '{"value":"2024-01-01T00:00:00Z"}') AS page \gset
+\setenv PAGE :page
+\! $REEVO_CTL behave "$PAGE"
+SELECT id, closed_at FROM dated WHERE closed_at IS NOT NULL ORDER BY closed_at;
+SELECT page('created_at', '{"value":""}', '{"value":"2024-01-01T00:00:00Z"}', '{"value":""}') AS page \gset
+\setenv PAGE :page
+\! $REEVO_CTL behave "$PAGE"
+SELECT right(id::text, 1) AS id, created_at FROM dated ORDER BY id::text;
+-- A reference to nothing is no key: those that a lookup asks for come with one request.
+CREATE FOREIGN TABLE referring (id uuid, account_id uuid) SERVER column_values;
+CREATE TABLE accounts AS SELECT format('00000000-0000-4000-9000-00000000000%s', n)::uuid AS id FROM generate_series(1, 3) n;
+ANALYZE accounts;
+SELECT page('account_id', '{"value":{"related_record_id":""},"value_type":"record_reference"}',
+	'{"value":{"related_record_id":"00000000-0000-4000-9000-000000000002"},"value_type":"record_reference"}', '{"value":"","value_type":"record_reference"}') AS page \gset
+\setenv PAGE :page
+\! $REEVO_CTL behave "$PAGE"
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+\set before `$REEVO_CTL requests query`
+SELECT right(a.id::text, 1) AS account, right(r.id::text, 1) AS referring FROM accounts a LEFT JOIN referring r ON r.account_id = a.id ORDER BY 1;
+\set after `$REEVO_CTL requests query`
+SELECT :after - :before AS requests;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+\! $REEVO_CTL behave '{"status": null, "body": null, "only": null}'
 
 -- Dates and times take none of them, nor anything else that is not ISO 8601.
 INSERT INTO scalars (json) SELECT unnest(ARRAY['"today"', '"epoch"', '"infinity"', '"-infinity"', '"allballs"', '"20240601"', '"2024-6-1"', '"06/01/2024"', '"1 June 2024"', '"J2460463"',
@@ -673,10 +712,22 @@ SELECT size FROM generated WHERE id = :'R' AND doubled > 5;
 SELECT generated FROM generated WHERE id = :'R';
 ANALYZE generated;
 -- also where it is called as an attribute, nothing is sent of it
-EXPLAIN (COSTS OFF) SELECT id FROM generated WHERE doubled > 5 AND created_at > '2020-01-01' ORDER BY doubled;
+CREATE FUNCTION sent(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
+		IF line ~ 'Id:|Remote (Filter|Sort):' THEN
+			RETURN NEXT trim(line);
+		END IF;
+	END LOOP;
+END
+$$;
+SELECT sent($q$ SELECT id FROM dated WHERE closed_at > '2024-01-01' ORDER BY closed_at LIMIT 10 $q$);
+SELECT sent($q$ SELECT id FROM generated WHERE doubled > 5 AND created_at > '2020-01-01' ORDER BY doubled LIMIT 10 $q$);
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT doubled FROM generated;
 CREATE FOREIGN TABLE named (number numeric, id uuid GENERATED ALWAYS AS ('00000000-0000-4000-8000-000000020001') STORED) SERVER column_values;
-EXPLAIN (COSTS OFF) SELECT number FROM named WHERE id = '00000000-0000-4000-8000-000000020001';
+SELECT sent($q$ SELECT number FROM named WHERE id = '00000000-0000-4000-8000-000000020001' $q$);
 SELECT number FROM named WHERE id = '00000000-0000-4000-8000-000000020001';
 -- one that is virtual, which there is from PostgreSQL 18 on, is PostgreSQL's own
 CREATE FUNCTION virtual_works() RETURNS boolean LANGUAGE plpgsql AS $$
