@@ -370,6 +370,13 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 	return is_missing;
 }
 
+/* The API key, which no message may show; NULL: none. */
+const char *
+api_secret(const Api *api)
+{
+	return api->credentials->api_key;
+}
+
 /* As http_pool_wait_fd. */
 int
 api_wait_fd(const Api *api)

@@ -27,11 +27,12 @@ extern HttpTransfer *api_get_record(Api *api, const pg_uuid_t *id,
 extern bool			 api_finish_record(Api *api, HttpTransfer *transfer,
 									   const pg_uuid_t *id, HttpBudget *budget,
 									   const AttributeSet *wanted, Record **record);
-extern bool	 api_try_record(const Api *api, const HttpTransfer *transfer,
-							const pg_uuid_t *id, const AttributeSet *wanted,
-							Record **record);
-extern void	 api_count_hit(const Api *api);
-extern char *api_json_library_version(void);
+extern bool		   api_try_record(const Api *api, const HttpTransfer *transfer,
+								  const pg_uuid_t *id, const AttributeSet *wanted,
+								  Record **record);
+extern void		   api_count_hit(const Api *api);
+extern const char *api_secret(const Api *api);
+extern char		  *api_json_library_version(void);
 
 extern HttpTransfer	   *api_ask_health(Api *api, HttpBudget *budget);
 extern bool				api_finish_health(Api *api, HttpTransfer *transfer);

@@ -276,7 +276,7 @@ read_columns(TableInfo *table)
 		ColumnSettings	 *column;
 		AttributePath	 *path;
 
-		if (attribute->attisdropped)
+		if (attribute->attisdropped || attribute->attgenerated != '\0')
 			continue;
 		column = column_settings_read(settings, attribute->attnum);
 		path = attribute_path_read(column, NameStr(attribute->attname));
@@ -541,12 +541,13 @@ wanted_columns(RelOptInfo *baserel, Relation relation, List *clauses)
 
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
-		AttrNumber attnum = TupleDescAttr(tupdesc, i)->attnum;
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
 
-		if (!TupleDescAttr(tupdesc, i)->attisdropped &&
+		if (!attribute->attisdropped && !compat_is_virtual(attribute) &&
 			(whole_row ||
-			 bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, used)))
-			columns = lappend_int(columns, attnum);
+			 bms_is_member(
+				 attribute->attnum - FirstLowInvalidHeapAttributeNumber, used)))
+			columns = lappend_int(columns, attribute->attnum);
 	}
 	return columns;
 }

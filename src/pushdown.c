@@ -110,8 +110,8 @@ remote_column_read(const Settings *settings, Form_pg_attribute attribute)
 	AttributePath	 *path;
 	RemoteColumn	 *column;
 
-	if (attribute->attisdropped || attribute->attnum <= 0 || type == NULL ||
-		attribute->atttypmod != -1)
+	if (attribute->attisdropped || attribute->attgenerated != '\0' ||
+		attribute->attnum <= 0 || type == NULL || attribute->atttypmod != -1)
 		return NULL;
 	options = column_settings_read(settings, attribute->attnum);
 	path = attribute_path_read(options, NameStr(attribute->attname));

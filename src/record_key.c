@@ -34,9 +34,11 @@ record_key_read(const Record *record, int attribute, pg_uuid_t *key)
 		return RECORD_KEY_ODD;
 	if (value->kind == JSON_TOKEN_NULL)
 		return RECORD_KEY_NONE;
-	return value->kind == JSON_TOKEN_STRING && id_parse(value->text, key)
-			   ? RECORD_KEY_FOUND
-			   : RECORD_KEY_ODD;
+	if (value->kind != JSON_TOKEN_STRING)
+		return RECORD_KEY_ODD;
+	if (value->text[0] == '\0')
+		return RECORD_KEY_NONE;
+	return id_parse(value->text, key) ? RECORD_KEY_FOUND : RECORD_KEY_ODD;
 }
 
 /* The value itself, or that of its key that a uuid column takes; NULL: none. */

@@ -37,6 +37,17 @@ redact_copy(const char *key, const char *text, size_t length, char *target,
 	return copied;
 }
 
+/* A palloc'd copy of a text with an asterisk in place of each occurrence of the key. */
+char *
+redact_text(const char *key, const char *text)
+{
+	size_t length = strlen(text);
+	char  *copy = palloc(length + 1);
+
+	redact_copy(key, text, length, copy, length + 1);
+	return copy;
+}
+
 /*
  * How many bytes of a text are the key, perhaps with some of its characters
  * escaped as in JSON; 0 where it starts with something else.

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+extern char	 *redact_text(const char *key, const char *text);
 extern size_t redact_copy(const char *key, const char *text, size_t length,
 						  char *target, size_t size);
 

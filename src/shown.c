@@ -18,7 +18,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "compat.h"
 #include "import.h"
 #include "shown.h"
 
@@ -62,8 +61,8 @@ shown_table_read(Oid relid)
 			continue;
 		table->names =
 			lappend(table->names, pstrdup(NameStr(attribute->attname)));
-		if (compat_is_virtual(attribute))
-			continue;
+		if (attribute->attgenerated != '\0')
+			continue; /* it shows nothing of a record by itself */
 		column = read_column(table->settings, attribute);
 		if (!column->path->is_record)
 			table->columns = lappend(table->columns, column);

@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -28,13 +29,22 @@
 #include "compat.h"
 #include "id.h"
 #include "iso8601.h"
+#include "redact.h"
 #include "value.h"
+
+#define SPACES " \t\n\v\f\r"
+#define DIGITS "0123456789"
+
+/* No integer type holds a number of more digits. */
+#define MAX_INTEGER_DIGITS 19
 
 /* What a type takes. */
 typedef enum ValueForm
 {
 	FORM_SCALAR,
 	FORM_JSON,
+	FORM_INTEGER,
+	FORM_DECIMAL,
 	FORM_TIMESTAMPTZ,
 	FORM_TIMESTAMP,
 	FORM_DATE,
@@ -54,6 +64,7 @@ struct ColumnReader
 	const AttributePath *path;
 	int					 attribute; /* its number in the AttributeSet */
 	bool				 is_id;
+	const char			*secret; /* the API key; NULL: none */
 	InvalidValue		 invalid_value;
 	List				*column; /* the table's oid, the column's number */
 	List			   **warned_columns; /* the statement's, in that form */
@@ -63,6 +74,7 @@ struct ColumnReader
 	Oid		  base_type; /* what is under a domain */
 	int32	  typmod;
 	ValueForm form;
+	bool	  is_text; /* has the empty string as a value */
 	FmgrInfo  input;
 	Oid		  input_param;
 	FmgrInfo  timestamptz_input; /* to read a timestamp as UTC */
@@ -77,7 +89,10 @@ struct ColumnReader
 	MemoryContext context;
 };
 
+static void		 check_not_generated(Form_pg_attribute attribute,
+									 const char		  *table_name);
 static ValueForm form_of_type(Oid type);
+static bool		 is_text_type(Oid type);
 static void		 check_record_column(const ColumnReader *reader);
 static void		 conversion_context(void *arg);
 static bool		 read_attribute(ColumnReader *reader, const Record *record,
@@ -92,6 +107,7 @@ static bool find_scalar(ColumnReader *reader, const Envelope *envelope,
 static const ValueType *type_with_scalar_key(const ColumnReader *reader,
 											 const Envelope		*envelope);
 static bool				is_structured(const JsonValue *value);
+static bool				is_empty(const JsonValue *value);
 static bool				has_scalars(const ColumnReader	  *reader,
 									const RecordAttribute *attribute);
 static const JsonValue *find_value(const ColumnReader *reader,
@@ -104,6 +120,12 @@ static bool input_text(ColumnReader *reader, const char *text, Datum *value,
 					   bool *isnull);
 static bool read_plain(const ColumnReader *reader, const char *text,
 					   Datum *value);
+static bool normalize_number(ColumnReader *reader, const char *text,
+							 const char **normalized);
+static bool write_integer(ColumnReader *reader, const char *text,
+						  const char *mantissa, int64 exponent,
+						  const char **normalized);
+static bool not_a_number(ColumnReader *reader, const char *text);
 static bool normalize_time(ColumnReader *reader, const char *text,
 						   const char **normalized);
 static bool has_parts(ValueForm form, const Iso8601 *parts);
@@ -123,12 +145,14 @@ static void warn_once(ColumnReader *reader, const char *message);
  * never be filled.
  *
  * All readers of a statement share *warned_columns, so that a column warns only
- * once; the list grows in the current context.
+ * only once; the list grows in the current context.  No warning shows the secret,
+ * may be NULL.
  */
 ColumnReader *
 column_reader_create(const Settings *settings, TupleDesc tupdesc,
 					 AttrNumber attnum, const char *table_name,
-					 AttributeSet *wanted, List **warned_columns)
+					 const char *secret, AttributeSet *wanted,
+					 List **warned_columns)
 {
 	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
 	ColumnSettings	 *options = column_settings_read(settings, attnum);
@@ -138,7 +162,9 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 	Oid				  element_type;
 	Oid				  input_function;
 
+	check_not_generated(attribute, table_name);
 	reader->table_name = table_name;
+	reader->secret = secret;
 	reader->column_name = pstrdup(NameStr(attribute->attname));
 	reader->attribute_label =
 		options->attribute != NULL ? options->attribute : reader->column_name;
@@ -167,6 +193,7 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 	}
 	reader->base_type = getBaseType(reader->type);
 	reader->form = form_of_type(reader->base_type);
+	reader->is_text = is_text_type(reader->base_type);
 	getTypeInputInfo(reader->type, &input_function, &reader->input_param);
 	fmgr_info(input_function, &reader->input);
 	getTypeInputInfo(TIMESTAMPTZOID, &input_function, &(Oid){InvalidOid});
@@ -224,6 +251,20 @@ column_reader_read(ColumnReader *reader, const Record *record,
 	return value;
 }
 
+/* PostgreSQL leaves it to the wrapper to compute stored generated columns. */
+static void
+check_not_generated(Form_pg_attribute attribute, const char *table_name)
+{
+	if (attribute->attgenerated != ATTRIBUTE_GENERATED_STORED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("column \"%s\" of foreign table \"%s\" is a generated "
+					"column, which opportunity_fdw does not compute",
+					NameStr(attribute->attname), table_name),
+			 errhint("Drop the column, and put its expression into a view.")));
+}
+
 static ValueForm
 form_of_type(Oid type)
 {
@@ -232,6 +273,14 @@ form_of_type(Oid type)
 		case JSONOID:
 		case JSONBOID:
 			return FORM_JSON;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return FORM_INTEGER;
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+			return FORM_DECIMAL;
 		case TIMESTAMPTZOID:
 			return FORM_TIMESTAMPTZ;
 		case TIMESTAMPOID:
@@ -245,6 +294,16 @@ form_of_type(Oid type)
 		default:
 			return FORM_SCALAR;
 	}
+}
+
+static bool
+is_text_type(Oid type)
+{
+	char category;
+	bool is_preferred;
+
+	get_type_category_preferred(type, &category, &is_preferred);
+	return category == TYPCATEGORY_STRING;
 }
 
 /* A whole record fits a JSON or a text column only. */
@@ -336,7 +395,8 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 	{
 		const JsonValue *only = find_value(reader, &attribute->envelopes[0]);
 
-		*isnull = only == NULL || only->kind == JSON_TOKEN_NULL;
+		*isnull =
+			only == NULL || only->kind == JSON_TOKEN_NULL || is_empty(only);
 		return *isnull ||
 			   misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
 					  psprintf("a value that is not a list does not fit a "
@@ -423,8 +483,8 @@ read_envelope(ColumnReader *reader, const Envelope *envelope, Datum *value,
 }
 
 /*
- * The text that a scalar column takes from an envelope; NULL where that is
- * empty.
+ * The text that a scalar column takes from an envelope; NULL where that has none,
+ * or an empty string, which only a text type has as a value.
  */
 static bool
 find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
@@ -460,7 +520,8 @@ find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
 							   format_type_be(reader->type)),
 					  "Declare the column as jsonb, or name a key of the value "
 					  "in its option attribute, as in \"stage.color\".");
-	*text = value->text;
+	if (reader->is_text || !is_empty(value))
+		*text = value->text;
 	return true;
 }
 
@@ -482,6 +543,13 @@ is_structured(const JsonValue *value)
 {
 	return value->kind == JSON_TOKEN_OBJECT_START ||
 		   value->kind == JSON_TOKEN_ARRAY_START;
+}
+
+/* Whether a value is the empty string. */
+static bool
+is_empty(const JsonValue *value)
+{
+	return value->kind == JSON_TOKEN_STRING && value->text[0] == '\0';
 }
 
 /* Whether a scalar type could take every value of an attribute, for hints. */
@@ -549,9 +617,20 @@ input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull)
 	(void) isnull;
 	if (read_plain(reader, text, value))
 		return true;
-	if (reader->form != FORM_SCALAR && reader->form != FORM_JSON &&
-		!normalize_time(reader, text, &text))
-		return false;
+	switch (reader->form)
+	{
+		case FORM_SCALAR:
+		case FORM_JSON:
+			break;
+		case FORM_INTEGER:
+		case FORM_DECIMAL:
+			if (!normalize_number(reader, text, &text))
+				return false;
+			break;
+		default:
+			if (!normalize_time(reader, text, &text))
+				return false;
+	}
 	text = pg_any_to_server(text, strlen(text), PG_UTF8);
 	return call_input(reader, &reader->input, text, reader->input_param,
 					  reader->typmod, value);
@@ -584,6 +663,118 @@ read_plain(const ColumnReader *reader, const char *text, Datum *value)
 		return true;
 	}
 	return false;
+}
+
+/*
+ * Makes of a decimal number what the column's type reads as that number.  What
+ * input functions take beyond those, such as NaN or hexadecimal digits, does not
+ * fit.
+ */
+static bool
+normalize_number(ColumnReader *reader, const char *text,
+				 const char **normalized)
+{
+	const char *mantissa = text + strspn(text, SPACES);
+	const char *end;
+	size_t		digits;
+	int64		exponent = 0;
+	bool		is_plain = true;
+
+	if (*mantissa == '+' || *mantissa == '-')
+		mantissa++;
+	digits = strspn(mantissa, DIGITS);
+	end = mantissa + digits;
+	if (*end == '.')
+	{
+		size_t decimals = strspn(end + 1, DIGITS);
+
+		digits += decimals;
+		end += 1 + decimals;
+		is_plain = false;
+	}
+	if (digits == 0)
+		return not_a_number(reader, text);
+	if (*end == 'e' || *end == 'E')
+	{
+		const char *start = ++end;
+
+		if (*end == '+' || *end == '-')
+			end++;
+		digits = strspn(end, DIGITS);
+		if (digits == 0)
+			return not_a_number(reader, text);
+		end += digits;
+		/* Saturates: far more than the mantissa has digits. */
+		exponent = Max(Min(strtol(start, NULL, 10), INT_MAX), -INT_MAX);
+		is_plain = false;
+	}
+	if (end[strspn(end, SPACES)] != '\0')
+		return not_a_number(reader, text);
+
+	*normalized = text;
+	return is_plain || reader->form != FORM_INTEGER ||
+		   write_integer(reader, text, mantissa, exponent, normalized);
+}
+
+/*
+ * Writes a number that has a point or an exponent as an integer.  The mantissa is
+ * the part of the text after the sign.
+ */
+static bool
+write_integer(ColumnReader *reader, const char *text, const char *mantissa,
+			  int64 exponent, const char **normalized)
+{
+	size_t count = strspn(mantissa, DIGITS);
+	char  *digits = palloc(strlen(mantissa) + MAX_INTEGER_DIGITS + 1);
+
+	memcpy(digits, mantissa, count);
+	if (mantissa[count] == '.')
+	{
+		size_t decimals = strspn(mantissa + count + 1, DIGITS);
+
+		memcpy(digits + count, mantissa + count + 1, decimals);
+		count += decimals;
+		exponent -= decimals;
+	}
+	while (count > 0 && digits[count - 1] == '0')
+	{
+		count--;
+		exponent++;
+	}
+	while (count > 0 && *digits == '0')
+	{
+		count--;
+		digits++;
+	}
+
+	if (count == 0)
+	{
+		*normalized = "0";
+		return true;
+	}
+	if ((int64) count + exponent > MAX_INTEGER_DIGITS)
+		return misfit(reader, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+					  psprintf("value \"%s\" is out of range for type %s", text,
+							   format_type_be(reader->base_type)),
+					  NULL);
+	if (exponent < 0)
+		return not_a_number(reader, text);
+	memset(digits + count, '0', exponent);
+	*normalized =
+		psprintf("%s%.*s", text[strspn(text, SPACES)] == '-' ? "-" : "",
+				 (int) (count + exponent), digits);
+	return true;
+}
+
+/* A text that is no decimal number. */
+static bool
+not_a_number(ColumnReader *reader, const char *text)
+{
+	return misfit(reader, ERRCODE_INVALID_TEXT_REPRESENTATION,
+				  psprintf("invalid input syntax for type %s: \"%s\"",
+						   format_type_be(reader->base_type),
+						   pg_any_to_server(text, strlen(text), PG_UTF8)),
+				  NULL);
 }
 
 /*
@@ -736,5 +927,5 @@ warn_once(ColumnReader *reader, const char *message)
 			 errmsg("column \"%s\" of foreign table \"%s\" has values that do "
 					"not fit; they are shown as NULL",
 					reader->column_name, reader->table_name),
-			 errdetail_internal("%s", message)));
+			 errdetail_internal("%s", redact_text(reader->secret, message))));
 }

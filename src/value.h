@@ -22,6 +22,7 @@ typedef struct ColumnReader ColumnReader;
 extern ColumnReader *column_reader_create(const Settings *settings,
 										  TupleDesc tupdesc, AttrNumber attnum,
 										  const char   *table_name,
+										  const char   *secret,
 										  AttributeSet *wanted,
 										  List		  **warned_columns);
 extern AttrNumber	 column_reader_attnum(const ColumnReader *reader);

@@ -85,6 +85,31 @@ if ($session->query("LOAD 'auto_explain'")->{sqlstate} eq '')
 	$session->query($read);
 }
 
+# Columns that refuse the key as a value, each in its own way: input functions, what
+# this extension says, and what a domain's condition says.
+my @refusing = ('uuid', 'integer', 'float8', 'timestamptz', 'boolean', 'inet', 'size', 'told', 'told_json', 'told[]', 'uuid[]');
+$session->query(q(
+	CREATE TYPE size AS ENUM ('small');
+	CREATE FUNCTION tell(value text) RETURNS boolean LANGUAGE plpgsql AS $$
+	BEGIN
+		IF value IS NULL THEN
+			RETURN true;
+		END IF;
+		BEGIN
+			PERFORM value::uuid;
+		EXCEPTION WHEN OTHERS THEN
+			RAISE EXCEPTION 'no %', value USING DETAIL = SQLERRM, HINT = 'Not ' || value;
+		END;
+	END $$;
+	CREATE DOMAIN told AS text CHECK (tell(VALUE));
+	CREATE DOMAIN told_json AS json CHECK (tell(VALUE::text))));
+for my $i (0 .. $#refusing)
+{
+	my $attribute = $refusing[$i] =~ /\[/ ? 'competitors_mentioned_other' : 'display_name';
+	$session->query("CREATE FOREIGN TABLE refusing_$i (id uuid, v $refusing[$i] OPTIONS (attribute '$attribute')) SERVER reevo;
+		CREATE FOREIGN TABLE lenient_$i (id uuid, v $refusing[$i] OPTIONS (attribute '$attribute', invalid_value 'null')) SERVER reevo");
+}
+
 # --- An API that repeats the key ---
 
 # Longer keys than a message has room for, and characters that JSON may escape.
@@ -141,6 +166,27 @@ for my $length (sort keys %key)
 			  if $length eq 'odd';
 		}
 	}
+
+	# In a value, whole or within a text, as it is and as JSON may spell it.
+	$api->reset;
+	for my $spelling (json_text($key), json_text("x${key}y$key"), json_text($key, qr/./), json_text($key, qr/[a-m]/))
+	{
+		my $envelope = qq({"value": $spelling, "value_type": "string"});
+		my $attributes = qq({"display_name": $envelope, "competitors_mentioned_other": [$envelope]});
+		my $body = json_text(qq({"data": {"id": "$id", "attributes": $attributes}}));
+		$api->behave(qq({"status": 200, "body": $body}));
+		for my $i (0 .. $#refusing)
+		{
+			my $failed = $session->query("SELECT v FROM refusing_$i WHERE id = '$id'");
+			isnt($failed->{sqlstate}, '', "a $length key repeated in a value of type $refusing[$i]");
+			like($failed->{err}, qr/\*/, 'is starred') or diag($failed->{err});
+			ok(!shows_key($failed->{err}, $key), 'and not shown') or diag($failed->{err});
+			my $warned = $session->query("SELECT v FROM lenient_$i WHERE id = '$id'");
+			isnt($warned->{err}, '', 'with a warning or an error');
+			ok(!shows_key($warned->{err}, $key), 'which does not show it either') or diag($warned->{err});
+		}
+	}
+	$api->reset;
 
 	# Not as JSON, as a type, and as a record.
 	next if $length eq 'odd';

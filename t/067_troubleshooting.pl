@@ -47,7 +47,8 @@ $session->query(qq(
 	CREATE FOREIGN TABLE paged (id uuid, created_at timestamptz) SERVER reevo OPTIONS (page_size '10', max_concurrency '1');
 	CREATE FOREIGN TABLE misfit (id uuid, n integer OPTIONS (attribute 'display_name'), closed_at timestamptz,
 		amount text, stage_text text[] OPTIONS (attribute 'stage'), rivals text OPTIONS (attribute 'competitors_mentioned_other'),
-		raw text OPTIONS (attribute 'cf'), whole integer OPTIONS (attribute '*')) SERVER reevo;
+		raw text OPTIONS (attribute 'cf'), whole integer OPTIONS (attribute '*'),
+		made integer GENERATED ALWAYS AS (1) STORED) SERVER reevo;
 	CREATE FOREIGN TABLE lenient (id uuid, n integer OPTIONS (attribute 'display_name', invalid_value 'null')) SERVER reevo;
 	CREATE ROLE stranger;
 	GRANT SELECT ON opportunity TO stranger;
@@ -128,6 +129,9 @@ my @provoked = (
 	'a value of type ... has no "..."' =>
 	  attribute('{"amount": {"value": {"currency": "EUR"}, "value_type": "currency"}}', one('amount', 'misfit')),
 	'column "..." of foreign table "..." shows the whole record and cannot be of type ...' => says(one('whole', 'misfit')),
+	'value "..." is out of range for type ...' =>
+	  attribute('{"display_name": {"value": "1e20", "value_type": "string"}}', one('n', 'misfit')),
+	'column "..." of foreign table "..." is a generated column, which opportunity_fdw does not compute' => says(one('made', 'misfit')),
 	'"..." is not a foreign table of opportunity_fdw' => says("SELECT opportunity_fdw_describe('pg_class')"),
 	'server "..." is not one of opportunity_fdw' =>
 	  says('CREATE FOREIGN DATA WRAPPER another; CREATE SERVER another FOREIGN DATA WRAPPER another; SELECT opportunity_fdw_check($$another$$)'),

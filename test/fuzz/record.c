@@ -186,8 +186,8 @@ make_readers(AttributeSet *wanted, int first, int invalid_value)
 		attribute->atttypid = columns[i].type;
 		attribute->atttypmod = -1;
 		snprintf(NameStr(attribute->attname), NAMEDATALEN, "column_%zu", i);
-		readers[i] = column_reader_create(settings, tupdesc, i + 1, "t", wanted,
-										  warned_columns);
+		readers[i] = column_reader_create(settings, tupdesc, i + 1, "t", NULL,
+										  wanted, warned_columns);
 	}
 	return readers;
 }

@@ -105,6 +105,13 @@ get_typlenbyvalalign(Oid type, int16 *length, bool *byval, char *align)
 }
 
 void
+get_type_category_preferred(Oid type, char *category, bool *is_preferred)
+{
+	*category = type == TEXTOID ? TYPCATEGORY_STRING : TYPCATEGORY_USER;
+	*is_preferred = false;
+}
+
+void
 getTypeInputInfo(Oid type, Oid *function, Oid *param)
 {
 	*function = type;
