@@ -129,7 +129,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		}
 		else
 			api_raise_refusal(api, transfer);
-		if (!http_retry(transfer))
+		if (!http_retry(transfer, HTTP_FAULT_CUT))
 			http_raise(transfer);
 	}
 
@@ -371,9 +371,9 @@ api_prepare_wait(const Api *api)
 	http_pool_prepare_wait(api->connection->pool);
 }
 
-/* As http_pool_drive. */
+/* As http_pool_end_wait. */
 void
 api_take_in(const Api *api)
 {
-	http_pool_drive(api->connection->pool, true);
+	http_pool_end_wait(api->connection->pool);
 }

@@ -119,7 +119,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 			if (!problem.is_cut)
 				return classify_refusal(api, transfer, &problem);
 		}
-		if (!http_retry(transfer))
+		if (!http_retry(transfer, HTTP_FAULT_CUT))
 			http_raise(transfer);
 	}
 }

@@ -69,7 +69,7 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 		root = load_owned(transfer, &is_cut);
 		if (!is_cut && transfer->length > 0)
 			return read_attributes(api, transfer, root);
-		if (!http_retry(transfer))
+		if (!http_retry(transfer, HTTP_FAULT_CUT))
 			http_raise(transfer);
 	}
 }
