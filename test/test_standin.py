@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of the stand-in itself: what it serves, and its faults to the byte."""
 
+import email.utils
 import gzip
 import json
 import os
@@ -453,6 +454,132 @@ class Querying(StandIn):
                          (EXAMPLE.upper(), EXAMPLE.upper()))
 
 
+    def test_result_cap(self):
+        self.behave(result_cap=250)
+        for limit, pages in ((100, 3), (250, 1), (1000, 1)):
+            found = self.all_pages({"limit": limit})
+            self.assertEqual((len(set(found[0])), found[1]), (250, pages))
+        for how, status, body in (("refuse", 400, {"message": "Result window is too large"}),
+                                  ("refuse", 413, "<big>")):
+            self.behave(cap_how=how, cap_status=status, cap_body=body)
+            first = self.query({"limit": 200}).json()
+            second = self.query({"cursor": first["next_cursor"], "limit": 200}).json()
+            self.assertEqual((len(first["data"]), len(second["data"])), (200, 50))
+            answer = self.query({"cursor": second["next_cursor"]})
+            self.assertEqual(answer.status, status)
+            self.assertEqual(answer.body.decode() if status == 413 else answer.json(), body)
+        self.behave(cap_how="invalid_cursor", refuse_status=422)
+        self.refused({"cursor": self.query({"limit": 250}).json()["next_cursor"]}, "invalid_cursor", 422)
+        self.behave(result_cap=1000)
+        self.assertEqual(self.all_pages({"limit": 400})[1], 3)
+        self.behave(result_cap=0)
+        self.assertEqual(len(self.all_pages({"limit": 400})[0]), 1000)
+
+    def test_totals(self):
+        first, last = {"limit": 600}, {"limit": 1000}
+        self.assertEqual(list(self.query(first).json()), ["data", "next_cursor"])
+        self.behave(total=True, has_more=True, result_cap=1000)
+        page = self.query(first).json()
+        self.assertEqual((page["total"], page["has_more"]), (1000, True))
+        page = self.query({"cursor": page["next_cursor"], "limit": 600}).json()
+        self.assertEqual((page["total"], page["has_more"], page["next_cursor"]), (1000, False, None))
+        self.behave(result_cap=500, total_name="total_count", total_lies=-3, omit_null_cursor=True)
+        for under in ("meta", "pagination"):
+            self.behave(cursor_under=under)
+            page = self.query(last).json()
+            self.assertEqual((len(page["data"]), page[under]), (500, {"total_count": 997, "has_more": True}))
+        self.behave(total=False, has_more=False)
+        self.assertEqual(list(self.query(last).json()), ["data"])
+        self.behave(omit_null_cursor=False, empty_last_cursor=True, cursor_under="top")
+        self.assertEqual(self.query(last).json()["next_cursor"], "")
+        self.assertTrue(self.query({"limit": 5}).json()["next_cursor"])
+        more = {"error": None, "errors": [], "status": "ok"}
+        self.behave(more_members=more)
+        page = self.query(last).json()
+        self.assertEqual(list(page), ["data", "error", "errors", "status", "next_cursor"])
+        self.assertEqual({name: page[name] for name in more}, more)
+
+    def test_more_records(self):
+        kept = self.get(FIRST).body
+        new = "00000000-0000-4000-8000-000000001200"
+        self.control("PUT", "attributes/" + new, b'{"created_at": {"value": "later", "value_type": "timestamp"}}')
+        self.assertEqual(self.all_pages({"limit": 600})[0][-1], new)
+        self.control("PUT", "records/2500")
+        found, _ = self.all_pages({"limit": 600})
+        self.assertEqual((len(found), len(set(found)), found[1200]), (2500, 2500, new))
+        self.assertEqual(self.get(FIRST).body, kept)
+        self.assertEqual(self.get(new).json()["data"]["created_at"], "later")
+        self.assertEqual(self.call("PUT", "/_control/records/10").status, 400)
+        self.control("POST", "reset")
+        self.assertEqual(len(self.all_pages({"limit": 600})[0]), 1000)
+        for gone in (new, found[-1]):
+            self.assertEqual(self.get(gone).status, 404)
+
+    def test_times_of_one_second(self):
+        texts = ["2030-01-02T03:04:05%sZ" % fraction for fraction in ("", ".000000001", ".1", ".10", ".123456789")]
+        self.give("created_at", "timestamp", *texts)
+        data = self.query({"sort": [{"field": "created_at", "direction": "desc"}], "limit": 5}).json()["data"]
+        shown = [record["attributes"]["created_at"]["value"] for record in data]
+        self.assertEqual(shown, [texts[place] for place in (4, 2, 3, 1, 0)])
+        self.assertEqual([record.get("created_at", text) for record, text in zip(data, shown)], shown)
+
+    def ids_where(self, operator, value, field="id"):
+        filters = [{"field": field, "operator": operator, "value": value}]
+        return [record["id"] for record in self.query({"filters": filters}).json()["data"]]
+
+    def test_merged(self):
+        self.assertEqual(self.get(FIRST).json()["data"]["id"], FIRST)
+        self.behave(merged={FIRST: SEVENTH})
+        self.assertEqual(self.get(FIRST).json()["data"]["id"], SEVENTH)
+        self.assertEqual(self.get(FIRST.upper()).json()["data"]["id"], SEVENTH)
+        found, _ = self.all_pages({"limit": 400})
+        self.assertEqual((len(found), FIRST in found, SEVENTH in found), (999, False, True))
+        self.assertEqual(self.ids_where("eq", FIRST), [SEVENTH])
+        self.assertEqual(self.ids_where("in", [FIRST]), [SEVENTH])
+        self.assertEqual(self.ids_where("in", [FIRST, SEVENTH, EXAMPLE]), [EXAMPLE, SEVENTH])
+        self.assertEqual(len(self.ids_where("ne", FIRST)), 100)
+        self.behave(merged=None)
+        self.assertEqual(self.ids_where("in", [FIRST]), [FIRST])
+
+    def test_bad_ids(self):
+        account = self.get(FIRST).json()["data"]["attributes"]["account_id"]["value"]["related_record_id"]
+        for status in (400, 413, 422):
+            self.behave(bad_ids=[FIRST, account], bad_id_status=status)
+            for field, operator, value in (("id", "eq", FIRST), ("id", "in", [SEVENTH, FIRST.upper()]),
+                                           ("account_id", "in", [account]), ("organization_id", "eq", FIRST)):
+                asked = {"filters": [{"not": {"field": field, "operator": operator, "value": value}}]}
+                answer = self.query(asked)
+                self.assertEqual((answer.status, answer.json()), (status, {"message": "Bad request"}))
+        self.assertEqual(self.ids_where("in", [SEVENTH]), [SEVENTH])
+        self.assertEqual(self.query({"filters": [{"field": "id", "operator": "ne", "value": FIRST}]}).status, 200)
+        self.assertEqual(self.get(FIRST).status, 200)
+
+    def test_empty_strings(self):
+        self.give("closed_at", "timestamp", "2024-01-02T03:04:05Z")
+        self.give("amount", "currency")
+        self.control("PUT", "attributes/" + SEVENTH, 
+                     b'{"competitors_mentioned_other": [{"value": null}], "outcome": null}')
+        before = self.get(SEVENTH).body
+        raw = json.loads(before)["data"]["attributes"]
+
+        def shown():
+            first = self.get(SEVENTH).json()["data"]["attributes"]
+            asked = {"filters": [{"field": "id", "operator": "eq", "value": SEVENTH}]}
+            self.assertEqual(self.query(asked).json()["data"][0]["attributes"], first)
+            return first
+        self.behave(empty_strings=True)
+        self.assertEqual(shown(), {name: dict(envelope, value="") if isinstance(envelope, dict)
+                                   and envelope["value"] is None else envelope for name, envelope in raw.items()})
+        self.assertEqual((shown()["closed_at"]["value"], shown()["amount"]["value"]), ("", ""))
+        self.assertEqual(shown()["competitors_mentioned_other"], [{"value": None}])
+        self.assertIsNone(shown()["outcome"])
+        self.assertEqual(self.matching("closed_at", "exists"), [1])
+        self.behave(empty_strings=["amount"])
+        self.assertEqual((shown()["closed_at"]["value"], shown()["amount"]["value"]), (None, ""))
+        self.behave(empty_strings=None)
+        self.assertEqual(self.get(SEVENTH).body, before)
+
+
 class Misbehaving(StandIn):
     def test_failures(self):
         self.behave(fail_first=2, retry_after=1)
@@ -481,6 +608,105 @@ class Misbehaving(StandIn):
             behaviours = behaviour.Behaviours()
             behaviours.merge({"rate_limit": 2, "rate_window": window})
             self.assertEqual(tuple(time for time in times if behaviours.throttles(time)), refused)
+
+    def test_quota(self):
+        behaviours = behaviour.Behaviours()
+        behaviours.merge({"quota_requests": 2, "quota_seconds": 10, "rate_limit": 1})
+        times = (5, 5.5, 6.5, 7, 14.9, 15, 24, 25)
+        self.assertEqual([behaviours.throttles(time) for time in times],
+                         [None, "rate", None, "quota", "quota", None, None, None])
+        self.behave(quota_requests=1, quota_seconds=30, only=["get"])
+        self.assertEqual(self.get().status, 200)
+        answer = self.get()
+        self.assertEqual((answer.status, answer.json()["error"]["code"]), (429, "rate_limited"))
+        self.assertFalse({"retry-after", "x-ratelimit-reset", "ratelimit-reset", "ratelimit"} & set(answer.headers))
+        self.assertEqual(self.query({}).status, 200)
+        self.behave(date_skew=1000)
+        end = time.time() + 1030
+        for form, name, low, high in (
+                ("X-RateLimit-Reset", "x-ratelimit-reset", 29, 30), ("RateLimit-Reset", "ratelimit-reset", 29, 30),
+                ("X-RateLimit-Reset-epoch", "x-ratelimit-reset", end - 2, end + 1),
+                ("X-RateLimit-Reset-ms", "x-ratelimit-reset", end * 1000 - 2000, end * 1000 + 1)):
+            self.behave(quota_header=form)
+            self.assertTrue(low <= int(self.get().headers[name]) <= high, form)
+        for form, pattern in (("RateLimit", r'"default";r=0;t=(29|30)\Z'),
+                              ("RateLimit-old", r"limit=1, remaining=0, reset=(29|30)\Z")):
+            self.behave(quota_header=form)
+            self.assertRegex(self.get().headers["ratelimit"], pattern)
+        self.behave(throttle_status=503, throttle_body={"slow": "down"}, retry_after=3, fail_first=9,
+                    fail_how="close")
+        answer = self.get()
+        self.assertEqual((answer.status, answer.json(), answer.headers["retry-after"]), (503, {"slow": "down"}, "3"))
+        self.behave(quota_requests=0, rate_limit=1, throttle_body="later", fail_first=0)
+        self.assertEqual(self.get().status, 200)
+        answer = self.get()
+        self.assertEqual((answer.status, answer.body), (503, b"later"))
+        self.assertNotIn("ratelimit", answer.headers)
+
+    def test_clock(self):
+        self.assertNotIn("date", self.get().headers)
+        self.behave(date_skew=-3600, status=503, retry_after_date_in=7)
+        clock = time.time() - 3600
+
+        def seconds(text):
+            return email.utils.parsedate_to_datetime(text).timestamp()
+        for form, read in (("date", seconds), ("epoch", int), ("epoch_ms", lambda text: int(text) / 1000)):
+            self.behave(retry_after=form)
+            headers = self.get().headers
+            self.assertTrue(-1 <= seconds(headers["date"]) - clock < 2, form)
+            self.assertTrue(7 <= read(headers["retry-after"]) - clock < 9, form)
+        self.behave(status=None, retry_after=None, date_skew=0)
+        self.assertTrue(-1 <= seconds(self.get().headers["date"]) - time.time() <= 0)
+
+    def test_error_bodies(self):
+        self.behave(fail_at=[2, 4], fail_how="error-body", only=["query"])
+        self.get()
+        answers = [self.query({"limit": 1}) for _ in range(5)]
+        self.assertEqual([answer.status for answer in answers], [200] * 5)
+        self.assertEqual(["errors" in answer.json() for answer in answers], [False, True, False, True, False])
+        self.assertEqual(answers[1].json(), {"data": [], "errors": [{"message": "Complexity budget exhausted"}]})
+        self.assertEqual(answers[1].headers["content-type"], "application/json")
+        self.behave(fail_at=[1, 2, 3], fail_how=["error-body", 500], error_body="oops", headers={"X": "y"})
+        answers = [self.query({}) for _ in range(4)]
+        self.assertEqual([answer.status for answer in answers], [200, 500, 200, 200])
+        self.assertEqual([answer.body == b"oops" for answer in answers], [True, False, True, False])
+        self.assertEqual(answers[0].headers["x"], "y")
+        self.behave(fail_at=None, fail_first=3, fail_how="error-body", error_bodies=[{"a": 1}, "b"])
+        self.assertEqual([self.query({}).body for _ in range(3)], [b'{"a":1}', b"b", b'{"a":1}'])
+        with self.connect() as sock:        # the connection goes on after such an answer
+            self.behave(fail_first=1)
+            sock.sendall(self.request("POST", "/api/v2/opportunity/_query", b"{}", close=False) * 2)
+            time.sleep(0.1)
+            self.assertEqual(sock.recv(10 ** 6).count(b"HTTP/1.1 200 OK"), 2)
+
+    def test_no_content(self):
+        none = {"filters": [{"field": "id", "operator": "eq", "value": "ffffffff-0000-4000-8000-000000000001"}]}
+        self.assertEqual(self.query(none).json()["data"], [])
+        for more in ({}, {"chunked": True}, {"gzip": True}):
+            self.behave(no_content_when_empty=True, **more)
+            answer = self.query(none)
+            self.assertEqual((answer.status, answer.body), (204, b""))
+            self.assertFalse({"content-type", "content-length", "transfer-encoding"} & set(answer.headers))
+        self.assertEqual(self.query({"limit": 1}).status, 200)
+        self.behave(only=["get"])
+        self.assertEqual(self.query(none).status, 200)
+        self.behave(only=None, empty_pages_with_cursor=True)
+        self.assertEqual(self.query(none).status, 200)
+
+    def test_ill_typed_behaviours(self):
+        for name, value in (("fail_at", 5), ("fail_at", ["5"]), ("fail_at", [True]), ("error_bodies", {}),
+                            ("no_content_when_empty", 1), ("quota_requests", True), ("quota_seconds", "1"),
+                            ("quota_header", "Reset"), ("date_skew", "1"), ("throttle_status", "429"),
+                            ("not_found_form", "nginx"), ("path_prefix_gone", "get"), ("path_prefix_gone", [1]),
+                            ("merged", [FIRST]), ("merged", {FIRST: None}), ("merged", {FIRST: FIRST}),
+                            ("bad_ids", FIRST), ("bad_ids", [1]), ("bad_id_status", "400"),
+                            ("empty_strings", "amount"), ("empty_strings", [1]),
+                            ("result_cap", "5"), ("cap_how", "cut"), ("cap_status", "400"),
+                            ("total", 1), ("total_name", 1), ("total_lies", True),
+                            ("has_more", "yes"), ("empty_last_cursor", 1), ("more_members", [1]),
+                            ("fail_how", "error-bodies"), ("fail_how", ["error-bodies"])):
+            answer = self.call("POST", "/_control/behave", json.dumps({name: value}).encode())
+            self.assertEqual((answer.status, name in answer.body.decode()), (400, True), (name, value))
 
     def broken(self, how):
         """(what came, whether the connection was reset)."""
@@ -615,6 +841,34 @@ class Misbehaving(StandIn):
             answer = self.get(nowhere)
             self.assertEqual(answer.status, 404)
             self.assertTrue(answer.body.startswith(start_of_body), answer.body)
+
+    def test_not_found(self):
+        nowhere = "/api/v2/opportunity/00000000-0000-4000-8000-000000009999"
+        bodies = {"kong": {"message": "no Route matched with those values"}, "aws": {"message": "Not Found"},
+                  "express": {"error": "Not Found"}, "bare": {"detail": "Not Found"},
+                  "express_long": {"statusCode": 404, "message": "Cannot GET " + nowhere}}
+        for form, body in bodies.items():
+            self.behave(not_found_form=form)
+            answer = self.call("GET", nowhere)
+            self.assertEqual((answer.status, answer.json(), answer.headers["content-type"]),
+                             (404, body, "application/json"))
+        for form, status in (("empty", 404), ("gone", 410)):
+            self.behave(not_found_form=form)
+            answer = self.call("GET", nowhere)
+            self.assertEqual((answer.status, answer.body, answer.headers["content-length"]), (status, b"", "0"))
+
+    def test_path_prefix_gone(self):
+        self.assertEqual(self.get().status, 200)
+        self.behave(path_prefix_gone=True, not_found_form="express_long")
+        for answer in (self.get(), self.get(key=None), self.query({}), self.call("GET", "/api/v2/health"),
+                       self.call("GET", "/api/v2/_schema/opportunity"), self.call("GET", "/api/v2/a/b/c")):
+            self.assertEqual((answer.status, answer.json()["statusCode"]), (404, 404))
+        self.assertEqual(self.query({}).json()["message"], "Cannot POST /api/v2/opportunity/_query")
+        self.behave(path_prefix_gone=["get", "health"], not_found_form="kong")
+        self.assertEqual([self.get().status, self.query({}).status, self.call("GET", "/api/v2/health").status],
+                         [404, 200, 404])
+        self.behave(path_prefix_gone=None)
+        self.assertEqual(self.get().status, 200)
 
     def test_special_ports(self):
         info = self.control("GET", "info")

@@ -12,6 +12,12 @@ KNOWN_KEYS = KEYS | {"no-permission", "expired-key"}
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _NOT_FOUND_HTML = (b"<html><head><title>404 Not Found</title></head>"
                    b"<body><center><h1>404 Not Found</h1></center></body></html>")
+_NOT_FOUND_BODIES = {
+    "bare": {"detail": "Not Found"},
+    "kong": {"message": "no Route matched with those values"},
+    "aws": {"message": "Not Found"},
+    "express": {"error": "Not Found"},
+}
 
 
 class Request:
@@ -84,6 +90,9 @@ class Api:
         path = request.path.split("?", 1)[0]
         if not path.startswith(PREFIX + "/"):
             return detail(404, "Not Found")
+        gone = self.behaviours.path_prefix_gone
+        if gone is True or gone and request.kind in gone:
+            return self._not_found(request, request.path + " was not found.")
         parts = path[len(PREFIX) + 1:].split("/")
         if parts == ["health"]:
             return self._only(request, "GET") or self._health()
@@ -103,7 +112,7 @@ class Api:
             return detail(404, "Not Found")
         if second == "_query":
             return self._only(request, "POST") or self._known(first) or self._query(request, first)
-        return self._only(request, "GET") or self._known(first) or self._get(first, second)
+        return self._only(request, "GET") or self._known(first) or self._get(request, first, second)
 
     @staticmethod
     def _only(request, method):
@@ -140,7 +149,7 @@ class Api:
     def _schema(self, record_type):
         return self._known(record_type) or Answer(200, schema.document(self.store, record_type))
 
-    def _get(self, record_type, ident):
+    def _get(self, request, record_type, ident):
         lower = ident.lower()
         if not _UUID.match(lower):
             return detail(422, [{"type": "uuid_parsing", "loc": ["path", record_type + "_id"],
@@ -150,9 +159,10 @@ class Api:
             return Answer(200, raw)
         if self.behaviours.swap_id:
             lower = self._another(record_type, lower)
+        lower = self.behaviours.merged.get(lower, lower)
         text = self.queries.shown(record_type, lower)
         if text is None or self._hidden(record_type, lower):
-            return self._not_found(record_type, lower)
+            return self._not_found(request, "%s %s was not found." % (record_type.capitalize(), lower))
         return Answer(200, b'{"data":' + text + b"}")
 
     def _hidden(self, record_type, ident):
@@ -165,13 +175,17 @@ class Api:
                 return other
         return ident
 
-    def _not_found(self, record_type, ident):
-        message = "%s %s was not found." % (record_type.capitalize(), ident)
+    def _not_found(self, request, message):
         form = self.behaviours.not_found_form
         if form == "detail":
             return detail(404, message)
-        if form == "bare":
-            return detail(404, "Not Found")
+        if form in _NOT_FOUND_BODIES:
+            return Answer(404, jsontext.dumps(_NOT_FOUND_BODIES[form]))
+        if form == "express_long":
+            return Answer(404, jsontext.dumps({
+                "statusCode": 404, "message": "Cannot %s %s" % (request.method, request.path)}))
+        if form in ("empty", "gone"):
+            return Answer(404 if form == "empty" else 410, content_type=None)
         if form == "html":
             return Answer(404, _NOT_FOUND_HTML, "text/html")
         if form == "string":
@@ -190,9 +204,12 @@ class Api:
             return detail(422, [{"type": "json_invalid", "loc": ["body", 0],
                                  "msg": "JSON decode error", "input": {}}])
         try:
-            return Answer(200, self.queries.page(record_type, asked))
+            body = self.queries.page(record_type, asked)
+            return Answer(200, body) if body is not None else Answer(204, content_type=None)
         except query.Refused as refused:
             return error(refused.status or self.behaviours.refuse_status, refused.code, str(refused))
+        except query.Dismissed as dismissed:
+            return Answer(dismissed.status, jsontext.body(dismissed.body))
         except query.Malformed as malformed:
             return detail(422, [{"type": malformed.kind, "loc": ["body"] + malformed.where,
                                  "msg": str(malformed), "input": None}])

@@ -78,6 +78,14 @@ class Control:
         self.server.changed()
         return _ok()
 
+    def _put_records(self, words, body):
+        count = int(words[0])
+        if count < self.server.store.count("opportunity"):
+            raise ValueError("the number of records can only grow")
+        self.server.store.set_opportunities(count)
+        self.server.changed()
+        return _ok()
+
     def _post_archive(self, words, body):
         return self._set_archived(words, "2025-01-31T00:00:00Z")
 

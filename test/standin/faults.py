@@ -3,6 +3,7 @@
 import asyncio
 import email.utils
 import gzip
+import math
 import random
 import socket
 import struct
@@ -42,8 +43,10 @@ class Delivery:
 
     def start(self):
         behaviours = self.behaviours
-        fault = behaviours.next_fault()
         throttled = behaviours.throttles(self.loop.time())
+        fault = behaviours.next_fault()
+        if throttled:
+            fault = None
         if fault == "stall" or behaviours.stall == "headers":
             return
         seconds = behaviours.delay_ms / 1000
@@ -60,30 +63,38 @@ class Delivery:
         elif fault == "reset":
             self._reset()
         else:
-            self._send(self._choose(fault, throttled), fault)
+            answer = self._choose(fault, throttled)
+            self._send(answer, None if fault == "error-body" else fault)
 
     def _choose(self, fault, throttled):
         behaviours = self.behaviours
         if throttled:
-            return self._refusal(429)
+            answer = self._refusal(behaviours.throttle_status, behaviours.throttle_body)
+            if throttled == "quota" and behaviours.quota_header:
+                answer.headers.append(self._quota_header())
+            return answer
+        if fault == "error-body":
+            return self._with_headers(api.Answer(200, jsontext.body(behaviours.next_error_body())))
         if isinstance(fault, int):
             return self._refusal(fault)
         if behaviours.status:
             return self._refusal(behaviours.status)
         if behaviours.redirect:
             return api.Answer(302, b"", "text/html", [("Location", behaviours.redirect)])
-        answer = self.server.api.answer(self.request)
-        if behaviours.headers:
-            answer.headers = list(answer.headers) + list(behaviours.headers.items())
+        return self._with_headers(self.server.api.answer(self.request))
+
+    def _with_headers(self, answer):
+        if self.behaviours.headers:
+            answer.headers = list(answer.headers) + list(self.behaviours.headers.items())
         return answer
 
-    def _refusal(self, status):
+    def _refusal(self, status, body=None):
         behaviours = self.behaviours
         answer = api.error(status, "rate_limited" if status == 429 else "http_%d" % status,
                            server.reason(status))
-        if behaviours.body is not None:
-            answer.body = (behaviours.body.encode("utf-8") if isinstance(behaviours.body, str)
-                           else jsontext.dumps(behaviours.body))
+        body = behaviours.body if body is None else body
+        if body is not None:
+            answer.body = jsontext.body(body)
         if behaviours.content_type is not None:
             answer.content_type = behaviours.content_type
         answer.headers = list((behaviours.headers or {}).items())
@@ -91,19 +102,45 @@ class Delivery:
             answer.headers.append(("Retry-After", self._retry_after()))
         return answer
 
+    def _clock(self):
+        """Seconds since 1970 by the clock of the stand-in."""
+        return time.time() + (self.behaviours.date_skew or 0)
+
     def _retry_after(self):
         wanted = self.behaviours.retry_after
-        if wanted != "date":
-            return str(wanted)
-        # Rounded up: a date has whole seconds, and must not be earlier than asked for.
-        moment = int(time.time() + self.behaviours.retry_after_date_in + 0.999)
-        return email.utils.formatdate(moment, usegmt=True)
+        # Rounded up: the point in time must not be earlier than the test has set it.
+        moment = self._clock() + self.behaviours.retry_after_date_in
+        if wanted == "date":
+            return email.utils.formatdate(math.ceil(moment), usegmt=True)
+        if wanted == "epoch":
+            return str(math.ceil(moment))
+        if wanted == "epoch_ms":
+            return str(math.ceil(moment * 1000))
+        return str(wanted)
+
+    def _quota_header(self):
+        """(name, value): when the quota's window ends."""
+        behaviours = self.behaviours
+        form = behaviours.quota_header
+        left = behaviours.quota_left(self.loop.time())
+        if form == "X-RateLimit-Reset-epoch":
+            return "X-RateLimit-Reset", str(math.ceil(self._clock() + left))
+        if form == "X-RateLimit-Reset-ms":
+            return "X-RateLimit-Reset", str(math.ceil((self._clock() + left) * 1000))
+        if form == "RateLimit":
+            return form, '"default";r=0;t=%d' % math.ceil(left)
+        if form == "RateLimit-old":
+            return "RateLimit", "limit=%d, remaining=0, reset=%d" % (behaviours.quota_requests, math.ceil(left))
+        return form, str(math.ceil(left))
 
     # How to answer
 
     def _send(self, answer, fault):
         behaviours = self.behaviours
         self.server.counters.answered(self.request, answer.status)
+        if behaviours.date_skew is not None:
+            date = email.utils.formatdate(math.floor(self._clock()), usegmt=True)
+            answer.headers = list(answer.headers) + [("Date", date)]
         body, extra = self._encode(answer)
         close = behaviours.close_each or not self.request.keep_alive or isinstance(fault, str)
         if close and fault not in ("half-body-close", "half-body-reset", "cut-json"):
@@ -132,13 +169,16 @@ class Delivery:
         return answer.body, []
 
     def _head(self, answer, length, extra):
-        if self.behaviours.chunked or length is None:
+        if self._is_chunked(answer) or length is None:
             return server.head_of(answer, None, extra + [("Transfer-Encoding", "chunked")])
         return server.head_of(answer, length, extra)
 
+    def _is_chunked(self, answer):
+        return self.behaviours.chunked and answer.status != 204
+
     def _framed(self, answer, body, extra):
         head = self._head(answer, len(body), extra)
-        return head + (_chunks(body) if self.behaviours.chunked else body)
+        return head + (_chunks(body) if self._is_chunked(answer) else body)
 
     def _stall(self, answer, body, extra):
         whole = self._framed(answer, body, extra)

@@ -35,6 +35,11 @@ def loads(text):
     return json.loads(text, parse_float=RawNumber, parse_int=_whole_number)
 
 
+def body(value):
+    """A body that a test has set: a text as it stands, any other value as JSON."""
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else dumps(value)
+
+
 def _mark(value):
     if isinstance(value, RawNumber):
         return _MARK + value.text

@@ -1,11 +1,10 @@
 """POST /{record_type}/_query: filters, sorts, pages and cursors."""
 
 import hashlib
-import json
 import re
 import unicodedata
 
-from . import schema, store as store_module, values
+from . import jsontext, schema, store as store_module, values
 
 _DEFAULT_LIMIT = 100
 _MOST_SORTS = 3
@@ -13,6 +12,7 @@ _MOST_CURSORS = 100000
 _OPERATORS = {"eq", "ne", "in", "not_in", "contains", "starts_with", "ends_with",
               "gt", "gte", "lt", "lte", "between", "exists", "not_exists"}
 _NEGATIVE = {"ne", "not_in"}
+_ID_TYPES = {"uuid", "record_reference"}
 
 
 class Refused(Exception):
@@ -22,6 +22,15 @@ class Refused(Exception):
         super().__init__(message)
         self.code = code
         self.status = status
+
+
+class Dismissed(Exception):
+    """A query that the API refuses without one of its codes."""
+
+    def __init__(self, status, body):
+        super().__init__("status %d" % status)
+        self.status = status
+        self.body = body
 
 
 class Malformed(Exception):
@@ -115,7 +124,7 @@ class Filters:
             return self._between(name, value_type, given)
         if operator in ("in", "not_in"):
             return self._among(name, value_type, operator, given)
-        wanted = self._value(name, value_type, given)
+        wanted = self._wanted(name, value_type, operator, given)
         if value_type in schema.SELECT_TYPES:
             return self._select([wanted], operator == "ne")
         if operator in ("contains", "starts_with", "ends_with"):
@@ -132,6 +141,15 @@ class Filters:
             "lt": lambda value: fold(value) < wanted,
             "lte": lambda value: fold(value) <= wanted,
         }[operator]
+
+    def _wanted(self, name, value_type, operator, given):
+        """A given value; in place of the id of a merged record, that of the surviving one."""
+        value = self._value(name, value_type, given)
+        if operator not in ("eq", "in") or value_type not in _ID_TYPES:
+            return value
+        if value in self.behaviours.bad_ids:
+            raise Dismissed(self.behaviours.bad_id_status, {"message": "Bad request"})
+        return self.behaviours.merged.get(value, value) if name == "id" else value
 
     def _value(self, name, value_type, given):
         value = None
@@ -160,7 +178,7 @@ class Filters:
         if limit and len(given) > limit:
             raise Refused("invalid_filter_value",
                           "The operator '%s' takes at most %d values." % (operator, limit))
-        wanted = [self._value(name, value_type, value) for value in given]
+        wanted = [self._wanted(name, value_type, operator, value) for value in given]
         negative = operator == "not_in"
         if value_type in schema.SELECT_TYPES:
             return self._select(wanted, negative)
@@ -292,9 +310,10 @@ class Queries:
         """Drops results, which are made again from the cursors' filters."""
         self._columns = {}
         self._results = {}
+        self._emptied = {}      # (record type, id) -> JSON text with "" for null
 
     def page(self, record_type, asked):
-        """The body of one page; raises Refused or Malformed."""
+        """The body of one page, None for 204; raises Refused, Dismissed or Malformed."""
         if not isinstance(asked, dict):
             raise Malformed([], "Input should be a valid dictionary", "dict_type")
         for name in asked:
@@ -307,17 +326,35 @@ class Queries:
         else:
             cursor = self._resume(record_type, token, asked)
         ids = self._matching(cursor)
-        page, following = self._cut(cursor, ids, limit)
+        page, end, following = self._cut(cursor, ids, limit)
         if following is not None:
             following = token if self.behaviours.repeat_cursor and token else self._issue(following)
-        return self._body(record_type, page, following)
+        return self._body(record_type, page, following, self._members(following, len(ids), end))
 
     def shown(self, record_type, ident):
         """The JSON text of a record as the behaviours have it, or None."""
-        text = self.store.encoded(record_type, ident)
+        text = (self._with_empty_strings(record_type, ident) if self.behaviours.empty_strings
+                else self.store.encoded(record_type, ident))
         if text is not None and self.behaviours.upper_case_ids:
             text = text.replace(b'"%s"' % ident.encode("ascii"), b'"%s"' % ident.upper().encode("ascii"))
         return text
+
+    def _with_empty_strings(self, record_type, ident):
+        record = self.store.get(record_type, ident)
+        if record is None:
+            return None
+        key = (record_type, ident)
+        if key not in self._emptied:
+            attributes = {name: self._emptied_envelope(name, envelope)
+                          for name, envelope in record["attributes"].items()}
+            self._emptied[key] = store_module.text_of(record_type, ident, dict(record, attributes=attributes))
+        return self._emptied[key]
+
+    def _emptied_envelope(self, name, envelope):
+        names = self.behaviours.empty_strings
+        if isinstance(envelope, dict) and envelope.get("value", "") is None and (names is True or name in names):
+            return dict(envelope, value="")
+        return envelope
 
     # Limits and cursors
 
@@ -346,7 +383,17 @@ class Queries:
         for name in ("filters", "sort"):
             if name in asked and asked[name] != getattr(cursor, name):
                 raise Refused("invalid_cursor", "The cursor belongs to other filters or sorts.")
+        self._check_cap(cursor)
         return cursor
+
+    def _check_cap(self, cursor):
+        behaviours = self.behaviours
+        if not behaviours.result_cap or cursor.offset < behaviours.result_cap:
+            return
+        if behaviours.cap_how == "refuse":
+            raise Dismissed(behaviours.cap_status, behaviours.cap_body)
+        if behaviours.cap_how == "invalid_cursor":
+            raise Refused("invalid_cursor", "The cursor is beyond the last result.")
 
     def _expires(self, cursor):
         behaviours = self.behaviours
@@ -365,11 +412,14 @@ class Queries:
         return token
 
     def _cut(self, cursor, ids, limit):
-        """(ids of the page, the cursor after it or None)."""
+        """(ids of the page, its end in the result, the cursor after it or None)."""
         behaviours = self.behaviours
         offset = cursor.offset
         empty = behaviours.empty_pages_with_cursor and cursor.page % 2 == 0
         end = offset if empty else offset + limit
+        capped = behaviours.result_cap and end >= behaviours.result_cap
+        if capped:
+            end = behaviours.result_cap
         page = ids[offset:end]
         if behaviours.move_between_pages and offset and page:
             page = [ids[offset - 1]] + page
@@ -378,20 +428,35 @@ class Queries:
         if behaviours.stray_record:
             page = page + [ident for ident in self._visible(cursor.record_type) if ident not in ids][:1]
         more = end < len(ids) or (behaviours.empty_pages_with_cursor and not empty)
-        if not more:
-            return page, None
-        return page, _Cursor(cursor.record_type, cursor.filters, cursor.sort, end, cursor.page + 1)
+        if not more or capped and behaviours.cap_how == "no_cursor":
+            return page, end, None
+        return page, end, _Cursor(cursor.record_type, cursor.filters, cursor.sort, end, cursor.page + 1)
 
-    def _body(self, record_type, page, token):
+    def _members(self, token, total, end):
+        """What a page has after its data, as a dictionary."""
+        behaviours = self.behaviours
+        position = {}
+        if token is not None or not behaviours.omit_null_cursor:
+            position["next_cursor"] = "" if token is None and behaviours.empty_last_cursor else token
+        if behaviours.total:
+            position[behaviours.total_name] = total + behaviours.total_lies
+        if behaviours.has_more:
+            position["has_more"] = end < total
+        members = dict(behaviours.more_members)
+        if behaviours.cursor_under == "top":
+            members.update(position)
+        elif position:
+            members[behaviours.cursor_under] = position
+        return members
+
+    def _body(self, record_type, page, token, members):
+        behaviours = self.behaviours
+        if (behaviours.no_content_when_empty and behaviours.concerns("query")
+                and not page and token is None):
+            return None
         texts = [self.shown(record_type, ident) for ident in page]
         start = b'{"data":[' + b",".join(texts) + b"]"
-        if token is None and self.behaviours.omit_null_cursor:
-            return start + b"}"
-        following = b'"next_cursor":' + json.dumps(token).encode("ascii")
-        under = self.behaviours.cursor_under
-        if under == "top":
-            return start + b"," + following + b"}"
-        return start + b',"' + under.encode("ascii") + b'":{' + following + b"}}"
+        return start + (b"," + jsontext.dumps(members)[1:] if members else b"}")
 
     # Results
 
@@ -437,6 +502,8 @@ class Queries:
         if behaviours.archived_hidden_from_query:
             ids = [ident for ident in ids
                    if not store_module.is_archived(self.store.get(record_type, ident))]
+        if behaviours.merged:
+            ids = [ident for ident in ids if ident not in behaviours.merged]
         dropped = behaviours.query_drops_some
         if dropped is True:
             ids = [ident for place, ident in enumerate(ids) if place % 7 != 3]

@@ -21,10 +21,11 @@ def reason(status):
 
 
 def head_of(answer, length, extra=()):
-    """Status line and headers; length None leaves Content-Length out."""
-    lines = ["HTTP/1.1 %d %s" % (answer.status, reason(answer.status)),
-             "Content-Type: " + answer.content_type]
-    if length is not None:
+    """Status line and headers; length None leaves Content-Length out, as a 204 does."""
+    lines = ["HTTP/1.1 %d %s" % (answer.status, reason(answer.status))]
+    if answer.content_type is not None:
+        lines.append("Content-Type: " + answer.content_type)
+    if length is not None and answer.status != 204:
         lines.append("Content-Length: %d" % length)
     lines += ["%s: %s" % pair for pair in answer.headers]
     lines += ["%s: %s" % pair for pair in extra]

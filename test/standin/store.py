@@ -9,10 +9,11 @@ class Store:
     """All records of one stand-in."""
 
     def __init__(self, total):
-        self.total = total
+        self.total = total        # decides also what the records refer to
         self.custom_fields = False
         self._made = {}           # (record type, id) -> record as generated
         self._encoded = {}        # (record type, id) -> JSON text
+        self._opportunities = total
         self._changed = {}        # (record type, id) -> record as a test made it
         self._deleted = set()     # (record type, id)
         self.reset()
@@ -23,6 +24,7 @@ class Store:
         self.schemas = {}         # record type -> raw bytes
         self.extra_fields = {}    # record type -> {name: (value_type, is_array)}
         self._added = {}          # record type -> [id] in order of creation
+        self.set_opportunities(self.total)
         for key in self._changed:
             self._encoded.pop(key, None)
         self._changed = {}
@@ -35,9 +37,19 @@ class Store:
             self._made = {}
             self._encoded = {}
 
+    def set_opportunities(self, count):
+        """Changes the number of generated opportunities; the other records stay."""
+        if count < self._opportunities:
+            self._made = {}
+            self._encoded = {}
+        self._opportunities = count
+        self._added["opportunity"] = [
+            ident for ident in self._added.get("opportunity", [])
+            if (records.record_number("opportunity", ident) or count) >= count]
+
     def count(self, record_type):
         if record_type == "opportunity":
-            return self.total
+            return self._opportunities
         divisor = 5 if record_type == "account" else 3
         return max(2, self.total // divisor)
 
@@ -71,8 +83,7 @@ class Store:
             record = self.get(record_type, ident)
             if record is None:
                 return None
-            number = records.record_number(record_type, ident) or 0
-            text = jsontext.dumps(record, **records.text_style(number))
+            text = text_of(record_type, ident, record)
             self._encoded[key] = text
         return text
 
@@ -130,6 +141,12 @@ class Store:
         self._deleted.add((record_type, ident))
         self._changed.pop((record_type, ident), None)
         self._encoded.pop((record_type, ident), None)
+
+
+def text_of(record_type, ident, record):
+    """The JSON text of a record, in the style of its number."""
+    number = records.record_number(record_type, ident) or 0
+    return jsontext.dumps(record, **records.text_style(number))
 
 
 def attribute(record, name):
