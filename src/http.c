@@ -109,7 +109,7 @@ static void	 keep_wait(HttpTransfer *transfer, bool throttles);
 static bool	 is_transient(const HttpTransfer *transfer);
 static bool	 schedule_retry(HttpTransfer *transfer, HttpFault fault);
 static bool	 renew_handle(HttpTransfer *transfer);
-static int64 pause_before_retry(HttpTransfer *transfer, HttpFault fault);
+static int64 pause_before_retry(const HttpTransfer *transfer, HttpFault fault);
 static void	 conceal(const HttpTarget *target, char *text, size_t size);
 static void	 raise_not_connected(const HttpTransfer *transfer,
 								 const char			*error);
@@ -740,7 +740,8 @@ read_answer(HttpTransfer *transfer)
 	if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &transfer->status) !=
 		CURLE_OK)
 		transfer->outcome = HTTP_OUT_OF_MEMORY;
-	else if (transfer->status == 407 && transfer->private->target->proxy != NULL)
+	else if (transfer->status == 407 &&
+			 transfer->private->target->proxy != NULL)
 		transfer->outcome = HTTP_PROXY_REFUSED;
 	curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
 	transfer->content_type = content_type;
@@ -815,8 +816,6 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 		return false;
 	}
 	private->budget->retries++;
-	if (fault != HTTP_FAULT_THROTTLED)
-	private->failures++;
 
 	/* Throttling is for all of them to wait out, anything else for the one. */
 	if (fault == HTTP_FAULT_THROTTLED)
@@ -829,8 +828,15 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 			.max_pause = private->target->max_retry_wait * 1000,
 		};
 
-		http_pace_refused(&private->pool->pace, &refusal, http_now());
+		if (http_pace_refused(&private->pool->pace, &refusal, http_now()))
+		private->pauses++;
 		wait = 0;
+	}
+	else
+	{
+		private->failures++;
+		private->broken += fault == HTTP_FAULT_CUT;
+		private->pauses += wait > 0;
 	}
 	http_pool_enqueue(transfer, wait);
 	return true;
@@ -873,13 +879,13 @@ renew_handle(HttpTransfer *transfer)
  * back together, and half is not, so that the pauses add up to something.
  */
 static int64
-pause_before_retry(HttpTransfer *transfer, HttpFault fault)
+pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
 {
-	HttpTransferPrivate *private = transfer->private;
+	const HttpTransferPrivate *private = transfer->private;
 	int64 left = http_pool_wait_left(transfer);
 	int64 ceiling;
 
-	if (fault == HTTP_FAULT_CUT && private->broken++ == 0)
+	if (fault == HTTP_FAULT_CUT && private->broken == 0)
 		return 0;
 	if (fault != HTTP_FAULT_CUT && transfer->retry_after >= 0)
 		return transfer->retry_after > left / 1000
@@ -888,7 +894,6 @@ pause_before_retry(HttpTransfer *transfer, HttpFault fault)
 	ceiling = Min((int64) HTTP_FIRST_PAUSE << Min(private->pauses, 20),
 				  private->target->max_retry_wait * (int64) 1000 /
 					  HTTP_PAUSES_IN_WAIT);
-	private->pauses++;
 	return Min(left, (int64) (ceiling / 2.0 * (1 + compat_random_fraction())));
 }
 

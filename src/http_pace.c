@@ -215,8 +215,10 @@ forget(HttpPace *pace)
  * one tells all; of the others, only a pause that the server asks for matters.
  * One that is refused before any other was answered tells nothing of the limit:
  * from then on the server is probed.
+ *
+ * Returns whether the refusal's pause is made as it is.
  */
-void
+bool
 http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 {
 	int64  pause = refusal->pause;
@@ -226,7 +228,7 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	{
 		if (refusal->is_asked_for)
 			wait_until(pace, now + pause, true);
-		return;
+		return refusal->is_asked_for;
 	}
 
 	answers = answer_rate(pace, now);
@@ -250,6 +252,7 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 		pause = Min(pause, PACE_LONGEST_OWN_PAUSE);
 	}
 	wait_until(pace, now + pause, refusal->is_asked_for);
+	return pause == refusal->pause;
 }
 
 /* Nothing is sent before that time, from which on the pace rises again. */

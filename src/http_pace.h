@@ -55,7 +55,7 @@ extern bool http_pace_is_probing(const HttpPace *pace);
 extern void http_pace_sent(HttpPace *pace, int64 now);
 extern void http_pace_answered(HttpPace *pace, int64 now);
 extern void http_pace_take_back(HttpPace *pace, int64 when);
-extern void http_pace_refused(HttpPace *pace, const HttpRefusal *refusal,
+extern bool http_pace_refused(HttpPace *pace, const HttpRefusal *refusal,
 							  int64 now);
 
 #endif /* OPPORTUNITY_HTTP_PACE_H */
