@@ -151,7 +151,7 @@ http_pace_sent(HttpPace *pace, int64 now)
 
 	if (now - pace->last_send > PACE_QUIET_TIME)
 		pace->busy_since = now;
-	if (now - Max(pace->last_send, pace->resumed_at) > PACE_QUIET_TIME)
+	if (now - Max(pace->last_send, pace->next_send) > PACE_QUIET_TIME)
 		forget(pace);
 	pace->last_send = now;
 	rate = pace_at(pace, now);
@@ -213,8 +213,8 @@ forget(HttpPace *pace)
  *
  * Of requests that were on their way together, many may be refused.  The first
  * one tells all; of the others, only a pause that the server asks for matters.
- * One that is refused before any other was answered tells nothing of the limit:
- * from then on the server is probed.
+ * One that is refused before any other was answered is the beginning of probing,
+ * and a probe that is refused tells nothing of the limit.
  *
  * Returns whether the refusal's pause is made as it is.
  */
@@ -232,9 +232,9 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	}
 
 	answers = answer_rate(pace, now);
-	pace->is_probing = pace->complaints > 0 && pace->answered == 0;
 	if (!pace->is_probing)
 		estimate(pace, refusal, now);
+	pace->is_probing = pace->complaints > 0 && pace->answered == 0;
 	pace->refused_at = now;
 	pace->answered = 0;
 	pace->complaints++;
