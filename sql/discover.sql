@@ -119,6 +119,14 @@ IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 SELECT columns('opportunity');
 DROP FOREIGN TABLE opportunity;
+-- A schema of more than 8 MB is not parsed.
+\! python3 -c 'print("""{"attributes": [{"api_name": "id", "type_info": {"value_type": "uuid"}}]}""".ljust(8 << 20), end="")' | $REEVO_CTL schema opportunity -
+IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
+SELECT columns('opportunity');
+\! python3 -c 'print("[" * (8 << 20), end="]")' | $REEVO_CTL schema opportunity -
+IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover_again;
+SELECT public.opportunity_fdw_describe('opportunity');
+DROP FOREIGN TABLE opportunity;
 -- An attribute that is named twice is one.
 \! $REEVO_CTL schema opportunity '{"attributes": [{"api_name": "size", "type_info": {"value_type": "number"}}, {"api_name": "size", "type_info": {"value_type": "string"}}]}'
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;

@@ -77,6 +77,8 @@ INSERT INTO known (option, value) VALUES
 	('filter_operators', 'eq,in'),
 	('sortable', 'false'),
 	('api_key', 'a-key'),
+	('proxy_user', 'somebody'),
+	('proxy_password', 'a password'),
 	('discover', 'false'),
 	('no_such_option', 'x'),
 	('Base_url', 'https://api.reevo.ai'),
@@ -95,7 +97,7 @@ GROUP BY number, option ORDER BY number;
 -- An unknown name gets a hint: all the names, or from 16 on the nearest.
 SELECT place, option, result, hint LIKE '%"' || wanted || '"%' OR hint LIKE '%: %' || wanted || '%' AS names_it
 FROM (VALUES ('server', 'base_ur', 'base_url'), ('table', 'page_sise', 'page_size'),
-		('column', 'atribute', 'attribute'), ('user', 'api_kay', 'api_key'),
+		('column', 'atribute', 'attribute'), ('user', 'api_kay', 'api_key'), ('user', 'proxy_usr', 'proxy_user'),
 		('import', 'discovr', 'discover')) v (place, option, wanted),
 	attempt(setting(place, option, 'x'));
 SELECT result, hint FROM attempt(setting('wrapper', 'base_url', 'https://api.reevo.ai'));
@@ -209,18 +211,42 @@ FROM unnest(ARRAY['proxy.example', 'proxy.example:3128', 'http://proxy.example:3
 	E'http://user:secret\n@proxy.example'])
 	WITH ORDINALITY v (value, i) ORDER BY i;
 SELECT hint FROM attempt(setting('server', 'proxy', ''));
+-- Credentials are refused in every form, and not repeated.
+CREATE TEMP TABLE proxies (number serial, value text);
+INSERT INTO proxies (value)
+	SELECT scheme || userinfo || '@proxy.example:3128'
+	FROM unnest('{"",http://,https://,socks4://,socks4a://,socks5://,socks5h://,SOCKS5://,ftp://}'::text[]) WITH ORDINALITY s (scheme, i),
+		unnest(ARRAY['user:secret', 'user', ':secret', '', 'user:secret/#?', 'user:se@cret', 'DOMAIN\user:secret', E'user:secret\u00FC'])
+			WITH ORDINALITY u (userinfo, j)
+	ORDER BY i, j;
+SELECT result, hint, count(*) FROM proxies, attempt(setting('server', 'proxy', value)) GROUP BY 1, 2;
 
 --
--- ca_file: looked at when it is set. The server itself writes the file that is
--- good, as it must be able to read it.
+-- ca_file: the server tries to read it when it is set, and warns. The server itself
+-- writes the file that is good, as it must be able to read it.
 --
 SELECT value, try('server', 'ca_file', value)
-FROM unnest('{"",ca.pem,../ca.pem,/no/such/file.pem,/dev/null}'::text[]) WITH ORDINALITY v (value, i) ORDER BY i;
+FROM unnest('{"",ca.pem,../ca.pem,/no/such/file.pem,/dev/null,/dev/zero,/etc,/etc/passwd}'::text[]) WITH ORDINALITY v (value, i) ORDER BY i;
 SELECT current_setting('data_directory') || '/opportunity_fdw_options_' || pg_backend_pid() || '.pem' AS pem \gset
 COPY (VALUES ('a comment'), ('-----BEGIN CERTIFICATE-----')) TO :'pem';
 SELECT try('server', 'ca_file', :'pem'), left(try('table', 'ca_file', :'pem'), 5) AS of_a_table;
-COPY (VALUES ('-----BEGIN PRIVATE KEY-----')) TO :'pem';
-SELECT replace(try('server', 'ca_file', :'pem'), :'pem', '...') AS try;
+
+-- A server can be restored where there is no such file. Nothing but the validator
+-- of the server reads it.
+CREATE SERVER options_restored FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (ca_file '/nowhere.pem');
+CREATE USER MAPPING FOR CURRENT_USER SERVER options_restored OPTIONS (api_key 'a-key');
+CREATE FOREIGN TABLE options.restored (id uuid) SERVER options_restored;
+ALTER FOREIGN TABLE options.restored OPTIONS (ADD page_size '5');
+IMPORT FOREIGN SCHEMA reevo FROM SERVER options_restored INTO options OPTIONS (discover 'false');
+EXPLAIN VERBOSE SELECT id FROM options.restored \g /dev/null
+EXPLAIN VERBOSE SELECT id FROM options.opportunity WHERE id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' \g /dev/null
+ALTER SERVER options_restored OPTIONS (ADD max_retries '0');
+ALTER SERVER options_restored OPTIONS (SET ca_file '/elsewhere.pem');
+ALTER SERVER options_restored OPTIONS (DROP ca_file);
+SET client_min_messages = warning;
+DROP SERVER options_restored CASCADE;
+RESET client_min_messages;
+
 COPY (VALUES ('-----BEGIN TRUSTED CERTIFICATE-----')) TO :'pem';
 
 --
@@ -307,6 +333,30 @@ ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (ADD api_key 
 ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (ADD api_key 'a-key');
 ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (SET api_key '');
 ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (DROP api_key);
+
+--
+-- proxy_user and proxy_password: any text without control characters; never repeated.
+--
+DROP USER MAPPING FOR regress_options_user SERVER options;
+TRUNCATE keys RESTART IDENTITY;
+INSERT INTO keys (value) VALUES ('s'), ('a SECRET'), (' SECRET '), ('SECRET:/@?#%%"\'), (E'SECRET\u00FC\u20AC\U0001F600'), (E'SECRET\u00A0'),
+	(repeat('SECRET', 682) || 'KEYS'), (''), (E'SECRET\n'), (E'SECRET\r\nX-Injected: 1'), (E'SE\tCRET'), (E'\x01SECRET'), (E'SECRET\x1b[0m'),
+	(E'SECRET\x7f'), (E'SECRET\u0085'), (E'\u009FSECRET'), (repeat('SECRET', 682) || 'KEYS!');
+SELECT left(to_json(value)::text, 30) AS value, length(value),
+	try('user', 'proxy_user', value) AS proxy_user, try('user', 'proxy_password', value) AS proxy_password
+FROM keys ORDER BY number;
+SELECT count(*) AS repeats_a_secret FROM keys, unnest('{proxy_user,proxy_password}'::text[]) option, attempt(setting('user', option, value))
+WHERE result ~* 'secret' OR hint ~* 'secret';
+CREATE USER MAPPING FOR regress_options_user SERVER options OPTIONS (api_key 'a-key', proxy_password E'SECRET\n');
+CREATE USER MAPPING FOR regress_options_user SERVER options OPTIONS (proxy_user 'somebody', proxy_password 'SECRET');
+ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (SET proxy_password E'SECRET\x01');
+-- A mapping that has them alone is one without a key.
+CREATE FOREIGN TABLE options.keyless (id uuid) SERVER options;
+GRANT USAGE ON SCHEMA options TO regress_options_user;
+GRANT SELECT ON options.keyless TO regress_options_user;
+SET ROLE regress_options_user;
+SELECT * FROM options.keyless;
+RESET ROLE;
 
 --
 -- Options of columns and tables that exist are checked by ALTER as well.

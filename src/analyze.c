@@ -104,7 +104,7 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	EState		 *estate = CreateExecutorState();
 	Settings	 *settings = settings_read(RelationGetRelid(relation));
 	Analysis	  analysis = {0};
-	HttpBudget	  budget;
+	HttpBudget	 *budget; /* transfers point to it */
 	MemoryContext old_context;
 	RecordCache	 *cache;
 	Sample		 *sample;
@@ -127,12 +127,13 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	analysis.pages = palloc(limit * sizeof(PageRows));
 
 	cache = record_cache_open(estate, settings, GetUserId());
-	budget =
+	budget = palloc(sizeof(HttpBudget));
+	*budget =
 		statement_budget(record_cache_statement(cache), settings->max_requests);
 	analysis.reader =
 		row_reader_create(settings, relation,
 						  columns_to_read(settings, relation, &by_time), cache);
-	sample = sample_create(cache, settings, by_time, limit, &budget);
+	sample = sample_create(cache, settings, by_time, limit, budget);
 	while (sample_next(sample, &page))
 	{
 		keep_page(&analysis, &page);
@@ -152,15 +153,15 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	if (sample_scope(sample) == SAMPLE_START)
 	{
 		weight = Max(weight, relation->rd_rel->reltuples);
-		ereport(
-			elevel,
-			(errmsg("\"%s\" has more records than %d requests can count",
-					RelationGetRelationName(relation), (int) budget.requests)));
+		ereport(elevel,
+				(errmsg("\"%s\" has more records than %d requests can count",
+						RelationGetRelationName(relation),
+						(int) budget->requests)));
 	}
 	ereport(elevel, (errmsg("\"%s\": %.0f records estimated, %d rows in "
 							"sample, %d requests",
 							RelationGetRelationName(relation), weight, count,
-							(int) budget.requests)));
+							(int) budget->requests)));
 	sample_end(sample);
 	MemoryContextSwitchTo(old_context);
 	FreeExecutorState(estate);

@@ -245,7 +245,7 @@ api_body_to_try(const HttpTransfer *transfer)
 	return copy;
 }
 
-/* The statement is over: its copy of the key goes. */
+/* The statement is over: wipes its copies of the key and the password. */
 static void
 forget_key(void *arg)
 {
@@ -253,6 +253,9 @@ forget_key(void *arg)
 
 	if (credentials->api_key != NULL)
 		explicit_bzero(credentials->api_key, strlen(credentials->api_key));
+	if (credentials->proxy_password != NULL)
+		explicit_bzero(credentials->proxy_password,
+					   strlen(credentials->proxy_password));
 }
 
 /*

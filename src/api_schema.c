@@ -17,6 +17,9 @@
 
 #include "api_internal.h"
 
+/* A tree takes many times the memory of its text. */
+#define MAX_SCHEMA_MB 8
+
 /* A JSON tree of jansson, which ends with a memory context. */
 typedef struct JsonTree
 {
@@ -28,8 +31,9 @@ static json_t *load_owned(const HttpTransfer *transfer, bool *is_cut);
 static void	   release_tree(void *arg);
 static void	   raise_unavailable(const Api *api, HttpTransfer *transfer,
 								 bool for_import);
-static List	  *read_attributes(const Api *api, const HttpTransfer *transfer,
-							   const json_t *root);
+pg_noreturn static void raise_too_large(bool for_import);
+static List *read_attributes(const Api *api, const HttpTransfer *transfer,
+							 const json_t *root);
 static SchemaAttribute *read_attribute(const json_t *value,
 									   const char  **problem);
 static char			   *copy_text(const json_t *object, const char *key);
@@ -66,6 +70,8 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 			http_raise(transfer);
 		if (transfer->status != 200)
 			raise_unavailable(api, transfer, for_import);
+		if (transfer->length > (size_t) MAX_SCHEMA_MB * 1024 * 1024)
+			raise_too_large(for_import);
 		root = load_owned(transfer, &is_cut);
 		if (!is_cut && transfer->length > 0)
 			return read_attributes(api, transfer, root);
@@ -145,6 +151,18 @@ raise_unavailable(const Api *api, HttpTransfer *transfer, bool for_import)
 					   "foreign table's option record_type.",
 					   api->settings->base_url)));
 	api_raise_refusal(api, transfer);
+}
+
+/* Raises the error for a schema that is not parsed, because of its size. */
+static void
+raise_too_large(bool for_import)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("the API's schema is larger than %d MB", MAX_SCHEMA_MB),
+			 for_import ? errhint("Import the documented columns with "
+								  "OPTIONS (discover 'false').")
+						: 0));
 }
 
 static List *

@@ -121,6 +121,7 @@ create_check(ForeignServer *server)
 	check->settings =
 		settings_read_server(server->serverid, OPTION_DEFAULT_RECORD_TYPE);
 	check->settings->max_retries = 0;
+	check->settings->max_retry_wait = 0;
 	check->budget.limit = check->settings->max_requests;
 	check->budget.total = &check->request_total;
 	check->wanted = attribute_set_create();

@@ -23,6 +23,7 @@
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/builtins.h"
@@ -81,11 +82,13 @@ typedef struct OptionDef
 static void		 check_base_url(const char *name, const char *value);
 static void		 check_proxy(const char *name, const char *value);
 static void		 check_ca_file(const char *name, const char *value);
+static void		 try_ca_file(const char *name, const char *value);
 static void		 check_record_type(const char *name, const char *value);
 static Settings *read_server(Oid serverid);
 static void		 check_attribute(const char *name, const char *value);
 static void		 check_filter_operators(const char *name, const char *value);
 static void		 check_api_key(const char *name, const char *value);
+static void		 check_proxy_credential(const char *name, const char *value);
 
 #define ST (OPTION_SERVER | OPTION_TABLE)
 #define STC (OPTION_SERVER | OPTION_TABLE | OPTION_COLUMN)
@@ -154,6 +157,10 @@ static const OptionDef option_table[] = {
 	{"sortable", OPTION_COLUMN, OPTION_TERNARY, NULL, 0, 0, NULL, NULL, false,
 	 IN_COLUMN(sortable)},
 	TEXT_OPTION("api_key", OPTION_USER, NULL, check_api_key, false, ELSEWHERE),
+	TEXT_OPTION("proxy_user", OPTION_USER, NULL, check_proxy_credential, false,
+				ELSEWHERE),
+	TEXT_OPTION("proxy_password", OPTION_USER, NULL, check_proxy_credential,
+				false, ELSEWHERE),
 	/* IMPORT has this one option, so its reader needs no offset. */
 	BOOL_OPTION("discover", OPTION_IMPORT, "true", false, ELSEWHERE),
 };
@@ -188,6 +195,7 @@ static void				parse_option(const OptionDef *option, const char *text,
 static void				apply_options(List *options, int context, char *base,
 									  bool for_column);
 static void				apply_defaults(char *base, bool for_column);
+static char			   *to_utf8(const char *text);
 
 /*
  * Checks the options of a catalog object: unknown names, values out of range,
@@ -363,6 +371,10 @@ credentials_read(const Settings *settings, Oid userid)
 
 		if (strcmp(def->defname, "api_key") == 0)
 			credentials->api_key = defGetString(def);
+		else if (strcmp(def->defname, "proxy_user") == 0)
+			credentials->proxy_user = to_utf8(defGetString(def));
+		else if (strcmp(def->defname, "proxy_password") == 0)
+			credentials->proxy_password = to_utf8(defGetString(def));
 	}
 
 	if (credentials->api_key == NULL && !superuser_arg(userid))
@@ -378,6 +390,13 @@ credentials_read(const Settings *settings, Oid userid)
 						 MappingUserName(userid),
 						 GetForeignServer(settings->serverid)->servername)));
 	return credentials;
+}
+
+/* A text in UTF-8: a copy, or, where the database's encoding is that, itself. */
+static char *
+to_utf8(const char *text)
+{
+	return pg_server_to_any(text, strlen(text), PG_UTF8);
 }
 
 /* The context of the object whose options a DDL command passes. */
@@ -464,6 +483,8 @@ check_option(const OptionDef *option, DefElem *def)
 						 "options while it is set.")));
 
 	parse_option(option, defGetString(def), &parsed);
+	if (option->check == check_ca_file)
+		try_ca_file(option->name, parsed.text);
 }
 
 /*
@@ -654,13 +675,23 @@ check_base_url(const char *name, const char *value)
 							   name)));
 }
 
-/* proxy: what libcurl takes as one. */
+/* proxy: what libcurl takes as one, but without credentials. */
 static void
 check_proxy(const char *name, const char *value)
 {
 	static const char *const schemes[] = {"http",	 "https",  "socks4",
 										  "socks4a", "socks5", "socks5h"};
 	UrlParts				 parts;
+
+	/* Also where the rest is no URL, since then they are a likely reason. */
+	if (strchr(value, '@') != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"%s\" must not contain a user name or a "
+						"password",
+						name),
+				 errhint("Set the user mapping's options proxy_user and "
+						 "proxy_password instead.")));
 
 	if (strstr(value, "://") == NULL)
 		value = psprintf("http://%s", value);
@@ -679,35 +710,57 @@ check_proxy(const char *name, const char *value)
 							"socks5 and socks5h.")));
 }
 
-/* ca_file: a file of PEM certificates that this server process can read. */
+/*
+ * ca_file: an absolute path.  The file itself is read by the requests: a server
+ * may come from a dump of another machine.
+ */
 static void
 check_ca_file(const char *name, const char *value)
 {
-	char  line[256];
-	bool  found = false;
-	FILE *file;
-
 	if (!is_absolute_path(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("option \"%s\" must be an absolute path", name)));
+}
 
-	file = AllocateFile(value, PG_BINARY_R);
-	if (file == NULL)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not open the file of option \"%s\", "
-							   "\"%s\": %m",
-							   name, value)));
-	while (!found && fgets(line, sizeof(line), file) != NULL)
+/*
+ * Warns where this server process cannot read a certificate from a file now.
+ * Opens no FIFO, which would block, and no device, which may have no end.
+ */
+static void
+try_ca_file(const char *name, const char *value)
+{
+	struct stat status;
+	bool  is_special = stat(value, &status) == 0 && !S_ISREG(status.st_mode);
+	FILE *file = is_special ? NULL : AllocateFile(value, PG_BINARY_R);
+	bool  found = false;
+	char  line[256];
+
+	if (file == NULL && !is_special)
+	{
+		ereport(WARNING,
+				(errcode_for_file_access(),
+				 errmsg("could not open the file of option \"%s\", "
+						"\"%s\": %m",
+						name, value),
+				 errhint("Requests fail until the server process can read "
+						 "it.")));
+		return;
+	}
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
 		found = strncmp(line, "-----BEGIN ", 11) == 0 &&
 				strstr(line, "CERTIFICATE-----") != NULL;
-	FreeFile(file);
-
+	}
+	if (file != NULL)
+		FreeFile(file);
 	if (!found)
-		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-						errmsg("the file of option \"%s\", \"%s\", has no "
-							   "certificate in PEM form",
-							   name, value)));
+		ereport(WARNING, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						  errmsg("the file of option \"%s\", \"%s\", has no "
+								 "certificate in PEM form",
+								 name, value),
+						  errhint("Requests fail until it has one.")));
 }
 
 /* record_type: one segment of a path. */
@@ -790,4 +843,24 @@ check_api_key(const char *name, const char *value)
 				 errmsg("invalid value for option \"%s\"", name),
 				 errdetail("A key is printable ASCII without spaces, at most "
 						   "4096 characters.")));
+}
+
+/*
+ * proxy_user and proxy_password: any text without control characters.  The error
+ * never shows it.
+ */
+static void
+check_proxy_credential(const char *name, const char *value)
+{
+	bool valid = value[0] != '\0' && strlen(value) <= 4096;
+
+	/* U+0080 to U+009F are control characters, too. */
+	for (const unsigned char *c = (const unsigned char *) to_utf8(value);
+		 valid && *c != '\0'; c++)
+		valid = *c >= ' ' && *c != 0x7f && (*c != 0xc2 || c[1] >= 0xa0);
+	if (!valid)
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("invalid value for option \"%s\"", name),
+						errdetail("The value must be text without control "
+								  "characters, from 1 to 4096 bytes long.")));
 }

@@ -110,6 +110,10 @@ typedef struct Credentials
 {
 	Oid	  umid;	   /* the user mapping, which connections belong to */
 	char *api_key; /* NULL: none, and no Authorization header */
+
+	/* for the proxy, in UTF-8; NULL: none */
+	char *proxy_user;
+	char *proxy_password;
 } Credentials;
 
 extern Settings *settings_read(Oid relid);

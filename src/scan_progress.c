@@ -5,8 +5,9 @@
  *
  * A segment of shared memory has room for some scans.  A place belongs to the
  * session whose process it names; only that one writes there, so that whoever
- * reads needs no more than that places do not change hands.  The lock is not held
- * while anything is looked up that may take time, or other locks.
+ * reads needs no more than that places do not change hands.  Whether a process
+ * still runs is read from its PGPROC, so that no other lock is taken while that
+ * of the segment is held.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +20,7 @@
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/lwlock.h"
-#include "storage/procarray.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/timestamp.h"
 
@@ -38,7 +39,8 @@
 
 struct ScanProgress
 {
-	pg_atomic_uint32 pid; /* 0: free */
+	pg_atomic_uint32 pid;  /* 0: free */
+	int				 proc; /* its place in ProcGlobal->allProcs */
 	Oid				 database;
 	Oid				 userid; /* of the session */
 	Oid				 relid;
@@ -80,7 +82,7 @@ static bool		is_for_session(int sqlerrcode);
 static Segment *attach(void);
 static void		initialize(void *memory);
 static int		place_count(void);
-static bool		is_used_by(uint32 pid);
+static bool		is_used_by(const ScanProgress *place, uint32 pid);
 static int		read_places(Segment *segment, ShownScan *scans);
 static bool		may_see(Oid userid);
 static void		put_row(ReturnSetInfo *rows, const ShownScan *scan);
@@ -100,11 +102,14 @@ scan_progress_begin(Oid relid, double planned_records)
 	LWLockAcquire(&segment->lock, LW_EXCLUSIVE);
 	for (int i = 0; found == NULL && i < segment->count; i++)
 	{
-		if (!is_used_by(pg_atomic_read_u32(&segment->places[i].pid)))
-			found = &segment->places[i];
+		ScanProgress *place = &segment->places[i];
+
+		if (!is_used_by(place, pg_atomic_read_u32(&place->pid)))
+			found = place;
 	}
 	if (found != NULL)
 	{
+		found->proc = (int) (MyProc - ProcGlobal->allProcs);
 		found->database = MyDatabaseId;
 		found->userid = GetSessionUserId();
 		found->relid = relid;
@@ -246,11 +251,14 @@ place_count(void)
 	return PLACES_PER_BACKEND * MaxBackends;
 }
 
-/* A process that has gone leaves nothing behind, as far as it could help that. */
+/*
+ * Whether the process that a place names still runs: one that has ended may have
+ * left its name behind.  The caller holds the segment's lock.
+ */
 static bool
-is_used_by(uint32 pid)
+is_used_by(const ScanProgress *place, uint32 pid)
 {
-	return pid != 0 && BackendPidGetProc((int) pid) != NULL;
+	return pid != 0 && GetPGProcByNumber(place->proc)->pid == (int) pid;
 }
 
 /* Reads the places that are used, and returns how many there are. */
@@ -267,7 +275,7 @@ read_places(Segment *segment, ShownScan *scans)
 		/* Read once: the scan may end meanwhile. */
 		uint32 pid = pg_atomic_read_u32(&place->pid);
 
-		if (!is_used_by(pid))
+		if (!is_used_by(place, pid))
 			continue;
 		scans[count++] = (ShownScan){
 			.pid = pid,

@@ -25,15 +25,18 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw schema", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
-	HttpBudget	  budget = {0};
+	HttpBudget	 *budget = palloc0(sizeof(HttpBudget));
 	Credentials	 *credentials = credentials_read(settings, GetUserId());
 	Api			 *api = api_open(settings, credentials, NULL);
 	List		 *attributes;
 
-	budget.limit = settings->max_requests;
-	budget.total = request_total;
+	/* The transfer points to both, and may outlive this function's frame. */
+	budget->limit = settings->max_requests;
+	budget->total = palloc(sizeof(int64));
+	*budget->total = *request_total;
 	MemoryContextSwitchTo(old_context);
-	attributes = api_read_schema(api, &budget, for_import);
+	attributes = api_read_schema(api, budget, for_import);
+	*request_total = *budget->total;
 	MemoryContextDelete(context);
 	return attributes;
 }

@@ -1,5 +1,6 @@
 # The key is nowhere but in its mapping and in the requests to its host: not in
-# the log, a plan, an error, an activity or a dump, whatever the API does.
+# the log, a plan, an error, an activity or a dump, whatever the API does. The same
+# holds for the password of the proxy.
 
 use strict;
 use warnings;
@@ -21,6 +22,10 @@ log_error_verbosity = verbose
 Reevo::set_up($node, $api->url, "max_retries '1'", "max_retry_wait '0.05'");
 
 my $session = Reevo::Session->new($node);
+$session->query(q(SET log_min_error_statement = panic;
+	ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (ADD proxy_user 'somebody', ADD proxy_password 'the-password');
+	RESET log_min_error_statement));
+my $secret = qr/test-key|the-password/;
 my $read = "SELECT display_name FROM opportunity WHERE id = '$id'";
 
 # json_text(TEXT, PATTERN): a JSON string that spells the characters that match
@@ -62,7 +67,7 @@ for my $sql (
 {
 	my $result = $session->query($sql);
 	isnt($result->{out}, '', "it works: $sql");
-	unlike($result->{out} . $result->{err}, qr/test-key/, 'and does not show the key');
+	unlike($result->{out} . $result->{err}, $secret, 'and does not show the key');
 }
 
 my $talkative = Reevo::Session->new($node);
@@ -71,7 +76,7 @@ my $result = $talkative->query('SET client_min_messages = debug5; SET debug_prin
 	  . "$read; PREPARE p (uuid) AS SELECT * FROM opportunity WHERE id = \$1; EXECUTE p ('$id'); "
 	  . 'SELECT opportunity_fdw_disconnect()');
 like($result->{out}, qr/\Q$id\E/, 'a talkative session reads');
-unlike($result->{out} . $result->{err}, qr/test-key/, 'and does not show the key');
+unlike($result->{out} . $result->{err}, $secret, 'and does not show the key');
 
 if ($session->query("LOAD 'auto_explain'")->{sqlstate} eq '')
 {
@@ -170,7 +175,7 @@ for my $how (qw(close half-body-reset cut-json bad-length))
 	$api->behave(qq({"fail_every": 1, "fail_how": "$how"}));
 	my $failed = $session->query($read);
 	is($failed->{sqlstate}, '08006', "broken: $how");
-	unlike($failed->{err}, qr/test-key/, 'the key is not shown');
+	unlike($failed->{err}, $secret, 'the key is not shown');
 }
 $api->reset;
 
@@ -178,11 +183,13 @@ $api->reset;
 
 $session->query('SET log_min_error_statement = panic');
 for my $options (q(SET api_key 'test-key with a space'), q(SET api_key E'test-key\r\nX-Evil: 1'),
-	q(SET api_key 'test-key-é'), q(ADD apikey 'test-key'), q(ADD api_key 'test-key'))
+	q(SET api_key 'test-key-é'), q(ADD apikey 'test-key'), q(ADD api_key 'test-key'),
+	q(SET proxy_password E'the-password\n'), q(SET proxy_user E'the-password\x01'), q(ADD proxy_passwd 'the-password'),
+	q(ADD proxy_password 'the-password'))
 {
 	my $failed = $session->query("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS ($options)");
 	isnt($failed->{sqlstate}, '', "refused: $options");
-	unlike($failed->{err}, qr/test-key/, 'without showing the key');
+	unlike($failed->{err}, $secret, 'without showing the key');
 }
 $session->query('RESET log_min_error_statement');
 
@@ -197,13 +204,13 @@ for my $user (undef, 'stranger')
 {
 	my $other = Reevo::Session->new($node, user => $user);
 	my $who = $user || 'a superuser';
-	unlike($other->query('SELECT * FROM pg_stat_activity')->{out}, qr/test-key/, "$who: pg_stat_activity");
+	unlike($other->query('SELECT * FROM pg_stat_activity')->{out}, $secret, "$who: pg_stat_activity");
 	unlike($other->query('SELECT * FROM pg_user_mappings; TABLE pg_user_mapping')->{out},
-		qr/test-key/, "$who: pg_user_mappings")
+		$secret, "$who: pg_user_mappings")
 	  if $user;
 	$other->quit;
 }
-unlike(Reevo::slurp("/proc/$session->{backend}/cmdline"), qr/test-key/, 'the process title');
+unlike(Reevo::slurp("/proc/$session->{backend}/cmdline"), $secret, 'the process title');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($session->{backend})");
 is($session->result->{sqlstate}, '57014', 'cancelled');
 $api->reset;
@@ -214,8 +221,8 @@ my ($dump, $error);
 IPC::Run::run([ 'pg_dump', '-d', $node->connstr('postgres') ], '>', \$dump, '2>', \$error)
   or diag($error);
 my @shown = split(/\n\n/, $dump);
-@shown = grep { /test-key/ } @shown;
-is(scalar @shown, 1, 'pg_dump shows the key once');
+@shown = grep { $_ =~ $secret } @shown;
+is(scalar @shown, 1, 'pg_dump shows the key and the password once');
 like($shown[0], qr/^CREATE USER MAPPING FOR /, 'in the user mapping');
 
 # --- Only its host gets it ---
@@ -255,7 +262,7 @@ SKIP:
 		CREATE FOREIGN TABLE proxied (id uuid, display_name text) SERVER proxied");
 	isnt($session->query("SELECT display_name FROM proxied WHERE id = '$id'")->{out}, '', 'through a proxy');
 	like($proxy->heads, qr{^CONNECT api\.test:443 HTTP/1\.1\r\n}, 'which was asked for a tunnel');
-	unlike($proxy->heads, qr/test-key|authorization/i, 'and not told the key');
+	unlike($proxy->heads, qr/test-key|^authorization/im, 'and not told the key');
 	$_->stop for $tls, $proxy;
 }
 
@@ -267,6 +274,7 @@ $node->stop('fast');
 my $log = Reevo::slurp($node->logfile);
 like($log, qr/ERROR:  08006: /, 'the log has the errors');
 like($log, qr/DEBUG:  /, 'and what debug5 adds');
+unlike($log, qr/the-password/, 'and not the password');
 for my $length (sort keys %key)
 {
 	ok(!shows_key($log, $key{$length}), "and not the key ($length)");

@@ -8,6 +8,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use File::Temp qw(tempdir);
 use IPC::Run ();
+use POSIX ();
 use Reevo;
 use Test::More;
 
@@ -38,7 +39,8 @@ $node->safe_psql('source', Reevo::set_up_sql($url, "max_retries '3'", "ca_file '
 		"allow_http 'true'", "max_retry_wait '1.5'", "use_query 'false'") . qq(
 	CREATE SERVER "a ""second"" server" FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url 'https://api.example/a''b');
 	CREATE USER MAPPING FOR PUBLIC SERVER reevo OPTIONS (api_key 'other-key');
-	CREATE USER MAPPING FOR "a reader" SERVER reevo OPTIONS (api_key E'it''s"a\\\\key"');
+	CREATE USER MAPPING FOR "a reader" SERVER reevo OPTIONS (api_key E'it''s"a\\\\key"',
+		proxy_user E'DOMAIN\\\\me', proxy_password E'it''s "a\\\\pässword');
 	CREATE DOMAIN title AS text CHECK (value <> '');
 	CREATE TYPE state AS ENUM ('open', 'won', 'lost', 'OPEN', 'WON', 'LOST', 'ACTIVE', 'active');
 	CREATE FOREIGN TABLE "Geschäfte" (
@@ -136,6 +138,47 @@ is("@complaints", '', 'restore, the whole cluster: nothing but roles that were t
 $node = $second;
 is(declarations('source'), $declarations, 'the other cluster: declares the same');
 is(readings('source'), $readings, 'the other cluster: reads the same');
+
+# Where the file of roots is missing, nothing fails but requests.
+unlink "$folder/ca.pem" or die "$folder/ca.pem: $!";
+$node->safe_psql('postgres', 'CREATE DATABASE elsewhere');
+ok(IPC::Run::run([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('elsewhere'), '-f', "$folder/plain.sql" ],
+		'<', \undef, '>', \$output, '2>', \$error),
+	'restore, without the file of ca_file') or diag($error);
+my $complaint = qr/WARNING:  (?:58P01: )?could not open the file of option "ca_file", "\Q$folder\E\/ca\.pem": No such file or directory/;
+like($error, $complaint, 'a warning');
+is(scalar(() = $error =~ /WARNING|ERROR/g), 1, 'and one only');
+is(declarations('elsewhere'), $declarations, 'declares the same');
+is(readings('elsewhere'), $readings, 'reads the same, without TLS');
+
+my $session = Reevo::Session->new($node, dbname => 'elsewhere');
+for my $sql ("EXPLAIN (VERBOSE) SELECT * FROM report", "PREPARE p AS TABLE report", 'ALTER FOREIGN TABLE opportunity OPTIONS (ADD page_size \'10\')',
+	"SELECT * FROM report", "SELECT * FROM opportunity_fdw_check('reevo')")
+{
+	is($session->query($sql)->{err}, '', "no complaint: $sql");
+}
+my $alter = "ALTER SERVER reevo OPTIONS (SET max_retries '4')";
+like($session->query($alter)->{err}, $complaint, 'a warning when other options are set');
+for my $content (undef, '', "-----BEGIN PRIVATE KEY-----\n", "----- BEGIN CERTIFICATE-----\n")
+{
+	if (defined $content)
+	{
+		open(my $pem, '>', "$folder/ca.pem") or die "$folder/ca.pem: $!";
+		print $pem $content;
+		close $pem;
+		chmod 0644, "$folder/ca.pem";
+	}
+	else
+	{
+		# Which would be waited for, were it opened.
+		POSIX::mkfifo("$folder/ca.pem", 0644) or die "$folder/ca.pem: $!";
+	}
+	my $result = $session->query($alter);
+	is($result->{sqlstate}, '', 'a file without a certificate is no error');
+	like($result->{err}, qr/WARNING:  HV024: the file of option "ca_file", ".*", has no certificate in PEM form/, 'but a warning');
+	unlink "$folder/ca.pem";
+}
+$session->quit;
 $second->stop('fast');
 
 done_testing();

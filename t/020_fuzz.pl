@@ -26,6 +26,7 @@ my %outcomes = (
 	http => [qw(record none 08006 08P01 28000 42501 53400 54000 57014 HV000 HV00N HV00R
 		  page cursor_gone filter_refused not_supported)],
 	options => [qw(base_url proxy ca_file attribute filter_operators record_type api_key
+		  proxy_user proxy_password
 		  max_retries request_timeout invalid_value use_query 42501 HV00D HV024)],
 	iso8601 => [qw(taken refused point timestamp written beyond)]);
 my @targets = sort keys %outcomes;

@@ -146,6 +146,15 @@ SKIP:
 	is($tls{elsewhere}->requests, 0, 'no request goes out');
 	is($tls{good}->requests, 10, 'nor did one without a good certificate');
 
+	# The file may be gone, or never have been on this machine.
+	$rows = verdicts('a file of roots that is missing',
+		server('tls_no_file', "base_url 'https://$address', ca_file '/nowhere.pem'"), 'tf--------');
+	like($rows->{tls}{detail}, qr{after 1 attempt: .*/nowhere\.pem}, 'says so');
+	like($rows->{tls}{hint}, qr/ca_file/, 'with a hint');
+	my $failed = $session->query(q(CREATE FOREIGN TABLE no_file (id uuid) SERVER tls_no_file OPTIONS (use_query 'true'); SELECT * FROM no_file));
+	is($failed->{sqlstate}, 'HV00N', 'and the first request of a query');
+	is($tls{good}->requests, 10, 'which does not go out');
+
 	my $proxy = Reevo::start_proxy($address);
 	$rows = verdicts('through a proxy', server('proxied', "base_url 'https://$address', $ca_file, proxy '" . $proxy->url . "'"), 'tttttttttt');
 	like($rows->{reach}{detail}, qr/^127\.0\.0\.1, port \d+, through the proxy$/, 'says so');

@@ -97,6 +97,10 @@ my @provoked = (
 	'user mapping not found for ...' => stranger($read),
 	'the API has no records of type "..."' => says(one('id', 'gadget')),
 	'the API has no schema of records of type "..."' => says(sprintf($import, 'gadget')),
+	q(the API's schema is larger than ... MB) => sub {
+		$api->ctl('schema', 'opportunity', ' ' x (9 << 20));
+		return $session->query("BEGIN; ALTER SERVER reevo OPTIONS (SET max_response_size '16'); " . sprintf($import, 'opportunity'));
+	},
 	'remote schema "..." does not exist' => says('IMPORT FOREIGN SCHEMA other FROM SERVER reevo INTO imported'),
 	'the API is throttling requests' => behaves('{"status": 429}', $read),
 	'the statement needs more than ... requests to the API' => says('SELECT FROM few'),
@@ -164,7 +168,7 @@ while (my ($message, $provoke) = splice(@provoked, 0, 2))
 	like($said, pattern($message), 'and message');
 	$api->reset;
 	$session->query('ROLLBACK') if $result->{err} ne '';
-	$session->query(q(RESET ROLE; DROP USER MAPPING IF EXISTS FOR stranger SERVER reevo;
+	$session->query(q(RESET ROLE; DROP USER MAPPING IF EXISTS FOR stranger SERVER reevo; DROP SERVER IF EXISTS other;
 		ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'test-key')));
 }
 is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is described is provoked');

@@ -63,6 +63,7 @@ static void			 check_settings(void);
 static void			 check_base_url(void);
 static void			 check_column(const ColumnSettings *column);
 static void			 check_key(const char *key);
+static void			 check_credential(const char *text);
 static char			*part_of_url(const char *url, CURLUPart part);
 static void			 check_connects_to_loopback(const char *url);
 static curl_socket_t note_address(void *arg, curlsocktype purpose,
@@ -95,6 +96,8 @@ fuzz_input(char *data, size_t size)
 		options = add_option(NIL, name, line_end + 1);
 		if (data[0] & ALLOW_HTTP && catalog == ForeignServerRelationId)
 			options = add_option(options, "allow_http", "true");
+		if (catalog == UserMappingRelationId && strcmp(name, "api_key") != 0)
+			options = add_option(options, "api_key", "key");
 		error = shim_catch(set_options, NULL);
 		if (error != NULL)
 		{
@@ -149,21 +152,32 @@ read_options(void *argument)
 	if (catalog == AttributeRelationId)
 		check_column(column_settings_read(settings, 1));
 	if (catalog == UserMappingRelationId)
-		check_key(credentials_read(settings, 1)->api_key);
+	{
+		Credentials *credentials = credentials_read(settings, 1);
+
+		check_key(credentials->api_key);
+		check_credential(credentials->proxy_user);
+		check_credential(credentials->proxy_password);
+	}
 }
 
-/* An unacceptable key is not in the message about it. */
+/* An unacceptable key or password is not in the message about it. */
 static void
 check_error(const ErrorData *error)
 {
 	FUZZ_CHECK(error->sqlerrcode == ERRCODE_FDW_INVALID_OPTION_NAME ||
 			   error->sqlerrcode == ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE ||
-			   error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ||
-			   error->sqlerrcode == ERRCODE_IO_ERROR);
+			   error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE);
 	if (catalog == UserMappingRelationId && strcmp(name, "api_key") == 0)
 		FUZZ_CHECK(strcmp(error->message,
 						  "invalid value for option \"api_key\"") == 0 &&
 				   strncmp(error->detail, "A key is printable ", 19) == 0 &&
+				   error->hint == NULL);
+	if (catalog == UserMappingRelationId && strncmp(name, "proxy_", 6) == 0 &&
+		error->sqlerrcode == ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE)
+		FUZZ_CHECK(strncmp(error->message, "invalid value for option \"proxy_",
+						   32) == 0 &&
+				   strncmp(error->detail, "The value must be text ", 23) == 0 &&
 				   error->hint == NULL);
 }
 
@@ -195,6 +209,7 @@ check_settings(void)
 			   strcspn(settings->record_type, "/?#%. ") == length);
 	FUZZ_CHECK(settings->ca_file == NULL ||
 			   (is_superuser && settings->ca_file[0] == '/'));
+	FUZZ_CHECK(settings->proxy == NULL || strchr(settings->proxy, '@') == NULL);
 }
 
 /* A request goes to the host that was looked at, and the key with it. */
@@ -249,6 +264,17 @@ check_key(const char *key)
 	FUZZ_CHECK(key[0] != '\0' && strlen(key) <= 4096);
 	for (; *key != '\0'; key++)
 		FUZZ_CHECK(*key > ' ' && *key <= '~');
+}
+
+/* Without control characters. */
+static void
+check_credential(const char *text)
+{
+	if (text == NULL)
+		return;
+	FUZZ_CHECK(text[0] != '\0');
+	for (; *text != '\0'; text++)
+		FUZZ_CHECK((unsigned char) *text >= ' ' && *text != 0x7f);
 }
 
 /* NULL where the URL does not have it. */
