@@ -70,6 +70,7 @@ OBJS = \
 	src/http.o \
 	src/http_account.o \
 	src/http_pool.o \
+	src/http_header.o \
 	src/http_pace.o \
 	src/redact.o \
 	src/order.o \

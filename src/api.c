@@ -91,6 +91,8 @@ api_open(const Settings *settings, Credentials *credentials,
 		(long) (settings->max_retry_wait * 1000);
 	api->anonymous_target.max_response_size =
 		(size_t) settings->max_response_size * 1024 * 1024;
+	api->anonymous_target.proxy_user = credentials->proxy_user;
+	api->anonymous_target.proxy_password = credentials->proxy_password;
 	api->target = api->anonymous_target;
 	api->target.bearer_token = credentials->api_key;
 	return api;
@@ -391,9 +393,16 @@ api_prepare_wait(const Api *api)
 	http_pool_prepare_wait(api->connection->pool);
 }
 
-/* As http_pool_drive. */
+/* As http_pool_end_wait. */
 void
 api_take_in(const Api *api)
 {
-	http_pool_drive(api->connection->pool, true);
+	http_pool_end_wait(api->connection->pool);
+}
+
+/* As http_pool_delayed. */
+int
+api_delayed(const Api *api)
+{
+	return http_pool_delayed(api->connection->pool);
 }

@@ -80,6 +80,7 @@ extern bool			 api_try_page(const Api *api, const HttpTransfer *transfer,
 								  const AttributeSet *wanted, RecordPage **page);
 extern bool			 api_is_misfit(const HttpTransfer *transfer,
 								   const AttributeSet *wanted);
+extern bool api_is_denial(const Api *api, const HttpTransfer *transfer);
 pg_noreturn extern void api_raise_refusal(const Api	   *api,
 										  HttpTransfer *transfer);
 extern bool api_is_doubtful_end(const Api *api, const RecordPage *page,
@@ -127,6 +128,7 @@ extern List *api_read_schema(Api *api, HttpBudget *budget, bool for_import);
 extern int	api_wait_fd(const Api *api);
 extern void api_prepare_wait(const Api *api);
 extern void api_take_in(const Api *api);
+extern int	api_delayed(const Api *api);
 
 #define API_HEALTH_PATH "/api/v2/health"
 #define API_RECORD_PATH "/api/v2/%s/%s"

@@ -110,6 +110,7 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
 
 	problem.status = transfer->status == 200 ? 0 : transfer->status;
 	problem.is_throttling = http_is_throttled(transfer);
+	problem.is_gateway = is_from_gateway(transfer);
 	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
 		return problem;
 
@@ -374,6 +375,17 @@ copy_string(const Api *api, const json_t *value, char *target, size_t size)
 					json_string_length(value), target, size);
 }
 
+/* Whether a response, which has come, is the API's denial of what the key is for. */
+bool
+api_is_denial(const Api *api, const HttpTransfer *transfer)
+{
+	ApiProblem problem = api_read_problem(api, transfer);
+
+	return transfer->outcome == HTTP_ANSWERED && !problem.is_throttling &&
+		   (problem.status == 401 ||
+			(problem.status == 403 && !problem.is_gateway));
+}
+
 /* Raises the error of a response whose status is neither 200 nor 404. */
 void
 api_raise_refusal(const Api *api, HttpTransfer *transfer)
@@ -411,7 +423,7 @@ api_raise_problem(const Api *api, HttpTransfer *transfer,
 				 errmsg("the API did not accept the API key"),
 				 errdetail_internal("%s", description),
 				 errhint("Check the option api_key of the user mapping.")));
-	if (status == 403 && is_from_gateway(transfer))
+	if (status == 403 && problem->is_gateway)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_ERROR),
 				 errmsg("a gateway in front of the API refused the request"),

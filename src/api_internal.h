@@ -54,7 +54,8 @@ typedef struct ApiProblem
 	bool is_cut; /* the body may have become JSON, but ended early */
 	bool has_data;
 	bool is_throttling;
-	char code[128]; /* empty: none */
+	bool is_gateway; /* not from the API, but from something in front of it */
+	char code[128];	 /* empty: none */
 	char message[1024];
 } ApiProblem;
 

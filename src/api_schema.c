@@ -29,8 +29,12 @@ typedef struct JsonTree
 
 static json_t *load_owned(const HttpTransfer *transfer, bool *is_cut);
 static void	   release_tree(void *arg);
-static void	   raise_unavailable(const Api *api, HttpTransfer *transfer,
-								 bool for_import);
+static bool	   reports_failure(const HttpTransfer *transfer, const json_t *root,
+							   const ApiProblem *problem);
+pg_noreturn static void raise_unavailable(const Api		   *api,
+										  HttpTransfer	   *transfer,
+										  const ApiProblem *problem,
+										  bool				for_import);
 pg_noreturn static void raise_too_large(bool for_import);
 static List *read_attributes(const Api *api, const HttpTransfer *transfer,
 							 const json_t *root);
@@ -60,24 +64,41 @@ api_ask_schema(Api *api, HttpBudget *budget)
 List *
 api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 {
-	json_t *root;
-	bool	is_cut = false;
+	ApiProblem problem;
+	json_t	  *root;
 
-	for (;;)
+	do
 	{
 		http_wait(transfer);
 		if (transfer->outcome != HTTP_ANSWERED)
 			http_raise(transfer);
-		if (transfer->status != 200)
-			raise_unavailable(api, transfer, for_import);
-		if (transfer->length > (size_t) MAX_SCHEMA_MB * 1024 * 1024)
+		if (transfer->status == 200 &&
+			transfer->length > (size_t) MAX_SCHEMA_MB * 1024 * 1024)
 			raise_too_large(for_import);
-		root = load_owned(transfer, &is_cut);
-		if (!is_cut && transfer->length > 0)
+		problem = api_read_problem(api, transfer);
+		if (transfer->status != 200)
+			continue;
+		root = load_owned(transfer, &problem.is_cut);
+		problem.is_cut = problem.is_cut || transfer->length == 0;
+		if (!problem.is_cut && !reports_failure(transfer, root, &problem))
 			return read_attributes(api, transfer, root);
-		if (!http_retry(transfer, HTTP_FAULT_CUT))
-			http_raise(transfer);
-	}
+	} while (api_retry(transfer, &problem));
+	raise_unavailable(api, transfer, &problem, for_import);
+}
+
+/* Whether a response with status 200 reports a failure, perhaps beside a schema. */
+static bool
+reports_failure(const HttpTransfer *transfer, const json_t *root,
+				const ApiProblem *problem)
+{
+	RecordPage *page;
+	char	   *ignored;
+
+	if (!json_is_array(json_object_get(root, "attributes")))
+		return problem->code[0] != '\0' || problem->message[0] != '\0';
+	return record_parse_page(attribute_set_create(), api_body_to_try(transfer),
+							 transfer->length, &page,
+							 &ignored) == RECORD_FAILURE;
 }
 
 /* Both at once. */
@@ -118,29 +139,28 @@ release_tree(void *arg)
  * server this path.
  */
 static void
-raise_unavailable(const Api *api, HttpTransfer *transfer, bool for_import)
+raise_unavailable(const Api *api, HttpTransfer *transfer,
+				  const ApiProblem *problem, bool for_import)
 {
-	ApiProblem problem = api_read_problem(api, transfer);
-
 	CHECK_FOR_INTERRUPTS();
-	if (transfer->status == 403)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("the API key may not read the schema of \"%s\"",
-					api->settings->record_type),
-			 errdetail_internal("%s", api_describe(api, transfer, &problem)),
-			 for_import ? errhint("Import the documented columns with "
-								  "OPTIONS (discover 'false').")
-						: errhint("Use a key that may read it.")));
-	if (transfer->status == 404 || transfer->status == 405 ||
-		transfer->status == 501)
+	if (problem->status == 403 && !problem->is_throttling &&
+		!problem->is_gateway)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the API key may not read the schema of \"%s\"",
+						api->settings->record_type),
+				 errdetail_internal("%s", api_describe(api, transfer, problem)),
+				 for_import ? errhint("Import the documented columns with "
+									  "OPTIONS (discover 'false').")
+							: errhint("Use a key that may read it.")));
+	if (problem->status == 404 || problem->status == 405 ||
+		problem->status == 501)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 			 errmsg("the API has no schema of records of type \"%s\"",
 					api->settings->record_type),
-			 errdetail_internal("%s", api_describe(api, transfer, &problem)),
+			 errdetail_internal("%s", api_describe(api, transfer, problem)),
 			 for_import
 				 ? errhint("Check the server's option base_url (\"%s\"), or "
 						   "import the documented columns with OPTIONS "
@@ -150,7 +170,7 @@ raise_unavailable(const Api *api, HttpTransfer *transfer, bool for_import)
 					   "Check the server's option base_url (\"%s\") and the "
 					   "foreign table's option record_type.",
 					   api->settings->base_url)));
-	api_raise_refusal(api, transfer);
+	api_raise_problem(api, transfer, problem);
 }
 
 /* Raises the error for a schema that is not parsed, because of its size. */

@@ -42,7 +42,6 @@ static HttpTransfer *query_answer(Check *check);
 static HttpTransfer *record_answer(Check *check);
 static bool			 expects_record(const Check *check);
 static HttpTransfer *telling_answer(Check *check);
-static bool			 is_denial(const HttpTransfer *transfer);
 static void			 judge_archived(const Check *check, const RecordPage *page,
 									CheckResult *result);
 
@@ -406,15 +405,10 @@ telling_answer(Check *check)
 	HttpTransfer *query = query_answer(check);
 	HttpTransfer *record;
 
-	if (check->page != NULL || (query != NULL && is_denial(query)))
+	if (check->page != NULL ||
+		(query != NULL && api_is_denial(check->api, query)))
 		return query;
 	record = record_answer(check);
-	return check->has_record_told || is_denial(record) ? record : NULL;
-}
-
-static bool
-is_denial(const HttpTransfer *transfer)
-{
-	return transfer->outcome == HTTP_ANSWERED &&
-		   (transfer->status == 401 || transfer->status == 403);
+	return check->has_record_told || api_is_denial(check->api, record) ? record
+																	   : NULL;
 }

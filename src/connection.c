@@ -183,17 +183,19 @@ release_hold(void *arg)
 	close_if_unused(hold->connection);
 }
 
+/* Drives no pool: what its transfers refer to may be gone by now. */
 static void
 close_if_unused(SessionConnection *connection)
 {
+	HttpPool *pool = connection->public.pool;
+
 	/* A pool that is not quiet is closed another time. */
-	if ((connection->public.pool != NULL &&
-		 !http_pool_is_quiet(connection->public.pool)) ||
-		!is_stale(connection) || connection->users > 0)
+	if ((pool != NULL && !http_pool_is_quiet(pool)) || !is_stale(connection) ||
+		connection->users > 0)
 		return;
 	dlist_delete(&connection->node);
-	if (connection->public.pool != NULL)
-		http_pool_destroy(connection->public.pool);
+	if (pool != NULL)
+		http_pool_destroy(pool);
 	MemoryContextDelete(connection->public.context);
 }
 
@@ -203,7 +205,15 @@ close_stale(void)
 	dlist_mutable_iter iter;
 
 	dlist_foreach_modify(iter, &connections)
-		close_if_unused(dlist_container(SessionConnection, node, iter.cur));
+	{
+		SessionConnection *connection =
+			dlist_container(SessionConnection, node, iter.cur);
+		HttpPool *pool = connection->public.pool;
+
+		if (pool != NULL && !http_pool_is_quiet(pool))
+			http_pool_drive(pool);
+		close_if_unused(connection);
+	}
 }
 
 /*

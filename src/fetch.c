@@ -14,6 +14,9 @@
 
 #include "fetch.h"
 
+/* So many times max_concurrency batches wait for one that backs off. */
+#define RUN_AHEAD 8
+
 struct Fetch
 {
 	PageFetch  *pages;
@@ -32,7 +35,8 @@ struct Fetch
 	int				 found;	 /* records handed out */
 
 	/* the batches that are under way, the oldest first */
-	RecordBatch **batches; /* a ring of max_concurrency */
+	RecordBatch **batches; /* a ring of most_batches */
+	int			  most_batches;
 	int			  first;
 	int			  batch_count;
 	int			  next; /* in the first batch */
@@ -65,7 +69,8 @@ fetch_ids(RecordCache *cache, const Settings *settings, const pg_uuid_t *ids,
 	fetch->limit = limit;
 	fetch->budget = budget;
 	fetch->cache_hits = cache_hits;
-	fetch->batches = palloc0(settings->max_concurrency * sizeof(RecordBatch *));
+	fetch->most_batches = RUN_AHEAD * settings->max_concurrency;
+	fetch->batches = palloc0(fetch->most_batches * sizeof(RecordBatch *));
 	return fetch;
 }
 
@@ -127,12 +132,14 @@ fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
 		if (fetch->batch_count > 0 &&
 			fetch->next == record_batch_count(fetch->batches[fetch->first]))
 			end_batch(fetch);
-		while (may_want_more(fetch))
-			start_batch(fetch);
-		if (fetch->batch_count == 0)
-			return false;
-
-		batch = fetch->batches[fetch->first];
+		do
+		{
+			while (may_want_more(fetch))
+				start_batch(fetch);
+			if (fetch->batch_count == 0)
+				return false;
+			batch = fetch->batches[fetch->first];
+		} while (!record_batch_advance(batch, fetch->next));
 		fetch->passed++;
 		if (record_batch_read(batch, fetch->next++, record, id))
 		{
@@ -157,7 +164,12 @@ may_want_more(const Fetch *fetch)
 		return true;
 	if (fetch->found < fetch->limit && ahead >= fetch->limit - fetch->found)
 		return false;
-	return fetch->batch_count < fetch->settings->max_concurrency &&
+
+
+	/* Others need not wait while one of them backs off. */
+	return fetch->batch_count < (record_cache_delayed(fetch->cache) > 0
+									 ? fetch->most_batches
+									 : fetch->settings->max_concurrency) &&
 		   !record_cache_is_busy(fetch->cache, fetch->settings);
 }
 
@@ -168,8 +180,7 @@ start_batch(Fetch *fetch)
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	RecordBatch	 *batch = record_batch_create(fetch->cache, fetch->settings,
 											  fetch->budget, false);
-	int			  slot =
-		(fetch->first + fetch->batch_count) % fetch->settings->max_concurrency;
+	int slot = (fetch->first + fetch->batch_count) % fetch->most_batches;
 
 	fetch->batches[slot] = batch;
 	fetch->batch_count++;
@@ -185,7 +196,7 @@ static void
 end_batch(Fetch *fetch)
 {
 	record_batch_release(fetch->batches[fetch->first]);
-	fetch->first = (fetch->first + 1) % fetch->settings->max_concurrency;
+	fetch->first = (fetch->first + 1) % fetch->most_batches;
 	fetch->batch_count--;
 	fetch->next = 0;
 }

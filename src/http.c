@@ -18,9 +18,12 @@
  */
 #include "postgres.h"
 
-#include <math.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "miscadmin.h"
+#include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
@@ -29,8 +32,18 @@
 #include "redact.h"
 #include "version.h"
 
-/* The first back-off's ceiling; it doubles from try to try. */
-#define HTTP_FIRST_BACKOFF 500 /* milliseconds */
+/*
+ * The ceiling of the first pause of our own, in microseconds.  It doubles from
+ * pause to pause, to that part of max_retry_wait at most.
+ */
+#define HTTP_FIRST_PAUSE 500000
+#define HTTP_PAUSES_IN_WAIT 4
+
+/*
+ * libcurl's limit for connecting is never reached, as end_overdue has a better
+ * one; without it there would be a default.
+ */
+#define HTTP_NO_CONNECT_TIMEOUT (24L * 60 * 60 * 1000) /* milliseconds */
 
 /* A new response buffer's size; it doubles as the answer grows. */
 #define HTTP_INITIAL_BUFFER 8192
@@ -77,7 +90,7 @@ static const struct
 	{CURLE_WEIRD_SERVER_REPLY, HTTP_NOT_HTTP, false},
 	{CURLE_OUT_OF_MEMORY, HTTP_OUT_OF_MEMORY, false},
 	/* by our callback for sockets, where epoll takes no more of them */
-	{CURLE_ABORTED_BY_CALLBACK, HTTP_OUT_OF_MEMORY, false},
+	{CURLE_ABORTED_BY_CALLBACK, HTTP_POOL_BROKEN, false},
 };
 
 static void	 release_transfer(void *arg);
@@ -92,16 +105,24 @@ static void	 classify_failure(HttpTransfer *transfer, CURLcode code,
 static bool	 was_sent(CURL *easy);
 static int64 time_of(CURL *easy, CURLINFO what);
 static void	 read_answer(HttpTransfer *transfer);
-static bool	 is_throttled(const HttpTransfer *transfer);
-static bool	 is_worth_a_retry(const HttpTransfer *transfer);
-static bool	 schedule_retry(HttpTransfer *transfer);
+static void	 keep_wait(HttpTransfer *transfer, bool throttles);
+static bool	 is_transient(const HttpTransfer *transfer);
+static bool	 schedule_retry(HttpTransfer *transfer, HttpFault fault);
 static bool	 renew_handle(HttpTransfer *transfer);
-static int64 back_off(const HttpTransfer *transfer);
-static void	 printable(char *text);
+static int64 pause_before_retry(const HttpTransfer *transfer, HttpFault fault);
+static void	 conceal(const HttpTarget *target, char *text, size_t size);
+static void	 raise_not_connected(const HttpTransfer *transfer,
+								 const char			*error);
+static void	 raise_pool_broken(const HttpPool *pool);
 
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static bool	  is_too_slow(HttpTransferPrivate *private, size_t size);
+static int	  on_lookup(void *resolver, void *reserved, void *arg);
+static void	  note_connect(HttpTransfer *transfer);
+static curl_socket_t on_open(void *arg, curlsocktype purpose,
+							 struct curl_sockaddr *address);
+static int			 on_close(void *arg, curl_socket_t fd);
 
 #define SET_OPTION(easy, option, value) \
 	check_option(curl_easy_setopt(easy, option, value), #option)
@@ -150,8 +171,8 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	SET_OPTION(private->easy, CURLOPT_HTTPHEADER, private->headers);
 
 	/* The request is on its way before anybody waits for it. */
-	http_pool_enqueue(transfer, 0, false);
-	http_pool_drive(pool, false);
+	http_pool_enqueue(transfer, 0);
+	http_pool_drive(pool);
 	http_account_tell(transfer);
 	return transfer;
 }
@@ -162,7 +183,7 @@ http_is_over(HttpTransfer *transfer)
 {
 	if (transfer->outcome == HTTP_PENDING)
 	{
-		http_pool_drive(transfer->private->pool, false);
+		http_pool_drive(transfer->private->pool);
 		http_account_tell(transfer);
 		give_up_if_broken(transfer);
 	}
@@ -187,7 +208,6 @@ http_wait_any(HttpTransfer **transfers, int count)
 	static uint32 throttle_event = 0;
 	HttpPool	 *pool = transfers[0]->private->pool;
 	HttpWatch	 *watch = transfers[0]->private->budget->watch;
-	bool		  waited = false;
 
 	if (answer_event == 0)
 		answer_event = compat_wait_event("OpportunityFdwRequest");
@@ -198,10 +218,11 @@ http_wait_any(HttpTransfer **transfers, int count)
 	{
 		bool  held_back = true;
 		int64 started;
+		int64 slept;
 		int	  events;
 
 		CHECK_FOR_INTERRUPTS();
-		http_pool_drive(pool, waited);
+		http_pool_drive(pool);
 		http_account_tell(transfers[0]);
 		for (int i = 0; i < count; i++)
 		{
@@ -217,10 +238,11 @@ http_wait_any(HttpTransfer **transfers, int count)
 				(watch != NULL ? WL_TIMEOUT : 0),
 			pool->epoll_fd, watch != NULL ? time_to(watch->due) : -1,
 			held_back ? throttle_event : answer_event);
-		waited = true;
+		slept = http_now() - started;
+		http_pool_attended(pool, slept);
 		if (events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
-		http_account_wait(transfers[0], http_now() - started, held_back);
+		http_account_wait(transfers[0], slept, held_back);
 	}
 }
 
@@ -241,28 +263,33 @@ give_up_if_broken(HttpTransfer *transfer)
 		!http_pool_is_broken(transfer->private->pool))
 		return;
 	http_pool_remove(transfer);
-	transfer->outcome = HTTP_OUT_OF_MEMORY;
+	transfer->outcome = HTTP_POOL_BROKEN;
 }
 
 /*
- * Tries an answered request again, because its answer turned out to be cut
- * short.  Returns false where there is no further try; the outcome is then
- * HTTP_BROKEN or HTTP_OVER_BUDGET.
+ * Tries an answered request again, because its response turned out to be no good,
+ * whatever its status.  Returns false where there is no further try.  The outcome
+ * is then HTTP_BROKEN for a response that is cut, or HTTP_ANSWERED otherwise, unless
+ * memory or the budget is what forbids the try.
  */
 bool
 http_retry(HttpTransfer *transfer, HttpFault fault)
 {
-	if (fault != HTTP_FAULT_CUT)
-		return schedule_retry(transfer);
-	transfer->outcome = HTTP_BROKEN;
-	strlcpy(transfer->error, "the answer ended early", sizeof(transfer->error));
-	return schedule_retry(transfer);
-}
+	HttpTransferPrivate *private = transfer->private;
 
-bool
-http_is_throttled(const HttpTransfer *transfer)
-{
-	return is_throttled(transfer);
+	if (fault == HTTP_FAULT_CUT)
+	{
+		transfer->outcome = HTTP_BROKEN;
+		strlcpy(transfer->error, "the response ended early",
+				sizeof(transfer->error));
+	}
+	else if (fault == HTTP_FAULT_THROTTLED && !http_is_throttled(transfer))
+	{
+		keep_wait(transfer, true);
+		if (!is_transient(transfer))
+			http_pace_take_back(&private->pool->pace, private->ended_at);
+	}
+	return schedule_retry(transfer, fault);
 }
 
 /* Ends a transfer, wherever it stands, and frees its answer. */
@@ -282,21 +309,25 @@ http_raise(HttpTransfer *transfer)
 	/* A cancel may be what broke it, or the user may no longer care. */
 	CHECK_FOR_INTERRUPTS();
 
-	redact_copy(target->bearer_token, transfer->error, strlen(transfer->error),
-				error, sizeof(error));
-	printable(error);
+	strlcpy(error, transfer->error, sizeof(error));
+	conceal(target, error, sizeof(error));
 	switch (transfer->outcome)
 	{
 		case HTTP_NOT_CONNECTED:
+			raise_not_connected(transfer, error);
+			break;
+		case HTTP_PROXY_REFUSED:
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
-					 errmsg("could not connect to the API"),
-					 errdetail("Host \"%s\", after %d %s: %s.", target->host,
-							   transfer->attempts,
-							   transfer->attempts == 1 ? "attempt" : "attempts",
-							   error),
-					 errhint("Check the server's options base_url, proxy and "
-							 "ca_file, and the network.")));
+					 errmsg("the proxy refused the connection to the API"),
+					 transfer->private->code == CURLE_OK
+						 ? errdetail("Proxy \"%s\" responded with status %ld.",
+									 target->proxy, transfer->status)
+						 : errdetail("Proxy \"%s\" responded to CONNECT with "
+									 "status %ld.",
+									 target->proxy, transfer->status),
+					 errhint("Check the server's option proxy, and proxy_user "
+							 "and proxy_password of the user mapping.")));
 			break;
 		case HTTP_NOT_HTTP:
 			ereport(
@@ -317,6 +348,9 @@ http_raise(HttpTransfer *transfer)
 		case HTTP_OVER_BUDGET:
 			http_account_raise_over_budget(transfer->private->budget);
 			break;
+		case HTTP_POOL_BROKEN:
+			raise_pool_broken(transfer->private->pool);
+			break;
 		case HTTP_OUT_OF_MEMORY:
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
@@ -334,6 +368,40 @@ http_raise(HttpTransfer *transfer)
 							 "limits.")));
 	}
 	pg_unreachable();
+}
+
+static void
+raise_not_connected(const HttpTransfer *transfer, const char *error)
+{
+	const HttpTarget *target = transfer->private->target;
+
+	if (transfer->private->code == CURLE_SSL_CACERT_BADFILE &&
+		target->ca_file != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+				 errmsg("could not connect to the API"),
+				 errdetail("The file \"%s\" of option ca_file cannot be used: "
+						   "%s.",
+						   target->ca_file, error),
+				 errhint("Check the server's option ca_file.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+			 errmsg("could not connect to the API"),
+			 errdetail("Host \"%s\", after %d %s: %s.", target->host,
+					   transfer->attempts,
+					   transfer->attempts == 1 ? "attempt" : "attempts", error),
+			 errhint("Check the server's options base_url, proxy and "
+					 "ca_file, and the network.")));
+}
+
+static void
+raise_pool_broken(const HttpPool *pool)
+{
+	ereport(ERROR, (errcode(pool->is_system_error ? ERRCODE_SYSTEM_ERROR
+												  : ERRCODE_FDW_ERROR),
+					errmsg("could not manage the connections to the API"),
+					errdetail("%s.", pool->broken),
+					errhint("The next statement makes new connections.")));
 }
 
 /*
@@ -395,9 +463,22 @@ http_library_version(void)
 {
 	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
-	return psprintf("libcurl %s (%s%s)", info->version,
-					info->ssl_version != NULL ? info->ssl_version : "no TLS",
-					(info->features & CURL_VERSION_HTTP2) ? ", HTTP/2" : "");
+	return psprintf(
+		"libcurl %s (%s%s%s)", info->version,
+		info->ssl_version != NULL ? info->ssl_version : "no TLS",
+		(info->features & CURL_VERSION_HTTP2) ? ", HTTP/2" : "",
+		http_looks_up_in_background() ? "" : ", synchronous name lookups");
+}
+
+/*
+ * Whether libcurl looks names up in the background.  Otherwise a statement cannot
+ * be canceled during a lookup.
+ */
+bool
+http_looks_up_in_background(void)
+{
+	return (curl_version_info(CURLVERSION_NOW)->features &
+			CURL_VERSION_ASYNCHDNS) != 0;
 }
 
 /* The memory context of a transfer ends. */
@@ -450,6 +531,15 @@ set_options(HttpTransfer *transfer)
 	SET_OPTION(easy, CURLOPT_PROXY, target->proxy != NULL ? target->proxy : "");
 	SET_OPTION(easy, CURLOPT_NOPROXY, "");
 
+	/*
+	 * libcurl reuses a tunnel whatever the credentials that it was made with, but
+	 * a pool belongs to one user mapping and is closed when that changes.
+	 */
+	SET_OPTION(easy, CURLOPT_PROXYAUTH, (long) CURLAUTH_BASIC);
+	SET_OPTION(easy, CURLOPT_PROXYUSERNAME, target->proxy_user);
+	SET_OPTION(easy, CURLOPT_PROXYPASSWORD, target->proxy_password);
+	SET_OPTION(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+
 	if (target->bearer_token != NULL)
 	{
 		SET_OPTION(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BEARER);
@@ -461,9 +551,15 @@ set_options(HttpTransfer *transfer)
 			   " (PostgreSQL " PG_VERSION ")");
 	SET_OPTION(easy, CURLOPT_ACCEPT_ENCODING, "");
 
-	SET_OPTION(easy, CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout);
+	SET_OPTION(easy, CURLOPT_CONNECTTIMEOUT_MS, HTTP_NO_CONNECT_TIMEOUT);
+	SET_OPTION(easy, CURLOPT_RESOLVER_START_FUNCTION, on_lookup);
+	SET_OPTION(easy, CURLOPT_RESOLVER_START_DATA, transfer);
+	SET_OPTION(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET_OPTION(easy, CURLOPT_OPENSOCKETDATA, transfer);
+	SET_OPTION(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 #if LIBCURL_VERSION_NUM >= 0x075700
-	SET_OPTION(easy, CURLOPT_QUICK_EXIT, 1L); /* leave a slow resolver behind */
+	if (http_pool_leaves_lookups())
+		SET_OPTION(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
 
 	if (info->version_num >= HTTP2_SAFE_VERSION &&
@@ -520,15 +616,22 @@ check_option(CURLcode code, const char *what)
 void
 http_begin_attempt(HttpTransfer *transfer)
 {
+	HttpTransferPrivate *private = transfer->private;
+
 	transfer->attempts++;
 	transfer->length = 0;
 	if (transfer->body != NULL)
 		transfer->body[0] = '\0';
 	transfer->error[0] = '\0';
-	transfer->private->header_size = 0;
-	transfer->private->first_byte_at = 0;
-	transfer->private->callback_outcome = HTTP_PENDING;
-	transfer->private->callback_error = NULL;
+	transfer->retry_after = -1;
+	transfer->retry_header[0] = '\0';
+	memset(&private->kept, 0, sizeof(private->kept));
+	private->header_size = 0;
+	private->attended_at_send = private->pool->attended;
+	private->attended_at_connect = -1;
+	private->attended_at_body = -1;
+	private->callback_outcome = HTTP_PENDING;
+	private->callback_error = NULL;
 	http_account_begin(transfer);
 }
 
@@ -536,13 +639,18 @@ http_begin_attempt(HttpTransfer *transfer)
 void
 http_end_attempt(HttpTransfer *transfer, CURLcode code)
 {
-	HttpPool *pool = transfer->private->pool;
+	HttpTransferPrivate *private = transfer->private;
+	HttpFault fault = HTTP_FAULT_CUT;
 	bool	  may_retry = false;
 
+	private->code = code;
+	private->ended_at = http_now();
 	if (code == CURLE_OK)
 	{
 		read_answer(transfer);
-		may_retry = is_worth_a_retry(transfer);
+		may_retry = is_transient(transfer);
+		fault = http_is_throttled(transfer) ? HTTP_FAULT_THROTTLED
+											: HTTP_FAULT_FAILED;
 	}
 	else
 		classify_failure(transfer, code, &may_retry);
@@ -550,9 +658,9 @@ http_end_attempt(HttpTransfer *transfer, CURLcode code)
 	http_pool_remove(transfer);
 
 	if (transfer->outcome == HTTP_ANSWERED && !may_retry)
-		http_pace_answered(&pool->pace, http_now());
+		http_pace_answered(&private->pool->pace, private->ended_at);
 	if (may_retry)
-		schedule_retry(transfer);
+		schedule_retry(transfer, fault);
 }
 
 /* Sets the outcome of an attempt that got no whole answer. */
@@ -560,6 +668,7 @@ static void
 classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 {
 	HttpTransferPrivate *private = transfer->private;
+	long status = 0;
 
 	transfer->outcome = HTTP_BROKEN;
 	for (size_t i = 0; i < lengthof(failures); i++)
@@ -580,6 +689,14 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 	{
 		/* It was left behind in its name lookup, and cannot be sent again. */
 		transfer->outcome = HTTP_NOT_CONNECTED;
+		*may_retry = false;
+	}
+	else if (curl_easy_getinfo(private->easy, CURLINFO_HTTP_CONNECTCODE,
+							   &status) == CURLE_OK &&
+			 status >= 400 && status < 500)
+	{
+		transfer->outcome = HTTP_PROXY_REFUSED;
+		transfer->status = status;
 		*may_retry = false;
 	}
 	else if (code == CURLE_OPERATION_TIMEDOUT && !was_sent(private->easy))
@@ -615,54 +732,77 @@ was_sent(CURL *easy)
 static void
 read_answer(HttpTransfer *transfer)
 {
-	CURL	  *easy = transfer->private->easy;
-	char	  *content_type = NULL;
-	curl_off_t retry_after = 0;
+	CURL *easy = transfer->private->easy;
+	char *content_type = NULL;
 
 	transfer->outcome = HTTP_ANSWERED;
 	transfer->status = 0;
 	if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &transfer->status) !=
 		CURLE_OK)
 		transfer->outcome = HTTP_OUT_OF_MEMORY;
+	else if (transfer->status == 407 &&
+			 transfer->private->target->proxy != NULL)
+		transfer->outcome = HTTP_PROXY_REFUSED;
 	curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
 	transfer->content_type = content_type;
-
-	/* libcurl reads seconds as well as a date; 0 stands for none. */
-	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
-	transfer->retry_after =
-		retry_after <= 0 ? -1 : Min(retry_after, INT_MAX / 1000) * 1000;
+	keep_wait(transfer, http_is_throttled(transfer));
 }
 
-/* Whether the server says that there are too many requests. */
-static bool
-is_throttled(const HttpTransfer *transfer)
+/* Takes over how long the server asks to wait. */
+static void
+keep_wait(HttpTransfer *transfer, bool throttles)
+{
+	const char *line;
+
+	transfer->retry_after =
+		http_header_wait(&transfer->private->kept, throttles, &line);
+	if (transfer->retry_after < 0)
+		return;
+	strlcpy(transfer->retry_header, line, sizeof(transfer->retry_header));
+	conceal(transfer->private->target, transfer->retry_header,
+			sizeof(transfer->retry_header));
+}
+
+/*
+ * Whether the status and the headers of a response say that there are too many
+ * requests.
+ */
+bool
+http_is_throttled(const HttpTransfer *transfer)
 {
 	return transfer->outcome == HTTP_ANSWERED &&
-		   (transfer->status == 429 || transfer->status == 503);
+		   (transfer->status == 429 || transfer->status == 503 ||
+			(transfer->status == 403 &&
+			 http_header_is_retry_after(&transfer->private->kept)));
 }
 
-/* Whether the server says that it could not for the moment. */
+/* Whether a response's status says that the same request may succeed later. */
 static bool
-is_worth_a_retry(const HttpTransfer *transfer)
+is_transient(const HttpTransfer *transfer)
 {
-	return is_throttled(transfer) || transfer->status == 502 ||
-		   transfer->status == 504;
+	long status = transfer->status;
+
+	return transfer->outcome == HTTP_ANSWERED &&
+		   (http_is_throttled(transfer) || status == 408 || status == 425 ||
+			(status >= 500 && status < 600 && status != 501 && status != 505));
 }
 
 /*
  * Puts a transfer back into the queue, where a try is left.  Otherwise returns
- * false, and the outcome stays what it was unless the budget is what forbids
- * it.
+ * false, and the outcome stays what it was unless memory or the budget is what
+ * forbids it.
  */
 static bool
-schedule_retry(HttpTransfer *transfer)
+schedule_retry(HttpTransfer *transfer, HttpFault fault)
 {
 	HttpTransferPrivate *private = transfer->private;
 	int64 wait;
 
-	if (transfer->attempts > private->target->max_retries)
+	if (fault == HTTP_FAULT_THROTTLED
+			? http_pool_wait_left(transfer) == 0
+			: private->failures >= private->target->max_retries)
 		return false;
-	wait = back_off(transfer);
+	wait = pause_before_retry(transfer, fault);
 	if (wait < 0)
 		return false;
 	if (!renew_handle(transfer))
@@ -678,7 +818,7 @@ schedule_retry(HttpTransfer *transfer)
 	private->budget->retries++;
 
 	/* Throttling is for all of them to wait out, anything else for the one. */
-	if (is_throttled(transfer))
+	if (fault == HTTP_FAULT_THROTTLED)
 	{
 		HttpRefusal refusal = {
 			.sent_at = private->sent_at,
@@ -688,10 +828,17 @@ schedule_retry(HttpTransfer *transfer)
 			.max_pause = private->target->max_retry_wait * 1000,
 		};
 
-		http_pace_refused(&private->pool->pace, &refusal, http_now());
+		if (http_pace_refused(&private->pool->pace, &refusal, http_now()))
+		private->pauses++;
 		wait = 0;
 	}
-	http_pool_enqueue(transfer, wait, true);
+	else
+	{
+		private->failures++;
+		private->broken += fault == HTTP_FAULT_CUT;
+		private->pauses += wait > 0;
+	}
+	http_pool_enqueue(transfer, wait);
 	return true;
 }
 
@@ -724,30 +871,44 @@ renew_handle(HttpTransfer *transfer)
 
 /*
  * How long to wait before the next try, in microseconds; -1 where the server
- * asks for more than the user wants to wait.
+ * asks for more than is left of max_retry_wait.
  *
- * Exponential back-off with full jitter, so that many sessions that failed
- * together do not come back together; a Retry-After is obeyed instead.
+ * What the server asks for is obeyed, unless the response is broken: then the next
+ * try comes at once, the first time.  A pause of our own is exponential back-off,
+ * of which half is random, so that many sessions that failed together do not come
+ * back together, and half is not, so that the pauses add up to something.
  */
 static int64
-back_off(const HttpTransfer *transfer)
+pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
 {
-	const HttpTarget *target = transfer->private->target;
-	double			  ceiling;
+	const HttpTransferPrivate *private = transfer->private;
+	int64 left = http_pool_wait_left(transfer);
+	int64 ceiling;
 
-	if (transfer->outcome == HTTP_ANSWERED && transfer->retry_after >= 0)
-		return transfer->retry_after > target->max_retry_wait
+	if (fault == HTTP_FAULT_CUT && private->broken == 0)
+		return 0;
+	if (fault != HTTP_FAULT_CUT && transfer->retry_after >= 0)
+		return transfer->retry_after > left / 1000
 				   ? -1
 				   : (int64) transfer->retry_after * 1000;
-	ceiling = HTTP_FIRST_BACKOFF * pow(2, transfer->attempts - 1);
-	return (int64) (Min(ceiling, target->max_retry_wait) * 1000 *
-					compat_random_fraction());
+	ceiling = Min((int64) HTTP_FIRST_PAUSE << Min(private->pauses, 20),
+				  private->target->max_retry_wait * (int64) 1000 /
+					  HTTP_PAUSES_IN_WAIT);
+	return Min(left, (int64) (ceiling / 2.0 * (1 + compat_random_fraction())));
 }
 
-/* Makes a foreign text fit for a message in any encoding. */
+/* Makes a foreign text fit for a message in any encoding, without any secret. */
 static void
-printable(char *text)
+conceal(const HttpTarget *target, char *text, size_t size)
 {
+	const char *secrets[] = {target->bearer_token, target->proxy_password};
+	char		copy[CURL_ERROR_SIZE];
+
+	for (size_t i = 0; i < lengthof(secrets); i++)
+	{
+		strlcpy(copy, text, sizeof(copy));
+		redact_copy(secrets[i], copy, strlen(copy), text, size);
+	}
 	for (; *text != '\0'; text++)
 	{
 		if ((unsigned char) *text < ' ' || (unsigned char) *text >= 0x7f)
@@ -762,10 +923,12 @@ on_header(char *data, size_t size, size_t count, void *arg)
 	HttpTransfer *transfer = arg;
 	HttpTransferPrivate *private = transfer->private;
 
-	(void) data;
 	private->header_size += size * count;
 	if (private->header_size <= HTTP_MAX_HEADER_SIZE)
+	{
+		http_header_keep(&private->kept, data, size * count);
 		return size * count;
+	}
 	private->callback_outcome = HTTP_NOT_HTTP;
 	private->callback_error = "its headers have no end";
 	return 0;
@@ -791,7 +954,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	if (is_too_slow(private, needed))
 	{
 		private->callback_outcome = HTTP_BROKEN;
-		private->callback_error = "the answer comes too slowly";
+		private->callback_error = "the response comes too slowly";
 		return 0;
 	}
 	if (needed > private->capacity)
@@ -824,15 +987,66 @@ on_body(char *data, size_t size, size_t count, void *arg)
 static bool
 is_too_slow(HttpTransferPrivate *private, size_t size)
 {
-	int64 now = http_pool_clock(private->pool);
+	int64 attended = private->pool->attended;
 	int64 elapsed;
 
-	if (private->first_byte_at == 0)
+	if (private->attended_at_body < 0)
 	{
-		private->first_byte_at = now;
+		private->attended_at_body = attended;
 		return false;
 	}
-	elapsed = now - private->first_byte_at;
+	elapsed = attended - private->attended_at_body;
 	return elapsed > HTTP_BODY_GRACE &&
 		   (double) size * 1000000 / elapsed < HTTP_MIN_BODY_SPEED;
+}
+
+/* libcurl's callback: a name lookup begins, for a connection. */
+static int
+on_lookup(void *resolver, void *reserved, void *arg)
+{
+	(void) resolver;
+	(void) reserved;
+	note_connect(arg);
+	return 0;
+}
+
+/*
+ * libcurl's callback: opens a socket, of which PostgreSQL's own files have to
+ * leave one free, and which no program that PostgreSQL runs inherits.
+ */
+static curl_socket_t
+on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	curl_socket_t fd;
+
+	(void) purpose;
+	note_connect(arg);
+	ReserveExternalFD();
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+				address->protocol);
+	if (fd < 0)
+	{
+		ReleaseExternalFD();
+		return CURL_SOCKET_BAD;
+	}
+	return fd;
+}
+
+/* libcurl's callback: closes such a socket, perhaps long after its transfer. */
+static int
+on_close(void *arg, curl_socket_t fd)
+{
+	(void) arg;
+	ReleaseExternalFD();
+	return close(fd);
+}
+
+/* An attempt has to connect: it does not find a connection that it can use. */
+static void
+note_connect(HttpTransfer *transfer)
+{
+	HttpTransferPrivate *private = transfer->private;
+
+	if (private->attended_at_connect < 0)
+	private->attended_at_connect = private->pool->attended;
 }

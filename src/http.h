@@ -22,6 +22,8 @@ typedef struct HttpTarget
 {
 	const char *host;			 /* for messages */
 	const char *proxy;			 /* NULL: none */
+	const char *proxy_user;		 /* NULL: none */
+	const char *proxy_password;	 /* NULL: none */
 	const char *ca_file;		 /* NULL: the system's trust store */
 	const char *bearer_token;	 /* NULL: no Authorization header */
 	long		connect_timeout; /* milliseconds */
@@ -63,7 +65,7 @@ typedef struct HttpCounters
 	int64 succeeded; /* 2xx */
 	int64 not_found; /* 404 */
 	int64 refused;	 /* any other answer that is not listed here */
-	int64 throttled; /* 429, 503 */
+	int64 throttled; /* see http_is_throttled */
 	int64 failed;	 /* 5xx */
 	int64 broken;	 /* no whole answer */
 	int64 connections;
@@ -72,25 +74,27 @@ typedef struct HttpCounters
 	int64 held_back; /* of these, because the server could not */
 } HttpCounters;
 
-/* Why a request is sent again although it was answered: see http_retry. */
-typedef enum HttpFault
-{
-	HTTP_FAULT_CUT,		 /* the response ended early */
-	HTTP_FAULT_FAILED,	 /* it reports a failure that may pass */
-	HTTP_FAULT_THROTTLED /* it reports too many requests */
-} HttpFault;
-
 typedef enum HttpOutcome
 {
 	HTTP_PENDING,		/* under way, or waiting to be tried again */
 	HTTP_ANSWERED,		/* a whole answer has come, with whatever status */
 	HTTP_NOT_CONNECTED, /* no such host, no connection or no TLS */
+	HTTP_PROXY_REFUSED, /* the proxy does not connect to the host */
 	HTTP_BROKEN,		/* a connection broke, or the time is up */
 	HTTP_NOT_HTTP,		/* what came is no HTTP answer */
 	HTTP_TOO_LARGE,		/* the answer exceeds max_response_size */
 	HTTP_OVER_BUDGET,	/* another try would exceed the budget */
+	HTTP_POOL_BROKEN,	/* libcurl or the operating system let us down */
 	HTTP_OUT_OF_MEMORY
 } HttpOutcome;
+
+/* What is wrong with a response that has come: see http_retry. */
+typedef enum HttpFault
+{
+	HTTP_FAULT_CUT,		 /* its body ends early */
+	HTTP_FAULT_FAILED,	 /* it reports a failure that may pass */
+	HTTP_FAULT_THROTTLED /* it says that there are too many requests */
+} HttpFault;
 
 /*
  * One request and its answer.  Lives in a memory context of its own, whose end
@@ -106,10 +110,10 @@ typedef struct HttpTransfer
 	size_t		length;
 	const char *content_type; /* libcurl's copy, or NULL: not said */
 	long		retry_after;  /* milliseconds that it asks to wait, or -1 */
-	char		retry_header[128];
 
 	/* for messages */
 	int	 attempts;
+	char retry_header[128]; /* what asks to wait, as it was sent, or empty */
 	char error[CURL_ERROR_SIZE];
 
 	struct HttpTransferPrivate *private;
@@ -128,13 +132,15 @@ typedef struct HttpTimes
 
 extern HttpPool *http_pool_create(void);
 extern void		 http_pool_destroy(HttpPool *pool);
-extern bool		 http_pool_is_quiet(HttpPool *pool);
+extern bool		 http_pool_is_quiet(const HttpPool *pool);
 extern bool		 http_pool_is_broken(const HttpPool *pool);
+extern int		 http_pool_delayed(const HttpPool *pool);
+extern void		 http_pool_drive(HttpPool *pool);
 
 /* For those who wait in their own way. */
 extern int	http_pool_wait_fd(const HttpPool *pool);
 extern void http_pool_prepare_wait(HttpPool *pool);
-extern void http_pool_drive(HttpPool *pool, bool waited);
+extern void http_pool_end_wait(HttpPool *pool);
 
 extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
 								   HttpCounters *counters, const char *url,
@@ -143,8 +149,8 @@ extern bool				http_allows(const HttpBudget *budget);
 extern bool				http_is_over(HttpTransfer *transfer);
 extern void				http_wait(HttpTransfer *transfer);
 extern HttpTransfer	   *http_wait_any(HttpTransfer **transfers, int count);
-extern bool				http_retry(HttpTransfer *transfer, HttpFault fault);
 extern bool				http_is_throttled(const HttpTransfer *transfer);
+extern bool				http_retry(HttpTransfer *transfer, HttpFault fault);
 extern void				http_end(HttpTransfer *transfer);
 pg_noreturn extern void http_raise(HttpTransfer *transfer);
 
@@ -153,5 +159,6 @@ extern HttpTimes http_times(const HttpTransfer *transfer);
 extern void	 http_reset_counters(HttpCounters *counters);
 extern int64 http_now(void);
 extern char *http_library_version(void);
+extern bool	 http_looks_up_in_background(void);
 
 #endif /* OPPORTUNITY_HTTP_H */

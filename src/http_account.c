@@ -36,7 +36,7 @@ typedef struct LogEntry
 } LogEntry;
 
 static void		   count_outcome(const HttpTransfer *transfer);
-static void		   count_answer(HttpCounters *counters, long status);
+static void		   count_answer(const HttpTransfer *transfer);
 static void		   remember(HttpTransfer *transfer);
 static void		   tell_log(HttpPool *pool);
 static const char *path_of(const char *url);
@@ -121,20 +121,23 @@ count_outcome(const HttpTransfer *transfer)
 	if (transfer->outcome == HTTP_ANSWERED)
 	{
 		counters->bytes += transfer->length;
-		count_answer(counters, transfer->status);
+		count_answer(transfer);
 	}
 	else
 		counters->broken++;
 }
 
 static void
-count_answer(HttpCounters *counters, long status)
+count_answer(const HttpTransfer *transfer)
 {
+	HttpCounters *counters = transfer->private->counters;
+	long		  status = transfer->status;
+
 	if (status >= 200 && status < 300)
 		counters->succeeded++;
 	else if (status == 404)
 		counters->not_found++;
-	else if (status == 429 || status == 503)
+	else if (http_is_throttled(transfer))
 		counters->throttled++;
 	else if (status >= 500)
 		counters->failed++;
@@ -243,6 +246,8 @@ outcome_text(HttpOutcome outcome)
 	{
 		case HTTP_NOT_CONNECTED:
 			return "no connection";
+		case HTTP_PROXY_REFUSED:
+			return "refused by the proxy";
 		case HTTP_NOT_HTTP:
 			return "no HTTP";
 		case HTTP_TOO_LARGE:

@@ -17,9 +17,13 @@
 #include "lib/ilist.h"
 
 #include "http.h"
+#include "http_header.h"
 #include "http_pace.h"
 
 /* Times are in microseconds, on a clock that nobody sets: see http_now. */
+
+/* How much is kept of the reason for which a pool is of no more use. */
+#define HTTP_REASON_SIZE 256
 
 struct HttpPool
 {
@@ -33,15 +37,21 @@ struct HttpPool
 	dlist_head	  queue;	 /* transfers that wait to be sent */
 	dlist_head	  in_flight; /* transfers that libcurl has */
 	int			  parked;	 /* handles that nobody waits for: see park */
-	bool		  is_broken; /* its transfers may never end: see http_wait */
+	int64		  started;	 /* transfers so far, by which they are ordered */
 
-	/* time in which nobody looked after the transfers: see http_pool_clock */
-	int64 left_alone_at;
-	int64 left_alone;	 /* in all */
-	bool  is_waited_for; /* since it was driven last */
+	/* why it is of no more use, as its transfers may never end */
+	char broken[HTTP_REASON_SIZE]; /* empty: it is not broken */
+	bool is_system_error;		   /* and not libcurl's */
 
-	/* when the descriptor is to be readable for who waits for that, or -1 */
-	int64 wake_at;
+	/*
+	 * Time in which somebody attended to the transfers: a response that has
+	 * come while a cursor lay idle is not late.
+	 */
+	int64 attended;
+
+	/* for who waits in a way of their own, or -1: see http_pool_prepare_wait */
+	int64 prepared_at;
+	int64 wake_at; /* when the descriptor is to be readable */
 
 	HttpPace pace; /* what the server can take */
 
@@ -63,29 +73,42 @@ typedef struct HttpTransferPrivate
 	char				 *request_body; /* NULL: a GET */
 
 	/* where it stands: in the queue, in the multi handle, or in neither */
+	int64	   number; /* the oldest is sent first */
 	bool	   is_queued;
 	dlist_node queue_node;
+	int64	   queued_at;
 	int64	   due; /* in the queue: not to be sent before */
 	bool	   is_in_multi;
 	dlist_node in_flight_node;
 	int64	   sent_at;
-	int64	   left_alone; /* the pool's, then */
-	int64	   resets;	   /* the counters', then */
+	int64	   resets; /* the counters', then */
 
-	/* the attempt under way */
+	/* what its retries have used up */
+	int64 waited;	/* microseconds in the queue between attempts */
+	int	  failures; /* attempts that were not throttled, but failed */
+	int	  broken;	/* of these, without a whole response */
+	int	  pauses;	/* of our own */
+
+	/* the attempt under way; "attended" is the pool's */
 	size_t		capacity; /* of the body's buffer */
 	size_t		header_size;
-	int64		first_byte_at; /* of the body, by http_pool_clock; 0: not yet */
+	HttpHeaders kept; /* of its response's headers */
+	int64		attended_at_send;
+	int64		attended_at_connect; /* -1: it needed no connection so far */
+	int64		attended_at_body;	 /* -1: no byte has come */
+	int64		ended_at;
+	CURLcode	code;
 	HttpOutcome callback_outcome; /* why a callback ended it, or
 								   * HTTP_PENDING */
 	const char *callback_error;	  /* what is to be said of that, or NULL */
 } HttpTransferPrivate;
 
 /* http_pool.c */
-extern int64 http_pool_clock(const HttpPool *pool);
-extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay,
-							   bool at_front);
+extern void	 http_pool_enqueue(HttpTransfer *transfer, int64 delay);
 extern void	 http_pool_remove(HttpTransfer *transfer);
+extern int64 http_pool_wait_left(const HttpTransfer *transfer);
+extern void	 http_pool_attended(HttpPool *pool, int64 time);
+extern bool	 http_pool_leaves_lookups(void);
 
 /* http_account.c */
 extern bool				http_account_charge(HttpBudget *budget);

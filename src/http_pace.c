@@ -97,6 +97,12 @@
 /* Without a complaint for that long, a server is as fast as it ever was. */
 #define PACE_FORGIVE_AFTER (60 * (int64) SECOND)
 
+/*
+ * When nothing was sent for that long, other requests may be taken otherwise, and
+ * one complaint is less than a session that stays slow.
+ */
+#define PACE_QUIET_TIME (2 * (int64) SECOND)
+
 /* What a server takes at once, it is not taken to take twice a second. */
 #define PACE_SHORTEST_SPAN SECOND
 
@@ -113,17 +119,42 @@ static void	  note_burst(HttpPace *pace, int64 now);
 static int64  oldest_answer(int64 now);
 static int	  answers_since(const HttpPace *pace, int64 slice);
 static int64  longest_reach(const HttpPace *pace, const HttpRefusal *refusal);
-static void	  wait_until(HttpPace *pace, int64 time);
+static void	  wait_until(HttpPace *pace, int64 time, bool is_asked_for);
+static void	  forget(HttpPace *pace);
+
+/*
+ * There is something to send again after a time without.  A pause that the server
+ * did not ask for was made for requests that are gone.
+ */
+void
+http_pace_begin(HttpPace *pace, int64 now)
+{
+	if (pace->resumed_at > now && !pace->is_asked_for)
+		pace->next_send = pace->resumed_at = now;
+}
+
+/*
+ * Whether one request is to be sent at a time: the server refuses all, and one is
+ * enough to learn when that is over.
+ */
+bool
+http_pace_is_probing(const HttpPace *pace)
+{
+	return pace->is_probing;
+}
 
 /* A request goes out: the next one may follow when the pace allows it. */
 void
 http_pace_sent(HttpPace *pace, int64 now)
 {
-	double rate = pace_at(pace, now);
+	double rate;
 
-	if (now - pace->last_send > HTTP_PACE_SLICES * HTTP_PACE_SLICE)
+	if (now - pace->last_send > PACE_QUIET_TIME)
 		pace->busy_since = now;
+	if (now - Max(pace->last_send, pace->next_send) > PACE_QUIET_TIME)
+		forget(pace);
 	pace->last_send = now;
+	rate = pace_at(pace, now);
 
 	/*
 	 * What is lost by being called late is not made good: there are servers that
@@ -145,15 +176,35 @@ http_pace_answered(HttpPace *pace, int64 now)
 	pace->slices[slot] = slice;
 	pace->counts[slot]++;
 	pace->answered++;
+	pace->is_probing = false;
 
 	/* It was on its way when another one was too many. */
 	if (pace->complaints == 1 && now < pace->resumed_at)
 		pace->burst++;
 	if (now - pace->refused_at > PACE_FORGIVE_AFTER)
-	{
-		pace->limit = 0;
-		pace->complaints = 0;
-	}
+		forget(pace);
+}
+
+/* The answer that came then turned out to be a complaint. */
+void
+http_pace_take_back(HttpPace *pace, int64 when)
+{
+	int64 slice = when / HTTP_PACE_SLICE;
+	int	  slot = slice % HTTP_PACE_SLICES;
+
+	if (pace->slices[slot] == slice && pace->counts[slot] > 0)
+		pace->counts[slot]--;
+	if (pace->answered > 0)
+		pace->answered--;
+}
+
+/* What was learned of the server is of no more use. */
+static void
+forget(HttpPace *pace)
+{
+	pace->limit = 0;
+	pace->complaints = 0;
+	pace->is_probing = false;
 }
 
 /*
@@ -162,8 +213,12 @@ http_pace_answered(HttpPace *pace, int64 now)
  *
  * Of requests that were on their way together, many may be refused.  The first
  * one tells all; of the others, only a pause that the server asks for matters.
+ * One that is refused before any other was answered is the beginning of probing,
+ * and a probe that is refused tells nothing of the limit.
+ *
+ * Returns whether the refusal's pause is made as it is.
  */
-void
+bool
 http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 {
 	int64  pause = refusal->pause;
@@ -172,12 +227,14 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	if (refusal->sent_at <= pace->refused_at)
 	{
 		if (refusal->is_asked_for)
-			wait_until(pace, now + pause);
-		return;
+			wait_until(pace, now + pause, true);
+		return refusal->is_asked_for;
 	}
 
 	answers = answer_rate(pace, now);
-	estimate(pace, refusal, now);
+	if (!pace->is_probing)
+		estimate(pace, refusal, now);
+	pace->is_probing = pace->complaints > 0 && pace->answered == 0;
 	pace->refused_at = now;
 	pace->answered = 0;
 	pace->complaints++;
@@ -194,14 +251,19 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 				Min(pause, (int64) (SECOND / (pace->limit * (1 - PACE_DIP))));
 		pause = Min(pause, PACE_LONGEST_OWN_PAUSE);
 	}
-	wait_until(pace, now + pause);
+	wait_until(pace, now + pause, refusal->is_asked_for);
+	return pause == refusal->pause;
 }
 
 /* Nothing is sent before that time, from which on the pace rises again. */
 static void
-wait_until(HttpPace *pace, int64 time)
+wait_until(HttpPace *pace, int64 time, bool is_asked_for)
 {
-	pace->next_send = Max(pace->next_send, time);
+	if (time > pace->next_send)
+	{
+		pace->next_send = time;
+		pace->is_asked_for = is_asked_for;
+	}
 	pace->resumed_at = pace->next_send;
 }
 

@@ -20,7 +20,9 @@
  */
 typedef struct HttpPace
 {
-	int64 next_send; /* nothing is to be sent before */
+	int64 next_send;	/* nothing is to be sent before */
+	bool  is_asked_for; /* by the server, as far as that is a pause */
+	bool  is_probing;	/* one request at a time, until one is answered */
 
 	double limit; /* requests per second; 0: it never complained */
 	int64  reach; /* how long it takes from resumed_at to the limit */
@@ -48,9 +50,12 @@ typedef struct HttpRefusal
 	int64 max_pause;	/* requests never are much further apart */
 } HttpRefusal;
 
+extern void http_pace_begin(HttpPace *pace, int64 now);
+extern bool http_pace_is_probing(const HttpPace *pace);
 extern void http_pace_sent(HttpPace *pace, int64 now);
 extern void http_pace_answered(HttpPace *pace, int64 now);
-extern void http_pace_refused(HttpPace *pace, const HttpRefusal *refusal,
+extern void http_pace_take_back(HttpPace *pace, int64 when);
+extern bool http_pace_refused(HttpPace *pace, const HttpRefusal *refusal,
 							  int64 now);
 
 #endif /* OPPORTUNITY_HTTP_PACE_H */

@@ -33,23 +33,21 @@
 /* Events taken from the epoll descriptor at once. */
 #define HTTP_EVENTS_AT_ONCE 32
 
-/* From 7.87 on libcurl leaves a slow name lookup behind by itself. */
-#define QUICK_EXIT_VERSION 0x075700
-
 /* Most connections that a pool keeps open while they are idle. */
 #define HTTP_MAX_IDLE_CONNECTIONS 100L
-
-/* A shorter time between two drives cannot break a limit, in microseconds. */
-#define NOTABLE_ABSENCE 100000
 
 /* Microseconds in which nobody may hear of an interrupt. */
 #define MAX_DEAFNESS 50000
 
 static void	 initialize_library(void);
 static void	 release_pool(void *arg);
-static void	 excuse_absence(HttpPool *pool);
 static void	 end_overdue(HttpPool *pool);
-static int64 overdue_at(const HttpTransferPrivate *private);
+static bool	 is_connecting(const HttpTransferPrivate *private);
+static int64 time_left(const HttpTransferPrivate *private);
+static void	 note_wait(HttpPool *pool);
+static void	 break_pool(HttpPool *pool, const char *what, const char *why,
+						bool is_system_error);
+static void	 check_curl(HttpPool *pool, const char *what, CURLMcode code);
 static void	 block_signals(sigset_t *old_mask);
 static void	 restore_signals(const sigset_t *old_mask);
 static void	 handle_events(HttpPool *pool);
@@ -59,6 +57,8 @@ static void	 send_queued(HttpPool *pool);
 static void	 send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now);
 static void	 arm_timer(HttpPool *pool);
 static int64 earliest_send(const HttpPool *pool);
+static bool	 is_held(const HttpPool *pool);
+static int64 latest_send(const HttpTransferPrivate *private);
 static int64 earlier(int64 due, int64 other);
 
 static bool is_stuck_in_lookup(CURL *easy);
@@ -91,11 +91,11 @@ http_pool_create(void)
 	pool->epoll_fd = -1;
 	pool->timer_fd = -1;
 	pool->curl_due = -1;
+	pool->prepared_at = -1;
 	pool->wake_at = -1;
 	dlist_init(&pool->queue);
 	dlist_init(&pool->in_flight);
 	dlist_init(&pool->log);
-	pool->left_alone_at = http_now();
 	callback->func = release_pool;
 	callback->arg = pool;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -136,6 +136,10 @@ http_pool_create(void)
 						  HTTP_MAX_IDLE_CONNECTIONS) != CURLM_OK)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 						errdetail("libcurl could not be set up.")));
+#if LIBCURL_VERSION_NUM >= 0x081400
+	/* Otherwise closing the pool would wait for name lookups. */
+	(void) curl_multi_setopt(pool->multi, CURLMOPT_QUICK_EXIT, 1L);
+#endif
 
 	MemoryContextSetParent(context, TopMemoryContext);
 	return pool;
@@ -150,20 +154,66 @@ http_pool_destroy(HttpPool *pool)
 
 /*
  * Puts a transfer into the queue, to be sent after the delay at the earliest.
- * Those that are tried again go to the front: they have waited before.
+ * The queue is in the order in which the transfers came first.
  */
 void
-http_pool_enqueue(HttpTransfer *transfer, int64 delay, bool at_front)
+http_pool_enqueue(HttpTransfer *transfer, int64 delay)
 {
 	HttpTransferPrivate *private = transfer->private;
+	HttpPool   *pool = private->pool;
+	dlist_node *before = &pool->queue.head;
+	dlist_iter	iter;
 
-	private->due = http_now() + delay;
+	private->queued_at = http_now();
+	if (transfer->attempts == 0)
+	{
+		private->number = pool->started++;
+		if (dlist_is_empty(&pool->queue) && dlist_is_empty(&pool->in_flight))
+			http_pace_begin(&pool->pace, private->queued_at);
+	}
+	private->due = private->queued_at + delay;
 	private->is_queued = true;
-	if (at_front)
-		dlist_push_head(&private->pool->queue, &private->queue_node);
-	else
-		dlist_push_tail(&private->pool->queue, &private->queue_node);
+	dlist_reverse_foreach(iter, &pool->queue)
+	{
+		if (dlist_container(HttpTransferPrivate, queue_node, iter.cur)->number <
+			private->number)
+		{
+			before = iter.cur;
+			break;
+		}
+	}
+	dlist_insert_after(before, &private->queue_node);
 	transfer->outcome = HTTP_PENDING;
+}
+
+/*
+ * Microseconds that a transfer may still wait between its attempts, from now on
+ * if it is not in the queue, and since it came there if it is.
+ */
+int64
+http_pool_wait_left(const HttpTransfer *transfer)
+{
+	const HttpTransferPrivate *private = transfer->private;
+
+	return Max(0, private->target->max_retry_wait * (int64) 1000 -
+					  private->waited);
+}
+
+/* How many transfers wait in the queue for a pause that is their own. */
+int
+http_pool_delayed(const HttpPool *pool)
+{
+	int64	   now = http_now();
+	int		   count = 0;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &((HttpPool *) pool)->queue)
+	{
+		if (dlist_container(HttpTransferPrivate, queue_node, iter.cur)->due >
+			now)
+			count++;
+	}
+	return count;
 }
 
 /*
@@ -204,11 +254,25 @@ is_stuck_in_lookup(CURL *easy)
 {
 	curl_off_t looked_up = 0;
 
-	if (curl_version_info(CURLVERSION_NOW)->version_num >= QUICK_EXIT_VERSION)
+	if (http_pool_leaves_lookups())
 		return false;
 	return curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up) ==
 			   CURLE_OK &&
 		   looked_up == 0;
+}
+
+/*
+ * Whether libcurl leaves a slow name lookup behind by itself, as it does from
+ * 7.87 on if it is told to with CURLOPT_QUICK_EXIT.
+ */
+bool
+http_pool_leaves_lookups(void)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+	return curl_version_info(CURLVERSION_NOW)->version_num >= 0x075700;
+#else
+	return false;
+#endif
 }
 
 /*
@@ -225,16 +289,15 @@ park(HttpPool *pool, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, discard);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, NULL);
+	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, NULL);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, refuse_socket);
 	pool->parked++;
 }
 
 /* Whether a pool can be destroyed without waiting for anything. */
 bool
-http_pool_is_quiet(HttpPool *pool)
+http_pool_is_quiet(const HttpPool *pool)
 {
-	if (pool->parked > 0)
-		http_pool_drive(pool, false);
 	return pool->parked == 0;
 }
 
@@ -245,27 +308,19 @@ http_pool_is_quiet(HttpPool *pool)
 bool
 http_pool_is_broken(const HttpPool *pool)
 {
-	return pool->is_broken;
+	return pool->broken[0] != '\0';
 }
 
 /*
  * Does whatever can be done without waiting, for all transfers of a pool, and
  * sees to it that the epoll descriptor tells when there is more.
- *
- * waited: somebody has waited for the pool since it was driven last.  Otherwise
- * that time counts against no transfer, since nobody took its answer in.
  */
 void
-http_pool_drive(HttpPool *pool, bool waited)
+http_pool_drive(HttpPool *pool)
 {
 	sigset_t old_mask;
 
 	block_signals(&old_mask);
-	if (!waited && !pool->is_waited_for)
-		excuse_absence(pool);
-	pool->is_waited_for = false;
-	if (waited)
-		pool->wake_at = -1;
 	handle_events(pool);
 	collect_finished(pool);
 	end_overdue(pool);
@@ -273,7 +328,6 @@ http_pool_drive(HttpPool *pool, bool waited)
 	handle_timeouts(pool);
 	collect_finished(pool);
 	arm_timer(pool);
-	pool->left_alone_at = http_now();
 	restore_signals(&old_mask);
 }
 
@@ -287,82 +341,126 @@ http_pool_wait_fd(const HttpPool *pool)
 /*
  * Somebody is about to wait for the descriptor, without listening to interrupts
  * perhaps: so it is readable in a while in any case, and at once where a transfer
- * comes to its end before they do wait.  That holds until the pool is driven by
- * somebody who has waited.
+ * comes to its end before they do wait.  That holds until http_pool_end_wait.
  */
 void
 http_pool_prepare_wait(HttpPool *pool)
 {
-	pool->is_waited_for = true;
-	pool->wake_at = earlier(pool->wake_at, http_now() + MAX_DEAFNESS);
+	note_wait(pool);
+	pool->prepared_at = http_now();
+	pool->wake_at = earlier(pool->wake_at, pool->prepared_at + MAX_DEAFNESS);
 	arm_timer(pool);
 }
 
+/* Drives a pool for somebody who has waited since http_pool_prepare_wait. */
+void
+http_pool_end_wait(HttpPool *pool)
+{
+	note_wait(pool);
+	pool->wake_at = -1;
+	http_pool_drive(pool);
+}
+
+/* Somebody has waited for so many microseconds, until now. */
+void
+http_pool_attended(HttpPool *pool, int64 time)
+{
+	pool->attended += time;
+	pool->wake_at = -1;
+}
+
 /*
- * Microseconds that somebody looked after the pool's transfers.  An answer that
- * has come while a cursor lay idle is not late.
+ * Counts the time since http_pool_prepare_wait, once.  Whoever really waited was
+ * woken up in time, so the rest of a longer time was spent elsewhere.
  */
-int64
-http_pool_clock(const HttpPool *pool)
-{
-	return http_now() - pool->left_alone;
-}
-
-/* Nobody has looked after the transfers since the pool was driven last. */
 static void
-excuse_absence(HttpPool *pool)
+note_wait(HttpPool *pool)
 {
-	int64	   absence = http_now() - pool->left_alone_at;
-	dlist_iter iter;
-
-	pool->left_alone += absence;
-	if (absence < NOTABLE_ABSENCE)
-		return;
-	dlist_foreach(iter, &pool->in_flight)
-	{
-		HttpTransferPrivate *private =
-			dlist_container(HttpTransferPrivate, in_flight_node, iter.cur);
-
-		curl_easy_setopt(
-			private->easy, CURLOPT_CONNECTTIMEOUT_MS,
-			private->target->connect_timeout +
-				(long) ((pool->left_alone - private->left_alone) / 1000));
-	}
+	if (pool->prepared_at >= 0)
+		pool->attended += Min(http_now() - pool->prepared_at, MAX_DEAFNESS);
+	pool->prepared_at = -1;
 }
 
 /*
- * Ends the attempts that have taken too long.  libcurl's own limit would go on
- * counting where nobody looks, and its timer rings only once.
+ * libcurl or the operating system lets a pool down, and only the first reason
+ * counts.  Called where no error may be raised.
+ */
+static void
+break_pool(HttpPool *pool, const char *what, const char *why,
+		   bool is_system_error)
+{
+	if (http_pool_is_broken(pool))
+		return;
+	snprintf(pool->broken, sizeof(pool->broken), "%s failed: %s", what, why);
+	pool->is_system_error = is_system_error;
+}
+
+static void
+check_curl(HttpPool *pool, const char *what, CURLMcode code)
+{
+	if (code != CURLM_OK)
+		break_pool(pool, what, curl_multi_strerror(code), false);
+}
+
+/*
+ * Ends the attempts that have taken too long.  libcurl's own limits would go on
+ * counting where nobody looks, and the one for connecting waits for a name lookup
+ * to end before 7.87.
  */
 static void
 end_overdue(HttpPool *pool)
 {
 	dlist_mutable_iter iter;
-	int64			   now = http_now();
 
 	dlist_foreach_modify(iter, &pool->in_flight)
 	{
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, in_flight_node, iter.cur);
-
 		HttpTransfer *transfer = private->callback.arg;
+		int64		  age = pool->attended - private->attended_at_send;
+		bool		  is_late;
 
-		if (now < overdue_at(private))
+		if (time_left(private) > 0)
 			continue;
+		is_late = age >= private->target->request_timeout * (int64) 1000;
 		http_pool_remove(transfer);
 		snprintf(transfer->error, sizeof(transfer->error),
-				 "timed out after %ld milliseconds",
-				 private->target->request_timeout);
-		http_end_attempt(transfer, CURLE_OPERATION_TIMEDOUT);
+				 is_late ? "timed out after %ld milliseconds"
+						 : "no connection after %ld milliseconds",
+				 is_late ? private->target->request_timeout
+						 : private->target->connect_timeout);
+		http_end_attempt(transfer, is_late ? CURLE_OPERATION_TIMEDOUT
+										   : CURLE_COULDNT_CONNECT);
 	}
 }
 
-/* When an attempt that is under way has taken too long. */
+/* Microseconds that an attempt under way may still take, if it is attended to. */
 static int64
-overdue_at(const HttpTransferPrivate *private)
+time_left(const HttpTransferPrivate *private)
 {
-	return private->sent_at + private->target->request_timeout * (int64) 1000 +
-		   private->pool->left_alone - private->left_alone;
+	int64 attended = private->pool->attended;
+	int64 left = private->target->request_timeout * (int64) 1000 -
+				 (attended - private->attended_at_send);
+
+	if (is_connecting(private))
+		left = Min(left, private->target->connect_timeout * (int64) 1000 -
+							 (attended - private->attended_at_connect));
+	return left;
+}
+
+/*
+ * Whether an attempt is about to connect.  One that waits for a connection that
+ * another request makes is not.
+ */
+static bool
+is_connecting(const HttpTransferPrivate *private)
+{
+	curl_off_t connected = 0;
+
+	return private->attended_at_connect >= 0 &&
+		   curl_easy_getinfo(private->easy, CURLINFO_PRETRANSFER_TIME_T,
+							 &connected) == CURLE_OK &&
+		   connected == 0;
 }
 
 /* Hands libcurl the sockets that are ready. */
@@ -374,7 +472,7 @@ handle_events(HttpPool *pool)
 	int running;
 
 	if (count < 0 && errno != EINTR)
-		pool->is_broken = true;
+		break_pool(pool, "epoll_wait()", strerror(errno), true);
 	for (int i = 0; i < count; i++)
 	{
 		uint32 ready = events[i].events;
@@ -388,9 +486,9 @@ handle_events(HttpPool *pool)
 			action |= CURL_CSELECT_OUT;
 		if (ready & (EPOLLERR | EPOLLHUP))
 			action |= CURL_CSELECT_ERR;
-		if (curl_multi_socket_action(pool->multi, events[i].data.fd, action,
-									 &running) != CURLM_OK)
-			pool->is_broken = true;
+		check_curl(pool, "curl_multi_socket_action()",
+				   curl_multi_socket_action(pool->multi, events[i].data.fd,
+											action, &running));
 	}
 }
 
@@ -398,18 +496,18 @@ handle_events(HttpPool *pool)
 static void
 handle_timeouts(HttpPool *pool)
 {
-	int running;
+	CURLMcode code;
+	int		  running;
 
 	if (pool->curl_due < 0 || pool->curl_due > http_now())
 		return;
 	pool->curl_due = -1;
-	if (curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0,
-								 &running) != CURLM_OK)
-	{
-		/* What it was called for is not done, and parked handles need it. */
-		pool->is_broken = true;
+	code =
+		curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	check_curl(pool, "curl_multi_socket_action()", code);
+	/* What it was called for is not done, and parked handles need it. */
+	if (code != CURLM_OK)
 		pool->curl_due = http_now();
-	}
 }
 
 /* Tells the transfers whose attempt is over. */
@@ -428,7 +526,7 @@ collect_finished(HttpPool *pool)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) != CURLE_OK)
-			pool->is_broken = true; /* whose it is, nobody knows */
+			break_pool(pool, "curl_easy_getinfo()", "no private data", false);
 		else if (transfer != NULL)
 			http_end_attempt(transfer, code);
 		else
@@ -452,11 +550,33 @@ send_queued(HttpPool *pool)
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
 
-		if (now < pool->pace.next_send)
-			return;
-		if (private->due <= now)
+		if ((private->due <= now && pool->pace.next_send <= now &&
+			 !is_held(pool)) ||
+			latest_send(private) <= now)
 			send_now(pool, private, now);
 	}
+}
+
+/* Whether the queue waits for the answer to the one request that is a probe. */
+static bool
+is_held(const HttpPool *pool)
+{
+	return http_pace_is_probing(&pool->pace) &&
+		   !dlist_is_empty((dlist_head *) &pool->in_flight);
+}
+
+/*
+ * When a transfer is sent at the latest: its last attempt comes when all the time
+ * for waiting between attempts is spent, whatever the others wait for.
+ */
+static int64
+latest_send(const HttpTransferPrivate *private)
+{
+	const HttpTransfer *transfer = private->callback.arg;
+
+	return transfer->attempts == 0
+			   ? PG_INT64_MAX
+			   : private->queued_at + http_pool_wait_left(transfer);
 }
 
 /* Hands a transfer to libcurl. */
@@ -464,17 +584,21 @@ static void
 send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now)
 {
 	HttpTransfer *transfer = private->callback.arg;
+	CURLMcode	  code;
 
 	http_pace_sent(&pool->pace, now);
 
 	dlist_delete(&private->queue_node);
 	private->is_queued = false;
 	private->sent_at = now;
-	private->left_alone = pool->left_alone;
+	if (transfer->attempts > 0)
+	private->waited += now - private->queued_at;
 	http_begin_attempt(transfer);
-	if (curl_multi_add_handle(pool->multi, private->easy) != CURLM_OK)
+	code = curl_multi_add_handle(pool->multi, private->easy);
+	if (code != CURLM_OK)
 	{
-		transfer->outcome = HTTP_OUT_OF_MEMORY;
+		check_curl(pool, "curl_multi_add_handle()", code);
+		transfer->outcome = HTTP_POOL_BROKEN;
 		return;
 	}
 	private->is_in_multi = true;
@@ -495,8 +619,9 @@ arm_timer(HttpPool *pool)
 	if (pool->curl_due >= 0)
 		due = earlier(due, pool->curl_due);
 	dlist_foreach(iter, &pool->in_flight)
-		due = earlier(due, overdue_at(dlist_container(
-							   HttpTransferPrivate, in_flight_node, iter.cur)));
+		due = earlier(due, http_now() + time_left(dlist_container(
+											HttpTransferPrivate, in_flight_node,
+											iter.cur)));
 
 	/* All zero disarms it; a time in the past fires at once. */
 	if (due >= 0)
@@ -505,10 +630,10 @@ arm_timer(HttpPool *pool)
 		spec.it_value.tv_nsec = (due % 1000000) * 1000 + 1;
 	}
 	if (timerfd_settime(pool->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
-		pool->is_broken = true;
+		break_pool(pool, "timerfd_settime()", strerror(errno), true);
 }
 
-/* When something in the queue can be sent; -1: it is empty. */
+/* When something in the queue can be sent; -1: there is nothing to wait for. */
 static int64
 earliest_send(const HttpPool *pool)
 {
@@ -520,7 +645,9 @@ earliest_send(const HttpPool *pool)
 		HttpTransferPrivate *private =
 			dlist_container(HttpTransferPrivate, queue_node, iter.cur);
 
-		due = earlier(due, Max(private->due, pool->pace.next_send));
+		due = earlier(due, latest_send(private));
+		if (!is_held(pool))
+			due = earlier(due, Max(private->due, pool->pace.next_send));
 	}
 	return due;
 }
@@ -617,7 +744,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	if (epoll_ctl(pool->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
 				  fd, &event) < 0)
 	{
-		pool->is_broken = true;
+		break_pool(pool, "epoll_ctl()", strerror(errno), true);
 		return -1;
 	}
 	if (known == NULL)

@@ -112,11 +112,22 @@ record_cache_warned_columns(RecordCache *cache)
 	return &cache->statement->warned_columns;
 }
 
-/* Whether the statement has as many requests under way as it may. */
+/*
+ * Whether the statement has as many requests under way as it may.  One that waits
+ * for a back-off is not under way.
+ */
 bool
 record_cache_is_busy(const RecordCache *cache, const Settings *settings)
 {
-	return cache->statement->pending >= settings->max_concurrency;
+	return cache->statement->pending - record_cache_delayed(cache) >=
+		   settings->max_concurrency;
+}
+
+/* How many requests wait for a back-off of their own. */
+int
+record_cache_delayed(const RecordCache *cache)
+{
+	return api_delayed(cache->api);
 }
 
 /*
@@ -257,10 +268,8 @@ record_batch_read(RecordBatch *batch, int number, Record **record,
 	char	   *problem;
 
 	*id = &entry->id;
-	while (entry->state == ENTRY_PENDING ||
-		   !is_good_enough(entry, batch->settings))
-		record_request_need(batch->cache, batch->settings, batch->budget,
-							entry);
+	while (!record_batch_advance(batch, number))
+		;
 	if (entry->state != ENTRY_FOUND)
 		return false;
 	if (entry->answer_number == batch->cache->answer_number)
@@ -270,6 +279,21 @@ record_batch_read(RecordBatch *batch, int number, Record **record,
 		elog(ERROR, "record in the statement's cache cannot be read: %s",
 			 problem);
 	return true;
+}
+
+/*
+ * Whether it is known what record_batch_read reads; if not, waits for one response
+ * and reads it.
+ */
+bool
+record_batch_advance(RecordBatch *batch, int number)
+{
+	CacheEntry *entry = batch->entries[number];
+
+	if (entry->state != ENTRY_PENDING && is_good_enough(entry, batch->settings))
+		return true;
+	record_request_need(batch->cache, batch->settings, batch->budget, entry);
+	return false;
 }
 
 /* Lets go of a batch's records; what nobody wants is not asked for. */

@@ -29,6 +29,7 @@ extern Api			*record_cache_api(const RecordCache *cache);
 extern Statement	*record_cache_statement(const RecordCache *cache);
 extern AttributeSet *record_cache_wanted(RecordCache *cache);
 extern List		   **record_cache_warned_columns(RecordCache *cache);
+extern int			 record_cache_delayed(const RecordCache *cache);
 extern bool			 record_cache_is_busy(const RecordCache *cache,
 										  const Settings	*settings);
 
@@ -40,6 +41,7 @@ extern bool			record_batch_is_full(const RecordBatch *batch);
 extern void			record_batch_send(RecordBatch *batch);
 extern int			record_batch_count(const RecordBatch *batch);
 extern int			record_batch_hits(const RecordBatch *batch);
+extern bool			record_batch_advance(RecordBatch *batch, int number);
 extern bool record_batch_read(RecordBatch *batch, int number, Record **record,
 							  const pg_uuid_t **id);
 extern void record_batch_release(RecordBatch *batch);

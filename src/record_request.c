@@ -31,6 +31,7 @@ static void drop_request(RecordCache *cache, RecordRequest *request);
 static void forget_request(RecordRequest *request);
 static bool is_wanted(const RecordRequest *request);
 static bool is_too_long(const RecordCache *cache, const RecordRequest *request);
+static void wait_for_any(RecordCache *cache);
 static void finish_answered(RecordCache *cache);
 static void finish_request(RecordCache *cache, RecordRequest *request,
 						   bool is_needed);
@@ -207,11 +208,10 @@ is_too_long(const RecordCache *cache, const RecordRequest *request)
 }
 
 /*
- * Waits for the next answer that brings an entry closer, of which it is not known
- * yet what a table with these settings has to know, and reads it.  Where there is
- * nothing to be read yet, it is time for the others.  Raises an error only for
- * what the entry needs: the other requests keep theirs until they are needed,
- * if ever.
+ * Waits for the next response, and reads it: that of an entry of which a table with
+ * these settings does not know enough yet, or one of another request.  Raises an
+ * error only for what the entry needs: the other requests keep theirs until they
+ * are needed, if ever.
  */
 void
 record_request_need(RecordCache *cache, const Settings *settings,
@@ -240,23 +240,37 @@ record_request_need(RecordCache *cache, const Settings *settings,
 		dlist_move_head(&cache->queued, &request->node);
 		send_queued(cache, request);
 	}
-	if (request->transfer == NULL)
-	{
-		/* The others have to make room for it. */
-		http_wait(
-			dlist_head_element(RecordRequest, node, &cache->sent)->transfer);
-		finish_answered(cache);
-		send_queued(cache, NULL);
-		return;
-	}
-	if (!http_is_over(request->transfer))
+	/* If it is not sent, the others have to make room for it. */
+	if (request->transfer == NULL || !http_is_over(request->transfer))
 	{
 		finish_answered(cache);
 		send_queued(cache, NULL);
-		http_wait(request->transfer);
+		wait_for_any(cache);
 	}
-	finish_request(cache, request, true);
+	if (request->transfer != NULL && request->transfer->outcome != HTTP_PENDING)
+		finish_request(cache, request, true);
+	else
+		finish_answered(cache);
 	send_queued(cache, NULL);
+}
+
+/* Waits until one of the requests that are under way is over. */
+static void
+wait_for_any(RecordCache *cache)
+{
+	MemoryContext  old_context = MemoryContextSwitchTo(cache->scratch_context);
+	HttpTransfer **transfers =
+		palloc(cache->statement->pending * sizeof(HttpTransfer *));
+	int		   count = 0;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &cache->sent)
+		transfers[count++] =
+			dlist_container(RecordRequest, node, iter.cur)->transfer;
+	MemoryContextSwitchTo(old_context);
+	if (count > 0)
+		http_wait_any(transfers, count);
+	MemoryContextReset(cache->scratch_context);
 }
 
 /* Reads the answers that have come, of those that nobody needs now. */

@@ -154,7 +154,7 @@ for my $stall (qw(headers mid-headers body))
 # time it may take.
 my $dripping = server('dripping', "base_url '" . $api->url . "', max_retries '0', request_timeout '300', use_query 'false'");
 $api->behave('{"drip": 50}');
-fails_with('a body that drips', $dripping, '08006', $failed, qr/^Host "127\.0\.0\.1", after 1 attempt: the answer comes too slowly\.$/, $limits);
+fails_with('a body that drips', $dripping, '08006', $failed, qr/^Host "127\.0\.0\.1", after 1 attempt: the response comes too slowly\.$/, $limits);
 $api->reset;
 
 # What has come while a cursor lay idle has not come too late, and only the

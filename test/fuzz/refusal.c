@@ -265,5 +265,5 @@ http_raise(HttpTransfer *transfer)
 {
 	FUZZ_CHECK(transfer->outcome == HTTP_BROKEN);
 	ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
-					errmsg("the answer ended early")));
+					errmsg("the response ended early")));
 }

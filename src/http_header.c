@@ -1,0 +1,255 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_header.c
+ *	  When to come back, as the headers of a response say it.
+ *
+ * Servers differ in the header, in the unit and in the clock.  So a number is
+ * taken for seconds unless it is too large for that, and a point in time is
+ * compared with the response's own Date.
+ *
+ * Raises no error, as it runs within libcurl's callbacks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <time.h>
+
+#include "http_header.h"
+
+/* Numbers from here on are points in time, in seconds or in milliseconds. */
+#define FIRST_TIME 1e9
+#define FIRST_TIME_IN_MILLISECONDS 1e11
+
+/* No wait is longer, in milliseconds; it is far beyond any max_retry_wait. */
+#define LONGEST_WAIT 1e15
+
+/* An HTTP date has 29 characters. */
+#define DATE_SIZE 64
+
+static const char *const names[HTTP_HEADER_COUNT] = {
+	"Retry-After", "X-RateLimit-Reset", "RateLimit-Reset", "RateLimit", "Date"};
+
+static const char *value_of(const HttpHeaders *headers, HttpHeader header);
+static double	   read_value(const HttpHeaders *headers, HttpHeader header);
+static double	   read_wait(const HttpHeaders *headers, const char *text,
+							 size_t length);
+static double	   read_policies(const HttpHeaders *headers, const char *text);
+static bool		   read_number(const char *text, size_t length, double *number);
+static bool		   read_date(const char *text, size_t length, double *seconds);
+static double	   sent_at(const HttpHeaders *headers);
+static const char *parameter(const char *text, size_t length, const char *name,
+							 size_t *value_length);
+
+/* Keeps a line if it is one of the headers that count. */
+void
+http_header_keep(HttpHeaders *headers, const char *line, size_t length)
+{
+	/* Another response begins: what came before was an interim one. */
+	if (length >= 5 && pg_strncasecmp(line, "HTTP/", 5) == 0)
+	{
+		memset(headers, 0, sizeof(*headers));
+		return;
+	}
+	while (length > 0 && isspace((unsigned char) line[length - 1]))
+		length--;
+	for (int i = 0; i < HTTP_HEADER_COUNT; i++)
+	{
+		size_t name_length = strlen(names[i]);
+
+		if (length > name_length && length < HTTP_HEADER_SIZE &&
+			line[name_length] == ':' &&
+			pg_strncasecmp(line, names[i], name_length) == 0)
+		{
+			memcpy(headers->lines[i], line, length);
+			headers->lines[i][length] = '\0';
+		}
+	}
+}
+
+/* Whether there is a Retry-After that can be read, be it zero. */
+bool
+http_header_is_retry_after(const HttpHeaders *headers)
+{
+	return read_value(headers, HTTP_RETRY_AFTER) >= 0;
+}
+
+/*
+ * Milliseconds that the server asks to wait, and the line that says so; -1: it
+ * does not.  Where a request was throttled, that may also be the time at which
+ * a quota is renewed.
+ */
+long
+http_header_wait(const HttpHeaders *headers, bool throttles, const char **line)
+{
+	HttpHeader last = throttles ? HTTP_RATELIMIT : HTTP_RETRY_AFTER;
+
+	for (HttpHeader header = HTTP_RETRY_AFTER; header <= last; header++)
+	{
+		double wait = read_value(headers, header);
+
+		if (wait > 0)
+		{
+			*line = headers->lines[header];
+			return (long) Max(wait, 1);
+		}
+	}
+	return -1;
+}
+
+/* A header's value, without spaces before it. */
+static const char *
+value_of(const HttpHeaders *headers, HttpHeader header)
+{
+	const char *value = strchr(headers->lines[header], ':');
+
+	if (value == NULL)
+		return "";
+	for (value++; *value == ' ' || *value == '\t'; value++)
+		;
+	return value;
+}
+
+/* Milliseconds to wait, 0 if that is over; -1: it says nothing of the kind. */
+static double
+read_value(const HttpHeaders *headers, HttpHeader header)
+{
+	const char *value = value_of(headers, header);
+
+	return header == HTTP_RATELIMIT ? read_policies(headers, value)
+									: read_wait(headers, value, strlen(value));
+}
+
+static double
+read_wait(const HttpHeaders *headers, const char *text, size_t length)
+{
+	double number;
+	double wait;
+
+	if (read_number(text, length, &number))
+	{
+		if (number < FIRST_TIME)
+			return number * 1000;
+		if (number >= FIRST_TIME_IN_MILLISECONDS)
+			number /= 1000;
+	}
+	else if (!read_date(text, length, &number))
+		return -1;
+	wait = (number - sent_at(headers)) * 1000;
+	return Max(0, Min(wait, LONGEST_WAIT));
+}
+
+/*
+ * The value of RateLimit: `limit=100, remaining=0, reset=5` in older drafts of
+ * its standard, `"default";r=0;t=5` in newer ones.  Of several policies, the one
+ * with the longest wait counts, unless it has requests left.
+ */
+static double
+read_policies(const HttpHeaders *headers, const char *text)
+{
+	double longest = -1;
+
+	while (*text != '\0')
+	{
+		size_t		length = strcspn(text, ",");
+		size_t		value_length;
+		double		left = 0;
+		const char *value = parameter(text, length, "r", &value_length);
+
+		if (value == NULL || !read_number(value, value_length, &left) ||
+			left == 0)
+		{
+			value = parameter(text, length, "t", &value_length);
+			if (value == NULL)
+				value = parameter(text, length, "reset", &value_length);
+			if (value != NULL)
+				longest = Max(longest, read_wait(headers, value, value_length));
+		}
+		text += length;
+		text += strspn(text, ", \t");
+	}
+	return longest;
+}
+
+/* A parameter of a policy, which are separated by semicolons; NULL: none. */
+static const char *
+parameter(const char *text, size_t length, const char *name,
+		  size_t *value_length)
+{
+	const char *end = text + length;
+	size_t		name_length = strlen(name);
+
+	while (text < end)
+	{
+		size_t part = strcspn(text, ";,");
+
+		if (part > name_length && text[name_length] == '=' &&
+			strncmp(text, name, name_length) == 0)
+		{
+			*value_length = part - name_length - 1;
+			return text + name_length + 1;
+		}
+		text += part;
+		text += strspn(text, "; \t");
+	}
+	return NULL;
+}
+
+/* A number without a sign, perhaps with a fraction, and nothing else. */
+static bool
+read_number(const char *text, size_t length, double *number)
+{
+	double unit = 1;
+	bool   has_point = false;
+	bool   has_digit = false;
+
+	while (length > 0 && isspace((unsigned char) text[length - 1]))
+		length--;
+	*number = 0;
+	for (size_t i = 0; i < length; i++)
+	{
+		if (text[i] == '.' && !has_point)
+			has_point = true;
+		else if (text[i] >= '0' && text[i] <= '9')
+		{
+			has_digit = true;
+			if (has_point)
+				unit /= 10;
+			*number = has_point ? *number + unit * (text[i] - '0')
+								: *number * 10 + (text[i] - '0');
+		}
+		else
+			return false;
+	}
+	return has_digit;
+}
+
+/* A date as in HTTP, in seconds since 1970. */
+static bool
+read_date(const char *text, size_t length, double *seconds)
+{
+	char   copy[DATE_SIZE];
+	time_t time;
+
+	/* libcurl would also take a time of day, and more. */
+	if (length >= sizeof(copy) || !isalpha((unsigned char) text[0]))
+		return false;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	time = curl_getdate(copy, NULL);
+	*seconds = (double) time;
+	return time != -1;
+}
+
+/* When the response was sent, in seconds since 1970, by the server's clock. */
+static double
+sent_at(const HttpHeaders *headers)
+{
+	const char *value = value_of(headers, HTTP_DATE);
+	double		seconds;
+
+	return read_date(value, strlen(value), &seconds) ? seconds
+													 : (double) time(NULL);
+}
