@@ -225,6 +225,8 @@ CREATE FOREIGN TABLE altered (gone text, id uuid, stage text, more text OPTIONS 
 ALTER FOREIGN TABLE altered DROP COLUMN gone;
 ALTER FOREIGN TABLE altered ADD COLUMN computed text GENERATED ALWAYS AS ('x' || more) STORED;
 ANALYZE altered; :spent
+ALTER FOREIGN TABLE altered DROP COLUMN computed;
+ANALYZE altered; :spent
 SELECT attname, null_frac, n_distinct FROM pg_stats WHERE schemaname = 'analysis' AND tablename = 'altered' ORDER BY attname;
 CREATE TABLE parts (id uuid, kind text) PARTITION BY LIST (kind);
 CREATE TABLE local_part PARTITION OF parts FOR VALUES IN ('local');

@@ -145,7 +145,7 @@ static void warn_once(ColumnReader *reader, const char *message);
  * never be filled.
  *
  * All readers of a statement share *warned_columns, so that a column warns only
- * only once; the list grows in the current context.  No warning shows the secret,
+ * once; the list grows in the current context.  No warning shows the secret, which
  * may be NULL.
  */
 ColumnReader *
@@ -666,9 +666,9 @@ read_plain(const ColumnReader *reader, const char *text, Datum *value)
 }
 
 /*
- * Makes of a decimal number what the column's type reads as that number.  What
- * input functions take beyond those, such as NaN or hexadecimal digits, does not
- * fit.
+ * Accepts decimal numbers only, and makes of one what the column's type reads as
+ * that number.  Input functions accept more, such as NaN, which SQL takes for the
+ * largest number and the API may leave out of a range.
  */
 static bool
 normalize_number(ColumnReader *reader, const char *text,
