@@ -117,6 +117,10 @@ try_reach(Check *check, CheckResult *result)
 				 check->url.port != NULL ? check->url.port : "unknown",
 				 check->settings->proxy != NULL ? ", through the proxy" : "",
 				 times.was_connected ? "; connected before" : "");
+	if (!http_looks_up_in_background())
+		result->hint = pstrdup("This libcurl looks names up in the foreground, "
+							   "so that a lookup cannot be cancelled. Use a "
+							   "libcurl with AsynchDNS.");
 }
 
 /* The certificate is trusted, and that of the host. */
