@@ -66,6 +66,8 @@ api_open(const Settings *settings, Credentials *credentials,
 	api->connection = connection_acquire(credentials->umid, settings->serverid);
 	api->anonymous_target.host = parts.host;
 	api->anonymous_target.proxy = settings->proxy;
+	api->anonymous_target.proxy_user = credentials->proxy_user;
+	api->anonymous_target.proxy_password = credentials->proxy_password;
 	api->anonymous_target.ca_file = settings->ca_file;
 	api->anonymous_target.connect_timeout =
 		(long) (settings->connect_timeout * 1000);
