@@ -397,8 +397,7 @@ raise_not_connected(const HttpTransfer *transfer, const char *error)
 static void
 raise_pool_broken(const HttpPool *pool)
 {
-	ereport(ERROR, (errcode(pool->is_system_error ? ERRCODE_SYSTEM_ERROR
-												  : ERRCODE_FDW_ERROR),
+	ereport(ERROR, (errcode(pool->broken_state),
 					errmsg("could not manage the connections to the API"),
 					errdetail("%s.", pool->broken),
 					errhint("The next statement makes new connections.")));

@@ -41,7 +41,7 @@ struct HttpPool
 
 	/* why it is of no more use, as its transfers may never end */
 	char broken[HTTP_REASON_SIZE]; /* empty: it is not broken */
-	bool is_system_error;		   /* and not libcurl's */
+	int	 broken_state;			   /* its SQLSTATE */
 
 	/*
 	 * Time in which somebody attended to the transfers: a response that has

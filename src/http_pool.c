@@ -46,7 +46,7 @@ static bool	 is_connecting(const HttpTransferPrivate *private);
 static int64 time_left(const HttpTransferPrivate *private);
 static void	 note_wait(HttpPool *pool);
 static void	 break_pool(HttpPool *pool, const char *what, const char *why,
-						bool is_system_error);
+						int sqlstate);
 static void	 check_curl(HttpPool *pool, const char *what, CURLMcode code);
 static void	 block_signals(sigset_t *old_mask);
 static void	 restore_signals(const sigset_t *old_mask);
@@ -386,20 +386,21 @@ note_wait(HttpPool *pool)
  * counts.  Called where no error may be raised.
  */
 static void
-break_pool(HttpPool *pool, const char *what, const char *why,
-		   bool is_system_error)
+break_pool(HttpPool *pool, const char *what, const char *why, int sqlstate)
 {
 	if (http_pool_is_broken(pool))
 		return;
 	snprintf(pool->broken, sizeof(pool->broken), "%s failed: %s", what, why);
-	pool->is_system_error = is_system_error;
+	pool->broken_state = sqlstate;
 }
 
 static void
 check_curl(HttpPool *pool, const char *what, CURLMcode code)
 {
 	if (code != CURLM_OK)
-		break_pool(pool, what, curl_multi_strerror(code), false);
+		break_pool(pool, what, curl_multi_strerror(code),
+				   code == CURLM_OUT_OF_MEMORY ? ERRCODE_OUT_OF_MEMORY
+											   : ERRCODE_FDW_ERROR);
 }
 
 /*
@@ -472,7 +473,7 @@ handle_events(HttpPool *pool)
 	int running;
 
 	if (count < 0 && errno != EINTR)
-		break_pool(pool, "epoll_wait()", strerror(errno), true);
+		break_pool(pool, "epoll_wait()", strerror(errno), ERRCODE_SYSTEM_ERROR);
 	for (int i = 0; i < count; i++)
 	{
 		uint32 ready = events[i].events;
@@ -526,7 +527,8 @@ collect_finished(HttpPool *pool)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) != CURLE_OK)
-			break_pool(pool, "curl_easy_getinfo()", "no private data", false);
+			break_pool(pool, "curl_easy_getinfo()", "no private data",
+					   ERRCODE_FDW_ERROR);
 		else if (transfer != NULL)
 			http_end_attempt(transfer, code);
 		else
@@ -630,7 +632,8 @@ arm_timer(HttpPool *pool)
 		spec.it_value.tv_nsec = (due % 1000000) * 1000 + 1;
 	}
 	if (timerfd_settime(pool->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
-		break_pool(pool, "timerfd_settime()", strerror(errno), true);
+		break_pool(pool, "timerfd_settime()", strerror(errno),
+				   ERRCODE_SYSTEM_ERROR);
 }
 
 /* When something in the queue can be sent; -1: there is nothing to wait for. */
@@ -744,7 +747,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	if (epoll_ctl(pool->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
 				  fd, &event) < 0)
 	{
-		break_pool(pool, "epoll_ctl()", strerror(errno), true);
+		break_pool(pool, "epoll_ctl()", strerror(errno), ERRCODE_SYSTEM_ERROR);
 		return -1;
 	}
 	if (known == NULL)
