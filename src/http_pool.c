@@ -21,6 +21,8 @@
 
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,6 +65,7 @@ static int64 earlier(int64 due, int64 other);
 
 static bool is_stuck_in_lookup(CURL *easy);
 static void park(HttpPool *pool, CURL *easy);
+static void forget_socket(HttpPool *pool, int number);
 
 static int	  on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 						void *known);
@@ -720,8 +723,60 @@ release_pool(void *arg)
 		close(pool->timer_fd);
 	if (pool->epoll_fd >= 0)
 		close(pool->epoll_fd);
+	while (pool->socket_count > 0)
+		forget_socket(pool, 0);
 	while (pool->reserved_fds-- > 0)
 		ReleaseExternalFD();
+}
+
+/*
+ * Opens a socket, for which PostgreSQL's own files leave a descriptor free, and
+ * which no program that PostgreSQL runs inherits.  Raises no error.
+ *
+ * libcurl closes some sockets without telling, as it does when it gives up one
+ * address for another.  They are found here, so that none counts for ever.
+ */
+int
+http_pool_open_socket(HttpPool *pool, int family, int type, int protocol)
+{
+	int fd;
+
+	for (int i = pool->socket_count - 1; i >= 0; i--)
+	{
+		struct stat status;
+
+		if (fstat(pool->sockets[i], &status) < 0 || !S_ISSOCK(status.st_mode))
+			forget_socket(pool, i);
+	}
+	if (pool->socket_count == HTTP_COUNTED_SOCKETS)
+		return socket(family, type | SOCK_CLOEXEC, protocol);
+	ReserveExternalFD();
+	fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	if (fd >= 0)
+		pool->sockets[pool->socket_count++] = fd;
+	else
+		ReleaseExternalFD();
+	return fd;
+}
+
+/* Closes a socket.  Raises no error. */
+int
+http_pool_close_socket(HttpPool *pool, int fd)
+{
+	for (int i = pool->socket_count - 1; i >= 0; i--)
+	{
+		if (pool->sockets[i] == fd)
+			forget_socket(pool, i);
+	}
+	return close(fd);
+}
+
+/* Nothing is to be reserved any more for one of the sockets that are counted. */
+static void
+forget_socket(HttpPool *pool, int number)
+{
+	pool->sockets[number] = pool->sockets[--pool->socket_count];
+	ReleaseExternalFD();
 }
 
 /* libcurl's callback: which events of a socket it wants to hear of. */
