@@ -57,7 +57,7 @@ SELECT * FROM spent;
 --
 \! $REEVO_CTL behave '{"fail_first": 2, "fail_how": [429, "half-body-close"]}'
 SELECT count(*) FROM opportunity WHERE id = id(1);
-\! $REEVO_CTL behave '{"fail_first": 1, "fail_how": [500]}'
+\! $REEVO_CTL behave '{"fail_first": 1, "fail_how": [501]}'
 SELECT count(*) FROM opportunity WHERE id = id(1);
 \! $REEVO_CTL behave '{"fail_first": 1, "fail_how": [403]}'
 SELECT count(*) FROM opportunity WHERE id = id(1);

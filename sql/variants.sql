@@ -454,25 +454,27 @@ SELECT listed();
 \! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 429, "retry_after": 0}'
 :list :spent
 :fresh
+ALTER SERVER variants OPTIONS (SET max_retry_wait '60');
 \! $REEVO_CTL behave '{"fail_every": 3, "fail_status": 503, "short_pages": 4}'
 :join_at_once
+ALTER SERVER variants OPTIONS (SET max_retry_wait '0.1');
 :fresh
 \! $REEVO_CTL behave '{"chunked": true, "gzip": true, "close_each": true}'
 :join_at_once :spent
 -- Too often
-ALTER SERVER variants OPTIONS (ADD max_retries '1');
+ALTER SERVER variants OPTIONS (ADD max_retries '1', SET max_retry_wait '0');
 :fresh
 \! $REEVO_CTL behave '{"fail_every": 1, "fail_how": "cut-json", "only": ["query"]}'
 SELECT left(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199))'), 7); :spent
 :fresh
 \! $REEVO_CTL behave '{"fail_every": 1, "fail_status": 429, "retry_after": 0, "only": ["query"]}'
 :list :spent
-ALTER SERVER variants OPTIONS (DROP max_retries);
+ALTER SERVER variants OPTIONS (DROP max_retries, SET max_retry_wait '0.1');
 
 -- Only what is needed can fail: the second request does, and nobody wants it.
 BEGIN;
 :fresh
-\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 500, "only": ["query"]}'
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 501, "only": ["query"]}'
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN at_once o ON o.id = w.id;
 FETCH 3 FROM c;
 CLOSE c;
@@ -483,14 +485,14 @@ MOVE 9 FROM c;
 MOVE ALL FROM c;
 ROLLBACK;
 :fresh
-\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 500, "only": ["query"]}'
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 501, "only": ["query"]}'
 SELECT count(*) FROM (SELECT FROM at_once WHERE id = ANY (ids(100, 199)) LIMIT 5) o;
 :fresh
-\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 500, "only": ["query"]}'
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 501, "only": ["query"]}'
 SELECT count(*) FROM (SELECT w.number FROM wanted w JOIN at_once o ON o.id = w.id LIMIT 5) o;
 BEGIN;
 :fresh
-\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 500, "only": ["query"]}'
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 501, "only": ["query"]}'
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN tens o ON o.id = w.id;
 MOVE 10 FROM c;
 MOVE 10 FROM c;

@@ -81,6 +81,8 @@ api_open(const Settings *settings, Credentials *credentials,
 	api->facts = api_facts_of(api->connection, settings->record_type);
 	api->anonymous_target.host = parts.host;
 	api->anonymous_target.proxy = settings->proxy;
+	api->anonymous_target.proxy_user = credentials->proxy_user;
+	api->anonymous_target.proxy_password = credentials->proxy_password;
 	api->anonymous_target.ca_file = settings->ca_file;
 	api->anonymous_target.connect_timeout =
 		(long) (settings->connect_timeout * 1000);

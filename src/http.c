@@ -18,12 +18,7 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "miscadmin.h"
-#include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
@@ -397,8 +392,7 @@ raise_not_connected(const HttpTransfer *transfer, const char *error)
 static void
 raise_pool_broken(const HttpPool *pool)
 {
-	ereport(ERROR, (errcode(pool->is_system_error ? ERRCODE_SYSTEM_ERROR
-												  : ERRCODE_FDW_ERROR),
+	ereport(ERROR, (errcode(pool->broken_state),
 					errmsg("could not manage the connections to the API"),
 					errdetail("%s.", pool->broken),
 					errhint("The next statement makes new connections.")));
@@ -557,6 +551,7 @@ set_options(HttpTransfer *transfer)
 	SET_OPTION(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETDATA, transfer);
 	SET_OPTION(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET_OPTION(easy, CURLOPT_CLOSESOCKETDATA, private->pool);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	if (http_pool_leaves_lookups())
 		SET_OPTION(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -1010,35 +1005,23 @@ on_lookup(void *resolver, void *reserved, void *arg)
 	return 0;
 }
 
-/*
- * libcurl's callback: opens a socket, of which PostgreSQL's own files have to
- * leave one free, and which no program that PostgreSQL runs inherits.
- */
+/* libcurl's callback: opens a socket. */
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	curl_socket_t fd;
+	HttpTransfer *transfer = arg;
 
 	(void) purpose;
-	note_connect(arg);
-	ReserveExternalFD();
-	fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
-				address->protocol);
-	if (fd < 0)
-	{
-		ReleaseExternalFD();
-		return CURL_SOCKET_BAD;
-	}
-	return fd;
+	note_connect(transfer);
+	return http_pool_open_socket(transfer->private->pool, address->family,
+								 address->socktype, address->protocol);
 }
 
 /* libcurl's callback: closes such a socket, perhaps long after its transfer. */
 static int
 on_close(void *arg, curl_socket_t fd)
 {
-	(void) arg;
-	ReleaseExternalFD();
-	return close(fd);
+	return http_pool_close_socket(arg, fd);
 }
 
 /* An attempt has to connect: it does not find a connection that it can use. */

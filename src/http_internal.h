@@ -22,6 +22,9 @@
 
 /* Times are in microseconds, on a clock that nobody sets: see http_now. */
 
+/* How many of a pool's sockets PostgreSQL is told of. */
+#define HTTP_COUNTED_SOCKETS 256
+
 /* How much is kept of the reason for which a pool is of no more use. */
 #define HTTP_REASON_SIZE 256
 
@@ -33,15 +36,17 @@ struct HttpPool
 	int			  epoll_fd;
 	int			  timer_fd;
 	int			  reserved_fds;
-	int64		  curl_due;	 /* when libcurl wants to be called, or -1 */
-	dlist_head	  queue;	 /* transfers that wait to be sent */
-	dlist_head	  in_flight; /* transfers that libcurl has */
-	int			  parked;	 /* handles that nobody waits for: see park */
-	int64		  started;	 /* transfers so far, by which they are ordered */
+	int	  sockets[HTTP_COUNTED_SOCKETS]; /* for which one is reserved, too */
+	int	  socket_count;
+	int64 curl_due;		  /* when libcurl wants to be called, or -1 */
+	dlist_head queue;	  /* transfers that wait to be sent */
+	dlist_head in_flight; /* transfers that libcurl has */
+	int		   parked;	  /* handles that nobody waits for: see park */
+	int64	   started;	  /* transfers so far, by which they are ordered */
 
 	/* why it is of no more use, as its transfers may never end */
 	char broken[HTTP_REASON_SIZE]; /* empty: it is not broken */
-	bool is_system_error;		   /* and not libcurl's */
+	int	 broken_state;			   /* its SQLSTATE */
 
 	/*
 	 * Time in which somebody attended to the transfers: a response that has
@@ -109,6 +114,9 @@ extern void	 http_pool_remove(HttpTransfer *transfer);
 extern int64 http_pool_wait_left(const HttpTransfer *transfer);
 extern void	 http_pool_attended(HttpPool *pool, int64 time);
 extern bool	 http_pool_leaves_lookups(void);
+extern int	 http_pool_open_socket(HttpPool *pool, int family, int type,
+								   int protocol);
+extern int	 http_pool_close_socket(HttpPool *pool, int fd);
 
 /* http_account.c */
 extern bool				http_account_charge(HttpBudget *budget);

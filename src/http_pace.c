@@ -124,13 +124,13 @@ static void	  forget(HttpPace *pace);
 
 /*
  * There is something to send again after a time without.  A pause that the server
- * did not ask for was made for requests that are gone.
+ * did not ask for was made for requests that are gone: it ends where it began.
  */
 void
 http_pace_begin(HttpPace *pace, int64 now)
 {
 	if (pace->resumed_at > now && !pace->is_asked_for)
-		pace->next_send = pace->resumed_at = now;
+		pace->next_send = pace->resumed_at = pace->last_send;
 }
 
 /*

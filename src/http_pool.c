@@ -21,6 +21,8 @@
 
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,7 +48,7 @@ static bool	 is_connecting(const HttpTransferPrivate *private);
 static int64 time_left(const HttpTransferPrivate *private);
 static void	 note_wait(HttpPool *pool);
 static void	 break_pool(HttpPool *pool, const char *what, const char *why,
-						bool is_system_error);
+						int sqlstate);
 static void	 check_curl(HttpPool *pool, const char *what, CURLMcode code);
 static void	 block_signals(sigset_t *old_mask);
 static void	 restore_signals(const sigset_t *old_mask);
@@ -63,6 +65,7 @@ static int64 earlier(int64 due, int64 other);
 
 static bool is_stuck_in_lookup(CURL *easy);
 static void park(HttpPool *pool, CURL *easy);
+static void forget_socket(HttpPool *pool, int number);
 
 static int	  on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 						void *known);
@@ -386,20 +389,21 @@ note_wait(HttpPool *pool)
  * counts.  Called where no error may be raised.
  */
 static void
-break_pool(HttpPool *pool, const char *what, const char *why,
-		   bool is_system_error)
+break_pool(HttpPool *pool, const char *what, const char *why, int sqlstate)
 {
 	if (http_pool_is_broken(pool))
 		return;
 	snprintf(pool->broken, sizeof(pool->broken), "%s failed: %s", what, why);
-	pool->is_system_error = is_system_error;
+	pool->broken_state = sqlstate;
 }
 
 static void
 check_curl(HttpPool *pool, const char *what, CURLMcode code)
 {
 	if (code != CURLM_OK)
-		break_pool(pool, what, curl_multi_strerror(code), false);
+		break_pool(pool, what, curl_multi_strerror(code),
+				   code == CURLM_OUT_OF_MEMORY ? ERRCODE_OUT_OF_MEMORY
+											   : ERRCODE_FDW_ERROR);
 }
 
 /*
@@ -472,7 +476,7 @@ handle_events(HttpPool *pool)
 	int running;
 
 	if (count < 0 && errno != EINTR)
-		break_pool(pool, "epoll_wait()", strerror(errno), true);
+		break_pool(pool, "epoll_wait()", strerror(errno), ERRCODE_SYSTEM_ERROR);
 	for (int i = 0; i < count; i++)
 	{
 		uint32 ready = events[i].events;
@@ -526,7 +530,8 @@ collect_finished(HttpPool *pool)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) != CURLE_OK)
-			break_pool(pool, "curl_easy_getinfo()", "no private data", false);
+			break_pool(pool, "curl_easy_getinfo()", "no private data",
+					   ERRCODE_FDW_ERROR);
 		else if (transfer != NULL)
 			http_end_attempt(transfer, code);
 		else
@@ -630,7 +635,8 @@ arm_timer(HttpPool *pool)
 		spec.it_value.tv_nsec = (due % 1000000) * 1000 + 1;
 	}
 	if (timerfd_settime(pool->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
-		break_pool(pool, "timerfd_settime()", strerror(errno), true);
+		break_pool(pool, "timerfd_settime()", strerror(errno),
+				   ERRCODE_SYSTEM_ERROR);
 }
 
 /* When something in the queue can be sent; -1: there is nothing to wait for. */
@@ -717,8 +723,60 @@ release_pool(void *arg)
 		close(pool->timer_fd);
 	if (pool->epoll_fd >= 0)
 		close(pool->epoll_fd);
+	while (pool->socket_count > 0)
+		forget_socket(pool, 0);
 	while (pool->reserved_fds-- > 0)
 		ReleaseExternalFD();
+}
+
+/*
+ * Opens a socket, for which PostgreSQL's own files leave a descriptor free, and
+ * which no program that PostgreSQL runs inherits.  Raises no error.
+ *
+ * libcurl closes some sockets without telling, as it does when it gives up one
+ * address for another.  They are found here, so that none counts for ever.
+ */
+int
+http_pool_open_socket(HttpPool *pool, int family, int type, int protocol)
+{
+	int fd;
+
+	for (int i = pool->socket_count - 1; i >= 0; i--)
+	{
+		struct stat status;
+
+		if (fstat(pool->sockets[i], &status) < 0 || !S_ISSOCK(status.st_mode))
+			forget_socket(pool, i);
+	}
+	if (pool->socket_count == HTTP_COUNTED_SOCKETS)
+		return socket(family, type | SOCK_CLOEXEC, protocol);
+	ReserveExternalFD();
+	fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	if (fd >= 0)
+		pool->sockets[pool->socket_count++] = fd;
+	else
+		ReleaseExternalFD();
+	return fd;
+}
+
+/* Closes a socket.  Raises no error. */
+int
+http_pool_close_socket(HttpPool *pool, int fd)
+{
+	for (int i = pool->socket_count - 1; i >= 0; i--)
+	{
+		if (pool->sockets[i] == fd)
+			forget_socket(pool, i);
+	}
+	return close(fd);
+}
+
+/* Nothing is to be reserved any more for one of the sockets that are counted. */
+static void
+forget_socket(HttpPool *pool, int number)
+{
+	pool->sockets[number] = pool->sockets[--pool->socket_count];
+	ReleaseExternalFD();
 }
 
 /* libcurl's callback: which events of a socket it wants to hear of. */
@@ -744,7 +802,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	if (epoll_ctl(pool->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
 				  fd, &event) < 0)
 	{
-		break_pool(pool, "epoll_ctl()", strerror(errno), true);
+		break_pool(pool, "epoll_ctl()", strerror(errno), ERRCODE_SYSTEM_ERROR);
 		return -1;
 	}
 	if (known == NULL)

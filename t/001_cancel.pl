@@ -220,6 +220,35 @@ for my $stage (grep { $_ ne 'resolve' } sort keys %url)
 	$session->quit;
 }
 
+# --- A name lookup that takes longer than connect_timeout ---
+
+# Before libcurl 7.87 it cannot be ended, but neither does anybody wait for it.
+if (exists $url{resolve})
+{
+	$node->safe_psql('postgres', q(
+		CREATE SERVER hasty FOREIGN DATA WRAPPER opportunity_fdw
+			OPTIONS (base_url 'https://slow.test', connect_timeout '1', max_retries '0');
+		CREATE USER MAPPING FOR CURRENT_USER SERVER hasty OPTIONS (api_key 'test-key');
+		CREATE FOREIGN TABLE hasty (id uuid, display_name text) SERVER hasty;));
+	my $session = Reevo::Session->new($node);
+	my $result = $session->query(read_from('hasty'));
+	is($result->{sqlstate}, 'HV00N', 'connect_timeout during a lookup');
+	like($result->{detail}, qr/^Host "slow\.test", after 1 attempt: no connection after 1000 milliseconds\.$/,
+		'connect_timeout during a lookup: detail');
+	cmp_ok($result->{ms}, '>', 990, 'connect_timeout during a lookup: not before');
+	cmp_ok($result->{ms}, '<', 1000 + $BOUND, 'connect_timeout during a lookup: it is kept');
+	my $next = $session->query('SELECT pg_sleep(1.2); ' . read_from('opportunity'));
+	cmp_ok($next->{ms}, '<', 1200 + $BOUND, 'connect_timeout during a lookup: the next statement does not wait for it');
+	for my $table ('hasty', 'resolve')
+	{
+		$session->query("SET statement_timeout = '300ms'; " . read_from($table));
+		$session->query('RESET statement_timeout');
+		my $closed = $session->query('SELECT opportunity_fdw_disconnect()');
+		cmp_ok($closed->{ms}, '<', $BOUND, "$table: connections are closed during a lookup");
+	}
+	$session->quit;
+}
+
 # --- pg_terminate_backend, a client that goes away ---
 
 for my $stage (@stages)

@@ -392,7 +392,7 @@ $api->reset;
 # --- 5xx, and statuses that there should not be ---
 
 my $api_failed = qr/^the API failed$/;
-for my $case ([ 500, 1 ], [ 501, 1 ], [ 502, 3 ], [ 504, 3 ], [ 599, 1 ])
+for my $case ([ 500, 3 ], [ 501, 1 ], [ 502, 3 ], [ 504, 3 ], [ 505, 1 ], [ 599, 3 ])
 {
 	my ($status, $requests) = @$case;
 	$api->behave(qq({"status": $status}));

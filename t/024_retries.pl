@@ -8,6 +8,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use IO::Socket::INET;
 use POSIX ();
+use PostgreSQL::Test::Utils;
 use Reevo;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -217,6 +218,116 @@ for my $throttled ('"rate_limit": 5', '"rate_limit": 5, "retry_after": 1',
 	cmp_ok($same->[1], '>=', $new->[1] - 1, "$throttled: and sends as many requests in parallel");
 	cmp_ok($same->[2], '<=', $new->[2] + 1, "$throttled: and no more of them");
 }
+
+# --- Proxies, and what comes before a response ---
+
+# serve(ANSWER...): a server that gives each connection the next answer, and then
+# ends; what it was sent comes to the file $seen.
+my $seen = "$PostgreSQL::Test::Utils::tmp_check/seen";
+sub serve
+{
+	my (@answers) = @_;
+	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 10)
+	  or die "cannot listen: $!";
+	open(my $file, '>', $seen) or die "$seen: $!";
+	my $pid = fork;
+	die "cannot fork: $!" unless defined $pid;
+	if ($pid == 0)
+	{
+		Reevo::forget_standins();
+		alarm $Reevo::TIMEOUT;
+		for my $answer (@answers)
+		{
+			my $client = $listener->accept or last;
+			my $head = '';
+			until ($head =~ /\r\n\r\n/)
+			{
+				sysread($client, $head, 65536, length $head) or last;
+			}
+			syswrite($file, $head);
+			syswrite($client, $answer);
+		}
+		POSIX::_exit(0);
+	}
+	return ($listener->sockport, $pid);
+}
+
+# ask(OPTIONS, ANSWER...): what a record is read from; {port} is that of the server.
+sub ask
+{
+	my ($options, @answers) = @_;
+	my ($port, $pid) = serve(@answers);
+	$options =~ s/\{port\}/$port/;
+	$session->query("DROP SERVER IF EXISTS raw CASCADE");
+	$session->query(qq(
+		CREATE SERVER raw FOREIGN DATA WRAPPER opportunity_fdw OPTIONS ($options);
+		CREATE USER MAPPING FOR CURRENT_USER SERVER raw
+			OPTIONS (api_key 'test-key', proxy_user 'sesame', proxy_password 'open:it');
+		CREATE FOREIGN TABLE raw (id uuid) SERVER raw));
+	my $got = $session->query("SELECT id FROM raw WHERE id = '$Reevo::EXAMPLE'");
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	$got->{sent} = Reevo::slurp($seen);
+	return $got;
+}
+
+sub answer
+{
+	my ($head, $body) = @_;
+	$body //= '';
+	return "HTTP/1.1 $head\r\nContent-Length: " . length($body) . "\r\nConnection: close\r\n\r\n$body";
+}
+
+my $fine = answer('200 OK', qq({"data":{"id":"$Reevo::EXAMPLE","attributes":{}}}));
+my $through = "base_url 'https://reevo.test', proxy 'http://127.0.0.1:{port}', max_retries '2'";
+for my $status (400, 403, 404, 407, 429)
+{
+	my $got = ask($through, (answer("$status No\r\nRetry-After: 1\r\nProxy-Authenticate: Basic realm=\"open:it\"")) x 3);
+	is($got->{sqlstate}, 'HV00N', "CONNECT, status $status");
+	is($got->{message}, 'the proxy refused the connection to the API', "CONNECT, status $status: message");
+	like($got->{detail}, qr{^Proxy "http://127\.0\.0\.1:\d+" responded to CONNECT with status $status\.$}, "CONNECT, status $status: detail");
+	like($got->{hint}, qr/proxy, and proxy_user and proxy_password/, "CONNECT, status $status: hint");
+	is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 1, "CONNECT, status $status: one attempt");
+	unlike($got->{err}, qr/open:it|test-key/, "CONNECT, status $status: no secret is shown");
+	like($got->{sent}, qr/^Proxy-Authorization: Basic c2VzYW1lOm9wZW46aXQ=\r$/m, 'the proxy gets the credentials');
+	unlike($got->{sent}, qr/test-key/, 'and not the key');
+}
+my $got = ask("$through, max_retry_wait '0.1'", (answer("502 No\r\nRetry-After: 3600")) x 3);
+is($got->{sqlstate}, '08006', 'CONNECT, status 502') or diag($got->{err});
+is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 3, 'CONNECT, status 502: it is tried again');
+$got = ask("base_url 'http://127.0.0.1:1', proxy 'http://127.0.0.1:{port}'", answer('407 No', 'open:it'));
+is($got->{message}, 'the proxy refused the connection to the API', 'a request through a proxy');
+like($got->{detail}, qr{^Proxy "http://127\.0\.0\.1:\d+" responded with status 407\.$}, 'a request through a proxy: detail');
+
+my $raw = "base_url 'http://127.0.0.1:{port}', max_retry_wait '20'";
+$got = ask($raw, "HTTP/1.1 103 Early Hints\r\nRetry-After: 3600\r\n\r\n" . answer('503 Not now'), $fine);
+is($got->{out}, $Reevo::EXAMPLE, 'what comes with an interim response does not count') or diag($got->{err});
+$got = ask($raw, answer("503 Not now\r\nretry-after:\t 0.3 \r\nRetry-After-Else: 3600"), $fine);
+is($got->{out}, $Reevo::EXAMPLE, 'a header in another case') or diag($got->{err});
+cmp_ok($got->{ms}, '>', 295, 'is obeyed');
+$got = ask($raw, answer("503 Not now\r\nRetry-After: " . '1' x 300), $fine);
+is($got->{out}, $Reevo::EXAMPLE, 'a header that is too long does not count') or diag($got->{err});
+
+# --- A file of certificates that is gone ---
+
+my $ca_file = "$PostgreSQL::Test::Utils::tmp_check/ca.pem";
+$got = ask("base_url 'https://127.0.0.1:{port}', ca_file '$ca_file'", $fine);
+is($got->{sqlstate}, 'HV00N', 'a missing ca_file');
+is($got->{message}, 'could not connect to the API', 'a missing ca_file: message');
+like($got->{detail}, qr/^The file "\Q$ca_file\E" of option ca_file cannot be used: .+\.$/, 'a missing ca_file: detail');
+unlike($got->{sent}, qr/GET|test-key/, 'a missing ca_file: nothing is requested');
+
+# --- Programs that PostgreSQL runs get no connection ---
+
+sub sockets_of_program
+{
+	return $session->query(q(CREATE TEMP TABLE seen (line text); COPY seen FROM PROGRAM 'readlink /proc/self/fd/*';
+		SELECT count(*) FROM seen WHERE line LIKE 'socket:%'; DROP TABLE seen))->{out};
+}
+fresh('{}');
+my $sockets = sockets_of_program();
+$session->query($read);
+is(sockets_of_program(), $sockets, 'a program of COPY inherits no connection');
 
 $session->quit;
 $node->stop('fast');

@@ -87,6 +87,10 @@ my $read = one('display_name', 'opportunity');
 
 my @provoked = (
 	'could not connect to the API' => elsewhere("base_url '$closed'"),
+	'the proxy refused the connection to the API' => sub {
+		$api->behave('{"status": 407}');
+		return elsewhere("base_url 'http://127.0.0.1:1'", "proxy '" . $api->url . "'")->();
+	},
 	'the request to the API failed' => behaves('{"fail_every": 1, "fail_how": "close"}', $read),
 	q(the API's answer is not HTTP) => elsewhere("base_url '$garbage'"),
 	'the API redirected the request' => behaves('{"redirect": "http://127.0.0.1:1/"}', $read),
@@ -182,7 +186,7 @@ is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is describ
 # Of the machine, of what only its makers meet, what ANALYZE VERBOSE and a running
 # statement tell, and what is no error but a line of the check-up.
 my @others = (
-	qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl refused option/,
+	qr/^could not manage the connections to the API$/, qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl refused option/,
 	qr/^option "base_url" cannot be read$/, qr/^timestamp out of range$/, qr/records than .* requests can count/,
 	qr/records estimated, /, qr/^reading from the API: /, qr/^the API does not say that it is healthy$/);
 

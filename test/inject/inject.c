@@ -372,6 +372,7 @@ RETURNS(json_t *, json_string, NULL, 0)
 RETURNS(size_t, json_dumpb, 0, 0)
 RETURNS(int, epoll_create1, -1, EMFILE)
 RETURNS(int, epoll_wait, -1, EINTR)
+RETURNS(int, socket, -1, EMFILE)
 RETURNS(int, timerfd_create, -1, EMFILE)
 RETURNS(int, timerfd_settime, -1, EINVAL)
 RETURNS(FILE *, AllocateFile, NULL, EMFILE)
@@ -527,6 +528,16 @@ __wrap_AcquireExternalFD(void)
 	acquired = __real_AcquireExternalFD();
 	held.reserved_files += acquired;
 	return acquired;
+}
+
+extern void __real_ReserveExternalFD(void);
+extern void __wrap_ReserveExternalFD(void);
+
+void
+__wrap_ReserveExternalFD(void)
+{
+	held.reserved_files++;
+	__real_ReserveExternalFD();
 }
 
 extern void __real_ReleaseExternalFD(void);
