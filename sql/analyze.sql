@@ -34,7 +34,8 @@ $$ SELECT CASE WHEN abs(found - wanted) <= abs(wanted) * percent / 100 THEN 'clo
 \pset null NULL
 
 --
--- All of it
+-- All of it: ten pages, and a query that verifies that 1000 records are not the
+-- API's limit
 --
 SELECT rows_of('opportunity');
 ANALYZE opportunity; :spent

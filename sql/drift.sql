@@ -266,7 +266,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 \! $REEVO_CTL reset
 -- Tries again count, too.
-ALTER SERVER drift OPTIONS (SET max_retries '3', ADD max_retry_wait '0.01');
+ALTER SERVER drift OPTIONS (SET max_retries '3', ADD max_retry_wait '5');
 ALTER FOREIGN TABLE odd OPTIONS (ADD max_requests '2');
 \! $REEVO_CTL behave '{"fail_first": 1, "fail_how": "status", "fail_status": 503}'
 SELECT count(*) FROM opportunity_fdw_drift('odd');

@@ -347,27 +347,32 @@ SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 \! $REEVO_CTL behave '{"not_found_form": "detail"}'
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 \echo health: `$REEVO_CTL requests health`
--- A bare 404 is settled by one more request, once in a session.
+-- A bare 404 needs no further request: the path has worked in this session.
 \! $REEVO_CTL behave '{"not_found_form": "bare"}'
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 SELECT count(*) FROM opportunity WHERE id = :missing OR id = :one; :spent
 \echo health: `$REEVO_CTL requests health`
--- The hint has the base URL, which differs from run to run.
-\set VERBOSITY terse
 \! $REEVO_CTL behave '{"not_found_form": "html"}'
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
-\echo :LAST_ERROR_SQLSTATE
+-- The hint has the base URL, which differs from run to run.
+\set VERBOSITY terse
 SELECT count(*) FROM lead WHERE id = :one; :spent
+\echo :LAST_ERROR_SQLSTATE
 \! $REEVO_CTL behave '{"not_found_form": "code"}'
 SELECT count(*) FROM lead WHERE id = :one; :spent
 \echo :LAST_ERROR_SQLSTATE
 SELECT no(id) FROM opportunity WHERE id = :one; :spent
--- Another server, of whose health nothing is known yet.
+-- Another server, of whose paths nothing is known yet: one query decides, unless
+-- there are no queries; then the health decides.
 CREATE SERVER forms_sick FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url', max_retries '0');
 CREATE USER MAPPING FOR CURRENT_USER SERVER forms_sick OPTIONS (api_key 'test-key');
 CREATE FOREIGN TABLE sick (id uuid, stage text) SERVER forms_sick;
 \! $REEVO_CTL behave '{"not_found_form": "bare", "healthy": "degraded"}'
+SELECT count(*) FROM sick WHERE id = :missing; :spent
+SELECT count(*) FROM sick WHERE id = :one; :spent
+SELECT public.opportunity_fdw_disconnect() \g /dev/null
+ALTER SERVER forms_sick OPTIONS (ADD use_query 'false');
 SELECT count(*) FROM sick WHERE id = :missing; :spent
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM sick WHERE id = :one; :spent

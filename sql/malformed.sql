@@ -291,15 +291,13 @@ ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 \! $REEVO_CTL reset
 \! $REEVO_CTL behave '{"swap_id": true}'
 SELECT count(*) FROM probe WHERE id = '00000000-0000-4000-8000-000000000005';
-\echo :LAST_ERROR_SQLSTATE
 \! $REEVO_CTL behave '{"swap_id": null}'
 
 --
--- Other successes than 200 have no record, either.
+-- Other successes than 200 have no record, either; only 204 says so.
 --
 \! $REEVO_CTL behave '{"status": 204, "body": ""}'
 SELECT count(*) FROM probe WHERE id = '00000000-0000-4000-8000-000000000005';
-\echo :LAST_ERROR_SQLSTATE
 \! $REEVO_CTL behave '{"status": 202, "body": {"data": {"id": "00000000-0000-4000-8000-000000000005", "attributes": {}}}}'
 SELECT count(*) FROM probe WHERE id = '00000000-0000-4000-8000-000000000005';
 \echo :LAST_ERROR_SQLSTATE

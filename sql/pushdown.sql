@@ -72,7 +72,9 @@ DECLARE
 BEGIN
   RETURN cardinality(found) || ' rows, ' || CASE WHEN found = pushdown.rows_of('pushdown_local', query) THEN 'the same' ELSE 'NOT THE SAME' END;
 END $$;
--- :sent prints the filters of the queries since it was last used.
+-- :sent prints the filters of the queries since it was last used. A query that
+-- returns all 1000 records is followed by one from the last created_at on, which
+-- verifies that they are not the API's limit.
 CREATE FUNCTION sent(stats json, seen int) RETURNS SETOF text LANGUAGE sql AS $$
   SELECT coalesce(nullif((entry ->> 'body')::json ->> 'filters', '[]'), 'no filter')
     FROM json_array_elements(stats -> 'log') WITH ORDINALITY log (entry, number)

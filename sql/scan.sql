@@ -37,7 +37,8 @@ FROM jsonb_array_elements(stats -> 'log') WITH ORDINALITY l (entry, place) WHERE
 \pset null NULL
 
 --
--- Pages
+-- Pages. All 1000 records take one query more: it verifies that they are not the
+-- API's limit.
 --
 SELECT count(*), count(DISTINCT id) FROM calm; :spent
 SELECT count(*), count(DISTINCT id) FROM sevens; :spent

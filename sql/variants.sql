@@ -302,7 +302,8 @@ SELECT split_part(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199
 \! $REEVO_CTL behave '{"double_records": true, "short_pages": 3, "move_between_pages": true, "empty_pages_with_cursor": true}'
 :list :spent
 :join :spent
--- Records that were not asked for: whoever ignores the filter is not asked again.
+-- Records that the query did not request: one of them in a page proves nothing. An
+-- API that ignores the filter is not queried again.
 :fresh
 \! $REEVO_CTL behave '{"stray_record": true}'
 :list :spent
@@ -413,7 +414,7 @@ SELECT listed();
 SELECT listed();
 \! $REEVO_CTL behave '{"body": {"data": [], "other": {"next_cursor": 7, "data": 8}, "meta": {"meta": {"next_cursor": 9}}}}'
 SELECT listed();
--- A cursor that is empty leads nowhere.
+-- An empty cursor is the end.
 \! $REEVO_CTL behave '{"body": {"data": [], "next_cursor": ""}}'
 SELECT listed();
 -- Broken JSON, and what comes behind a page
@@ -423,7 +424,7 @@ SELECT listed();
 SELECT listed();
 \! $REEVO_CTL behave '{"body": "{\"data\": [{\"id\": \"\\u0000\", \"attributes\": {}}]}"}'
 SELECT listed();
--- Every one of them makes one request, and is the end of it.
+-- Each of them makes one request, except for the empty body: six attempts.
 :spent
 :fresh
 SELECT listed();
@@ -474,7 +475,7 @@ ALTER SERVER variants OPTIONS (DROP max_retries, SET max_retry_wait '0.1');
 -- Only what is needed can fail: the second request does, and nobody wants it.
 BEGIN;
 :fresh
-\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 501, "only": ["query"]}'
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN at_once o ON o.id = w.id;
 FETCH 3 FROM c;
 CLOSE c;
@@ -485,14 +486,14 @@ MOVE 9 FROM c;
 MOVE ALL FROM c;
 ROLLBACK;
 :fresh
-\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 501, "only": ["query"]}'
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
 SELECT count(*) FROM (SELECT FROM at_once WHERE id = ANY (ids(100, 199)) LIMIT 5) o;
 :fresh
-\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 501, "only": ["query"]}'
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
 SELECT count(*) FROM (SELECT w.number FROM wanted w JOIN at_once o ON o.id = w.id LIMIT 5) o;
 BEGIN;
 :fresh
-\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 501, "only": ["query"]}'
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN tens o ON o.id = w.id;
 MOVE 10 FROM c;
 MOVE 10 FROM c;
