@@ -1,5 +1,6 @@
 # Every line of the tables in test/faults.md: what is injected, what the user
-# gets, that the next query works, and that nothing is left behind.
+# gets, with how many requests, that the next query works, and that nothing is
+# left behind.
 
 use strict;
 use warnings;
@@ -15,6 +16,7 @@ my $faults = abs_path(dirname(__FILE__) . '/../test/faults.md');
 my $id = Reevo::id(1);
 my $other = Reevo::id(2);
 my $records = 60;
+my $large = 2500;
 my $api = Reevo::start(records => $records);
 my $node = Reevo::cluster('faults');
 my @options =
@@ -46,6 +48,7 @@ sub table_of
 my $read = sub { "SELECT * FROM $_[0] WHERE id = '$_[1]'" };
 my $impatient = table_of('impatient',
 	join(', ', @options, "base_url '" . $api->url . "'", "request_timeout '0.2'"));
+table_of('patient', "base_url '" . $api->url . "'");
 
 # Whole tables, and how they are read.
 my $pages = "id uuid, created_at timestamptz, display_name text, amount numeric";
@@ -53,21 +56,38 @@ $session->query(qq(
 	CREATE FOREIGN TABLE scanned ($pages) SERVER reevo OPTIONS (page_size '10', max_concurrency '4');
 	CREATE FOREIGN TABLE impatient.scanned ($pages) SERVER impatient OPTIONS (page_size '10', max_concurrency '4');
 	CREATE FOREIGN TABLE calm ($pages) SERVER reevo OPTIONS (page_size '10', max_concurrency '1');
-	CREATE FOREIGN TABLE limited ($pages) SERVER reevo OPTIONS (page_size '10', max_concurrency '4', max_requests '3')));
+	CREATE FOREIGN TABLE limited ($pages) SERVER reevo OPTIONS (page_size '10', max_concurrency '4', max_requests '3');
+	CREATE FOREIGN TABLE patient.calm ($pages) SERVER patient OPTIONS (page_size '10', max_concurrency '1');
+	CREATE FOREIGN TABLE large ($pages) SERVER reevo OPTIONS (max_concurrency '1');
+	CREATE FOREIGN TABLE large_parallel ($pages) SERVER reevo OPTIONS (max_concurrency '8');
+	CREATE FOREIGN TABLE large_budget ($pages) SERVER reevo OPTIONS (max_concurrency '8', max_requests '27');
+	CREATE FOREIGN TABLE large_unsorted (id uuid, display_name text) SERVER reevo OPTIONS (max_concurrency '1', sortable 'false')));
 my %scans = (
 	'scan' => 'SELECT id, length(display_name) FROM scanned',
 	'impatient scan' => 'SELECT id, length(display_name) FROM impatient.scanned',
 	'limited scan' => 'SELECT id, length(display_name) FROM limited',
 	'middle' => 'SELECT id, length(display_name) FROM scanned',
+	'calm scan' => 'SELECT id, length(display_name) FROM calm',
+	'patient scan' => 'SELECT id, length(display_name) FROM patient.calm',
+	'large scan' => 'SELECT id, length(display_name) FROM large',
+	'large parallel scan' => 'SELECT id, length(display_name) FROM large_parallel',
+	'large budget scan' => 'SELECT id, length(display_name) FROM large_budget',
+	'large unsorted scan' => 'SELECT id, length(display_name) FROM large_unsorted',
+	'large sorted' => 'SELECT created_at, id FROM large ORDER BY created_at',
+	'large first scan' => 'SELECT id, length(display_name) FROM large LIMIT 2500',
 	'sorted' => 'SELECT created_at, id FROM calm ORDER BY created_at',
 	'filtered' => q(SELECT id FROM scanned WHERE created_at > '2000-01-01'));
 my %undisturbed;
-for my $how ('scan', 'sorted', 'filtered')
+for my $how ('scan', 'sorted', 'filtered', 'large scan', 'large sorted')
 {
+	$api->ctl('records', $large) if $how =~ /^large /;
 	my @rows = split(/\n/, $session->query($scans{$how})->{out});
-	is(scalar @rows, $records, "$how: all records");
+	is(scalar @rows, $how =~ /^large / ? $large : $records, "$how: all records");
 	$undisturbed{$how} = join("\n", sort @rows);
 }
+$undisturbed{$_} = $undisturbed{'scan'} for 'calm scan', 'patient scan', 'impatient scan';
+$undisturbed{$_} = $undisturbed{'large scan'} for grep { /^large .* scan$/ } keys %scans;
+$api->reset;
 
 # result_of(TEXT): injects it, and returns the result of the query.
 sub result_of
@@ -76,6 +96,7 @@ sub result_of
 	my ($how, $what) = $injected =~ /^((?:\w+ )*(?:scan|middle|sorted|filtered)) (.*)/;
 	return $session->query($read->(inject($injected))) unless defined $how;
 	my $statement = $scans{$how};
+	$api->ctl('records', $large) if $how =~ /^large /;
 	if ($how ne 'middle')
 	{
 		inject($what);
@@ -92,12 +113,12 @@ sub result_of
 sub is_whole
 {
 	my ($injected, $out) = @_;
-	return unless $injected =~ /^(scan|sorted|filtered) /;
-	my $how = $1;
+	my ($how) = $injected =~ /^((?:\w+ )*(?:scan|sorted|filtered)) /;
+	return unless defined $how;
 	my @rows = split(/\n/, $out);
 	my @times = map { (split(/\|/))[0] } @rows;
 	is(join("\n", sort @rows), $undisturbed{$how}, 'all rows');
-	is("@times", "@{[ sort @times ]}", 'in order') if $how eq 'sorted';
+	is("@times", "@{[ sort @times ]}", 'in order') if $how =~ /sorted$/ && $how !~ /unsorted/;
 	return;
 }
 
@@ -110,6 +131,7 @@ sub inject
 	$text =~ s/\{(\w+)\}/exists $numbers{$1} ? $numbers{$1} : "{$1}"/ge;
 	$table = $impatient if $text =~ s/^impatient //;
 	$wanted = Reevo::id(999999) if $text =~ s/ missing$//;
+	$api->behave($1) if $text =~ s/^behave (\{.*\}) (?=server )//;
 	my ($how, $what) = split(/ /, $text, 2);
 	if ($how eq 'behave')
 	{
@@ -156,18 +178,20 @@ sub pattern
 	return join('.*?', map { quotemeta } split(/\.\.\./, $text, -1));
 }
 
-my @lines = Reevo::slurp($faults) =~ /^\| ([^|]+) \| `(.*)` \| (\S*(?: \/ \S+)?) ?\| (.*?) ?\| (.*?) ?\|$/mg;
+my @lines = Reevo::slurp($faults) =~ /^\| ([^|]+) \| `(.*)` \| (\S*(?: \/ \S+)?) ?\| (.*?) ?\| (.*?) ?\|(?: (\d*)(, no row)? ?\|)?$/mg;
 my %seen;
 
 $session->query($read->('opportunity', $other));
 my $before = holdings();
-while (my ($fault, $injected, $sqlstate, $message, $hint) = splice(@lines, 0, 5))
+while (my ($fault, $injected, $sqlstate, $message, $hint, $requests, $no_row) = splice(@lines, 0, 7))
 {
 	ok(!$seen{$fault}++, "$fault: described once");
 	my $result = result_of($injected);
+	my $spent = $api->requests;
 	($sqlstate, $message, $hint) = alternative($result->{sqlstate}, $sqlstate, $message, $hint);
-	@$result{qw(message hint)} = $result->{err} =~ /WARNING:  \w+: (.*)\n(?:DETAIL:.*\n)?HINT:  (.*)/
+	@$result{qw(message hint)} = $result->{err} =~ /WARNING:  \w+: (.*)\n(?:DETAIL:.*\n)?(?:HINT:  (.*))?/
 	  if $message =~ s/^WARNING //;
+	$result->{hint} //= '';
 	subtest $fault => sub {
 		is($result->{sqlstate}, $sqlstate, 'SQLSTATE');
 		like($result->{message}, qr/^@{[ pattern($message) ]}$/s, 'message');
@@ -175,6 +199,11 @@ while (my ($fault, $injected, $sqlstate, $message, $hint) = splice(@lines, 0, 5)
 		unlike($result->{err}, qr/test-key/, 'the key is in no message');
 		is($result->{out}, '', 'no row') if $sqlstate ne '';
 		is_whole($injected, $result->{out}) if $sqlstate eq '';
+		if (($requests // '') ne '')
+		{
+			is($spent, $requests, 'requests');
+			is($result->{out} eq '', $sqlstate ne '' || defined $no_row, 'a row, or none');
+		}
 		$api->reset;
 		my $next = $session->query($read->('opportunity', $other));
 		like($next->{out}, qr/^$other\|/, 'the next query works') or diag($next->{err});
