@@ -192,6 +192,7 @@ static bool explains_failure(const char *message);
 static void end_value(RecordParser *parser);
 static Place	  place_of_key(RecordParser *parser, char *name);
 static Place	  place_of_answer_key(RecordParser *parser, const char *name);
+static Place	  find_answer_key(const char *name);
 static Place	  place_of_record_key(RecordParser *parser, const char *name);
 static Place	  place_of_attribute(RecordParser *parser, const char *name);
 static Place	  place_of_envelope_key(RecordParser *parser, const char *name);
