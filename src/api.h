@@ -104,6 +104,15 @@ extern bool	 api_warns_of_cap(Api *api);
 extern void	 api_suspect(Api *api, const char *what);
 extern void	 api_note_accepted(Api *api, const char *what);
 
+/* A query that was refused, whose filter's values are sent again in two halves. */
+typedef struct RefusedQuery
+{
+	int size; /* in values */
+	int accepted_halves;
+} RefusedQuery;
+
+extern void api_note_half(Api *api, const char *field, RefusedQuery *whole);
+
 /* The field with the ids of records. */
 #define ID_FIELD "id"
 

@@ -180,6 +180,7 @@ read_object(const Api *api, const json_t *object, ApiProblem *problem)
 		const json_t *first = first_in(error);
 
 		read_members(api, error, problem);
+		read_members(api, json_object_get(error, "detail"), problem);
 		if (problem->code[0] != '\0' || problem->message[0] != '\0')
 			continue;
 		read_members(api, first, problem);
@@ -206,7 +207,7 @@ static void
 read_members(const Api *api, const json_t *error, ApiProblem *problem)
 {
 	static const char *const codes[] = {"code", "error_code", "errorCode",
-										"type"};
+										"errorcode", "type"};
 	static const char *const messages[] = {
 		"message",		 "msg",			 "error_description",
 		"error_message", "errorMessage", "Message",

@@ -121,6 +121,17 @@ api_limit_values(Api *api, const char *field, int limit)
 		set_limit(api, field, limit);
 }
 
+/*
+ * The API has accepted one half of a refused query.  If it has accepted both, the
+ * refusal was for the number of values, which is remembered.
+ */
+void
+api_note_half(Api *api, const char *field, RefusedQuery *whole)
+{
+	if (++whole->accepted_halves == 2)
+		api_limit_values(api, field, (whole->size + 1) / 2);
+}
+
 /* The API has accepted a query by ids. */
 void
 api_note_accepted_ids(Api *api)

@@ -171,14 +171,16 @@ api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
 
 /*
  * Whether the last page of a query may be the last for another reason than that
- * there are no further records.  received: the query's records, with this page's,
+ * there are no further records: by what the API says of them, because the page is
+ * empty, or because of a cap.  received: the query's records, with this page's,
  * which were requested by that limit.
  */
 bool
 api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
 					int limit)
 {
-	return ((page->has_more || page->total > received) &&
+	return ((page->has_more || page->total > received ||
+			 (page->count == 0 && received > 0)) &&
 			!api_counts_are_false(api)) ||
 		   api_is_like_cap(page, received, limit);
 }

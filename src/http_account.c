@@ -70,7 +70,8 @@ http_account_raise_over_budget(const HttpBudget *budget)
 					" requests to the API",
 					budget->limit),
 			 errhint("Narrow the query, or raise max_requests of the foreign "
-					 "table or its server.")));
+					 "table or its server. With max_concurrency 1, a long read "
+					 "takes the fewest requests.")));
 }
 
 /* An attempt is handed to libcurl.  Raises no error. */

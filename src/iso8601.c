@@ -75,6 +75,25 @@ iso8601_seconds(const char *text, int64 *seconds)
 	return iso8601_parse(text, &parts) && seconds_of(text, &parts, seconds);
 }
 
+/* The same, with the fraction of the second; further digits are cut off. */
+bool
+iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
+{
+	const char *clock = text + strlen("YYYY-MM-DDT");
+	int			unit = 1000000000;
+	Iso8601		parts;
+
+	*nanoseconds = 0;
+	if (!iso8601_parse(text, &parts) || !seconds_of(text, &parts, seconds))
+		return false;
+	for (int i = strlen("hh:mm:ss."); i < parts.time_length; i++)
+	{
+		unit /= 10;
+		*nanoseconds += (clock[i] - '0') * unit;
+	}
+	return true;
+}
+
 /*
  * Reads a timestamp as timestamptz_in does, if it is in UTC, to the microsecond at
  * most, and within one day by the clock.  False where it is not, or the text is

@@ -68,13 +68,6 @@ typedef struct KeyEntry
 	dlist_node		   unused_node;
 } KeyEntry;
 
-/* A query that was refused, and is made again in two halves. */
-typedef struct RefusedKeys
-{
-	int size; /* in keys */
-	int accepted_halves;
-} RefusedKeys;
-
 /* The query for the records of some keys. */
 typedef struct KeyRequest
 {
@@ -89,7 +82,7 @@ typedef struct KeyRequest
 	bool			is_set_aside; /* only a need will read its answer */
 	bool			is_verifying; /* its end: see verify_end */
 	bool			is_like_cap;  /* what it verifies */
-	RefusedKeys	   *half_of;	  /* NULL: of none */
+	RefusedQuery   *half_of;	  /* NULL: of none */
 	int				barren;		  /* pages in a row that had nothing new */
 	int				restarts;
 	size_t			size; /* of the records that it has brought */

@@ -59,9 +59,9 @@ static bool			 ask_for_less(KeyRequest *request);
 static bool			 blames_keys(KeyRequest *request);
 static QueryResult	 try_query(KeyRequest *request, List *filters);
 static char			*use_of_keys(const KeyCache *cache);
-static void			 split(KeyRequest *request, int size, RefusedKeys *half_of);
-static void			 split_in_halves(KeyRequest *request);
-static void			 note_accepted(KeyRequest *request);
+static void split(KeyRequest *request, int size, RefusedQuery *half_of);
+static void split_in_halves(KeyRequest *request);
+static void note_accepted(KeyRequest *request);
 
 /*
  * Makes the request for some keys that are pending, to be sent when there is
@@ -544,7 +544,7 @@ try_query(KeyRequest *request, List *filters)
  * left.
  */
 static void
-split(KeyRequest *request, int size, RefusedKeys *half_of)
+split(KeyRequest *request, int size, RefusedQuery *half_of)
 {
 	KeyCache *cache = request->cache;
 
@@ -573,29 +573,25 @@ split(KeyRequest *request, int size, RefusedKeys *half_of)
 static void
 split_in_halves(KeyRequest *request)
 {
-	int			 half = (request->count + 1) / 2;
-	RefusedKeys *refused;
+	int			  half = (request->count + 1) / 2;
+	RefusedQuery *refused;
 
 	if (request->count < 4)
 		api_suspect(request->source.api, use_of_keys(request->cache));
 	refused =
-		MemoryContextAllocZero(request->cache->context, sizeof(RefusedKeys));
+		MemoryContextAllocZero(request->cache->context, sizeof(RefusedQuery));
 	refused->size = request->count;
 	split(request, half, refused);
 }
 
-/*
- * The API has accepted a query.  If that was the second half of one that it had
- * refused, the refusal was for its size.
- */
+/* The API has accepted a query. */
 static void
 note_accepted(KeyRequest *request)
 {
-	RefusedKeys *whole = request->half_of;
+	Api *api = request->source.api;
 
-	api_note_accepted(request->source.api, use_of_keys(request->cache));
-	if (whole != NULL && ++whole->accepted_halves == 2)
-		api_limit_values(request->source.api, request->cache->field,
-						 (whole->size + 1) / 2);
+	api_note_accepted(api, use_of_keys(request->cache));
+	if (request->half_of != NULL)
+		api_note_half(api, request->cache->field, request->half_of);
 	request->half_of = NULL;
 }

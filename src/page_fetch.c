@@ -38,6 +38,7 @@ static bool		  take_record(PageFetch *fetch, Record **record);
 static void		  let_go_of_page(PageFetch *fetch);
 static bool		  next_page(PageFetch *fetch);
 static bool		  verify_end(PageFetch *fetch);
+static bool		  has_new(PageFetch *fetch, const ApiQuery *query);
 static void		  warn_of_cap(PageFetch *fetch);
 static void		  read_by_time(PageFetch *fetch);
 static bool		  can_read_by_time(const PageFetch *fetch);
@@ -169,7 +170,6 @@ page_fetch_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
 	reader->position = NO_TIME;
 	reader->no_split = NO_TIME;
 	reader->resumed_at = NO_TIME;
-	reader->is_exact = true;
 
 	if (fetch->reader_count == fetch->reader_capacity)
 	{
@@ -357,42 +357,57 @@ next_page(PageFetch *fetch)
 
 /*
  * All queries have ended, one of them where the API may have capped its result:
- * looks at the newest records.  If one of them has not been handed out, reads all
- * of them again by created_at, and returns true.
+ * looks at what it returns last, and in no particular order, at the oldest and the
+ * newest records.  If one has not been handed out, reads all of them again by
+ * created_at, and returns true.
  */
 static bool
 verify_end(PageFetch *fetch)
 {
-	ApiQuery   query = fetch->readers[0]->pages->query;
-	PageAnswer answer;
-	bool	   is_new;
+	ApiQuery query = fetch->readers[0]->pages->query;
+	bool	 is_new;
 
 	if (!fetch->is_doubtful)
 		return false;
 	fetch->is_doubtful = false;
-	if (!fetch->order->may_split ||
-		api_refuses(fetch->source.api, "sort created_at"))
-	{
-		warn_of_cap(fetch);
-		return false;
-	}
-	query.sort = "created_at";
-	query.is_descending = true;
 	query.limit = fetch->source.page_size;
-	answer = ask_once(fetch, &query);
-	is_new =
-		answer.result == QUERY_PAGE && page_fetch_is_new(fetch, answer.page);
-	if (answer.result != QUERY_PAGE)
-		warn_of_cap(fetch);
-	else if (!is_new && !fetch->readers[0]->pages->is_like_cap)
+	query.is_descending = !query.is_descending;
+	if (query.sort != NULL)
+		is_new = has_new(fetch, &query);
+	else
+	{
+		if (!can_read_by_time(fetch))
+		{
+			warn_of_cap(fetch);
+			return false;
+		}
+		query.sort = "created_at";
+		is_new = has_new(fetch, &query);
+		query.is_descending = !query.is_descending;
+		is_new = is_new || has_new(fetch, &query);
+	}
+	if (!is_new && !fetch->readers[0]->pages->is_like_cap)
 		api_note_false_doubt(fetch->source.api);
-	http_end(answer.transfer);
 	if (!is_new)
 		return false;
 	if (!can_read_by_time(fetch))
 		page_fetch_raise_cap(fetch->readers[0]);
 	read_by_time(fetch);
 	return true;
+}
+
+/* Whether the first page of a query has a record that has not been handed out. */
+static bool
+has_new(PageFetch *fetch, const ApiQuery *query)
+{
+	PageAnswer answer = ask_once(fetch, query);
+	bool	   is_new =
+		answer.result == QUERY_PAGE && page_fetch_is_new(fetch, answer.page);
+
+	if (answer.result != QUERY_PAGE)
+		warn_of_cap(fetch);
+	http_end(answer.transfer);
+	return is_new;
 }
 
 /* The end looks like a cap, and cannot be verified. */
@@ -583,6 +598,7 @@ static bool
 settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
 	PageReader *pages = reader->pages;
+	bool		is_capped;
 
 	if (pages->cursor == NULL)
 		return false;
@@ -590,8 +606,11 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 		return true;
 	if (reader->is_by_time && range_resume(fetch, reader))
 		return true;
-	if (result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED &&
-		reader->kind == RANGE_ALL && !reader->is_by_time &&
+	/* A cursor that is gone again at the same place is beyond a cap. */
+	is_capped =
+		(result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED) ||
+		fetch->restarts > 0;
+	if (is_capped && reader->kind == RANGE_ALL && !reader->is_by_time &&
 		can_read_by_time(fetch))
 	{
 		read_by_time(fetch);
@@ -600,12 +619,7 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 	if (result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED)
 		page_fetch_raise_cap(reader);
 	if (fetch->restarts++ >= MAX_RESTARTS)
-	{
-		if (reader->kind != RANGE_ALL || !can_read_by_time(fetch))
-			raise_restarts();
-		read_by_time(fetch);
-		return true;
-	}
+		raise_restarts();
 	fetch->barren_allowed += pages->pages;
 	reader->position = NO_TIME;
 	page_reader_restart(pages);

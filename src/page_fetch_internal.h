@@ -36,17 +36,18 @@ typedef struct RangeReader
 	bool		is_by_time; /* sorted by created_at */
 	bool		is_part; /* RANGE_ALL: it does not read everything any more */
 	bool		is_done;
-	int64		lower;		/* records before are none of its; or NO_TIME */
-	int64		upper;		/* those from there on are somebody else's */
-	int64		position;	/* of the record read last, or NO_TIME */
-	int64		no_split;	/* where a split before was no good, or NO_TIME */
-	int64		resumed_at; /* where its query began again last, or NO_TIME */
-	char	   *last_text;	/* created_at of the record read last, or NULL */
-	char	   *bound_text; /* the query begins there exactly; NULL: no */
-	TimestampTz last_exact; /* the same, where is_exact */
-	bool		is_exact;	/* the order is that of whole timestamps */
-	double		density;	/* records per second, where it was last */
-	struct RangeReader *parent; /* RANGE_PART: whose upper half it took */
+	int64		lower;		  /* records before are none of its; or NO_TIME */
+	int64		upper;		  /* those from there on are somebody else's */
+	int64		position;	  /* of the record read last, or NO_TIME */
+	int64		no_split;	  /* where a split before was no good, or NO_TIME */
+	int64		resumed_at;	  /* where its query began again last, or NO_TIME */
+	char	   *last_text;	  /* created_at of the record read last, or NULL */
+	char	   *bound_text;	  /* the query begins there exactly; NULL: no */
+	int64		last_seconds; /* its exact time, as is_exact wants it */
+	int			last_nanoseconds;
+	bool is_exact; /* since the query began, the order is that of exact times */
+	double				density; /* records per second, where it was last */
+	struct RangeReader *parent;	 /* RANGE_PART: whose upper half it took */
 } RangeReader;
 
 /* Whether a scan reads several ranges of created_at at once. */

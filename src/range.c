@@ -261,7 +261,10 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	const Record *last_record = NULL;
 
 	if (is_first_page)
-		reader->last_exact = DT_NOBEGIN;
+	{
+		reader->is_exact = true;
+		reader->last_seconds = NO_TIME;
+	}
 	for (int i = 0; i < page->count; i++)
 	{
 		int64 seconds;
@@ -301,18 +304,21 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	return true;
 }
 
-/* Notes whether a reader's records come in the order of whole timestamps. */
+/* Notes whether a reader's records come in the order of exact times. */
 static void
 note_order(PageFetch *fetch, RangeReader *reader, const Record *record)
 {
-	TimestampTz exact;
+	int64 seconds = 0;
+	int	  nanoseconds = 0;
 
-	if (!iso8601_timestamp(created_at_text(record, fetch->created_at),
-						   &exact) ||
-		exact < reader->last_exact)
+	if (!iso8601_instant(created_at_text(record, fetch->created_at), &seconds,
+						 &nanoseconds) ||
+		seconds < reader->last_seconds ||
+		(seconds == reader->last_seconds &&
+		 nanoseconds < reader->last_nanoseconds))
 		reader->is_exact = false;
-	else
-		reader->last_exact = exact;
+	reader->last_seconds = seconds;
+	reader->last_nanoseconds = nanoseconds;
 }
 
 /*

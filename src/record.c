@@ -35,6 +35,7 @@ typedef enum Place
 	PLACE_ERROR,   /* a member that reports a failure unless it is empty */
 	PLACE_CODE,	   /* the same, but only by itself, not by what is in it */
 	PLACE_STATUS,  /* one that reports it by certain values */
+	PLACE_FLAG,	   /* one that reports it by being true */
 	PLACE_MESSAGE, /* one that explains it */
 	PLACE_DATA,	   /* a record: "data", or an element of that of a page */
 	PLACE_ID,	   /* keys of the record: "id" ... */
@@ -78,6 +79,7 @@ static const struct
 	[PLACE_ERROR] = {ANYTHING, NULL},
 	[PLACE_CODE] = {ANYTHING, NULL},
 	[PLACE_STATUS] = {ANYTHING, NULL},
+	[PLACE_FLAG] = {ANYTHING, NULL},
 	[PLACE_MESSAGE] = {ANYTHING, NULL},
 	[PLACE_DATA] = {OBJECT, "\"data\" should be an object"},
 	[PLACE_ID] = {STRING, "\"id\" should be a string"},
@@ -96,28 +98,28 @@ static const struct
 };
 
 /*
- * The keys of a response, beside "data" and the paging, that matter; the API
- * documents none of them.  They stand at the top, or in PLACE_PAGING.
+ * The keys of a response that matter beside "data" and the paging, as their letters
+ * in lower case; the API documents none of them.  They stand at the top, or in
+ * PLACE_PAGING.  A key with an asterisk is the start of one, or, with two, a part.
  */
 static const struct
 {
-	const char *name;
+	const char *letters;
 	Place		place;
 } answer_keys[] = {
-	{"next_cursor", PLACE_CURSOR},	{"total", PLACE_TOTAL},
-	{"total_count", PLACE_TOTAL},	{"totalCount", PLACE_TOTAL},
-	{"total_records", PLACE_TOTAL}, {"has_more", PLACE_MORE},
-	{"hasMore", PLACE_MORE},		{"has_next_page", PLACE_MORE},
-	{"hasNextPage", PLACE_MORE},	{"error", PLACE_ERROR},
-	{"errors", PLACE_ERROR},		{"fault", PLACE_ERROR},
-	{"detail", PLACE_ERROR},		{"error_code", PLACE_ERROR},
-	{"error_message", PLACE_ERROR}, {"errorCode", PLACE_ERROR},
-	{"errorMessage", PLACE_ERROR},	{"timed_out", PLACE_ERROR},
-	{"partial", PLACE_ERROR},		{"incomplete_results", PLACE_ERROR},
-	{"success", PLACE_STATUS},		{"ok", PLACE_STATUS},
-	{"status", PLACE_STATUS},		{"statusCode", PLACE_STATUS},
-	{"status_code", PLACE_STATUS},	{"code", PLACE_CODE},
-	{"message", PLACE_MESSAGE},
+	{"nextcursor", PLACE_CURSOR},  {"total", PLACE_TOTAL},
+	{"totalcount", PLACE_TOTAL},   {"totalrecords", PLACE_TOTAL},
+	{"hasmore", PLACE_MORE},	   {"hasnextpage", PLACE_MORE},
+	{"*error*", PLACE_ERROR},	   {"*exception*", PLACE_ERROR},
+	{"fault*", PLACE_ERROR},	   {"fail*", PLACE_ERROR},
+	{"detail", PLACE_ERROR},	   {"code", PLACE_CODE},
+	{"message", PLACE_MESSAGE},	   {"success*", PLACE_STATUS},
+	{"issuccess*", PLACE_STATUS},  {"ok", PLACE_STATUS},
+	{"status*", PLACE_STATUS},	   {"httpstatus*", PLACE_STATUS},
+	{"result", PLACE_STATUS},	   {"*throttl*", PLACE_FLAG},
+	{"*ratelimited*", PLACE_FLAG}, {"*timedout*", PLACE_FLAG},
+	{"*partial*", PLACE_FLAG},	   {"*incomplete*", PLACE_FLAG},
+	{"*truncated*", PLACE_FLAG},   {"*exceeded*", PLACE_FLAG},
 };
 
 /*
@@ -190,6 +192,7 @@ static bool explains_failure(const char *message);
 static void end_value(RecordParser *parser);
 static Place	  place_of_key(RecordParser *parser, char *name);
 static Place	  place_of_answer_key(RecordParser *parser, const char *name);
+static Place	  find_answer_key(const char *name);
 static Place	  place_of_record_key(RecordParser *parser, const char *name);
 static Place	  place_of_attribute(RecordParser *parser, const char *name);
 static Place	  place_of_envelope_key(RecordParser *parser, const char *name);
@@ -593,8 +596,7 @@ see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
 		page->has_more = kind == JSON_TOKEN_TRUE;
 	else if (place == PLACE_MESSAGE && kind == JSON_TOKEN_STRING)
 		parser->message = text;
-	else if ((place == PLACE_ERROR || place == PLACE_CODE ||
-			  place == PLACE_STATUS) &&
+	else if (place >= PLACE_ERROR && place <= PLACE_FLAG &&
 			 is_failure(place, kind, text))
 		parser->reports_failure = true;
 }
@@ -629,6 +631,8 @@ is_failure(Place place, JsonTokenType kind, const char *text)
 		case PLACE_STATUS:
 			return is_status || kind == JSON_TOKEN_FALSE ||
 				   (is_text && is_one_of(text, statuses, lengthof(statuses)));
+		case PLACE_FLAG:
+			return kind == JSON_TOKEN_TRUE;
 		default:
 			return false;
 	}
@@ -741,20 +745,51 @@ place_of_answer_key(RecordParser *parser, const char *name)
 {
 	Place data = parser->page != NULL ? PLACE_PAGE : PLACE_DATA;
 
-	for (size_t i = 0; i < lengthof(answer_keys); i++)
-	{
-		Place place = answer_keys[i].place;
+	Place place = find_answer_key(name);
 
-		if (strcmp(name, answer_keys[i].name) == 0)
-			return parser->page == NULL && place < PLACE_ERROR ? PLACE_IGNORED
-															   : place;
-	}
+	if (place != PLACE_IGNORED)
+		return parser->page == NULL && place < PLACE_ERROR ? PLACE_IGNORED
+														   : place;
 	if (parser->places[parser->depth] != PLACE_ANSWER)
 		return PLACE_IGNORED;
 	if (strcmp(name, "data") == 0)
 		return once(parser, &parser->seen[data], data);
 	if (strcmp(name, "meta") == 0 || strcmp(name, "pagination") == 0)
 		return PLACE_PAGING;
+	return PLACE_IGNORED;
+}
+
+/* The place of a key among answer_keys, or PLACE_IGNORED. */
+static Place
+find_answer_key(const char *name)
+{
+	char letters[64];
+	int	 length = 0;
+
+	for (; *name != '\0' && length < (int) sizeof(letters) - 1; name++)
+	{
+		char c = pg_ascii_tolower((unsigned char) *name);
+
+		if (c >= 'a' && c <= 'z')
+			letters[length++] = c;
+	}
+	letters[length] = '\0';
+	for (size_t i = 0; i < lengthof(answer_keys); i++)
+	{
+		const char *key = answer_keys[i].letters;
+		const char *start = key + (key[0] == '*');
+		size_t		wanted = strcspn(start, "*");
+		const char *found = letters;
+
+		if (key[0] == '*')
+		{
+			while (*found != '\0' && strncmp(found, start, wanted) != 0)
+				found++;
+		}
+		if (strncmp(found, start, wanted) == 0 &&
+			(start[wanted] == '*' || found[wanted] == '\0'))
+			return answer_keys[i].place;
+	}
 	return PLACE_IGNORED;
 }
 

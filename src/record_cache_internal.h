@@ -69,13 +69,6 @@ typedef struct CacheEntry
 	dlist_node			  unused_node;
 } CacheEntry;
 
-/* A query by ids that was refused, and is made again in two halves. */
-typedef struct RefusedQuery
-{
-	int size; /* in ids */
-	int accepted_halves;
-} RefusedQuery;
-
 /* How a request's records are fetched. */
 typedef enum RequestKind
 {

@@ -442,18 +442,13 @@ take_page(RecordCache *cache, RecordRequest *request, const RecordPage *page)
 	request->count = rest;
 }
 
-/*
- * The API has accepted a query.  If that was the second half of one that it had
- * refused, the refusal was for its size.
- */
+/* The API has accepted a query. */
 static void
 note_accepted(RecordCache *cache, RecordRequest *request)
 {
-	RefusedQuery *whole = request->half_of;
-
 	api_note_accepted_ids(cache->api);
-	if (whole != NULL && ++whole->accepted_halves == 2)
-		api_limit_values(cache->api, ID_FIELD, (whole->size + 1) / 2);
+	if (request->half_of != NULL)
+		api_note_half(cache->api, ID_FIELD, request->half_of);
 	request->half_of = NULL;
 }
 
