@@ -32,9 +32,11 @@ static void			 read_members(const Api *api, const json_t *error,
 static const json_t *first_in(const json_t *value);
 static long			 status_in(const json_t *object);
 static long			 status_of_code(const char *code);
-static bool			 is_about_rate(const char *text);
-static bool			 is_transient(const ApiProblem *problem);
-static bool			 is_from_gateway(const HttpTransfer *transfer);
+static void			 judge_members(const json_t *object, ApiProblem *problem);
+static void			 judge(const char *text, ApiProblem *problem);
+static bool	 is_about(const char *text, const char *const *words, size_t count);
+static bool	 is_transient(const ApiProblem *problem);
+static bool	 is_from_gateway(const HttpTransfer *transfer);
 static void	 copy_string(const Api *api, const json_t *value, char *target,
 						 size_t size);
 static char *excerpt(const Api *api, const char *text, size_t length);
@@ -122,9 +124,11 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
 	json_decref(root);
 
 	/* Of the other statuses, the API may mean what they say. */
-	if ((problem.status == 403 || transfer->status == 200) &&
-		(is_about_rate(problem.code) || is_about_rate(problem.message)))
-		problem.is_throttling = true;
+	if (problem.status == 403 || transfer->status == 200)
+	{
+		judge(problem.code, &problem);
+		judge(problem.message, &problem);
+	}
 	return problem;
 }
 
@@ -166,6 +170,12 @@ find_problem(const Api *api, const json_t *root, ApiProblem *problem)
 		read_object(api, json_object_get(root, sections[i]), problem);
 	if (problem->status == 0)
 		problem->status = status_of_code(problem->code);
+	if (problem->status == 0)
+	{
+		judge_members(root, problem);
+		for (size_t i = 0; i < lengthof(sections); i++)
+			judge_members(json_object_get(root, sections[i]), problem);
+	}
 }
 
 /* An object that may have errors as members, or be one. */
@@ -319,15 +329,50 @@ status_of_code(const char *code)
 	return 0;
 }
 
-/* Whether a code or a message says that there are too many requests. */
-static bool
-is_about_rate(const char *text)
+/* Judges the status of an object, and its members that are true. */
+static void
+judge_members(const json_t *object, ApiProblem *problem)
 {
-	static const char *const words[] = {"ratelimit",	   "requestlimit",
-										"toomanyrequests", "throttl",
-										"quotaexceeded",   "exceededyourquota"};
-	char					 letters[1024];
-	size_t					 length = 0;
+	const char *key;
+	json_t	   *value;
+
+	json_object_foreach(unconstify(json_t *, object), key, value)
+	{
+		if (json_is_true(value))
+			judge(key, problem);
+		else if (json_is_string(value) &&
+				 (strcmp(key, "status") == 0 || strcmp(key, "result") == 0))
+			judge(json_string_value(value), problem);
+	}
+}
+
+/*
+ * Notes if a code, a message or a key says that there are too many requests, or
+ * that a failure without a status may pass.
+ */
+static void
+judge(const char *text, ApiProblem *problem)
+{
+	static const char *const rate[] = {
+		"ratelimit",	 "requestlimit",	  "toomanyrequests", "throttl",
+		"quotaexceeded", "exceededyourquota", "exhausted"};
+	static const char *const passing[] = {
+		"timeout",	   "timedout", "internalserver", "internalerror",
+		"servererror", "overload", "unavailable",	 "temporar",
+		"tryagain",	   "partial",  "incomplete",	 "truncated"};
+
+	if (is_about(text, rate, lengthof(rate)))
+		problem->is_throttling = true;
+	else if (problem->status == 0 && is_about(text, passing, lengthof(passing)))
+		problem->status = 500;
+}
+
+/* Whether a text has one of the words, which are in lower case. */
+static bool
+is_about(const char *text, const char *const *words, size_t count)
+{
+	char   letters[1024];
+	size_t length = 0;
 
 	/* However it is written: rateLimitExceeded, RATE_LIMITED, "Rate limit". */
 	for (; *text != '\0' && length < sizeof(letters) - 1; text++)
@@ -336,7 +381,7 @@ is_about_rate(const char *text)
 			letters[length++] = pg_ascii_tolower((unsigned char) *text);
 	}
 	letters[length] = '\0';
-	for (size_t i = 0; i < lengthof(words); i++)
+	for (size_t i = 0; i < count; i++)
 	{
 		if (strstr(letters, words[i]) != NULL)
 			return true;

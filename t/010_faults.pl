@@ -61,7 +61,7 @@ $session->query(qq(
 	CREATE FOREIGN TABLE large ($pages) SERVER reevo OPTIONS (max_concurrency '1');
 	CREATE FOREIGN TABLE large_parallel ($pages) SERVER reevo OPTIONS (max_concurrency '8');
 	CREATE FOREIGN TABLE large_budget ($pages) SERVER reevo OPTIONS (max_concurrency '8', max_requests '27');
-	CREATE FOREIGN TABLE large_unsorted (id uuid, display_name text) SERVER reevo OPTIONS (max_concurrency '1', sortable 'false')));
+	CREATE FOREIGN TABLE large_unsorted (id uuid, created_at timestamptz OPTIONS (sortable 'false'), display_name text) SERVER reevo OPTIONS (max_concurrency '1')));
 my %scans = (
 	'scan' => 'SELECT id, length(display_name) FROM scanned',
 	'impatient scan' => 'SELECT id, length(display_name) FROM impatient.scanned',
@@ -208,6 +208,7 @@ while (my ($fault, $injected, $sqlstate, $message, $hint, $requests, $no_row) = 
 		my $next = $session->query($read->('opportunity', $other));
 		like($next->{out}, qr/^$other\|/, 'the next query works') or diag($next->{err});
 		is(holdings(), $before, 'nothing is left');
+		$api->reset;
 	} or diag($result->{err});
 }
 cmp_ok(scalar keys %seen, '>=', 100, 'faults were tried');
