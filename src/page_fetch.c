@@ -416,7 +416,7 @@ warn_of_cap(PageFetch *fetch)
 {
 	const PageReader *pages = fetch->readers[0]->pages;
 
-	if (pages->is_like_cap && api_warns_of_cap(fetch->source.api))
+	if (api_warns_of_cap(fetch->source.api))
 		ereport(WARNING,
 				(errcode(ERRCODE_FDW_ERROR),
 				 errmsg("the API returned " INT64_FORMAT
