@@ -45,6 +45,8 @@ $session->query(qq(
 	CREATE FOREIGN TABLE few (id uuid) SERVER reevo OPTIONS (max_requests '1', page_size '10');
 	CREATE FOREIGN TABLE gadget (id uuid) SERVER reevo OPTIONS (record_type 'gadget');
 	CREATE FOREIGN TABLE paged (id uuid, created_at timestamptz) SERVER reevo OPTIONS (page_size '10', max_concurrency '1');
+	CREATE FOREIGN TABLE unsorted (id uuid, created_at timestamptz OPTIONS (sortable 'false')) SERVER reevo
+		OPTIONS (page_size '10', max_concurrency '1');
 	CREATE FOREIGN TABLE misfit (id uuid, n integer OPTIONS (attribute 'display_name'), closed_at timestamptz,
 		amount text, stage_text text[] OPTIONS (attribute 'stage'), rivals text OPTIONS (attribute 'competitors_mentioned_other'),
 		raw text OPTIONS (attribute 'cf'), whole integer OPTIONS (attribute '*'),
@@ -115,7 +117,15 @@ my @provoked = (
 	  $version < 17 ? says('SELECT FROM opportunity_fdw_progress') : undef,
 	'the API refused the request' => behaves('{"status": 400}', $read),
 	'the API failed' => behaves('{"status": 500}', $read),
-	'the API forgets its cursors too soon' => behaves('{"expire_cursors_after": 1}', 'SELECT id FROM paged ORDER BY created_at'),
+	'the API reported an error' => behaves('{"status": 200, "body": {"data": [], "errors": [{"message": "No."}]}}', $read),
+	'a gateway in front of the API refused the request' =>
+	  behaves('{"status": 403, "body": "<html>Access denied</html>", "content_type": "text/html"}', $read),
+	'the proxy refused the request' => behaves('{"status": 407}', $read),
+	'the API forgets its cursors too soon' => behaves('{"expire_cursors_after": 1}', 'SELECT id FROM unsorted'),
+	'the API returns at most ... records of one query' => behaves('{"result_cap": 20, "cap_how": "refuse"}', 'SELECT id FROM unsorted'),
+	'the API returned ... records of one query, which may be a limit' =>
+	  behaves('{"result_cap": 20, "cap_how": "no_cursor", "total": true}', 'SELECT id FROM unsorted'),
+	'the API returned record ... in place of record ...' => behaves('{"swap_id": true}', $read),
 	'the API does not sort by "..." as PostgreSQL does' => behaves('{"ignore_sort": true}', 'SELECT id FROM paged ORDER BY created_at'),
 	q(the API's pages go in a circle) => behaves('{"repeat_cursor": true}', 'SELECT id FROM paged ORDER BY created_at'),
 	q(the API's answer is not ... as documented: ...) => behaves('{"status": 200, "body": "<html>Log in</html>"}', $read),
