@@ -93,8 +93,6 @@ api_open(const Settings *settings, Credentials *credentials,
 		(long) (settings->max_retry_wait * 1000);
 	api->anonymous_target.max_response_size =
 		(size_t) settings->max_response_size * 1024 * 1024;
-	api->anonymous_target.proxy_user = credentials->proxy_user;
-	api->anonymous_target.proxy_password = credentials->proxy_password;
 	api->target = api->anonymous_target;
 	api->target.bearer_token = credentials->api_key;
 	return api;
