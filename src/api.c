@@ -181,8 +181,8 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 		return !problem.is_cut && is_told_missing(api, &problem);
 	}
 	if (transfer->status != 200 ||
-		record_parse(wanted, api_body_to_try(transfer), transfer->length,
-					 record, &ignored) != RECORD_OK ||
+		record_parse(wanted, api_body(transfer), transfer->length, record,
+					 &ignored) != RECORD_OK ||
 		memcmp(&(*record)->id, id, sizeof(*id)) != 0)
 		return false;
 	api_note_record_path(api);
@@ -235,26 +235,20 @@ api_count_hit(const Api *api)
 	api->connection->stats->cache_hits++;
 }
 
-/* The body of an answer, be it empty. */
+/*
+ * The body of a response, which may be empty, for a parser.  A parser changes it
+ * if the database is not in UTF-8, so that each one gets a copy then.
+ */
 char *
 api_body(const HttpTransfer *transfer)
 {
-	return transfer->body != NULL ? transfer->body : pstrdup("");
-}
-
-/*
- * The same for a parser after which there may be another: they change it.  All of
- * it, whatever bytes it has.
- */
-char *
-api_body_to_try(const HttpTransfer *transfer)
-{
 	char *copy;
 
-	if (GetDatabaseEncoding() == PG_UTF8)
-		return api_body(transfer);
+	if (GetDatabaseEncoding() == PG_UTF8 && transfer->body != NULL)
+		return transfer->body;
 	copy = palloc(transfer->length + 1);
-	memcpy(copy, api_body(transfer), transfer->length);
+	if (transfer->length > 0)
+		memcpy(copy, transfer->body, transfer->length);
 	copy[transfer->length] = '\0';
 	return copy;
 }

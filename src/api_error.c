@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include <ctype.h>
+#include <math.h>
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -96,6 +97,7 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	*is_cut = root == NULL && transfer->length > 0 &&
+			  strspn(transfer->body, " \t\r\n") < transfer->length &&
 			  json_error_code(&error) == json_error_premature_end_of_input;
 	return root;
 }
@@ -278,7 +280,7 @@ status_in(const json_t *object)
 		const json_t *value = json_object_get(object, names[i]);
 		long		  status = 0;
 
-		if (json_is_number(value) && json_number_value(value) < 600)
+		if (json_is_number(value) && fabs(json_number_value(value)) < 600)
 			status = (long) json_number_value(value);
 		else if (json_is_string(value))
 			status = strtol(json_string_value(value), NULL, 10);

@@ -67,7 +67,6 @@ extern HttpTransfer *api_start(Api *api, ApiEndpoint endpoint, const char *path,
 							   const char *json, HttpBudget *budget);
 extern void			 api_count_records(const Api *api, int count);
 extern char			*api_body(const HttpTransfer *transfer);
-extern char			*api_body_to_try(const HttpTransfer *transfer);
 
 /* api_facts.c */
 extern ApiFacts *api_facts_of(Connection *connection, const char *record_type);

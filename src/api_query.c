@@ -143,8 +143,8 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 		return true;
 	}
 	if (transfer->outcome != HTTP_ANSWERED || transfer->status != 200 ||
-		record_parse_page(wanted, api_body_to_try(transfer), transfer->length,
-						  page, &problem) != RECORD_OK)
+		record_parse_page(wanted, api_body(transfer), transfer->length, page,
+						  &problem) != RECORD_OK)
 		return false;
 	api_count_records(api, (*page)->count);
 	return true;
@@ -164,8 +164,8 @@ api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
 
 	if (transfer->outcome != HTTP_ANSWERED || transfer->status != 200)
 		return transfer->outcome == HTTP_TOO_LARGE;
-	status = record_parse_page(wanted, api_body_to_try(transfer),
-							   transfer->length, &page, &problem);
+	status = record_parse_page(wanted, api_body(transfer), transfer->length,
+							   &page, &problem);
 	return status == RECORD_MALFORMED || status == RECORD_UNTRANSLATABLE;
 }
 

@@ -96,7 +96,7 @@ reports_failure(const HttpTransfer *transfer, const json_t *root,
 
 	if (!json_is_array(json_object_get(root, "attributes")))
 		return problem->code[0] != '\0' || problem->message[0] != '\0';
-	return record_parse_page(attribute_set_create(), api_body_to_try(transfer),
+	return record_parse_page(attribute_set_create(), api_body(transfer),
 							 transfer->length, &page,
 							 &ignored) == RECORD_FAILURE;
 }

@@ -591,7 +591,7 @@ see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
 	if (place == PLACE_CURSOR && kind == JSON_TOKEN_STRING)
 		page->next_cursor = text[0] != '\0' ? unconstify(char *, text) : NULL;
 	else if (place == PLACE_TOTAL && kind == JSON_TOKEN_NUMBER)
-		page->total = (int64) Min(strtod(text, NULL), 1e15);
+		page->total = (int64) Max(Min(strtod(text, NULL), 1e15), -1);
 	else if (place == PLACE_MORE)
 		page->has_more = kind == JSON_TOKEN_TRUE;
 	else if (place == PLACE_MESSAGE && kind == JSON_TOKEN_STRING)

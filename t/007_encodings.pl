@@ -72,6 +72,12 @@ for my $encoding (sort keys %encoding)
 	is($session->query("SHOW server_encoding; SHOW client_encoding")->{out}, "$encoding\n$encoding", "$encoding: as it should be");
 
 	my $read = sub { return $session->query("SELECT $_[0] FROM t WHERE id = '$id'"); };
+
+	# A failure is read again after the parser of records has read the response.
+	$api->behave('{"status": 200, "body": {"error": {"code": "unauthorized", "message": ' . escaped($fits) . '}}}');
+	is($read->('display_name')->{sqlstate}, '28000', "$encoding: a failure with the status of success");
+	$api->reset;
+
 	my %spelling = (raw => \&raw, escaped => \&escaped, mixed => \&mixed);
 	for my $how (sort keys %spelling)
 	{

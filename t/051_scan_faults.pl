@@ -136,7 +136,7 @@ for my $name (sort keys %statements)
 }
 
 # Within a transaction that goes on.
-$api->behave('{"fail_first": 1, "fail_status": 500}');
+$api->behave('{"fail_first": 3, "fail_status": 500}');
 $result = $session->query(q(DO $$ DECLARE number int; BEGIN
 	BEGIN PERFORM count(*) FROM opportunity; EXCEPTION WHEN fdw_error THEN RAISE NOTICE 'caught'; END;
 	SELECT count(*) INTO number FROM opportunity;

@@ -11,7 +11,7 @@
  *	  bits		1: the database is in LATIN1, 2: the key has odd characters,
  *				4: three requests are too many, 8: the record is wanted again,
  *				16: a second connection cannot be opened, 32: pages of records
- *				are wanted
+ *				are wanted, 128: a query tells whether a record is missing
  *	  pieces	how many bytes are sent at once; '@': an answer
  *	  cancel	behind which wait a cancel comes; '@': none
  *
@@ -41,6 +41,7 @@
 #define ASK_TWICE 8
 #define ONE_CONNECTION 16
 #define QUERY 32
+#define USE_QUERY 128
 
 /* As many connections can be opened; then no more. */
 #define MOST_CONNECTIONS 16
@@ -91,12 +92,13 @@ fuzz_input(char *data, size_t size)
 	statement = AllocSetContextCreate(TopMemoryContext, "statement", 0, 0, 0);
 	MemoryContextSwitchTo(statement);
 	question = question_create((data[0] & ODD_KEY) != 0);
+	question->settings.use_query = (data[0] & USE_QUERY) != 0;
 	question->budget.limit = data[0] & FEW_REQUESTS ? 2 : 0;
 	pool = question->connection.pool = http_pool_create();
 	ask((data[0] & QUERY) != 0);
 	if ((data[0] & ASK_TWICE) != 0)
 		ask((data[0] & QUERY) != 0);
-	FUZZ_CHECK(question->requests <= (data[0] & FEW_REQUESTS ? 2 : 12));
+	FUZZ_CHECK(question->requests <= (data[0] & FEW_REQUESTS ? 2 : 18));
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(statement);

@@ -49,6 +49,7 @@ fuzz_input(char *data, size_t size)
 	static const char *const outcomes[] = {
 		[RECORD_OK] = "page",
 		[RECORD_CUT] = "cut",
+		[RECORD_FAILURE] = "failure",
 		[RECORD_MALFORMED] = "malformed",
 		[RECORD_UNTRANSLATABLE] = "untranslatable",
 	};
@@ -74,6 +75,13 @@ fuzz_input(char *data, size_t size)
 	if (attempt.status != RECORD_OK)
 		return;
 	shim_outcome(attempt.page->next_cursor != NULL ? "cursor" : "last");
+	FUZZ_CHECK(attempt.page->next_cursor == NULL ||
+			   attempt.page->next_cursor[0] != '\0');
+	FUZZ_CHECK(attempt.page->total >= -1 && attempt.page->total <= 1e15);
+	if (attempt.page->total >= 0)
+		shim_outcome("total");
+	if (attempt.page->has_more)
+		shim_outcome("more");
 	for (int i = 0; i < attempt.page->count; i++)
 		check_record(wanted, attempt.page->records[i]);
 	check_cut_off(wanted, data + 3, size - 3,
@@ -101,7 +109,8 @@ parse(void *argument)
 	attempt->status =
 		record_parse_page(attempt->wanted, attempt->body, attempt->length,
 						  &attempt->page, &problem);
-	FUZZ_CHECK((attempt->status == RECORD_OK) == (problem == NULL));
+	FUZZ_CHECK((attempt->status == RECORD_OK ||
+				attempt->status == RECORD_FAILURE) == (problem == NULL));
 	FUZZ_CHECK(problem == NULL || shim_is_server_text(problem));
 }
 

@@ -10,10 +10,13 @@
  *	  status	which one of those below
  *	  bits		1: the database is in LATIN1, 2: the key has odd characters,
  *				4: no content type, 8: a wait is asked for, 16: pages of
- *				records are asked for, and another list of statuses applies
+ *				records are asked for, and another list of statuses applies,
+ *				32: a query tells whether a record is missing
  *
  * Behind a separator comes another answer, of status 200, which GET /health
- * gets, or the query for the next page.
+ * gets, or the query for the next page or for a record that may be missing.  A
+ * response of status 200 that is cut or reports a failure that may pass is
+ * fetched again, as long as there is another.
  *
  * What is checked beside memory: what each status comes to, and that no message
  * shows the key, is long, or has more than one line (see shim/answer.c); that
@@ -35,29 +38,45 @@
 #define NO_CONTENT_TYPE 4
 #define RETRY_AFTER 8
 #define QUERY 16
+#define USE_QUERY 32
 
 /* The start of a body on which the redaction is tried by itself. */
 #define LONGEST_REDACTED 300
 
-/* What an answer of that status may come to; 0: a record or its absence. */
+/* Whatever a response may come to; 0: a record or its absence. */
+#define ANY_OUTCOME                                                       \
+	0, ERRCODE_PROTOCOL_VIOLATION, ERRCODE_UNTRANSLATABLE_CHARACTER,      \
+		ERRCODE_CONNECTION_FAILURE, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, \
+		ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,                      \
+		ERRCODE_INSUFFICIENT_PRIVILEGE, ERRCODE_FDW_TABLE_NOT_FOUND,      \
+		ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION, ERRCODE_FDW_ERROR
+
+/* What a response of that status may come to, beside an end that is missing. */
 static const struct
 {
 	int status;
-	int outcomes[4];
+	int outcomes[10];
 } statuses[] = {
-	{200,
-	 {0, ERRCODE_PROTOCOL_VIOLATION, ERRCODE_UNTRANSLATABLE_CHARACTER,
-	  ERRCODE_CONNECTION_FAILURE}},
-	{404, {0, ERRCODE_FDW_TABLE_NOT_FOUND, ERRCODE_CONNECTION_FAILURE}},
+	/* The body may report any failure. */
+	{200, {ANY_OUTCOME}},
+	/* Another response tells what is missing. */
+	{404, {ANY_OUTCOME}},
 	{400, {ERRCODE_FDW_ERROR}},
 	{401, {ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION}},
-	{403, {ERRCODE_INSUFFICIENT_PRIVILEGE}},
+	{403,
+	 {ERRCODE_INSUFFICIENT_PRIVILEGE, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+	  ERRCODE_FDW_ERROR}},
 	{422, {ERRCODE_FDW_ERROR}},
 	{429, {ERRCODE_CONFIGURATION_LIMIT_EXCEEDED}},
 	{500, {ERRCODE_FDW_ERROR}},
 	{503, {ERRCODE_CONFIGURATION_LIMIT_EXCEEDED}},
 	{302, {ERRCODE_FDW_ERROR}},
-	{204, {ERRCODE_PROTOCOL_VIOLATION}},
+	{204, {0}},
+	{410, {ANY_OUTCOME}},
+	{407, {ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION}},
+	{408, {ERRCODE_FDW_ERROR}},
+	{501, {ERRCODE_FDW_ERROR}},
+	{201, {ERRCODE_PROTOCOL_VIOLATION}},
 };
 
 /* What an answer to a query may come to that has no code: that, or an error. */
@@ -72,7 +91,9 @@ static const struct
 	{413, QUERY_REFUSED},		{422, QUERY_REFUSED},
 	{429, ANSWER_NO_RESULT},	{500, ANSWER_NO_RESULT},
 	{501, QUERY_NOT_SUPPORTED}, {503, ANSWER_NO_RESULT},
-	{302, ANSWER_NO_RESULT},	{204, ANSWER_NO_RESULT},
+	{302, ANSWER_NO_RESULT},	{204, QUERY_PAGE},
+	{410, QUERY_NOT_SUPPORTED}, {414, QUERY_REFUSED},
+	{408, ANSWER_NO_RESULT},
 };
 
 /* The input, as far as it was not handed out. */
@@ -85,6 +106,7 @@ static long		   retry_after;
 static void ask_for_record(Question *question, int number);
 static void ask_for_pages(Question *question, int number);
 static bool may_come_to(int status, int outcome);
+static void take_answer(HttpTransfer *transfer);
 static void check_redaction(const char *key, const char *body, size_t length);
 
 void
@@ -106,11 +128,12 @@ fuzz_input(char *data, size_t size)
 		*input++ = '\0';
 
 	question = question_create((data[1] & ODD_KEY) != 0);
+	question->settings.use_query = (data[1] & USE_QUERY) != 0;
 	check_redaction(question->credentials.api_key, input, input_end - input);
 	if ((data[1] & QUERY) != 0)
-		ask_for_pages(question, (unsigned char) data[0]);
+		ask_for_pages(question, (unsigned char) (data[0] - 'A'));
 	else
-		ask_for_record(question, (unsigned char) data[0]);
+		ask_for_record(question, (unsigned char) (data[0] - 'A'));
 	shim_libraries_end();
 }
 
@@ -125,7 +148,10 @@ ask_for_record(Question *question, int number)
 	outcome = question->error != NULL ? question->error->sqlerrcode : 0;
 	FUZZ_CHECK(may_come_to(status, outcome));
 	FUZZ_CHECK(!question->found || status == 200);
-	FUZZ_CHECK(outcome != 0 || question->found || status == 404);
+	FUZZ_CHECK(!question->is_denied ||
+			   outcome == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION ||
+			   outcome == ERRCODE_INSUFFICIENT_PRIVILEGE ||
+			   outcome == ERRCODE_CONNECTION_FAILURE);
 }
 
 /* A code says more than the status that it comes with. */
@@ -150,10 +176,10 @@ ask_for_pages(Question *question, int number)
 		case QUERY_FILTER_REFUSED:
 		case QUERY_VALUE_REFUSED:
 		case QUERY_SORT_REFUSED:
-			FUZZ_CHECK(query_statuses[number].status != 200);
 			break;
 		default:
-			FUZZ_CHECK(question->first_result == query_statuses[number].result);
+			FUZZ_CHECK(query_statuses[number].status == 200 ||
+					   question->first_result == query_statuses[number].result);
 	}
 	FUZZ_CHECK(question->error != NULL ||
 			   question->first_result == QUERY_PAGE ||
@@ -163,6 +189,9 @@ ask_for_pages(Question *question, int number)
 static bool
 may_come_to(int status, int outcome)
 {
+	/* A response that is cut: see http_retry. */
+	if (outcome == ERRCODE_CONNECTION_FAILURE)
+		return true;
 	for (size_t i = 0; i < lengthof(statuses); i++)
 	{
 		if (statuses[i].status != status)
@@ -203,6 +232,25 @@ check_redaction(const char *key, const char *body, size_t length)
 	}
 }
 
+/* The next body of the input becomes the transfer's, in memory of its own. */
+static void
+take_answer(HttpTransfer *transfer)
+{
+	char *body = next_answer(&input, input_end, &transfer->length);
+
+	if (transfer->body != NULL)
+		pfree(transfer->body);
+	transfer->body = NULL;
+	if (body == NULL || transfer->length == 0)
+	{
+		transfer->length = 0;
+		return;
+	}
+	transfer->body = palloc(transfer->length + 1);
+	memcpy(transfer->body, body, transfer->length);
+	transfer->body[transfer->length] = '\0';
+}
+
 /* --- In place of http.c --- */
 
 HttpTransfer *
@@ -211,7 +259,6 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 {
 	HttpTransfer *transfer = palloc0(sizeof(HttpTransfer));
 	bool		  is_health = strstr(url, "/api/v2/health") != NULL;
-	char		 *body;
 
 	(void) pool;
 	counters->requests++;
@@ -222,15 +269,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 						errmsg("too many requests")));
 	(*budget->total)++;
-	body = next_answer(&input, input_end, &transfer->length);
-	if (body != NULL && transfer->length > 0)
-	{
-		transfer->body = palloc(transfer->length + 1);
-		memcpy(transfer->body, body, transfer->length);
-		transfer->body[transfer->length] = '\0';
-	}
-	else
-		transfer->length = 0;
+	take_answer(transfer);
 	transfer->status = next_status;
 	next_status = 200;
 	transfer->content_type = content_type;
@@ -246,10 +285,31 @@ http_wait(HttpTransfer *transfer)
 }
 
 bool
-http_retry(HttpTransfer *transfer)
+http_retry(HttpTransfer *transfer, HttpFault fault)
 {
-	transfer->outcome = HTTP_BROKEN;
+	FUZZ_CHECK(transfer->outcome == HTTP_ANSWERED);
+	if (transfer->status == 200 && input <= input_end)
+	{
+		take_answer(transfer);
+		transfer->attempts++;
+		transfer->outcome = HTTP_PENDING;
+		return true;
+	}
+	/* Only a body that began can lack its end. */
+	FUZZ_CHECK(fault != HTTP_FAULT_CUT || transfer->status == 200 ||
+			   (transfer->length > 0 &&
+				strspn(transfer->body, " \t\r\n") < transfer->length));
+	if (fault == HTTP_FAULT_CUT)
+		transfer->outcome = HTTP_BROKEN;
 	return false;
+}
+
+bool
+http_is_throttled(const HttpTransfer *transfer)
+{
+	return transfer->outcome == HTTP_ANSWERED &&
+		   (transfer->status == 429 || transfer->status == 503 ||
+			(transfer->status == 403 && transfer->retry_after >= 0));
 }
 
 void

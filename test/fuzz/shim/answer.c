@@ -25,6 +25,9 @@
 /* More than a message, a detail or a hint has to say. */
 #define LONGEST_TEXT 1200
 
+/* More milliseconds than any response may ask to wait. */
+#define LONGEST_RETRY_AFTER INT64CONST(1000000000000000)
+
 /* The SQLSTATEs of an answer, whatever it is. */
 static const int sqlstates[] = {
 	ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION,
@@ -69,6 +72,7 @@ question_create(bool odd_key)
 	question->credentials.api_key = pstrdup(odd_key ? ODD_KEY : KEY);
 	question->budget.total = &question->requests;
 	question->connection.stats = &question->stats;
+	question->connection.facts_context = CurrentMemoryContext;
 	question->wanted = attribute_set_create();
 	attribute_set_add(question->wanted, "id");
 	attribute_set_add(question->wanted, "display_name");
@@ -83,20 +87,6 @@ connection_acquire(Oid umid, Oid serverid)
 	(void) umid;
 	(void) serverid;
 	return &current->connection;
-}
-
-/* In place of connection.c's, with its contract. */
-void
-connection_note_refusal(Connection *connection, const char *what)
-{
-	ListCell *cell;
-
-	foreach(cell, connection->refusals)
-	{
-		if (strcmp(lfirst(cell), what) == 0)
-			return;
-	}
-	connection->refusals = lappend(connection->refusals, pstrdup(what));
 }
 
 /* Asks for the record, and checks the error that comes of it. */
@@ -137,17 +127,29 @@ ask(void *argument)
 	Question *question = argument;
 	Api		 *api = api_open(&question->settings, &question->credentials, NULL);
 	pg_uuid_t id;
+	Record	 *tried;
+	bool	  is_told;
+	int		  attempts;
 
 	FUZZ_CHECK(id_parse(ANSWER_RECORD_ID, &id));
 	question->transfer = api_get_record(api, &id, &question->budget);
 	http_wait(question->transfer);
 	check_transfer(question->transfer);
+	question->is_denied = api_is_denial(api, question->transfer);
+	is_told =
+		api_try_record(api, question->transfer, &id, question->wanted, &tried);
+	attempts = question->transfer->attempts;
 	question->found =
 		api_finish_record(api, question->transfer, &id, &question->budget,
 						  question->wanted, &question->record);
 	if (question->found)
 		FUZZ_CHECK(pg_strcasecmp(question->record->id_text, ANSWER_RECORD_ID) ==
 				   0);
+
+	/* What can be read without an error is the same, and nothing else is found. */
+	FUZZ_CHECK(!is_told || question->found == (tried != NULL));
+	FUZZ_CHECK(!question->found || is_told ||
+			   question->transfer->attempts > attempts);
 	http_end(question->transfer);
 	question->transfer = NULL;
 }
@@ -180,7 +182,7 @@ query(void *argument)
 		else if (answer.result != QUERY_PAGE)
 		{
 			check_refusal(api, reader);
-			api_raise_query(api, answer.transfer);
+			api_raise_refusal(api, answer.transfer);
 		}
 		http_end(answer.transfer);
 	}
@@ -207,6 +209,7 @@ read_page(Question *question, PageReader *reader)
 	RecordPage *tried = NULL;
 	PageAnswer	answer;
 	bool		is_page;
+	int			attempts;
 
 	page_reader_send(reader);
 	FUZZ_CHECK(question->statement.pending == 1);
@@ -214,9 +217,11 @@ read_page(Question *question, PageReader *reader)
 	check_transfer(reader->transfer);
 	is_page = api_try_page(reader->source->api, reader->transfer,
 						   question->wanted, &tried);
+	attempts = reader->transfer->attempts;
 	answer = page_reader_read(reader);
 	FUZZ_CHECK(question->statement.pending == 0 && reader->transfer == NULL);
-	FUZZ_CHECK(!is_page || answer.result == QUERY_PAGE);
+	FUZZ_CHECK((answer.result == QUERY_PAGE) == is_page ||
+			   answer.transfer->attempts > attempts);
 	FUZZ_CHECK((answer.result == QUERY_PAGE) == (answer.page != NULL));
 	FUZZ_CHECK(!is_page || answer.page->count == tried->count);
 	FUZZ_CHECK(answer.page == NULL ||
@@ -251,9 +256,8 @@ check_transfer(const HttpTransfer *transfer)
 	FUZZ_CHECK(transfer->body != NULL ? transfer->body[transfer->length] == '\0'
 									  : transfer->length == 0);
 	FUZZ_CHECK(transfer->retry_after == -1 ||
-			   (transfer->retry_after >= 1000 &&
-				transfer->retry_after <= INT_MAX &&
-				transfer->retry_after % 1000 == 0));
+			   (transfer->retry_after >= 1 &&
+				transfer->retry_after <= LONGEST_RETRY_AFTER));
 }
 
 static void

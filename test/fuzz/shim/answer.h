@@ -34,6 +34,7 @@ typedef struct Question
 	HttpTransfer *transfer;
 	Record		 *record;
 	bool		  found;
+	bool		  is_denied; /* see api_is_denial */
 	Statement	  statement;
 	int			  first_result; /* of a query's first page: a QueryResult, or
 								 * ANSWER_NO_RESULT */

@@ -122,6 +122,12 @@ AcquireExternalFD(void)
 }
 
 void
+ReserveExternalFD(void)
+{
+	external_fds++;
+}
+
+void
 ReleaseExternalFD(void)
 {
 	external_fds--;
