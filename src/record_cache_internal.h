@@ -73,7 +73,8 @@ typedef struct CacheEntry
 typedef enum RequestKind
 {
 	REQUEST_GET,   /* one id */
-	REQUEST_CHECK, /* the same, after a query that seems to ignore its filter */
+	REQUEST_CHECK, /* the same, after a query that may be of no use: if the
+					* record is there, it is not */
 	REQUEST_QUERY  /* any number of ids */
 } RequestKind;
 

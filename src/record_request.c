@@ -393,6 +393,9 @@ finish_query(RecordCache *cache, RecordRequest *request, bool is_needed)
 		ask_again(cache, request, NULL);
 	else if (result == QUERY_REFUSED || result == QUERY_VALUE_REFUSED)
 		ask_in_halves(cache, request);
+	else if (result == QUERY_NOT_SUPPORTED)
+		/* Unless the whole API cannot be reached. */
+		ask_one_by_one(cache, request, REQUEST_CHECK);
 	else
 	{
 		api_limit_values(cache->api, ID_FIELD, 1);

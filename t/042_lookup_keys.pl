@@ -287,6 +287,17 @@ my @variants = (
 	'{"fail_every": 23, "fail_status": 503, "retry_after": 0}',
 	'{"fail_every": 6, "fail_how": "cut-json", "cut_at": 700}',
 	'{"jitter": 4, "upper_case_ids": true, "short_pages": 2}',
+	'{"result_cap": 7, "total": true}',
+	'{"result_cap": 9, "cap_how": "refuse", "total": true, "short_pages": 2}',
+	'{"result_cap": 9, "cap_how": "invalid_cursor", "has_more": true, "short_pages": 3}',
+	'{"total": true, "total_lies": 1000}',
+	'{"fail_every": 7, "fail_how": "error-body", "error_body": {"data": [], "error": {"code": "internal_error"}}}',
+	'{"fail_every": 9, "fail_how": "error-body", "error_bodies": [{"data": [], "errors": [{"status": "503"}]}, {"error": "timeout"}]}',
+	'{"fail_every": 6, "fail_status": 520}',
+	'{"empty_last_cursor": true, "short_pages": 2}',
+	'{"no_content_when_empty": true}',
+	'{"bad_ids": ["00000000-0000-4000-9000-000000000003"], "short_pages": 2}',
+	'{"bad_ids": ["00000000-0000-4000-9000-000000000003", "00000000-0000-4000-9000-000000000006"], "bad_id_status": 422}',
 	'{"in_limit": 2, "short_pages": 1, "move_between_pages": true, "expire_cursors_after": 2, "expire_cursors_times": 5, "fail_every": 11, "fail_how": "half-body-close"}');
 my $may_fail = qr/"status"|expire_cursors|repeat_cursor/;
 
