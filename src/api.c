@@ -126,6 +126,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 {
 	ApiProblem problem;
 
+	*record = NULL;
 	do
 	{
 		http_wait(transfer);
@@ -145,6 +146,8 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 					*record = NULL;
 					return false;
 				case ANSWER_PROBLEM:
+					/* What was parsed of it is no record. */
+					*record = NULL;
 					break;
 			}
 		}
