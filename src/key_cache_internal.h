@@ -80,6 +80,7 @@ typedef struct KeyRequest
 	RemoteFilter   *filter;		  /* the keys */
 	SeenSet		   *seen;		  /* no record counts twice */
 	bool			is_set_aside; /* only a need will read its answer */
+	int64			kept;		  /* records with one of its keys */
 	bool			is_verifying; /* its end: see verify_end */
 	bool			is_like_cap;  /* what it verifies */
 	RefusedQuery   *half_of;	  /* NULL: of none */

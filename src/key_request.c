@@ -328,6 +328,9 @@ take_page(KeyRequest *request, const PageAnswer *answer)
 
 	if (request->is_verifying)
 		settle_end(request, is_barren);
+	else if (request->pages->is_doubtful &&
+			 2 * request->kept >= request->pages->received)
+		split(request, (request->count + 1) / 2, NULL);
 	else if (request->pages->is_doubtful)
 		verify_end(request);
 	else if (request->pages->is_at_end)
@@ -391,7 +394,10 @@ take_record(KeyRequest *request, const Record *record)
 	}
 	entry = hash_search(cache->entries, &key, HASH_FIND, NULL);
 	if (entry != NULL && entry->request == request)
+	{
 		key_entry_keep(entry, request, record);
+		request->kept++;
+	}
 	return true;
 }
 

@@ -108,6 +108,7 @@ start(PageFetch *fetch)
 			fetch->filters = lappend(fetch->filters, lfirst(cell));
 	}
 	fetch->barren_allowed = MAX_BARREN_PAGES;
+	fetch->found_at_cap = -1;
 	page_fetch_add_reader(fetch, RANGE_ALL, NIL, NULL, false);
 	begin(fetch);
 }
@@ -357,41 +358,41 @@ next_page(PageFetch *fetch)
 
 /*
  * All queries have ended, one of them where the API may have capped its result:
- * looks at what it returns last, and in no particular order, at the oldest and the
- * newest records.  If one has not been handed out, reads all of them again by
- * created_at, and returns true.
+ * reads all records again by created_at; those in some order only if the last of
+ * them has not been handed out.  Returns whether it does.
  */
 static bool
 verify_end(PageFetch *fetch)
 {
-	ApiQuery query = fetch->readers[0]->pages->query;
-	bool	 is_new;
+	const PageReader *pages = fetch->readers[0]->pages;
+	ApiQuery		  query = pages->query;
 
 	if (!fetch->is_doubtful)
-		return false;
-	fetch->is_doubtful = false;
-	query.limit = fetch->source.page_size;
-	query.is_descending = !query.is_descending;
-	if (query.sort != NULL)
-		is_new = has_new(fetch, &query);
-	else
 	{
-		if (!can_read_by_time(fetch))
+		if (fetch->found_at_cap == fetch->found)
+			api_note_false_doubt(fetch->source.api);
+		return false;
+	}
+	fetch->is_doubtful = false;
+	if (query.sort != NULL)
+	{
+		query.limit = fetch->source.page_size;
+		query.is_descending = !query.is_descending;
+		if (!has_new(fetch, &query))
 		{
-			warn_of_cap(fetch);
+			if (!pages->is_like_cap)
+				api_note_false_doubt(fetch->source.api);
 			return false;
 		}
-		query.sort = "created_at";
-		is_new = has_new(fetch, &query);
-		query.is_descending = !query.is_descending;
-		is_new = is_new || has_new(fetch, &query);
+		if (!can_read_by_time(fetch))
+			page_fetch_raise_cap(fetch->readers[0]);
 	}
-	if (!is_new && !fetch->readers[0]->pages->is_like_cap)
-		api_note_false_doubt(fetch->source.api);
-	if (!is_new)
+	else if (!can_read_by_time(fetch))
+	{
+		warn_of_cap(fetch);
 		return false;
-	if (!can_read_by_time(fetch))
-		page_fetch_raise_cap(fetch->readers[0]);
+	}
+	fetch->found_at_cap = pages->is_like_cap ? -1 : fetch->found;
 	read_by_time(fetch);
 	return true;
 }
@@ -566,7 +567,7 @@ note_end(PageFetch *fetch, RangeReader *reader)
 		return;
 	if (!reader->is_by_time)
 		fetch->is_doubtful = reader->kind == RANGE_ALL;
-	else if (!range_resume(fetch, reader) && reader->pages->is_like_cap)
+	else if (!range_resume(fetch, reader) && reader->position != NO_TIME)
 		page_fetch_raise_cap(reader);
 }
 

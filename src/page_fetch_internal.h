@@ -36,14 +36,15 @@ typedef struct RangeReader
 	bool		is_by_time; /* sorted by created_at */
 	bool		is_part; /* RANGE_ALL: it does not read everything any more */
 	bool		is_done;
-	int64		lower;		  /* records before are none of its; or NO_TIME */
-	int64		upper;		  /* those from there on are somebody else's */
-	int64		position;	  /* of the record read last, or NO_TIME */
-	int64		no_split;	  /* where a split before was no good, or NO_TIME */
-	int64		resumed_at;	  /* where its query began again last, or NO_TIME */
-	char	   *last_text;	  /* created_at of the record read last, or NULL */
-	char	   *bound_text;	  /* the query begins there exactly; NULL: no */
-	int64		last_seconds; /* its exact time, as is_exact wants it */
+	int64		lower;		/* records before are none of its; or NO_TIME */
+	int64		upper;		/* those from there on are somebody else's */
+	int64		position;	/* of the record read last, or NO_TIME */
+	int64		no_split;	/* where a split before was no good, or NO_TIME */
+	int64		resumed_at; /* where its query began again last, or NO_TIME */
+	int64		resumed_after; /* so many records of the query before */
+	char	   *last_text;	   /* created_at of the record read last, or NULL */
+	char	   *bound_text;	   /* the query begins there exactly; NULL: no */
+	int64		last_seconds;  /* its exact time, as is_exact wants it */
 	int			last_nanoseconds;
 	bool is_exact; /* since the query began, the order is that of exact times */
 	double				density; /* records per second, where it was last */
@@ -84,7 +85,8 @@ struct PageFetch
 	bool must_not_wait; /* for an answer that has not come yet */
 	bool is_waiting;	/* for one, and has returned because of that */
 
-	bool is_doubtful; /* the end has to be verified: see verify_end */
+	int64 found_at_cap; /* handed out when the API said that there are more */
+	bool  is_doubtful;	/* the end has to be verified: see verify_end */
 
 	/* the page in hand */
 	PageAnswer answer;

@@ -417,22 +417,25 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 		return false;
 	if (reader->position != reader->resumed_at)
 		keep_text(fetch, &reader->bound_text, NULL);
-	else if (is_at_end && !reader->pages->is_like_cap)
+	else if (reader->is_exact &&
+			 (reader->bound_text == NULL ||
+			  strcmp(reader->last_text, reader->bound_text) != 0))
+		keep_text(fetch, &reader->bound_text, reader->last_text);
+	else if (!is_at_end || reader->pages->is_like_cap ||
+			 (reader->pages->received == reader->resumed_after &&
+			  reader->pages->received >= fetch->source.page_size))
+		return false;
+	else
 	{
 		/* What the API said of further records was not true. */
 		api_note_false_doubt(fetch->source.api);
 		return true;
 	}
-	else if (!reader->is_exact ||
-			 (reader->bound_text != NULL &&
-			  strcmp(reader->last_text, reader->bound_text) == 0))
-		return false;
-	else
-		keep_text(fetch, &reader->bound_text, reader->last_text);
 
 	if (!is_at_end)
 		read_dateless(fetch, reader);
 	reader->resumed_at = reader->lower = reader->position;
+	reader->resumed_after = reader->pages->received;
 	reader->is_part = reader->kind == RANGE_ALL;
 	reader->is_done = false;
 	reader->pages->query.filters =
