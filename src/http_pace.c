@@ -129,6 +129,8 @@ static void	  forget(HttpPace *pace);
 void
 http_pace_begin(HttpPace *pace, int64 now)
 {
+	if (!pace->is_asked_for && now - pace->last_send > PACE_QUIET_TIME)
+		forget(pace);
 	if (pace->resumed_at > now && !pace->is_asked_for)
 		pace->next_send = pace->resumed_at = pace->last_send;
 }

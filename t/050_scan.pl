@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use JSON::PP qw(decode_json);
 use lib $FindBin::RealBin;
 use Queries;
 use Reevo;
@@ -285,8 +286,8 @@ my @always = map { { text => "SELECT id FROM o WHERE $_", mode => 'set', setting
 sub behave
 {
 	my ($variant, $before) = @_;
-	my %now = map { $_ => 1 } $variant =~ /"(\w+)":/g;
-	my $undo = join(', ', map { $now{$_} ? () : qq("$_": null) } $before =~ /"(\w+)":/g);
+	my $now = decode_json($variant);
+	my $undo = join(', ', map { exists $now->{$_} ? () : qq("$_": null) } sort keys %{ decode_json($before) });
 	$api->behave("{$undo}") if $undo ne '';
 	$api->behave($variant);
 	return;
