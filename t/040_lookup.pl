@@ -348,7 +348,7 @@ for my $variant (@variants)
 	# The id of a merged record has no row.
 	my $merged = $variant =~ /"merged"/;
 	my @copies = map { "local_side.$_" } qw(o p);
-	$session->query(join(';', 'BEGIN', (map { "CREATE TABLE ${_}_merged AS SELECT * FROM $_ WHERE id = id(61)", "DELETE FROM $_ WHERE id = id(61)" } @copies),
+	$session->query(join(';', 'BEGIN', (map {; "CREATE TABLE ${_}_merged AS SELECT * FROM $_ WHERE id = id(61)", "DELETE FROM $_ WHERE id = id(61)" } @copies),
 		'CREATE TABLE local_side.x_merged AS SELECT * FROM local_side.x WHERE id = id(61)::text', 'DELETE FROM local_side.x WHERE id = id(61)::text', 'COMMIT')) if $merged;
 	compare_in_variant(
 		$api, $session, $variant,
@@ -359,7 +359,7 @@ for my $variant (@variants)
 			seed => $seed
 		},
 		\%total);
-	$session->query(join(';', 'BEGIN', (map { "INSERT INTO $_ SELECT * FROM ${_}_merged", "DROP TABLE ${_}_merged" } @copies, 'local_side.x'), 'COMMIT')) if $merged;
+	$session->query(join(';', 'BEGIN', (map {; "INSERT INTO $_ SELECT * FROM ${_}_merged", "DROP TABLE ${_}_merged" } @copies, 'local_side.x'), 'COMMIT')) if $merged;
 }
 note(sprintf('%d queries, %d rows, %d with lookups, in %.0f s', @total{qw(queries rows lookups)}, time - $started));
 cmp_ok($total{lookups}, '>', $total{queries} / 2, 'most of them look records up at once');
