@@ -39,7 +39,7 @@ BEGIN
     steps := steps || CASE WHEN r.key > last THEN 'up' WHEN r.key < last THEN 'down' END;
     last := r.key;
   END LOOP;
-  RETURN format('%s rows, %s records, %s', cardinality(ids), (SELECT count(DISTINCT id) FROM unnest(ids) id),
+  RETURN format('%s rows, %s records, %s', cardinality(ids), (SELECT count(DISTINCT id::text) FROM unnest(ids) id),
     (SELECT coalesce(string_agg(DISTINCT step, ' and ' ORDER BY step), 'level') FROM unnest(steps) step));
 END $$;
 \pset format unaligned
@@ -55,7 +55,7 @@ END $$;
 \set spent '\\set after `$REEVO_CTL requests` \\echo requests: `expr :after - :before` \\set before :after'
 \setenv MOST 0
 \set spent_at_most '\\set after `$REEVO_CTL requests` \\echo requests: `n=$(expr :after - :before); test $n -le $MOST && echo at most $MOST || echo $n` \\set before :after'
-\set count 'SELECT count(*), count(DISTINCT id) FROM one;'
+\set count 'SELECT count(*), count(DISTINCT id::text) FROM one;'
 
 --
 -- As it should be: ten pages, and one query that verifies that 1000 records are not
@@ -125,10 +125,10 @@ DROP MATERIALIZED VIEW copied;
 \! $REEVO_CTL behave '{"result_cap": 1000, "cap_how": "no_cursor"}'
 :count :spent
 :count :spent
-SELECT count(*), count(DISTINCT id) FROM eight; :spent_at_most
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM one LIMIT 1500) s; :spent
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM eight LIMIT 2500) s; :spent_at_most
-SELECT count(*), count(DISTINCT id) FROM one WHERE status = 'open'; :spent
+SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM (SELECT id FROM one LIMIT 1500) s; :spent
+SELECT count(*), count(DISTINCT id::text) FROM (SELECT id FROM eight LIMIT 2500) s; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM one WHERE status = 'open'; :spent
 SELECT read('SELECT id, created_at AS key FROM one ORDER BY created_at'); :spent
 SELECT read('SELECT id, created_at AS key FROM one ORDER BY created_at DESC'); :spent
 BEGIN;
@@ -145,8 +145,8 @@ COMMIT;
 \! $REEVO_CTL behave '{"result_cap": 1000, "cap_how": "refuse"}'
 :count :spent
 :count :spent
-SELECT count(*), count(DISTINCT id) FROM eight; :spent_at_most
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM one LIMIT 1500) s; :spent
+SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM (SELECT id FROM one LIMIT 1500) s; :spent
 SELECT read('SELECT id, created_at AS key FROM one ORDER BY created_at'); :spent
 SELECT read('SELECT id, created_at AS key FROM one ORDER BY created_at DESC'); :spent
 :recovered
@@ -155,8 +155,8 @@ SELECT read('SELECT id, created_at AS key FROM one ORDER BY created_at DESC'); :
 \! $REEVO_CTL behave '{"result_cap": 1000, "cap_how": "invalid_cursor"}'
 :count :spent
 :count :spent
-SELECT count(*), count(DISTINCT id) FROM eight; :spent_at_most
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM one LIMIT 1500) s; :spent
+SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM (SELECT id FROM one LIMIT 1500) s; :spent
 :recovered
 :count :spent
 -- Another limit, of which "total" or "has_more" tells
@@ -169,9 +169,9 @@ SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM one LIMIT 1500) s; :spe
 :fresh
 \! $REEVO_CTL attributes 00000000-0000-4000-8000-000000000010 '{"created_at": {"value": "1950-01-01T00:00:00Z", "value_type": "timestamp"}}'
 \! $REEVO_CTL behave '{"result_cap": 1000, "cap_how": "no_cursor"}'
-SELECT count(*), count(DISTINCT id) FROM eight; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
 \! $REEVO_CTL behave '{"cap_how": "refuse"}'
-SELECT count(*), count(DISTINCT id) FROM eight; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
 -- It cannot be continued, or not be verified.
 :fresh
 ALTER FOREIGN TABLE one ALTER COLUMN created_at OPTIONS (ADD sortable 'false');
@@ -256,7 +256,7 @@ SELECT count(*), count(o.id) FROM wanted w LEFT JOIN one o ON o.id = w.id; :spen
 :fresh
 \! $REEVO_CTL behave '{"empty_last_cursor": true}'
 :count :spent
-SELECT count(*), count(DISTINCT id) FROM eight WHERE status = 'closed'; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM eight WHERE status = 'closed'; :spent_at_most
 SELECT count(*), count(o.id) FROM wanted w LEFT JOIN one o ON o.id = w.id; :spent
 \! $REEVO_CTL behave '{"empty_last_cursor": null, "no_content_when_empty": true}'
 SELECT count(*) FROM one WHERE status = 'of none'; :spent
@@ -329,9 +329,9 @@ ALTER SERVER careful_restored OPTIONS (SET proxy 'http://me:secret@127.0.0.1:9')
 :fresh
 ALTER FOREIGN TABLE eight OPTIONS (ADD max_requests '12');
 \setenv MOST 12
-SELECT count(*), count(DISTINCT id) FROM eight; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
 ALTER FOREIGN TABLE eight OPTIONS (SET max_requests '9');
-SELECT count(*), count(DISTINCT id) FROM eight; :spent_at_most
+SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
 
 \! $REEVO_CTL reset
 DROP SCHEMA careful CASCADE;
