@@ -339,7 +339,7 @@ ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (DROP api_key
 --
 DROP USER MAPPING FOR regress_options_user SERVER options;
 TRUNCATE keys RESTART IDENTITY;
-INSERT INTO keys (value) VALUES ('s'), ('a SECRET'), (' SECRET '), ('SECRET:/@?#%%"\'), (E'SECRET\u00FC\u20AC\U0001F600'), (E'SECRET\u00A0'),
+INSERT INTO keys (value) VALUES ('s'), ('a SECRET'), (' SECRET '), ('SECRET:/@?#%%"\'), (E'SECRET\u00FC\u20AC'), (E'SECRET\u00A0'),
 	(repeat('SECRET', 682) || 'KEYS'), (''), (E'SECRET\n'), (E'SECRET\r\nX-Injected: 1'), (E'SE\tCRET'), (E'\x01SECRET'), (E'SECRET\x1b[0m'),
 	(E'SECRET\x7f'), (E'SECRET\u0085'), (E'\u009FSECRET'), (repeat('SECRET', 682) || 'KEYS!');
 SELECT left(to_json(value)::text, 30) AS value, length(value),
