@@ -102,6 +102,7 @@ static int64 time_of(CURL *easy, CURLINFO what);
 static void	 read_answer(HttpTransfer *transfer);
 static void	 keep_wait(HttpTransfer *transfer, bool throttles);
 static bool	 is_transient(const HttpTransfer *transfer);
+static bool	 is_server_failure(long status);
 static bool	 schedule_retry(HttpTransfer *transfer, HttpFault fault);
 static bool	 renew_handle(HttpTransfer *transfer);
 static int64 pause_before_retry(const HttpTransfer *transfer, HttpFault fault);
@@ -688,11 +689,13 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 	}
 	else if (curl_easy_getinfo(private->easy, CURLINFO_HTTP_CONNECTCODE,
 							   &status) == CURLE_OK &&
-			 status >= 400 && status < 500)
+			 status >= 400)
 	{
-		transfer->outcome = HTTP_PROXY_REFUSED;
+		/* Versions of libcurl differ in the error. */
+		transfer->outcome =
+			status < 500 ? HTTP_PROXY_REFUSED : HTTP_NOT_CONNECTED;
 		transfer->status = status;
-		*may_retry = false;
+		*may_retry = is_server_failure(status);
 	}
 	else if (code == CURLE_OPERATION_TIMEDOUT && !was_sent(private->easy))
 		transfer->outcome = HTTP_NOT_CONNECTED;
@@ -779,7 +782,14 @@ is_transient(const HttpTransfer *transfer)
 
 	return transfer->outcome == HTTP_ANSWERED &&
 		   (http_is_throttled(transfer) || status == 408 || status == 425 ||
-			(status >= 500 && status < 600 && status != 501 && status != 505));
+			is_server_failure(status));
+}
+
+/* Whether a status reports a failure of the server that may pass. */
+static bool
+is_server_failure(long status)
+{
+	return status >= 500 && status < 600 && status != 501 && status != 505;
 }
 
 /*

@@ -293,8 +293,11 @@ for my $status (400, 403, 404, 407, 429)
 	unlike($got->{sent}, qr/test-key/, 'and not the key');
 }
 my $got = ask("$through, max_retry_wait '0.1'", (answer("502 No\r\nRetry-After: 3600")) x 3);
-is($got->{sqlstate}, '08006', 'CONNECT, status 502') or diag($got->{err});
+is($got->{sqlstate}, 'HV00N', 'CONNECT, status 502') or diag($got->{err});
 is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 3, 'CONNECT, status 502: it is tried again');
+$got = ask($through, (answer('501 No')) x 3);
+is($got->{sqlstate}, 'HV00N', 'CONNECT, status 501') or diag($got->{err});
+is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 1, 'CONNECT, status 501: it is final');
 $got = ask("base_url 'http://127.0.0.1:1', proxy 'http://127.0.0.1:{port}'", answer('407 No', 'open:it'));
 is($got->{message}, 'the proxy refused the connection to the API', 'a request through a proxy');
 like($got->{detail}, qr{^Proxy "http://127\.0\.0\.1:\d+" responded with status 407\.$}, 'a request through a proxy: detail');
