@@ -260,12 +260,20 @@ record_page_create(void)
 	return page;
 }
 
-/* Whether an attribute is there and not null. */
+/*
+ * Whether an attribute is there and has a value: neither null nor an empty string,
+ * as which some APIs write it.
+ */
 bool
 record_has_value(const RecordAttribute *attribute)
 {
-	return attribute->count > 0 && attribute->envelopes[0].has_value &&
-		   attribute->envelopes[0].value.kind != JSON_TOKEN_NULL;
+	const JsonValue *value;
+
+	if (attribute->count == 0 || !attribute->envelopes[0].has_value)
+		return false;
+	value = &attribute->envelopes[0].value;
+	return value->kind != JSON_TOKEN_NULL &&
+		   (value->kind != JSON_TOKEN_STRING || value->text[0] != '\0');
 }
 
 static RecordStatus
