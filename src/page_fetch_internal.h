@@ -42,6 +42,7 @@ typedef struct RangeReader
 	int64		no_split;	/* where a split before was no good, or NO_TIME */
 	int64		resumed_at; /* where its query began again last, or NO_TIME */
 	int64		resumed_after; /* so many records of the query before */
+	bool		is_after_end;  /* it began again because of a doubtful end */
 	char	   *last_text;	   /* created_at of the record read last, or NULL */
 	char	   *bound_text;	   /* the query begins there exactly; NULL: no */
 	int64		last_seconds;  /* its exact time, as is_exact wants it */
@@ -85,6 +86,7 @@ struct PageFetch
 	bool must_not_wait; /* for an answer that has not come yet */
 	bool is_waiting;	/* for one, and has returned because of that */
 
+	bool  has_cap;		/* there were further records after a doubtful end */
 	int64 found_at_cap; /* handed out when the API said that there are more */
 	bool  is_doubtful;	/* the end has to be verified: see verify_end */
 

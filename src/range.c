@@ -293,8 +293,12 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 			  created_at_text(last_record, fetch->created_at));
 
 	/* The end that it was resumed at was none. */
-	if (reader->is_part && page_fetch_is_new(fetch, page))
+	if ((reader->is_part || reader->is_after_end) &&
+		page_fetch_is_new(fetch, page))
+	{
 		read_dateless(fetch, reader);
+		fetch->has_cap = fetch->has_cap || reader->is_after_end;
+	}
 	reader->density = (double) page->count / Max(last - first, 1);
 	if (last >= reader->upper)
 		reader->is_done = true;
@@ -423,7 +427,8 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 		keep_text(fetch, &reader->bound_text, reader->last_text);
 	else if (!is_at_end || reader->pages->is_like_cap ||
 			 (reader->pages->received == reader->resumed_after &&
-			  reader->pages->received >= fetch->source.page_size))
+			  (fetch->has_cap ||
+			   reader->pages->received >= fetch->source.page_size)))
 		return false;
 	else
 	{
@@ -436,6 +441,7 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 		read_dateless(fetch, reader);
 	reader->resumed_at = reader->lower = reader->position;
 	reader->resumed_after = reader->pages->received;
+	reader->is_after_end = is_at_end;
 	reader->is_part = reader->kind == RANGE_ALL;
 	reader->is_done = false;
 	reader->pages->query.filters =
