@@ -734,7 +734,7 @@ sub generated
 		$text = "PREPARE generated ($types) AS $text\x1fEXECUTE generated ($values)";
 	}
 	$parameters = undef;
-	return { shape => $shape, mode => $mode, text => $text, settings => join(' ', @settings), wants_order => !$wants_no_order{$shape} || $text =~ /\b(min|max)\(/ };
+	return { shape => $shape, mode => $mode, text => $text, settings => join(' ', @settings), wants_order => (!$wants_no_order{$shape} || $text =~ /\b(min|max)\(/) ? 1 : 0 };
 }
 
 1;
