@@ -38,6 +38,7 @@ static bool		  take_record(PageFetch *fetch, Record **record);
 static void		  let_go_of_page(PageFetch *fetch);
 static bool		  next_page(PageFetch *fetch);
 static bool		  verify_end(PageFetch *fetch);
+static void		  verify_ids(PageFetch *fetch);
 static bool		  has_new(PageFetch *fetch, const ApiQuery *query);
 static void		  warn_of_cap(PageFetch *fetch);
 static void		  read_by_time(PageFetch *fetch);
@@ -367,6 +368,8 @@ verify_end(PageFetch *fetch)
 	const PageReader *pages = fetch->readers[0]->pages;
 	ApiQuery		  query = pages->query;
 
+	if (fetch->unproven != NIL)
+		verify_ids(fetch);
 	if (!fetch->is_doubtful)
 	{
 		if (fetch->found_at_cap == fetch->found)
@@ -385,7 +388,8 @@ verify_end(PageFetch *fetch)
 			return false;
 		}
 		if (!can_read_by_time(fetch))
-			page_fetch_raise_cap(fetch->readers[0]);
+			page_fetch_raise_cap(fetch->readers[0]->pages->received,
+								 fetch->readers[0]->is_by_time);
 	}
 	else if (!can_read_by_time(fetch))
 	{
@@ -395,6 +399,28 @@ verify_end(PageFetch *fetch)
 	fetch->found_at_cap = pages->is_like_cap ? -1 : fetch->found;
 	read_by_time(fetch);
 	return true;
+}
+
+/*
+ * A query has ended with many records that all have the same created_at, so that it
+ * can neither be resumed nor told from a capped one: looks at the first and the last
+ * of its ids.  Raises an error if one of them has not been handed out.
+ */
+static void
+verify_ids(PageFetch *fetch)
+{
+	ApiQuery query = {0};
+
+	query.filters = fetch->unproven;
+	query.sort = ID_FIELD;
+	query.limit = fetch->source.page_size;
+	fetch->unproven = NIL;
+	for (int i = 0; i < 2; i++)
+	{
+		query.is_descending = i == 0;
+		if (has_new(fetch, &query))
+			page_fetch_raise_cap(fetch->unproven_received, true);
+	}
 }
 
 /* Whether the first page of a query has a record that has not been handed out. */
@@ -545,6 +571,7 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	fetch->pages++;
 	fetch->counters->pages++;
 	fetch->counters->records += answer.page->count;
+	fetch->most_received = Max(fetch->most_received, reader->pages->received);
 	if (reader->pages->pages == 1)
 		note_accepted_filters(fetch, reader);
 	reader->is_done = reader->pages->is_at_end;
@@ -568,7 +595,10 @@ note_end(PageFetch *fetch, RangeReader *reader)
 	if (!reader->is_by_time)
 		fetch->is_doubtful = reader->kind == RANGE_ALL;
 	else if (!range_resume(fetch, reader) && reader->position != NO_TIME)
-		page_fetch_raise_cap(reader);
+	{
+		fetch->unproven = reader->pages->query.filters;
+		fetch->unproven_received = reader->pages->received;
+	}
 }
 
 /* Whether the fetch may read by created_at what the API has capped. */
@@ -618,7 +648,7 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 		return true;
 	}
 	if (result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED)
-		page_fetch_raise_cap(reader);
+		page_fetch_raise_cap(reader->pages->received, reader->is_by_time);
 	if (fetch->restarts++ >= MAX_RESTARTS)
 		raise_restarts();
 	fetch->barren_allowed += pages->pages;
@@ -643,14 +673,14 @@ raise_restarts(void)
 
 /* Raises the error for a query that the API caps, and that cannot be resumed. */
 void
-page_fetch_raise_cap(const RangeReader *reader)
+page_fetch_raise_cap(int64 received, bool is_by_time)
 {
 	ereport(
 		ERROR,
 		(errcode(ERRCODE_FDW_ERROR),
 		 errmsg("the API returns at most " INT64_FORMAT " records of one query",
-				reader->pages->received),
-		 reader->is_by_time
+				received),
+		 is_by_time
 			 ? errdetail("More records than that have the same created_at, "
 						 "so that no query returns the others.")
 			 : errdetail("The query cannot be continued by created_at."),

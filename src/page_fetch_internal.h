@@ -86,9 +86,13 @@ struct PageFetch
 	bool must_not_wait; /* for an answer that has not come yet */
 	bool is_waiting;	/* for one, and has returned because of that */
 
-	bool  has_cap;		/* there were further records after a doubtful end */
-	int64 found_at_cap; /* handed out when the API said that there are more */
-	bool  is_doubtful;	/* the end has to be verified: see verify_end */
+	bool  has_cap;	/* there were further records after a doubtful end */
+	List *unproven; /* filters of a query that may have been capped where all
+					 * created_at are the same; NIL: none */
+	int64 unproven_received;
+	int64 most_received; /* records of one query: no cap is less */
+	int64 found_at_cap;	 /* handed out when the API said that there are more */
+	bool  is_doubtful;	 /* the end has to be verified: see verify_end */
 
 	/* the page in hand */
 	PageAnswer answer;
@@ -109,7 +113,7 @@ extern RangeReader *page_fetch_add_reader(PageFetch *fetch, RangeKind kind,
 										  bool is_descending);
 extern void page_fetch_drop_reader(PageFetch *fetch, RangeReader *reader);
 extern bool page_fetch_is_new(const PageFetch *fetch, const RecordPage *page);
-pg_noreturn extern void page_fetch_raise_cap(const RangeReader *reader);
+pg_noreturn extern void page_fetch_raise_cap(int64 received, bool is_by_time);
 
 /* range.c */
 extern bool range_are_possible(const PageFetch *fetch);

@@ -425,15 +425,18 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 			 (reader->bound_text == NULL ||
 			  strcmp(reader->last_text, reader->bound_text) != 0))
 		keep_text(fetch, &reader->bound_text, reader->last_text);
-	else if (!is_at_end || reader->pages->is_like_cap ||
-			 (reader->pages->received == reader->resumed_after &&
-			  (fetch->has_cap ||
-			   reader->pages->received >= fetch->source.page_size)))
+	else if (!is_at_end ||
+			 (reader->pages->received >= fetch->most_received &&
+			  (reader->pages->is_like_cap ||
+			   (reader->pages->received == reader->resumed_after &&
+				(fetch->has_cap ||
+				 reader->pages->received >= fetch->source.page_size)))))
 		return false;
 	else
 	{
 		/* What the API said of further records was not true. */
-		api_note_false_doubt(fetch->source.api);
+		if (!reader->pages->is_like_cap)
+			api_note_false_doubt(fetch->source.api);
 		return true;
 	}
 
