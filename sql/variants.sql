@@ -221,7 +221,7 @@ SELECT count(*) FROM tens WHERE id = ANY (ids(100, 109)); :spent
 :list :spent
 :fresh
 \! $REEVO_CTL behave '{"status": 500, "only": ["query"]}'
-:list :spent
+SELECT same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 109))'); :spent
 :fresh
 \! $REEVO_CTL behave '{"status": 418, "only": ["query"]}'
 :list :spent
