@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # opportunity_fdw: build, install and test with PGXS.
 #
 #   make && sudo make install      needs pg_config, libcurl and jansson

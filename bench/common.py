@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """What the measurements of this folder share: servers, sessions, and how numbers are shown."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """How the cost of reading records by their ids grows with their number: see bench/run, which runs this.
 
 Knows nothing of how the extension is built or PostgreSQL started.

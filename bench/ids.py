@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """Many ids at once, measured against clients that do less: see bench/ids, which runs this.
 
 Knows nothing of how the extension is built or PostgreSQL started.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """Instructions per record: see bench/instructions, which runs this.
 
 Knows nothing of how the extension is built.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Many sessions at once: see bench/load, which runs this.
 
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """The extension against what one would otherwise use: see bench/run, which runs this.
 
 Knows nothing of how the extension is built or PostgreSQL started.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # What the measurements of this folder share: they are written like the TAP tests,
 # with the same helpers, and run in a private folder against a private build.
 #

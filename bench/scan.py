@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """A whole table, measured against one request at a time and a plain client: see bench/scan, which runs this.
 
 Knows nothing of how the extension is built or PostgreSQL started.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Jobs that a server throttles: see bench/throttle, which runs this.
 
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # The ways in which scripts/test watches the server: for memory errors, two, and
 # for the lines that run. Each has a prepare_, called before the build, and a
 # look_for_ for the end.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # What the scripts share that work in chroots of a fresh Debian. Everything happens
 # in namespaces of its own, so that neither a mount nor a process can be left
 # behind, and in a folder that is removed. The packages come from where the

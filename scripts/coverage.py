@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """Which lines of the C sources have run, by what gcov has counted.
 
     python3 coverage.py TREE LEAST

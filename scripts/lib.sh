@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # What the scripts of this folder share: choosing a PostgreSQL, dropping
 # privileges, private folders that clean up after themselves, and running the
 # tests against an extension that is installed nowhere but in such a folder.
@@ -23,7 +24,7 @@ die() {
 }
 
 # usage FILE: its header comment.
-usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$1"; }
+usage() { sed -n '3,/^set /s/^# \{0,1\}//p' "$1"; }
 
 # --- Undoing things at the end, the last one first ---
 

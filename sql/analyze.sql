@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- ANALYZE: how many records there are and what is in them, for a bounded number
 -- of requests; and the plans that come of it. The stand-in has 1000 records; 200

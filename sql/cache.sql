@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- cache_ttl: the records that a session keeps from statement to statement, for
 -- how long, for whom, and what makes it forget them.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- A careful client: no row is lost or repeated without an error, a fault costs few
 -- requests, and a session is as good as a new one once the API has recovered.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- opportunity_fdw_check(): what works of a server, step by step.
 --

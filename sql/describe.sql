@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- opportunity_fdw_describe: comments that say what the API says of attributes.
 --

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- IMPORT FOREIGN SCHEMA asks the API which attributes its records have.
 --

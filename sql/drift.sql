@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- opportunity_fdw_drift: a table against what the API says that records have.
 --

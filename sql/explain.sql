@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- EXPLAIN: the request, what the id is compared with, and what was spent.
 --

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- WHERE id = ..., in the forms that SQL can give it: one request each, or none.
 --

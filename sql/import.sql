@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- IMPORT FOREIGN SCHEMA with the documented columns.
 --

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- Joins, views, CTEs and set operations: what asks for an id row by row, and
 -- what has to be read whole.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- Many records at once: the ids that a list, a subquery or a join needs are
 -- asked for together, each once, so that a thousand of them are ten requests.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- Joins by a key that many records have in common, such as the account of an
 -- opportunity: the records of many keys are asked for together.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- Answers that are no record: what each is called, and that the next statement
 -- works. No retries, so that each is one request.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- Which option may stand where, what values it takes, and who may set it.
 --

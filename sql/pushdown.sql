@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- What is sent to the API of a query's conditions, and what is not: the filters
 -- may let more records through than SQL does, never fewer, whatever the API makes

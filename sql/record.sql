@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- The documented record, column by column, and many others against their JSON.
 --

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- Scans of a whole table: what is sent, and how often. A thousand records in
 -- pages of a hundred are ten requests; fewer are wanted, fewer are sent.

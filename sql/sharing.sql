@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- Several ids in one statement: lists of them, each asked for once, several at
 -- once; and what happens to the rest when a statement stops early.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- opportunity_fdw_stats: what the session has spent on each server.
 --

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- How a value of the API becomes a column: by the type that is declared, and
 -- by where the value's type keeps its scalar.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 --
 -- Queries for many records, however the API answers them where its documentation
 -- is silent: the rows are the same, and so are the requests each time.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # A statement that waits for the API ends at once, wherever it waits and for
 # whatever reason it has to end; nothing of it is left behind.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # What each failure looks like to SQL: SQLSTATE, message, detail and hint; which
 # failures are tried again, how often, and that a retry that can help does.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # The key is nowhere but in its mapping and in the requests to its host: not in
 # the log, a plan, an error, an activity or a dump, whatever the API does. The same
 # holds for the password of the proxy.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Whose key a statement uses: that of the user whose rights it reads with, for
 # views, functions, materialized views and roles; and what only a superuser may.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # What lasts from statement to statement: options that change, connections that
 # are reused, break or are dropped, and the ways in which the module is loaded.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # A database that uses the extension is dumped and restored like any other, and
 # reads the same.
 

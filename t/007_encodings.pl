@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Text in databases of other encodings than the API's UTF-8: what fits comes out
 # right however JSON spells it, and what does not is PostgreSQL's error.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # A session that reads for long needs no more memory, files or connections than
 # one that has just begun, whether its statements succeed or fail.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Every line of the tables in test/faults.md: what is injected, what the user
 # gets, with how many requests, that the next query works, and that nothing is
 # left behind.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # The parsers of foreign bytes, fed with changed inputs for a few seconds each;
 # and that this would find something. scripts/fuzz does it for longer.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Every call of the extension that can fail is made to fail once: an error that
 # says so, and never a crash, a wrong row or anything left behind.
 #

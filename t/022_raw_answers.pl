@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Answers whose bytes no HTTP server would send so: libcurl and what is made of
 # it must not fall over them.
 

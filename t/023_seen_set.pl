@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # The set of the ids that a scan has handed out: what it says is what SQL says,
 # with and without files, within its memory, and nothing is left behind.
 #

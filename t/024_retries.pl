@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Which requests are tried again, when, and for how long: by status, by the
 # headers that say when to come back, and by quotas.
 

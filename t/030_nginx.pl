@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # A real server between the extension and the API: nginx, with its own TLS, its own
 # ways to keep and to drop connections, its own throttling and its own error pages.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Thirty-two sessions at once, and one request in ten fails: every answer is
 # right, no session is lost, and none of them grows.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Joins that look many records up at once give the same rows as a local copy of
 # the records, and as one request for each record does, however the API answers;
 # they can be cancelled wherever they are, leave no memory behind, and see what

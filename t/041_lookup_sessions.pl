@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Joins that look many records up at once, where sessions meet: cancels, at
 # whatever stage; rows that others change meanwhile; what a session keeps under
 # cache_ttl when another changes the options; and memory.

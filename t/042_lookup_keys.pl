@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Joins by a key that many records have in common give the same rows as a local
 # copy of the records, and as one query for each key does, however the API
 # answers; or an error, where the API leaves no other way to read it.

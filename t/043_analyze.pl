@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # ANALYZE of a table that is too large to be read whole: the count is close to the
 # truth however the records are spread over time, the requests are few, the plans
 # that come of it are sensible, and it can be cancelled.

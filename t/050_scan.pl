@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Scans of a whole table give the same rows as a local copy of the records, in
 # the same order, for generated queries and however the API filters, sorts and
 # pages.

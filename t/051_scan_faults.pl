@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # A scan that is stopped, by whatever and wherever, leaves nothing behind and the
 # session fit; cursors that go bad are survived or an error, never a loop; memory
 # is that of a few pages; and what changes while a scan runs comes once.

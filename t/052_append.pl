@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Scans that an Append waits for together: none waits for what is there already.
 
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Once the API has recovered from a fault, a session that has met the fault needs
 # as many requests as a new session, and sends as many of them in parallel.
 

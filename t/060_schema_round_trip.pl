@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # A workspace's own attributes, of every value type and under odd names: they
 # are imported, read, dumped, restored and imported again, and drift and describe
 # keep up with them. REEVO_SEED in the environment chooses other schemas.

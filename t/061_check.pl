@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # opportunity_fdw_check() against servers that cannot be reached, are not who they
 # should be, or keep silent: which step fails, that a cancel is no row, and that
 # the session goes on.

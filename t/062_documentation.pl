@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Every block of README.md and doc/*.md is run, as it stands but for one thing: a
 # server that is made without a base_url, which is that of the real API, gets the
 # stand-in's. What a block shows is compared; one that shows nothing must succeed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # opportunity_fdw_stats against the stand-in's own counters, over a mixed run with
 # faults; and a line of the log for each request.
 

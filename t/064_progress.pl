@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # What can be seen of a statement while it runs: the notices of the setting
 # opportunity_fdw.progress, and from PostgreSQL 17 on the view that shows the scans
 # of other sessions.

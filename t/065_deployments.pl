@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # The same queries wherever they come from: a hot standby, a read-only transaction,
 # a role that may only SELECT, and PgBouncer, by sessions and by transactions.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # doc/reference.md against the code: options with their objects, defaults, values and
 # who may set them; functions, views and their columns; settings; lines of EXPLAIN;
 # SQLSTATEs. What the code has and the document lacks is a failure, and the other

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Every message of doc/troubleshooting.md is provoked, and compared with its SQLSTATE;
 # and every message of the code is there.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # The versions that the tree names agree, and a database goes from one to the
 # next by ALTER EXTENSION ... UPDATE or by dump and restore: what was made under
 # the old one still works. There is no next version yet, so the test makes one,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Generated queries that a function of the database, compare, runs in several ways
 # and compares: for the tests of lookups.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # The documents of the project, taken apart into their fenced blocks, and the
 # blocks run. Knows nothing of what any document says: only of how it says it.
 #

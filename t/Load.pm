@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Many sessions that read at once from an API of which one request in ten fails,
 # each comparing what it reads with a local copy: for a short test and for a
 # longer measurement.

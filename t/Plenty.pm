@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # A server of as many records as wanted, made as they are asked for: what the
 # stand-in cannot hold. It knows `_query` with filters and a sort by created_at,
 # one record each second, and nothing else.

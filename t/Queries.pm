@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # Records that are awkward to filter and to sort, and generated queries over
 # them. It knows the columns and what is legal SQL, and nothing of what is
 # pushed down.

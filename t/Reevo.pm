@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 # What the TAP tests share: the stand-in of the API, a cluster with the
 # extension and its table, psql sessions that stay open, and counting.
 

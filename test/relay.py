@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: PostgreSQL
 """A longer way to a server: passes every byte on, each way, after a delay.
 
     relay.py --delay-ms MILLISECONDS [--parent-pid PID] HOST:PORT

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: PostgreSQL
 """A stand-in for the Reevo API, for tests: see README.md beside this file."""
 
 import argparse

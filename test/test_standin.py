@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: PostgreSQL
 """Tests of the stand-in itself: what it serves, and its faults to the byte."""
 
 import email.utils

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: PostgreSQL
 """The stand-in for the Reevo API that the tests talk to."""

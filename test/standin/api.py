@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """The API: a request in, an answer out. Knows nothing of sockets."""
 
 import re

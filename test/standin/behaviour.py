@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """What a test can ask of the stand-in: the behaviours, their defaults and their counters."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """The control endpoints: how a test asks for behaviours and reads the counters."""
 
 import json

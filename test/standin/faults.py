@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """Delivery of an answer when behaviours are on: late, in pieces, wrong, or not at all."""
 
 import asyncio

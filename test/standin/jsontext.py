@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """JSON in and out without loss: numbers keep the text they came with.
 
 Python's json would turn 1.10 into 1.1 and round a 30-digit number, and then a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """Ports that misbehave below HTTP: silent, full, closed, speaking something else."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """POST /{record_type}/_query: filters, sorts, pages and cursors."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """The records: made from their number alone, so every run serves the same ones.
 
 They are meant to be awkward where the API's documentation leaves room: NULLs in

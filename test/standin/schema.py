@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """The schema document of a record type, and what may be filtered and sorted."""
 
 from . import jsontext, records

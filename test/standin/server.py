@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """HTTP/1.1 on asyncio's protocols: parsing, counting, and the fast path of an answer.
 
 Not http.server: the faults need every byte under control, and the tests of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """The records as served: generated on demand, changed by the tests, encoded once."""
 
 from . import jsontext, records

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: PostgreSQL
 """Values as they compare: out of a record's envelopes, and out of a filter."""
 
 import datetime
