@@ -135,8 +135,8 @@ include $(PGXS)
 
 $(OBJS): $(wildcard src/*.h)
 
-# Every test talks to a stand-in of the API that lives as long as the tests do.
-pg_regress_installcheck = test/with-standin \
+# Every test talks to a simulator of the API that lives as long as the tests do.
+pg_regress_installcheck = test/with-simulator \
 	$(top_builddir)/src/test/regress/pg_regress \
 	--inputdir=$(srcdir) --bindir='$(bindir)' $(EXTRA_REGRESS_OPTS)
 

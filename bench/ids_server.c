@@ -11,7 +11,7 @@
  * port that it listens on, and ends when its standard input does.
  *
  * A request is answered with the records whose ids, made of a number as the
- * stand-in makes them, stand in its body or its path.  Nothing else of it is
+ * simulator makes them, stand in its body or its path.  Nothing else of it is
  * looked at.  For the measurements of this folder alone.
  *
  *-------------------------------------------------------------------------

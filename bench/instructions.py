@@ -15,7 +15,7 @@ import common
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "test"))
 
-from standin import jsontext, records  # noqa: E402
+from simulator import jsontext, records  # noqa: E402
 
 RECORDS = 1000
 

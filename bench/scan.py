@@ -15,7 +15,7 @@ import common
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "test"))
 
-from standin import jsontext, records, values  # noqa: E402
+from simulator import jsontext, records, values  # noqa: E402
 
 RECORDS = 20000
 PAGE = 100

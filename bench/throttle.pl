@@ -31,7 +31,7 @@ my @nginx_servers = (
 	[ 'nginx, queue of 4', 'burst=4', '' ],
 	[ 'nginx, retry after 1 s', '', 'Retry-After 1' ],
 	[ 'nginx, burst of 20, retry after 1 s', 'burst=20 nodelay', 'Retry-After 1' ]);
-my @standin_servers = (
+my @simulator_servers = (
 	[ 'sliding second', '"rate_window": "sliding"' ],
 	[ 'fixed second', '"rate_window": "fixed"' ],
 	[ 'sliding second, retry after 1 s', '"rate_window": "sliding", "retry_after": 1' ],
@@ -107,7 +107,7 @@ sub measure
 show(sprintf('| %-35s | %3s | %5s | %6s | %5s | %5s | %7s | %4s |',
 	'server', 'R', 'N', 'took s', 'ratio', 'spent', 'refused', 'lost'));
 show('|---|---|---|---|---|---|---|---|');
-for my $server (grep { is_wanted($_->[0]) } @standin_servers)
+for my $server (grep { is_wanted($_->[0]) } @simulator_servers)
 {
 	my ($name, $behaviour) = @$server;
 	for my $rate (@rates)

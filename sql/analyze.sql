@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
 -- ANALYZE: how many records there are and what is in them, for a bounded number
--- of requests; and the plans that come of it. The stand-in has 1000 records; 200
+-- of requests; and the plans that come of it. The simulator has 1000 records; 200
 -- accounts. A larger table is one with smaller pages.
 --
 SET client_min_messages = warning;

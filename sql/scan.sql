@@ -24,7 +24,7 @@ CREATE FOREIGN TABLE contact (id uuid, display_name text) SERVER scan OPTIONS (m
 CREATE FOREIGN TABLE by_id (id uuid, status text) SERVER scan OPTIONS (use_query 'false');
 CREATE FOREIGN TABLE thrifty (id uuid, status text) SERVER scan OPTIONS (max_concurrency '1', max_requests '3');
 
--- The bodies of the queries in a stand-in's log, without the cursors' values.
+-- The bodies of the queries in a simulator's log, without the cursors' values.
 CREATE FUNCTION bodies(stats jsonb) RETURNS SETOF text LANGUAGE sql AS $$
 SELECT regexp_replace((entry ->> 'body')::jsonb::text, '"cursor": "[^"]*"', '"cursor": "..."') || CASE WHEN (entry ->> 'status') <> '200' THEN ' -> ' || (entry ->> 'status') ELSE '' END
 FROM jsonb_array_elements(stats -> 'log') WITH ORDINALITY l (entry, place) WHERE entry ->> 'method' = 'POST' ORDER BY place $$;

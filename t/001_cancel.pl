@@ -74,12 +74,12 @@ my %behaviour = (
 	'mid_headers' => '{"stall": "mid-headers"}',
 	'body' => '{"stall": "body"}',
 	'back_off' => '{"status": 503, "retry_after": 30}');
-my %standin = map { $_ => Reevo::start(records => 10) } sort keys %behaviour;
+my %simulator = map { $_ => Reevo::start(records => 10) } sort keys %behaviour;
 my %url = (
 	connect => 'http://127.0.0.1:' . $good->port('backlog_port'),
 	tls => 'https://127.0.0.1:' . $good->port('blackhole_port'),
 	proxy => 'https://reevo.test',
-	map { $_ => $standin{$_}->url } keys %standin);
+	map { $_ => $simulator{$_}->url } keys %simulator);
 my %option = (proxy => sprintf("proxy 'http://127.0.0.1:%d'", $good->port('blackhole_port')));
 
 Reevo::set_up($node, $good->url);
@@ -117,8 +117,8 @@ sub read_from
 sub stall
 {
 	my ($stage) = @_;
-	$standin{$stage}->reset, $standin{$stage}->behave($behaviour{$stage})
-	  if $standin{$stage};
+	$simulator{$stage}->reset, $simulator{$stage}->behave($behaviour{$stage})
+	  if $simulator{$stage};
 	return;
 }
 
@@ -126,12 +126,12 @@ sub stall
 sub enter
 {
 	my ($session, $stage) = @_;
-	my $before = $standin{$stage} ? $standin{$stage}->requests : 0;
+	my $before = $simulator{$stage} ? $simulator{$stage}->requests : 0;
 	$session->send(read_from($stage));
 	Reevo::wait_until(sub {
 		return $admin->query(qq(SELECT count(*) FROM pg_stat_activity
 			WHERE pid = $session->{backend} AND wait_event_type = 'Extension'))->{out} == 1
-		  && (!$standin{$stage} || $standin{$stage}->requests > $before);
+		  && (!$simulator{$stage} || $simulator{$stage}->requests > $before);
 	}) or diag("$stage: the statement does not wait");
 	return;
 }
@@ -141,9 +141,9 @@ sub enter
 sub is_let_go
 {
 	my ($stage) = @_;
-	return 1 unless $standin{$stage};
-	return $standin{$stage}->becomes('in_flight', 0)
-	  && ($stage eq 'back_off' || $standin{$stage}->becomes('open_connections', 0));
+	return 1 unless $simulator{$stage};
+	return $simulator{$stage}->becomes('in_flight', 0)
+	  && ($stage eq 'back_off' || $simulator{$stage}->becomes('open_connections', 0));
 }
 
 sub is_gone
@@ -181,9 +181,9 @@ for my $stage (@stages)
 	ok(is_let_go($stage), "$stage: the API has nothing of it any more");
 	$session->query('RESET statement_timeout');
 
-	if ($standin{$stage})
+	if ($simulator{$stage})
 	{
-		$standin{$stage}->reset;
+		$simulator{$stage}->reset;
 		is($session->query(read_from($stage))->{out}, '1',
 			"$stage: the same server can be read when it is well");
 	}
@@ -300,7 +300,7 @@ for my $mode ('fast', 'immediate')
 		like($result->{sqlstate}, $mode eq 'fast' ? qr/^57P01$/ : qr/^(57P02)?$/,
 			"$stage: $mode shutdown");
 		ok(is_gone($session{$stage}{backend}), "$stage: the backend ends");
-		ok(!$standin{$stage} || $standin{$stage}->becomes('open_connections', 0),
+		ok(!$simulator{$stage} || $simulator{$stage}->becomes('open_connections', 0),
 			"$stage: so do its connections");
 	}
 	$start_node->();

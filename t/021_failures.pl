@@ -145,7 +145,7 @@ my $read = "SELECT display_name, amount, stage, created_at FROM opportunity WHER
 my $check = "SELECT display_name FROM opportunity WHERE id = '$id'";
 my $checked = $node->safe_psql('postgres', $check);
 
-# A record with what the stand-in's do not have.
+# A record with what the simulator's do not have.
 my $odd = qq({"status": 200, "body": {"data": {
 	"id": "$id", "created_at": "2024-01-02T03:04:05Z", "record_type": "opportunity", "attributes": {
 		"display_name": {"value": "x", "value_type": "string"},
@@ -180,7 +180,7 @@ my $together = 'SELECT count(*), count(DISTINCT id), sum(amount) FROM ('
 
 # {fresh}: each time in a session of its own. {warm}: over a connection that is
 # there. {before}: what the session reads first. {behave}, {body}: what the
-# stand-in does, and has for the example, set anew each time. {after}: what puts
+# simulator does, and has for the example, set anew each time. {after}: what puts
 # the session right again. {only}: the functions that are to fail, where not all
 # are. {known}: what it begins with are other statements', too, so that its first
 # calls have no turn of their own. {again}: a place has its turn whatever had it

@@ -235,7 +235,7 @@ sub serve
 	die "cannot fork: $!" unless defined $pid;
 	if ($pid == 0)
 	{
-		Reevo::forget_standins();
+		Reevo::forget_simulators();
 		alarm $Reevo::TIMEOUT;
 		for my $answer (@answers)
 		{

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 # Every block of README.md and doc/*.md is run, as it stands but for one thing: a
 # server that is made without a base_url, which is that of the real API, gets the
-# stand-in's. What a block shows is compared; one that shows nothing must succeed.
+# simulator's. What a block shows is compared; one that shows nothing must succeed.
 # And what the README says that its queries cost is what they cost.
 
 use strict;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-# opportunity_fdw_stats against the stand-in's own counters, over a mixed run with
+# opportunity_fdw_stats against the simulator's own counters, over a mixed run with
 # faults; and a line of the log for each request.
 
 use strict;
@@ -16,7 +16,7 @@ my $node = Reevo::cluster('stats');
 Reevo::set_up($node, $api->url, "max_retries '8'", "max_retry_wait '0.05'");
 my $session = Reevo::Session->new($node);
 
-# What of the session's counters the stand-in has seen as well.
+# What of the session's counters the simulator has seen as well.
 sub compare
 {
 	my ($name) = @_;

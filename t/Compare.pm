@@ -25,7 +25,7 @@ sub array_of
 
 # compare_in_variant(API, SESSION, VARIANT, OPTIONS, TOTALS): tests that so many
 # queries ({queries}, {batch} of them at a time) have the same rows in whatever way
-# they are run, while the stand-in behaves in a certain way. {generated} makes a
+# they are run, while the simulator behaves in a certain way. {generated} makes a
 # query and its settings; {arguments} follow these in the call of compare, and
 # {seed} is what to say where rows differ. Adds to the totals the {queries}, their
 # {rows} and those that had {lookups} in their plan.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-# An nginx of a test's own, in front of the stand-in: a private folder, free
+# An nginx of a test's own, in front of the simulator: a private folder, free
 # ports of the loopback interface, and an access log to count in. It ends with
 # the test, and with the test's process in any case.
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
 # A server of as many records as wanted, made as they are asked for: what the
-# stand-in cannot hold. It knows `_query` with filters and a sort by created_at,
+# simulator cannot hold. It knows `_query` with filters and a sort by created_at,
 # one record each second, and nothing else.
 
 package Plenty;
@@ -30,7 +30,7 @@ sub start
 	die "cannot fork: $!" unless defined $pid;
 	if ($pid == 0)
 	{
-		Reevo::forget_standins();
+		Reevo::forget_simulators();
 		local $SIG{TERM} = 'DEFAULT';
 		eval { serve($listener, $count, $test) };
 		POSIX::_exit(0);

@@ -90,7 +90,7 @@ sub attribute
 	if (!defined $json)
 	{
 		my $form = draw(4);
-		# Without it, the stand-in would have a time of its own.
+		# Without it, the simulator would have a time of its own.
 		return () if $form == 0 && $name !~ /^(created|updated)_at$/;
 		return qq("$name": null) if $form == 1;
 		return qq("$name": {"value": {"amount": null}, "value_type": "$type"}) if $form == 2 && $type eq 'currency';

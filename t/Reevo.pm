@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-# What the TAP tests share: the stand-in of the API, a cluster with the
+# What the TAP tests share: the simulator of the API, a cluster with the
 # extension and its table, psql sessions that stay open, and counting.
 
 package Reevo;
@@ -40,7 +40,7 @@ our $TIMEOUT = 60;
 my $test = abs_path(dirname(__FILE__) . '/../test');
 my $python = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
 
-my @standins;
+my @simulators;
 
 sub id
 {
@@ -50,16 +50,16 @@ sub id
 	  : sprintf('00000000-0000-4000-8000-%012d', $number);
 }
 
-# --- The stand-in ---
+# --- The simulator ---
 
-# start(tls => [CERT, KEY], records => N): a stand-in that ends with the test.
+# start(tls => [CERT, KEY], records => N): a simulator that ends with the test.
 sub start
 {
 	my (%options) = @_;
 	my @arguments;
 	push @arguments, '--tls', @{ $options{tls} } if $options{tls};
 	push @arguments, '--records', $options{records} if $options{records};
-	return run_beside('standin.py', @arguments);
+	return run_beside('simulator.py', @arguments);
 }
 
 # start_relay(ADDRESS, MILLISECONDS): the way to the host:port is that much
@@ -87,7 +87,7 @@ sub run_beside
 	die "$program did not start" unless defined $url;
 	chomp $url;
 	my $self = bless { pid => $pid, output => $output, url => $url }, 'Reevo';
-	push @standins, $self;
+	push @simulators, $self;
 	return $self;
 }
 
@@ -132,7 +132,7 @@ sub control
 	my ($address, $method, $path, $body) = @_;
 	my $socket = IO::Socket::INET->new(PeerAddr => $address, Timeout => 10)
 	  or die "$address: $@";
-	print $socket "$method /_control/$path HTTP/1.1\r\nHost: stand-in\r\n"
+	print $socket "$method /_control/$path HTTP/1.1\r\nHost: simulator\r\n"
 	  . "Connection: close\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
 	local $/;
 	my $answer = <$socket>;
@@ -181,12 +181,12 @@ sub stop
 END
 {
 	my $status = $?;
-	$_->stop for grep { defined } @standins;
+	$_->stop for grep { defined } @simulators;
 	$? = $status;
 }
 
-# A child that a test forks must leave the stand-ins alone.
-sub forget_standins { @standins = (); return; }
+# A child that a test forks must leave the simulators alone.
+sub forget_simulators { @simulators = (); return; }
 
 # --- A proxy ---
 
@@ -203,7 +203,7 @@ sub start_proxy
 	die "cannot fork: $!" unless defined $pid;
 	if ($pid == 0)
 	{
-		forget_standins();
+		forget_simulators();
 		serve_proxy($listener, $target, $log);
 		POSIX::_exit(0);
 	}
@@ -213,7 +213,7 @@ sub start_proxy
 		url => 'http://127.0.0.1:' . $listener->sockport
 	}, 'Reevo::Proxy';
 	close $listener;
-	push @standins, $self;
+	push @simulators, $self;
 	return $self;
 }
 

@@ -7,7 +7,7 @@ _NEW_TIME = "2024-06-01T12:00:00Z"
 
 
 class Store:
-    """All records of one stand-in."""
+    """All records of one simulator."""
 
     def __init__(self, total):
         self.total = total        # decides also what the records refer to

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""What a test can ask of the stand-in: the behaviours, their defaults and their counters."""
+"""What a test can ask of the simulator: the behaviours, their defaults and their counters."""
 
 import collections
 import math

@@ -85,7 +85,7 @@ class Api:
         except Exception:
             # A mistake in here must not look like a broken connection.
             traceback.print_exc()
-            return error(500, "standin_bug", traceback.format_exc())
+            return error(500, "simulator_bug", traceback.format_exc())
 
     def _answer(self, request):
         path = request.path.split("?", 1)[0]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""A stand-in for the Reevo API, for tests: see README.md beside this file."""
+"""A simulator for the Reevo API, for tests: see README.md beside this file."""
 
 import argparse
 import asyncio
@@ -9,11 +9,11 @@ import signal
 import ssl
 import sys
 
-from standin import server as server_module
+from simulator import server as server_module
 
 
 def _arguments():
-    parser = argparse.ArgumentParser(description="A stand-in for the Reevo API.")
+    parser = argparse.ArgumentParser(description="A simulator for the Reevo API.")
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     parser.add_argument("--records", type=int, default=1000, help="number of opportunities")
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"), help="PEM files")
@@ -71,7 +71,7 @@ def main():
     try:
         asyncio.run(_run(_arguments()))
     except (OSError, ssl.SSLError) as problem:
-        sys.exit("standin: %s" % problem)
+        sys.exit("simulator: %s" % problem)
 
 
 if __name__ == "__main__":

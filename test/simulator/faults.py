@@ -104,7 +104,7 @@ class Delivery:
         return answer
 
     def _clock(self):
-        """Seconds since 1970 by the clock of the stand-in."""
+        """Seconds since 1970 by the clock of the simulator."""
         return time.time() + (self.behaviours.date_skew or 0)
 
     def _retry_after(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""Tests of the stand-in itself: what it serves, and its faults to the byte."""
+"""Tests of the simulator itself: what it serves, and its faults to the byte."""
 
 import email.utils
 import gzip
@@ -13,7 +13,7 @@ import sys
 import time
 import unittest
 
-from standin import behaviour
+from simulator import behaviour
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
@@ -65,7 +65,7 @@ class Answer:
 
 def start(*args):
     """(process, its line)."""
-    process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "standin.py")] + list(args),
+    process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "simulator.py")] + list(args),
                                stdout=subprocess.PIPE)
     return process, process.stdout.readline().decode().strip()
 
@@ -268,7 +268,7 @@ class Reading(StandIn):
         self.assertEqual(bad.returncode, 1)
         self.assertIn(b"no_such", bad.stderr)
         wrapped = subprocess.run(
-            [os.path.join(HERE, "with-standin"), "sh", "-c", '"$REEVO_CTL" requests; cat; exit 7'],
+            [os.path.join(HERE, "with-simulator"), "sh", "-c", '"$REEVO_CTL" requests; cat; exit 7'],
             input=b"in", stdout=subprocess.PIPE, cwd="/")
         self.assertEqual((wrapped.returncode, wrapped.stdout), (7, b"0\nin"))
 

@@ -163,7 +163,7 @@ def _logged(entry):
 
 
 def _key_name(value):
-    """Only the stand-in's own keys are repeated, never a key that came in by mistake."""
+    """Only the simulator's own keys are repeated, never a key that came in by mistake."""
     scheme, _, key = value.partition(" ")
     if scheme != "Bearer":
         return "not Bearer"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The simulator for the Reevo API that the tests talk to."""
