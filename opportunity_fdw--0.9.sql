@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: PostgreSQL
-/* opportunity_fdw--1.0.sql */
+/* opportunity_fdw--0.9.sql */
 
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION opportunity_fdw" to load this file. \quit
