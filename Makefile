@@ -21,8 +21,9 @@ PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign tabl
 OBJS = \
 	opportunity_fdw.o \
 	src/drift.o \
-	src/describe.o \
+	src/attributes.o \
 	src/shown.o \
+	src/server.o \
 	src/import.o \
 	src/check.o \
 	src/check_steps.o \
@@ -36,7 +37,6 @@ OBJS = \
 	src/plan_sort.o \
 	src/async.o \
 	src/scan.o \
-	src/scan_progress.o \
 	src/lookup_plan.o \
 	src/lookup_scan.o \
 	src/lookup_ids.o \

@@ -54,8 +54,8 @@ CREATE FUNCTION opportunity_fdw_stats(
   OUT refused bigint,
   OUT throttled bigint,
   OUT failed bigint,
-  OUT broken bigint,
-  OUT unanswered bigint,
+  OUT connection_errors bigint,
+  OUT in_flight bigint,
   OUT retries bigint,
   OUT records bigint,
   OUT cache_hits bigint,
@@ -74,8 +74,8 @@ COMMENT ON FUNCTION opportunity_fdw_stats() IS
 CREATE VIEW opportunity_fdw_stats AS
 SELECT s.srvname AS server, f.requests, f.record_requests, f.query_requests,
   f.schema_requests, f.health_requests, f.succeeded, f.not_found, f.refused,
-  f.throttled, f.failed, f.broken, f.unanswered, f.retries, f.records,
-  f.cache_hits, f.bytes, f.connections, f.wait_seconds, f.throttled_seconds,
+  f.throttled, f.failed, f.connection_errors, f.in_flight, f.retries,
+  f.records, f.cache_hits, f.bytes, f.connections, f.wait_seconds, f.throttled_seconds,
   f.stats_reset
 FROM opportunity_fdw_stats() f
 JOIN pg_catalog.pg_foreign_server s ON s.oid = f.serverid;
@@ -93,36 +93,6 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION opportunity_fdw_stats_reset() IS
   'sets what this session has spent to zero';
 
-CREATE FUNCTION opportunity_fdw_progress(
-  OUT pid integer,
-  OUT datid oid,
-  OUT usesysid oid,
-  OUT relid oid,
-  OUT started_at timestamptz,
-  OUT planned_records double precision,
-  OUT records bigint,
-  OUT pages bigint,
-  OUT requests bigint,
-  OUT bytes bigint)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME'
-LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION opportunity_fdw_progress() IS
-  'how far the running scans of all sessions are (PostgreSQL 17)';
-
-CREATE VIEW opportunity_fdw_progress AS
-SELECT p.pid, p.datid, d.datname, p.usesysid, r.rolname AS usename, p.relid,
-  p.started_at, p.planned_records, p.records, p.pages, p.requests, p.bytes
-FROM opportunity_fdw_progress() p
-LEFT JOIN pg_catalog.pg_database d ON d.oid = p.datid
-LEFT JOIN pg_catalog.pg_roles r ON r.oid = p.usesysid;
-
-COMMENT ON VIEW opportunity_fdw_progress IS
-  'how far the running scans of all sessions are (PostgreSQL 17)';
-
-GRANT SELECT ON opportunity_fdw_progress TO PUBLIC;
-
 CREATE FUNCTION opportunity_fdw_check(
   server name,
   OUT step text,
@@ -137,24 +107,89 @@ LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 11;
 COMMENT ON FUNCTION opportunity_fdw_check(name) IS
   'what works of a server for the current user, step by step, with at most five requests';
 
+CREATE FUNCTION opportunity_fdw_attributes(
+  server name,
+  record_type text DEFAULT 'opportunity',
+  OUT attribute text,
+  OUT value_type text,
+  OUT is_array boolean,
+  OUT is_custom boolean,
+  OUT is_sortable boolean,
+  OUT filter_operators text[],
+  OUT display_name text,
+  OUT description text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 50;
+
+COMMENT ON FUNCTION opportunity_fdw_attributes(name, text) IS
+  'attributes of a record type in the live schema of the API';
+
 CREATE FUNCTION opportunity_fdw_drift(
   foreign_table regclass,
   OUT change text,
   OUT attribute text,
   OUT column_name name,
   OUT detail text,
-  OUT mend text)
+  OUT ddl text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION opportunity_fdw_drift(regclass) IS
-  'what differs between a foreign table and the attributes that the API has';
+  'differences between a foreign table and the live schema of the API';
 
-CREATE FUNCTION opportunity_fdw_describe(foreign_table regclass)
+-- A comment is "Display name (part): description". The part is the key of the
+-- option "attribute", or id for the id of a select or a stage. The extension can
+-- move to another schema, so pg_extension says where its functions are.
+CREATE FUNCTION opportunity_fdw_comment_columns(foreign_table regclass)
 RETURNS void
-AS 'MODULE_PATHNAME'
-LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+LANGUAGE plpgsql STRICT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  command text;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_foreign_table WHERE ftrelid = foreign_table) THEN
+    RAISE EXCEPTION '"%" is not a foreign table', foreign_table
+      USING ERRCODE = 'wrong_object_type';
+  ELSIF NOT (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = foreign_table) THEN
+    RAISE EXCEPTION 'must be owner of foreign table %', foreign_table
+      USING ERRCODE = 'insufficient_privilege';
+  ELSIF current_setting('transaction_read_only')::boolean THEN
+    RAISE EXCEPTION 'cannot execute opportunity_fdw_comment_columns() in a read-only transaction'
+      USING ERRCODE = 'read_only_sql_transaction';
+  END IF;
 
-COMMENT ON FUNCTION opportunity_fdw_describe(regclass) IS
-  'comments on the columns of a foreign table with what the API says of them';
+  FOR command IN EXECUTE format($query$
+    SELECT format('COMMENT ON COLUMN %%s.%%I IS %%L', c.attrelid::regclass, c.attname, n.comment)
+    FROM pg_foreign_table t
+    JOIN pg_foreign_server s ON s.oid = t.ftserver
+    CROSS JOIN LATERAL %I.opportunity_fdw_attributes(s.srvname, coalesce(
+      (SELECT option_value FROM pg_options_to_table(t.ftoptions) WHERE option_name = 'record_type'),
+      'opportunity')) a
+    JOIN pg_attribute c ON c.attrelid = t.ftrelid AND c.attnum > 0
+      AND NOT c.attisdropped AND c.attgenerated = ''
+    LEFT JOIN pg_options_to_table(c.attfdwoptions) o ON o.option_name = 'attribute'
+    CROSS JOIN LATERAL regexp_match(coalesce(o.option_value, c.attname), '^([^.]*)([.](.*))?$') p (path)
+    CROSS JOIN LATERAL coalesce(p.path[3], CASE
+      WHEN c.atttypid IN ('uuid'::regtype, 'uuid[]'::regtype)
+        AND a.value_type ~ '^(select|(opportunity|account|contact)_stage)$' THEN 'id' END) k (part)
+    CROSS JOIN LATERAL concat_ws(': ',
+      coalesce(nullif(a.display_name, ''), CASE WHEN k.part <> '' THEN a.attribute END)
+        || coalesce(' (' || k.part || ')', ''),
+      nullif(a.description, '')) n (comment)
+    WHERE t.ftrelid = $1 AND a.attribute = p.path[1]
+      AND coalesce(nullif(a.display_name, ''), a.description) <> ''
+      AND n.comment IS DISTINCT FROM col_description(c.attrelid, c.attnum)
+    ORDER BY c.attnum
+  $query$, (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+            WHERE e.extname = 'opportunity_fdw'))
+  USING foreign_table LOOP
+    EXECUTE command;
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION opportunity_fdw_comment_columns(regclass) IS
+  'writes the names and descriptions of attributes in the live schema as comments on columns';

@@ -141,7 +141,7 @@ def check(session, size):
                               "SELECT count(DISTINCT o.id) FROM wanted_%d w JOIN opportunity o"
                               " ON o.id = w.id" % size)
         plan = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + statement("stage", form, size))
-        requests = [int(number) for number in re.findall(r"Requests: (\d+)", plan)]
+        requests = [int(number) for number in re.findall(r"API Calls: (\d+)", plan)]
         if int(counted) != size or sum(requests) != size // PAGE:
             raise SystemExit("%s of %d ids: %s records\n%s" % (form, size, counted, plan))
 

@@ -72,7 +72,7 @@ def check(session, table):
     """That what is measured is what was meant."""
     counted = session.run("SELECT count(DISTINCT id), count(*) FROM (%s) q" % statement("*", table))
     plan = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + statement("stage", table))
-    requests = int(re.search(r"Requests: (\d+)", plan).group(1))
+    requests = int(re.search(r"API Calls: (\d+)", plan).group(1))
     ranges = re.search(r"Ranges: (\d+)", plan)
     most = RECORDS / PAGE + (FOR_ENDS + FOR_RANGE * int(ranges.group(1)) if ranges else 0)
     if counted.strip() != "%d|%d" % (RECORDS, RECORDS) or requests > most:

@@ -88,7 +88,7 @@ DECLARE
   line text;
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
-    IF line ~ 'Batches|Keys|Requests|Cache Hits' THEN
+    IF line ~ 'Batches|Keys|API Calls|Cache Hits' THEN
       RETURN NEXT btrim(line);
     END IF;
   END LOOP;

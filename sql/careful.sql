@@ -276,7 +276,8 @@ SELECT count(*), count(closed_at), count(amount), count(account_id) FROM one; :s
 \setenv RECORDS 1000
 :fresh
 \! $REEVO_CTL behave '{"quota_requests": 6, "quota_seconds": 1, "quota_header": "X-RateLimit-Reset"}'
-:count :spent
+\setenv MOST 12
+:count :spent_at_most
 \setenv MOST 18
 \! $REEVO_CTL behave '{"quota_requests": 6, "quota_header": null}'
 :count :spent_at_most

@@ -126,7 +126,7 @@ IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 SELECT columns('opportunity');
 \! python3 -c 'print("[" * (8 << 20), end="]")' | $REEVO_CTL schema opportunity -
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover_again;
-SELECT public.opportunity_fdw_describe('opportunity');
+SELECT public.opportunity_fdw_comment_columns('opportunity');
 DROP FOREIGN TABLE opportunity;
 -- An attribute that is named twice is one.
 \! $REEVO_CTL schema opportunity '{"attributes": [{"api_name": "size", "type_info": {"value_type": "number"}}, {"api_name": "size", "type_info": {"value_type": "string"}}]}'

@@ -27,11 +27,11 @@ CREATE FUNCTION schema_of(VARIADIC attributes text[]) RETURNS text LANGUAGE sql 
     FROM unnest(attributes) WITH ORDINALITY u (a, n)
 $$;
 -- Does all that is to be done, from the first row to the last, or the other way.
-CREATE PROCEDURE mend(tablename regclass, backwards boolean = false) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE repair(tablename regclass, backwards boolean = false) LANGUAGE plpgsql AS $$
 DECLARE
   command text;
 BEGIN
-  FOR command IN SELECT d.mend FROM opportunity_fdw_drift(tablename) WITH ORDINALITY d
+  FOR command IN SELECT d.ddl FROM opportunity_fdw_drift(tablename) WITH ORDINALITY d
       ORDER BY CASE WHEN backwards THEN -d.ordinality ELSE d.ordinality END LOOP
     EXECUTE command;
   END LOOP;
@@ -54,15 +54,15 @@ SELECT * FROM opportunity_fdw_drift('opportunity');
 --
 \! $REEVO_CTL behave '{"custom_fields": true}'
 SELECT change, attribute, column_name, detail FROM opportunity_fdw_drift('opportunity');
-SELECT mend FROM opportunity_fdw_drift('opportunity') WHERE attribute IN ('cf_score', 'cf_region', 'cf_tags');
-CALL mend('opportunity');
+SELECT ddl FROM opportunity_fdw_drift('opportunity') WHERE attribute IN ('cf_score', 'cf_region', 'cf_tags');
+CALL repair('opportunity');
 SELECT * FROM opportunity_fdw_drift('opportunity');
 SELECT * FROM columns('opportunity') c WHERE c LIKE 'cf\_%';
 SELECT cf_score, cf_region, cf_region_id IS NOT NULL, cf_tags FROM opportunity WHERE cf_score = 12.50 ORDER BY id LIMIT 1;
 \! $REEVO_CTL behave '{"custom_fields": null}'
 SELECT change, attribute, column_name, detail FROM opportunity_fdw_drift('opportunity');
-SELECT mend FROM opportunity_fdw_drift('opportunity') LIMIT 1;
-CALL mend('opportunity', true);
+SELECT ddl FROM opportunity_fdw_drift('opportunity') LIMIT 1;
+CALL repair('opportunity', true);
 SELECT * FROM opportunity_fdw_drift('opportunity');
 SELECT count(*) FROM columns('opportunity');
 DROP FOREIGN TABLE opportunity;
@@ -88,7 +88,7 @@ SELECT schema_of('stage_id:enum', 'new:currency', 'name:string', 'size:string', 
 \! $REEVO_CTL schema opportunity "$SCHEMA"
 SELECT * FROM opportunity_fdw_drift('"My ""Deals"');
 BEGIN;
-CALL mend('"My ""Deals"');
+CALL repair('"My ""Deals"');
 SELECT * FROM opportunity_fdw_drift('"My ""Deals"');
 SELECT columns('"My ""Deals"');
 SELECT count(*) FROM "My ""Deals";
@@ -109,16 +109,16 @@ DECLARE
 BEGIN
   FOR row IN SELECT * FROM opportunity_fdw_drift('opportunity') LOOP
     BEGIN
-      EXECUTE row.mend;
+      EXECUTE row.ddl;
       IF EXISTS (SELECT FROM opportunity_fdw_drift('opportunity') d WHERE d.column_name = row.column_name AND d.change = row.change) THEN
-        RAISE WARNING '% does not help', row.mend;
+        RAISE WARNING '% does not help', row.ddl;
       END IF;
       RAISE EXCEPTION USING ERRCODE = 'ZZ001';
     EXCEPTION WHEN SQLSTATE 'ZZ001' THEN
     END;
   END LOOP;
 END $$;
-CALL mend('opportunity', true);
+CALL repair('opportunity', true);
 SELECT * FROM opportunity_fdw_drift('opportunity');
 SELECT columns('opportunity');
 DROP FOREIGN TABLE opportunity;
@@ -150,18 +150,18 @@ BEGIN
     EXECUTE command;
   END LOOP;
 END $$;
-CREATE TABLE misfit AS SELECT v.n, v.name, d.column_name, d.detail, regexp_replace(d.mend, '^ALTER FOREIGN TABLE drift.fit_\d* ', '') AS mend
+CREATE TABLE misfit AS SELECT v.n, v.name, d.column_name, d.detail, regexp_replace(d.ddl, '^ALTER FOREIGN TABLE drift.fit_\d* ', '') AS ddl
   FROM value_type_to_try v, opportunity_fdw_drift(('fit_' || v.n)::regclass) d WHERE d.change = 'type';
 SELECT v.name || ':', string_agg(t.name, ' ' ORDER BY t.n)
   FROM value_type_to_try v, type_to_try t WHERE (v.n, t.name) NOT IN (SELECT n, column_name FROM misfit)
   GROUP BY v.n, v.name ORDER BY v.n;
-SELECT detail, mend FROM misfit WHERE column_name IN ('uuid', 'uuid[]', 'time', 'titles', 'title[]')
+SELECT detail, ddl FROM misfit WHERE column_name IN ('uuid', 'uuid[]', 'time', 'titles', 'title[]')
   AND name IN ('string', 'number', 'uuid', 'select', 'opportunity_stage', 'address', 'select:list', 'address:list') ORDER BY n, column_name COLLATE "C";
 DO $$
 DECLARE
   command text;
 BEGIN
-  FOR command IN SELECT format('ALTER FOREIGN TABLE fit_%s %s', n, mend) FROM misfit LOOP
+  FOR command IN SELECT format('ALTER FOREIGN TABLE fit_%s %s', n, ddl) FROM misfit LOOP
     EXECUTE command;
   END LOOP;
 END $$;
@@ -182,20 +182,20 @@ CREATE FOREIGN TABLE parts (
 ) SERVER drift;
 ALTER FOREIGN TABLE parts DROP COLUMN dropped;
 SELECT * FROM opportunity_fdw_drift('parts');
-CALL mend('parts');
+CALL repair('parts');
 SELECT * FROM opportunity_fdw_drift('parts');
 SELECT columns('parts');
 DROP FOREIGN TABLE parts;
 
 --
--- What a table has from another one is mended there.
+-- What a table has from another one is changed there.
 --
 CREATE TABLE whole (id uuid, note integer, old text) PARTITION BY LIST (id);
 CREATE FOREIGN TABLE one PARTITION OF whole FOR VALUES IN ('3c90c3cc-0d44-4b50-8888-8dd25736052a') SERVER drift;
 CREATE TABLE parent (note integer);
 CREATE FOREIGN TABLE child (old text, price text) INHERITS (parent) SERVER drift;
-SELECT change, attribute, column_name, mend FROM opportunity_fdw_drift('one');
-SELECT change, attribute, column_name, mend FROM opportunity_fdw_drift('child');
+SELECT change, attribute, column_name, ddl FROM opportunity_fdw_drift('one');
+SELECT change, attribute, column_name, ddl FROM opportunity_fdw_drift('child');
 DROP TABLE whole, parent CASCADE;
 
 --

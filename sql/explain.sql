@@ -37,7 +37,7 @@ BEGIN
     line := regexp_replace(line, '^.*Foreign Scan', 'Foreign Scan');
     line := regexp_replace(line, ' \((actual|never).*\)$', '');
     line := regexp_replace(line, '\(InitPlan (\d)\)\.col1|\$\d+(?=$| )', 'PARAMETER');
-    IF line ~ 'Foreign Scan|Request|Id:|Cache Hits|Retries' THEN
+    IF line ~ 'Foreign Scan|Request|API Calls|Id:|Cache Hits|Prefetched|Retries' THEN
       RETURN NEXT btrim(line);
     END IF;
   END LOOP;
@@ -106,23 +106,23 @@ BEGIN
   EXECUTE format('EXPLAIN (COSTS OFF, FORMAT JSON, %s) %s', options, query) INTO plan;
   RETURN plan -> 0 -> 'Plan';
 END $$;
-SELECT p -> 'Request', p -> 'Id', p -> 'Requests', p -> 'Retries', p -> 'Cache Hits'
+SELECT p -> 'Remote Request', p -> 'Id', p -> 'API Calls', p -> 'Retries', p -> 'Cache Hits'
   FROM plan_json($$ SELECT stage FROM opportunity WHERE id IN (id(1), id(2)) $$, :'spent_in' || ', VERBOSE') AS p; :spent
-SELECT p -> 'Request', p ? 'Id', p ? 'Requests'
+SELECT p -> 'Remote Request', p ? 'Id', p ? 'API Calls'
   FROM plan_json($$ SELECT stage FROM opportunity WHERE id = id(1) $$, 'VERBOSE false') AS p; :spent
-SELECT p -> 'Request', p -> 'Id'
+SELECT p -> 'Remote Request', p -> 'Id'
   FROM plan_json($$ SELECT stage FROM opportunity WHERE amount = 1 $$, 'VERBOSE') AS p; :spent
 
 -- A program is told how often a lookup had what a scan by a key wants, also if never;
 -- of a scan that nothing is looked up for, that is no question.
-SET opportunity_fdw.enable_lookup_join = off;
+SET opportunity_fdw.enable_batch_lookup = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
-SELECT jsonb_path_query_array(p, '$.**."Requests"'), jsonb_path_query_array(p, '$.**."Cache Hits"')
+SELECT jsonb_path_query_array(p, '$.**."API Calls"'), jsonb_path_query_array(p, '$.**."Cache Hits"')
   FROM plan_json($$ SELECT o.stage FROM invoice i JOIN opportunity o ON o.account_id = i.parent WHERE i.number = 2 $$, :'spent_in') AS p; :spent
-SELECT jsonb_path_query_array(p, '$.**."Requests"'), jsonb_path_query_array(p, '$.**."Cache Hits"')
+SELECT jsonb_path_query_array(p, '$.**."API Calls"'), jsonb_path_query_array(p, '$.**."Cache Hits"')
   FROM plan_json($$ SELECT display_name FROM account WHERE display_name = 'x' $$, :'spent_in') AS p; :spent
-RESET opportunity_fdw.enable_lookup_join;
+RESET opportunity_fdw.enable_batch_lookup;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 

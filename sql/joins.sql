@@ -192,11 +192,11 @@ END $$;
 -- statement's cache sees to it that each is asked for once.
 CREATE TABLE visit AS SELECT n, id(1 + n % 5) AS id FROM generate_series(1, 1000) n;
 ANALYZE visit;
-SET opportunity_fdw.enable_lookup_join = off;
+SET opportunity_fdw.enable_batch_lookup = off;
 SELECT plan_nodes('SELECT * FROM joins.visit v JOIN joins.opportunity o ON o.id = v.id') LIKE '%Memoize%'
   OR current_setting('server_version_num')::int < 140000;
 SELECT count(*), count(o.amount), count(DISTINCT o.stage) FROM visit v JOIN opportunity o ON o.id = v.id; :spent
-RESET opportunity_fdw.enable_lookup_join;
+RESET opportunity_fdw.enable_batch_lookup;
 SELECT count(*), count(o.amount), count(DISTINCT o.stage) FROM visit v JOIN opportunity o ON o.id = v.id; :spent
 -- What is disabled is still taken where nothing else can be done.
 SET enable_nestloop = off;

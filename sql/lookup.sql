@@ -95,8 +95,8 @@ DECLARE
   found text[] := '{}';
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-    line := (regexp_match(line, '^ *(?:->  )?((?:Custom Scan \(Opportunity Lookup\)|[A-Z][A-Za-z ]*?))(?: on .*| using .*)?$'))[1];
-    line := replace(line, 'Custom Scan (Opportunity Lookup)', 'Lookup');
+    line := (regexp_match(line, '^ *(?:->  )?((?:Custom Scan \(Batch Lookup\)|[A-Z][A-Za-z ]*?))(?: on .*| using .*)?$'))[1];
+    line := replace(line, 'Custom Scan (Batch Lookup)', 'Lookup');
     IF line ~ kinds THEN
       found := found || line;
     END IF;
@@ -580,22 +580,22 @@ RESET work_mem;
 --
 -- The setting
 --
-SHOW opportunity_fdw.enable_lookup_join;
+SHOW opportunity_fdw.enable_batch_lookup;
 SELECT plan_of($$ SELECT FROM hundred t JOIN tens o USING (id) $$);
-SET opportunity_fdw.enable_lookup_join = off;
+SET opportunity_fdw.enable_batch_lookup = off;
 SELECT plan_of($$ SELECT FROM hundred t JOIN tens o USING (id) $$);
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o USING (id) $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t LEFT JOIN tens o ON o.id = t.other AND o.status = 'open' $$); :spent
 SELECT in_any_order($$ SELECT t.number FROM hundred t WHERE NOT EXISTS (SELECT FROM tens o WHERE o.id = t.other AND o.status = 'open') $$); :spent
 SELECT in_any_order($$ SELECT o.* FROM tens o WHERE id IN (SELECT id FROM hundred) $$); :spent
 SELECT in_any_order($$ SELECT o.* FROM tens o WHERE id = ANY (ARRAY(SELECT id FROM hundred)) $$); :spent
-RESET opportunity_fdw.enable_lookup_join;
+RESET opportunity_fdw.enable_batch_lookup;
 -- A mere user may change it.
 CREATE ROLE lookup_reader;
 SET ROLE lookup_reader;
-SET opportunity_fdw.enable_lookup_join = off;
+SET opportunity_fdw.enable_batch_lookup = off;
 RESET ROLE;
-RESET opportunity_fdw.enable_lookup_join;
+RESET opportunity_fdw.enable_batch_lookup;
 DROP ROLE lookup_reader;
 
 --
@@ -608,7 +608,7 @@ BEGIN
   FOR line IN EXECUTE format('EXPLAIN (%s) %s', options, query) LOOP
     line := regexp_replace(line, '^.*((Custom|Foreign) Scan)', '\1');
     line := regexp_replace(line, ' \((actual|never).*\)$', '');
-    IF line ~ '(Custom|Foreign) Scan|Lookup Key|Request|Retries|Batches|Distinct Keys|Cache Hits|Id:' THEN
+    IF line ~ '(Custom|Foreign) Scan|Lookup Key|Request|API Calls|Retries|Batches|Distinct Keys|Cache Hits|Prefetched|Id:' THEN
       RETURN NEXT btrim(line);
     END IF;
   END LOOP;
@@ -642,8 +642,8 @@ BEGIN
     WITH RECURSIVE nodes (node) AS (
       SELECT plan -> 0 -> 'Plan' UNION ALL SELECT child FROM nodes, jsonb_array_elements(node -> 'Plans') child)
     SELECT concat(key, ': ', value) FROM nodes, jsonb_each(node)
-      WHERE node ->> 'Custom Plan Provider' = 'Opportunity Lookup'
-        AND key IN ('Custom Plan Provider', 'Lookup Key', 'Request', 'Batches', 'Distinct Keys', 'Requests', 'Retries', 'Cache Hits', 'Parent Relationship')
+      WHERE node ->> 'Custom Plan Provider' = 'Batch Lookup'
+        AND key IN ('Custom Plan Provider', 'Lookup Key', 'Remote Request', 'Lookup Batches', 'Distinct Keys', 'API Calls', 'Retries', 'Cache Hits', 'Prefetched', 'Parent Relationship')
       ORDER BY key COLLATE "C";
 END $$;
 SELECT explained_json($$ SELECT t.number, o.stage FROM hundred t JOIN tens o USING (id) $$, 'VERBOSE'); :spent

@@ -85,7 +85,7 @@ BEGIN
   FOR line IN EXECUTE format('EXPLAIN (%s) %s', options, query) LOOP
     line := regexp_replace(line, '^.*((Custom|Foreign) Scan)', '\1');
     line := regexp_replace(line, ' \((actual|never).*\)$', '');
-    IF line ~ '(Custom|Foreign) Scan|Lookup Key|Request|Retries|Batches|Distinct Keys|Cache Hits|Remote Filter|Filter Sent' THEN
+    IF line ~ '(Custom|Foreign) Scan|Lookup Key|Request|API Calls|Retries|Batches|Distinct Keys|Cache Hits|Prefetched|Remote Filter' THEN
       RETURN NEXT btrim(line);
     END IF;
   END LOOP;
@@ -262,21 +262,21 @@ SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity 
 \! $REEVO_CTL behave '{"ignore_filters": true}'
 SELECT a.number, o.id FROM small a JOIN opportunity o ON o.account_id = a.id WHERE o.id < '00000000-0000-4000-8000-000000000002' ORDER BY 2;
 SELECT count(*) FROM small a JOIN opportunity o ON o.account_id = a.id;
-SET opportunity_fdw.enable_lookup_join = off;
+SET opportunity_fdw.enable_batch_lookup = off;
 SELECT count(*) FROM small a JOIN opportunity o ON o.account_id = a.id;
-RESET opportunity_fdw.enable_lookup_join;
+RESET opportunity_fdw.enable_batch_lookup;
 \! $REEVO_CTL reset
 \set now 0
 
 --
 -- The setting
 --
-SET opportunity_fdw.enable_lookup_join = off;
+SET opportunity_fdw.enable_batch_lookup = off;
 SELECT explained($$ SELECT a.number, o.stage FROM small a JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
 SELECT in_any_order($$ SELECT a.number, o.* FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
 SELECT in_any_order($$ SELECT a.number FROM small a WHERE NOT EXISTS (SELECT FROM opportunity o WHERE o.account_id = a.id AND o.status = 'open') $$);
 \set now `$REEVO_CTL requests`
-RESET opportunity_fdw.enable_lookup_join;
+RESET opportunity_fdw.enable_batch_lookup;
 -- A guard that one by one would exceed
 ALTER FOREIGN TABLE opportunity OPTIONS (ADD max_requests '4');
 SELECT in_any_order($$ SELECT a.number, o.id FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
@@ -294,7 +294,7 @@ BEGIN
       SELECT plan -> 0 -> 'Plan' UNION ALL SELECT child FROM nodes, jsonb_array_elements(node -> 'Plans') child)
     SELECT concat(node ->> 'Node Type', ': ', key, ': ', value) FROM nodes, jsonb_each(node)
       WHERE node ->> 'Node Type' IN ('Custom Scan', 'Foreign Scan')
-        AND key IN ('Lookup Key', 'Request', 'Remote Filter', 'Batches', 'Distinct Keys', 'Requests', 'Retries', 'Cache Hits', 'Pages', 'Records')
+        AND key IN ('Lookup Key', 'Remote Request', 'Remote Filter', 'Lookup Batches', 'Distinct Keys', 'API Calls', 'Retries', 'Cache Hits', 'Prefetched', 'Pages', 'Records')
       ORDER BY concat(node ->> 'Node Type', key, value) COLLATE "C";
 END $$;
 SELECT explained_json($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id AND o.amount > 5 $$, 'ANALYZE'); :spent

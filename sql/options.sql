@@ -138,6 +138,10 @@ FROM ranges, unnest('{"",abc,5s,1 2,nan,inf,-inf,1e400,1.5}'::text[]) WITH ORDIN
 WHERE place = 'server'
 	AND try(place, option, value) <> 'HV024: invalid value for option "' || option || '": "' || value || '"'
 ORDER BY number, i;
+-- A size takes a unit of memory.
+SELECT value, try('server', 'max_response_size', value)
+FROM unnest('{64MB,64 MB,2048kB,0.5GB,1073741824B,1GB,0MB,1mb,1min,64MBps}'::text[]) value;
+SELECT hint FROM attempt(setting('server', 'max_response_size', '1TB'));
 SELECT hint FROM attempt(setting('server', 'page_size', 'abc'))
 UNION ALL SELECT hint FROM attempt(setting('server', 'connect_timeout', 'abc'));
 

@@ -125,7 +125,7 @@ DECLARE
   line text;
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
-    IF line ~ 'Filter Sent' THEN
+    IF line ~ 'Filter JSON' THEN
       RETURN NEXT trim(line);
     END IF;
   END LOOP;

@@ -21,9 +21,9 @@ $$ SELECT ('00000000-0000-4000-8000-' || lpad(number::text, 12, '0'))::uuid $$;
 -- What can be told for certain, and that the rest adds up
 CREATE VIEW spent AS
 SELECT server, requests, record_requests AS record, query_requests AS query, schema_requests AS schema, health_requests AS health,
-  succeeded, not_found, refused, throttled, failed, broken, unanswered, retries, records, cache_hits,
+  succeeded, not_found, refused, throttled, failed, connection_errors, in_flight, retries, records, cache_hits,
   requests = record_requests + query_requests + schema_requests + health_requests
-    AND requests = succeeded + not_found + refused + throttled + failed + broken + unanswered
+    AND requests = succeeded + not_found + refused + throttled + failed + connection_errors + in_flight
     AND (bytes > 0) = (succeeded > 0) AND connections <= requests AND wait_seconds >= throttled_seconds
     AND stats_reset <= now() AS adds_up
 FROM opportunity_fdw_stats WHERE server LIKE '%stats' ORDER BY server;

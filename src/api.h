@@ -125,8 +125,9 @@ typedef struct SchemaAttribute
 	char *description;	/* NULL: none */
 	char *value_type;
 	bool  is_list;
+	bool  is_custom;
 	bool  is_sortable;
-	List *operators; /* names of those that filters take */
+	List *operators; /* names of the filter operators that the API accepts */
 } SchemaAttribute;
 
 extern HttpTransfer *api_ask_schema(Api *api, HttpBudget *budget);

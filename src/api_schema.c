@@ -226,6 +226,7 @@ read_attribute(const json_t *value, const char **problem)
 	attribute->description = copy_text(value, "description");
 	attribute->value_type = copy_text(type, "value_type");
 	attribute->is_list = json_is_true(json_object_get(type, "is_array"));
+	attribute->is_custom = json_is_true(json_object_get(value, "is_custom"));
 	attribute->is_sortable =
 		json_is_true(json_object_get(value, "is_sortable"));
 	if (json_is_true(json_object_get(value, "is_filterable")))

@@ -14,15 +14,13 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "foreign/fdwapi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 
 #include "check_steps.h"
 #include "compat.h"
-#include "import.h"
+#include "server.h"
 #include "subtransaction.h"
 
 #define CHECK_COLUMNS 5
@@ -37,10 +35,8 @@ typedef struct StepRun
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_check);
 
-static ForeignServer *find_server(const char *name);
-static bool			  is_ours(const ForeignServer *server);
-static Check		 *create_check(ForeignServer *server);
-static bool			  is_hindered(const Check *check, const CheckStep *step);
+static Check *create_check(ForeignServer *server);
+static bool	  is_hindered(const Check *check, const CheckStep *step);
 static void	 run_step(Check *check, const CheckStep *step, CheckResult *result);
 static void	 call_step(void *arg);
 static void	 note_error(const ErrorData *error, CheckResult *result);
@@ -54,12 +50,12 @@ Datum
 opportunity_fdw_check(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
-	ForeignServer *server = find_server(NameStr(*PG_GETARG_NAME(0)));
+	ForeignServer *server = server_find(NameStr(*PG_GETARG_NAME(0)));
 	MemoryContext  context;
 	MemoryContext  old_context;
 	Check		  *check;
 
-	compat_begin_rows(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
 	context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(context);
@@ -81,35 +77,6 @@ opportunity_fdw_check(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
 	return (Datum) 0;
-}
-
-/* The server, which the current user may use, and which is one of ours. */
-static ForeignServer *
-find_server(const char *name)
-{
-	ForeignServer *server = GetForeignServerByName(name, false);
-	AclResult allowed = compat_may_use_server(server->serverid, GetUserId());
-
-	if (allowed != ACLCHECK_OK)
-		aclcheck_error(allowed, OBJECT_FOREIGN_SERVER, server->servername);
-	if (!is_ours(server))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not one of opportunity_fdw",
-						server->servername),
-				 errdetail("Its foreign-data wrapper is \"%s\".",
-						   GetForeignDataWrapper(server->fdwid)->fdwname)));
-	return server;
-}
-
-/* Whatever its wrapper is called. */
-static bool
-is_ours(const ForeignServer *server)
-{
-	Oid handler = GetForeignDataWrapper(server->fdwid)->fdwhandler;
-
-	return OidIsValid(handler) &&
-		   GetFdwRoutine(handler)->ImportForeignSchema == import_schema;
 }
 
 /* Before the first step; in the current context. */

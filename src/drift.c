@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * drift.c
- *	  opportunity_fdw_drift: a foreign table against the live schema, with the
- *	  commands that make it fit again.
+ *	  opportunity_fdw_drift: the differences between a foreign table and the live
+ *	  schema, with the commands that remove them.
  *
- * A table may be made by hand, so that what a column is called and of which of
- * several fitting types it is makes no difference.
+ * You can write a table by hand.  Therefore a column's name makes no difference,
+ * nor does its type as long as it fits.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,13 +21,12 @@
 #include "utils/lsyscache.h"
 
 #include "columns.h"
-#include "compat.h"
 #include "schema.h"
 #include "shown.h"
 
 #define DRIFT_COLUMNS 5
 
-/* The types that fit what IMPORT declares as some type, JSON apart. */
+/* The types that can replace a type that IMPORT declares, except JSON types. */
 typedef struct TypeFit
 {
 	const char *imported;
@@ -50,10 +49,10 @@ static const TypeFit type_fits[] = {
 typedef struct Difference
 {
 	const char *change;
-	const char *attribute; /* as an option spells it */
+	const char *attribute; /* spelled as in the option attribute */
 	const char *column_name;
 	const char *detail;
-	const char *mend; /* NULL: it is to be mended elsewhere */
+	const char *ddl; /* NULL: the parent table needs the change */
 } Difference;
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_drift);
@@ -80,11 +79,11 @@ static char		  *describe(const SchemaAttribute *attribute);
 static void		   put_row(ReturnSetInfo *rows, const Difference *difference);
 
 /*
- * SQL function: what differs between a foreign table and the live schema, as the
- * caller's key reads it.  Makes one request.
+ * SQL function: returns the differences between a foreign table and the live
+ * schema, as the current user's key reads it.  Makes one request.
  *
- * Attributes that are new come first, in the API's order; then the columns that
- * do not fit any more, in theirs.
+ * New attributes come first, in the API's order.  Columns that no longer fit
+ * follow, in the table's order.
  */
 Datum
 opportunity_fdw_drift(PG_FUNCTION_ARGS)
@@ -100,7 +99,7 @@ opportunity_fdw_drift(PG_FUNCTION_ARGS)
 	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE,
 					   get_rel_name(relid));
-	compat_begin_rows(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
 	attributes = schema_read(table->settings, &request_total, false);
 	columns = columns_of_schema(table->settings->record_type, attributes);
 
@@ -113,7 +112,7 @@ opportunity_fdw_drift(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* A row for each attribute that no column shows. */
+/* Adds a row for each attribute that no column shows. */
 static void
 put_added(ReturnSetInfo *rows, const ShownTable *table, List *attributes,
 		  List *columns)
@@ -132,7 +131,6 @@ put_added(ReturnSetInfo *rows, const ShownTable *table, List *attributes,
 	}
 	columns_make_room(added, table->names);
 
-	/* The columns of an attribute stand together. */
 	foreach(cell, added)
 	{
 		ColumnDefinition *column = lfirst(cell);
@@ -149,7 +147,7 @@ put_added(ReturnSetInfo *rows, const ShownTable *table, List *attributes,
 		put_attribute(rows, table, of_one);
 }
 
-/* Whether a column shows an attribute, or a part that there is of it. */
+/* Returns true if a column shows an attribute or an existing key of it. */
 static bool
 is_shown(const ShownTable *table, List *attributes, const char *name)
 {
@@ -166,40 +164,40 @@ is_shown(const ShownTable *table, List *attributes, const char *name)
 	return false;
 }
 
-/* The row for an attribute that is to get these columns. */
+/* Adds the row for an attribute for which IMPORT would make these columns. */
 static void
 put_attribute(ReturnSetInfo *rows, const ShownTable *table, List *columns)
 {
 	const ColumnDefinition *first = linitial(columns);
 	Difference				difference = {.change = "added"};
-	StringInfoData			mend;
+	StringInfoData			ddl;
 	ListCell			   *cell;
 
-	initStringInfo(&mend);
-	appendStringInfo(&mend, "ALTER FOREIGN TABLE %s", table->name);
+	initStringInfo(&ddl);
+	appendStringInfo(&ddl, "ALTER FOREIGN TABLE %s", table->name);
 	foreach(cell, columns)
 	{
-		appendStringInfo(&mend, "%s ADD COLUMN ",
+		appendStringInfo(&ddl, "%s ADD COLUMN ",
 						 foreach_current_index(cell) == 0 ? "" : ",");
-		column_write(&mend, lfirst(cell));
+		column_write(&ddl, lfirst(cell));
 	}
-	appendStringInfoChar(&mend, ';');
+	appendStringInfoChar(&ddl, ';');
 
 	difference.attribute = schema_text(first->source->name);
 	difference.column_name = first->name;
-	difference.detail =
-		psprintf("no column shows it: %s", describe(first->source));
+	difference.detail = psprintf("no column shows this attribute (%s)",
+								 describe(first->source));
 	if (!table->is_partition)
-		difference.mend = mend.data;
+		difference.ddl = ddl.data;
 	put_row(rows, &difference);
 }
 
-/* The row for a column that does not fit the schema, if so. */
+/* Adds a row if a column does not fit the schema. */
 static void
 put_column(ReturnSetInfo *rows, const ShownTable *table,
 		   const ShownColumn *column, List *attributes, List *columns)
 {
-	Difference difference = {.change = "gone",
+	Difference difference = {.change = "removed",
 							 .attribute = column->label,
 							 .column_name = column->name};
 	List	  *candidates;
@@ -213,12 +211,12 @@ put_column(ReturnSetInfo *rows, const ShownTable *table,
 		return;
 	}
 	if (!column->is_inherited)
-		difference.mend = psprintf("ALTER FOREIGN TABLE %s DROP COLUMN %s;",
-								   table->name, quote_identifier(column->name));
+		difference.ddl = psprintf("ALTER FOREIGN TABLE %s DROP COLUMN %s;",
+								  table->name, quote_identifier(column->name));
 	put_row(rows, &difference);
 }
 
-/* Why a column can show nothing any more, or NULL. */
+/* Returns the reason why a column shows nothing, or NULL if it shows a value. */
 static char *
 problem_with_path(const ShownColumn *column, List *attributes)
 {
@@ -226,18 +224,18 @@ problem_with_path(const ShownColumn *column, List *attributes)
 		schema_find(attributes, column->path->attribute);
 	const ValueType *type;
 
-	/* These also stand at a record's top, whatever the schema says. */
+	/* Each record has these at its top level, even if the schema omits them. */
 	if (attribute == NULL)
 		return attribute_is_common(column->path->attribute)
 				   ? NULL
 				   : pstrdup("the API has no such attribute");
 	type = value_type_find(attribute->value_type);
 	if (column->path->key != NULL && type != NULL && type->scalar_key == NULL)
-		return psprintf("%s has no parts", describe(attribute));
+		return psprintf("%s has no keys", describe(attribute));
 	return NULL;
 }
 
-/* The row for a column that should be like one of the candidates. */
+/* Adds the row for a column whose type fits none of the candidates. */
 static void
 put_type(ReturnSetInfo *rows, const ShownTable *table,
 		 const ShownColumn *column, List *candidates)
@@ -260,17 +258,17 @@ put_type(ReturnSetInfo *rows, const ShownTable *table,
 			fits_element(column->element, candidate->type))
 			best = candidate;
 	}
-	difference.detail = psprintf(
-		"the column is of type %s; %s is imported as %s",
-		format_type_be(column->type), describe(best->source), types.data);
+	difference.detail = psprintf("column type is %s; %s is imported as %s",
+								 format_type_be(column->type),
+								 describe(best->source), types.data);
 	if (!column->is_inherited)
-		difference.mend = psprintf(
+		difference.ddl = psprintf(
 			"ALTER FOREIGN TABLE %s ALTER COLUMN %s TYPE %s;", table->name,
 			quote_identifier(column->name), type_name(best));
 	put_row(rows, &difference);
 }
 
-/* Those of some columns that show the same, as the option spells it. */
+/* Returns the columns with that attribute path. */
 static List *
 columns_of_label(List *columns, const char *label)
 {
@@ -298,7 +296,7 @@ fits_any(const ShownColumn *column, List *candidates)
 	return false;
 }
 
-/* Whether a column can stand in the place of one that IMPORT would make. */
+/* Returns true if a column can replace one that IMPORT would make. */
 static bool
 fits(const ShownColumn *column, const ColumnDefinition *imported)
 {
@@ -310,8 +308,8 @@ fits(const ShownColumn *column, const ColumnDefinition *imported)
 }
 
 /*
- * The same for one value.  A type that is like none of those that IMPORT declares
- * was chosen by somebody who knows that it fits.
+ * Returns true if a scalar type can replace one that IMPORT declares.  A type that
+ * resembles none of these was chosen deliberately, so it fits.
  */
 static bool
 fits_element(Oid type, const char *imported)
@@ -346,14 +344,14 @@ is_of(const TypeFit *fit, Oid type)
 	return strchr(fit->categories, category) != NULL;
 }
 
-/* The type that IMPORT declares, as SQL takes it. */
+/* Returns the type that IMPORT declares, in SQL. */
 static const char *
 type_name(const ColumnDefinition *column)
 {
 	return column->is_list ? psprintf("%s[]", column->type) : column->type;
 }
 
-/* What the API says of an attribute's values. */
+/* Returns the value type of an attribute, for a detail. */
 static char *
 describe(const SchemaAttribute *attribute)
 {
@@ -373,8 +371,8 @@ put_row(ReturnSetInfo *rows, const Difference *difference)
 	values[1] = CStringGetTextDatum(difference->attribute);
 	values[2] = NameGetDatum(column_name);
 	values[3] = CStringGetTextDatum(difference->detail);
-	nulls[4] = difference->mend == NULL;
+	nulls[4] = difference->ddl == NULL;
 	if (!nulls[4])
-		values[4] = CStringGetTextDatum(difference->mend);
+		values[4] = CStringGetTextDatum(difference->ddl);
 	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 }

@@ -2,9 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * explain.c
- *	  What EXPLAIN says of a foreign scan and of a lookup: the request, the id's
- *	  expression (of a scan, under VERBOSE), filters and sort, and what was spent
- *	  under ANALYZE.
+ *	  EXPLAIN of a foreign scan and of a batch lookup: the request, the expression
+ *	  that is compared with the id (of a scan, with VERBOSE), filters and sort, and
+ *	  with ANALYZE the number of API calls and their results.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,13 +22,16 @@
 #include "plan.h"
 #include "pushdown.h"
 #include "scan.h"
+#include "statement.h"
 
-static bool	 may_hit_keys(const ForeignScanState *node, const ExplainState *es);
+static bool	 may_be_prefetched(const ForeignScanState *node);
 static char *request_by_id(const Settings *settings, bool may_be_many);
-static void	 explain_ids(const ForeignScan *plan, const Settings *settings,
+static void	 explain_request(const char *request, bool may_be_prefetched,
+							 ExplainState *es);
+static void	 explain_ids(const ForeignScanState *node, const Settings *settings,
 						 ExplainState *es);
-static void	 explain_pages(const ForeignScan *plan, const Settings *settings,
-						   ExplainState *es);
+static void	 explain_pages(const ForeignScanState *node,
+						   const Settings *settings, ExplainState *es);
 static void	 explain_keys(const CustomScan *plan, const Settings *settings,
 						  List *context, bool prefix, ExplainState *es);
 static void	 explain_filters(List *filters, List *expressions, List *context,
@@ -48,55 +51,73 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	Settings	*settings =
 		settings_read(RelationGetRelid(node->ss.ss_currentRelation));
-	List *condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
+	bool is_by_id =
+		list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION) != NIL;
 
-	if (condition != NIL)
-		explain_ids(plan, settings, es);
+	if (is_by_id)
+		explain_ids(node, settings, es);
 	else if (settings->use_query)
-		explain_pages(plan, settings, es);
+		explain_pages(node, settings, es);
 	else
-		ExplainPropertyText("Request", "none possible without an id", es);
+		explain_request("none (use_query is off)", false, es);
 
 	if (es->analyze)
 	{
-		if (condition == NIL)
+		ScanCounters counters = scan_counters(node);
+
+		if (!is_by_id)
 			explain_page_counters(node, es);
-		explain_counters(scan_counters(node), condition == NIL,
-						 condition != NIL || may_hit_keys(node, es), es);
+		explain_counters(counters, !is_by_id, is_by_id, es);
+		if (may_be_prefetched(node))
+			ExplainPropertyInteger("Prefetched", NULL, counters.prefetched, es);
 	}
 }
 
 /*
- * Whether to say how often a scan by pages found its records where a lookup had
- * them fetched: if it did, or could have and a program wants to know.
+ * Returns true if a lookup of the statement may request a scan's records before
+ * the scan does: the scan has an id or a key from another row.
  */
 static bool
-may_hit_keys(const ForeignScanState *node, const ExplainState *es)
+may_be_prefetched(const ForeignScanState *node)
 {
 	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
 
-	return scan_counters(node).cache_hits > 0 ||
-		   (es->format != EXPLAIN_FORMAT_TEXT &&
-			list_member_int(list_nth(plan->fdw_private, SCAN_PRIVATE_ROLES),
-							FILTER_KEY));
+	if (!statement_has_lookup(node->ss.ps.state,
+							  RelationGetRelid(node->ss.ss_currentRelation)))
+		return false;
+	if (list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION) != NIL)
+		return !bms_is_empty(plan->scan.plan.extParam);
+	return list_member_int(list_nth(plan->fdw_private, SCAN_PRIVATE_ROLES),
+						   FILTER_KEY);
+}
+
+/* Adds the request that a node makes. */
+static void
+explain_request(const char *request, bool may_be_prefetched, ExplainState *es)
+{
+	ExplainPropertyText(
+		"Remote Request",
+		may_be_prefetched ? psprintf("%s if not prefetched", request) : request,
+		es);
 }
 
 /*
- * A scan by ids.
+ * Adds the properties of a scan by ids.
  *
- * EXPLAIN does not tell its FDW callbacks the plan nodes above, which the names
- * of an outer row's columns come from.  But under VERBOSE it has printed this
- * node's output just before, and for that has put the node and those above it
- * into deparse_cxt.
+ * EXPLAIN does not pass the plan nodes above to an FDW callback, but the names of
+ * an outer row's columns need them.  With VERBOSE, EXPLAIN has just printed this
+ * node's output, so deparse_cxt contains this node and the nodes above it.
  */
 static void
-explain_ids(const ForeignScan *plan, const Settings *settings, ExplainState *es)
+explain_ids(const ForeignScanState *node, const Settings *settings,
+			ExplainState *es)
 {
+	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
 	List *condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
 	StringInfoData text;
 
-	ExplainPropertyText(
-		"Request", request_by_id(settings, !filter_is_single(condition)), es);
+	explain_request(request_by_id(settings, !filter_is_single(condition)),
+					may_be_prefetched(node), es);
 	if (!es->verbose)
 		return;
 	initStringInfo(&text);
@@ -105,11 +126,12 @@ explain_ids(const ForeignScan *plan, const Settings *settings, ExplainState *es)
 	ExplainPropertyText("Id", text.data, es);
 }
 
-/* A scan by pages: the filters and the sort. */
+/* Adds the properties of a scan by pages. */
 static void
-explain_pages(const ForeignScan *plan, const Settings *settings,
+explain_pages(const ForeignScanState *node, const Settings *settings,
 			  ExplainState *es)
 {
+	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
 	List *filters = list_nth(plan->fdw_private, SCAN_PRIVATE_FILTERS);
 	List *sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
 	List *flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
@@ -118,13 +140,12 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 
 	if (limit > 0)
 		page_size = Min(page_size, limit);
-	ExplainPropertyText("Request",
-						psprintf("POST " API_QUERY_PATH " for pages of %d",
-								 settings->record_type, page_size),
-						es);
+	explain_request(psprintf("POST " API_QUERY_PATH " for pages of %d",
+							 settings->record_type, page_size),
+					may_be_prefetched(node), es);
 
-	/* What they come from is among the node's own conditions, which EXPLAIN has
-	 * printed just before: deparse_cxt is this node's, as in explain_ids. */
+	/* The filters are made of the node's own conditions, which EXPLAIN has just
+	 * printed: deparse_cxt is this node's, as in explain_ids. */
 	if (filters != NIL)
 		explain_filters(filters, plan->fdw_exprs, es->deparse_cxt,
 						list_length(es->rtable) > 1, es);
@@ -139,11 +160,11 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 			es);
 	else if (limit <= 0 && list_nth_int(flags, SCAN_FLAG_MAY_SPLIT) &&
 			 settings->max_concurrency > 1)
-		ExplainPropertyInteger("Ranges of created_at at Once", NULL,
+		ExplainPropertyInteger("Parallel Cursors", NULL,
 							   settings->max_concurrency, es);
 }
 
-/* Each filter by itself, since they are sent so. */
+/* Adds a list with one entry for each filter of the request. */
 static void
 explain_filters(List *filters, List *expressions, List *context, bool prefix,
 				ExplainState *es)
@@ -184,20 +205,20 @@ explain_lookup(CustomScanState *node, List *ancestors, ExplainState *es)
 			&text, list_nth(plan->custom_private, LOOKUP_PRIVATE_CONDITION),
 			plan->custom_exprs, context, prefix);
 		ExplainPropertyText("Lookup Key", text.data, es);
-		ExplainPropertyText("Request", request_by_id(settings, true), es);
+		explain_request(request_by_id(settings, true), false, es);
 	}
 
 	if (es->analyze)
 	{
 		LookupCounters counters = lookup_counters(node);
 
-		ExplainPropertyInteger("Batches", NULL, counters.batches, es);
+		ExplainPropertyInteger("Lookup Batches", NULL, counters.batches, es);
 		ExplainPropertyInteger("Distinct Keys", NULL, counters.keys, es);
 		explain_counters(counters.scan, false, true, es);
 	}
 }
 
-/* A lookup by a key that many records may have in common. */
+/* Adds the properties of a lookup by a key that many records can share. */
 static void
 explain_keys(const CustomScan *plan, const Settings *settings, List *context,
 			 bool prefix, ExplainState *es)
@@ -210,18 +231,16 @@ explain_keys(const CustomScan *plan, const Settings *settings, List *context,
 											   condition, plan->custom_exprs),
 										   context, prefix, false),
 						es);
-	ExplainPropertyText(
-		"Request",
-		psprintf("POST " API_QUERY_PATH " for up to %d keys of %s",
-				 settings->record_type,
-				 Min(settings->page_size, MAX_REMOTE_VALUES),
-				 in_server_encoding(pushdown_key_field(condition))),
-		es);
+	explain_request(psprintf("POST " API_QUERY_PATH " for up to %d keys of %s",
+							 settings->record_type,
+							 Min(settings->page_size, MAX_REMOTE_VALUES),
+							 in_server_encoding(pushdown_key_field(condition))),
+					false, es);
 	if (filters != NIL)
 		explain_filters(filters, plan->custom_exprs, context, prefix, es);
 }
 
-/* The request for the records of one id, or of many. */
+/* Returns the request for the records of one id or of several. */
 static char *
 request_by_id(const Settings *settings, bool may_be_many)
 {
@@ -231,7 +250,7 @@ request_by_id(const Settings *settings, bool may_be_many)
 	return psprintf("GET " API_RECORD_PATH, settings->record_type, "{id}");
 }
 
-/* What pages have brought, and what was sent last. */
+/* Adds the counters of pages, and with VERBOSE the filters of the last request. */
 static void
 explain_page_counters(const ForeignScanState *node, ExplainState *es)
 {
@@ -243,38 +262,39 @@ explain_page_counters(const ForeignScanState *node, ExplainState *es)
 		texts = lappend(
 			texts, in_server_encoding(((RemoteFilter *) lfirst(cell))->json));
 	if (es->verbose && texts != NIL)
-		ExplainPropertyList("Filter Sent", texts, es);
+		ExplainPropertyList("Remote Filter JSON", texts, es);
 	ExplainPropertyInteger("Pages", NULL, counters.pages, es);
 	ExplainPropertyInteger("Records", NULL, counters.records, es);
 	if (counters.ranges > 0 || es->format != EXPLAIN_FORMAT_TEXT)
 		ExplainPropertyInteger("Ranges", NULL, counters.ranges, es);
 }
 
-/* A text of the API, for a message. */
+/* Returns a text of the API in the database's encoding. */
 static char *
 in_server_encoding(const char *text)
 {
 	return pg_any_to_server(text, strlen(text), PG_UTF8);
 }
 
-/* What was spent. */
+/* Adds the number of API calls and their results. */
 static void
 explain_counters(ScanCounters counters, bool is_by_pages, bool may_hit_cache,
 				 ExplainState *es)
 {
-	ExplainPropertyInteger("Requests", NULL, counters.requests, es);
+	ExplainPropertyInteger("API Calls", NULL, counters.requests, es);
 	if (counters.retries > 0 || es->format != EXPLAIN_FORMAT_TEXT)
 		ExplainPropertyInteger("Retries", NULL, counters.retries, es);
 	if (is_by_pages)
-		ExplainPropertyInteger("Received", "bytes", counters.bytes, es);
+		ExplainPropertyInteger("Response Size", "kB",
+							   (counters.bytes + 1023) / 1024, es);
 	if (may_hit_cache)
 		ExplainPropertyInteger("Cache Hits", NULL, counters.cache_hits, es);
 	if (es->timing && counters.waited > 0)
-		ExplainPropertyFloat("Throttled", "ms", counters.waited / 1000.0, 3,
+		ExplainPropertyFloat("Throttle Time", "ms", counters.waited / 1000.0, 3,
 							 es);
 }
 
-/* Appends what the id is compared with. */
+/* Appends the expressions that are compared with the id. */
 static void
 append_condition(StringInfo target, List *condition, List *expressions,
 				 List *context, bool prefix)

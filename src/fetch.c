@@ -27,7 +27,7 @@ struct Fetch
 	RecordCache		*cache;
 	const Settings	*settings;
 	HttpBudget		*budget;
-	int64			*cache_hits;
+	FetchCounters	*counters;
 	const pg_uuid_t *ids;
 	int				 count;
 	int				 limit;	 /* as many records are likely to do; 0: all */
@@ -53,12 +53,12 @@ static void end_batch(Fetch *fetch);
  * At most max_concurrency of the statement's requests are on their way or
  * waiting to be read at any time.  limit is how many records are likely to do,
  * 0 for all.  Requests are charged to the budget, records that needed none are
- * added to *cache_hits.  Lives in the current context; all that is pointed to
+ * added to *counters.  Lives in the current context; all that is pointed to
  * must live as long.
  */
 Fetch *
 fetch_ids(RecordCache *cache, const Settings *settings, const pg_uuid_t *ids,
-		  int count, int limit, HttpBudget *budget, int64 *cache_hits)
+		  int count, int limit, HttpBudget *budget, FetchCounters *counters)
 {
 	Fetch *fetch = palloc0(sizeof(Fetch));
 
@@ -69,7 +69,7 @@ fetch_ids(RecordCache *cache, const Settings *settings, const pg_uuid_t *ids,
 	fetch->count = count;
 	fetch->limit = limit;
 	fetch->budget = budget;
-	fetch->cache_hits = cache_hits;
+	fetch->counters = counters;
 	fetch->most_batches = RUN_AHEAD * settings->max_concurrency;
 	fetch->batches = palloc0(fetch->most_batches * sizeof(RecordBatch *));
 	return fetch;
@@ -188,7 +188,8 @@ start_batch(Fetch *fetch)
 	while (fetch->wanted < fetch->count && !record_batch_is_full(batch))
 		record_batch_add(batch, &fetch->ids[fetch->wanted++]);
 	record_batch_send(batch);
-	*fetch->cache_hits += record_batch_hits(batch);
+	fetch->counters->cache_hits += record_batch_hits(batch);
+	fetch->counters->prefetched += record_batch_prefetched(batch);
 	MemoryContextSwitchTo(old_context);
 }
 

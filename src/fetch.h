@@ -17,9 +17,16 @@
 /* A scan's way through its records. */
 typedef struct Fetch Fetch;
 
+/* Records by id that needed no request of the scan's own. */
+typedef struct FetchCounters
+{
+	int64 cache_hits; /* read before */
+	int64 prefetched; /* requested by a lookup */
+} FetchCounters;
+
 extern Fetch *fetch_ids(RecordCache *cache, const Settings *settings,
 						const pg_uuid_t *ids, int count, int limit,
-						HttpBudget *budget, int64 *cache_hits);
+						HttpBudget *budget, FetchCounters *counters);
 extern Fetch *fetch_pages(RecordCache *cache, const Settings *settings,
 						  const PageOrder *order, HttpBudget *budget,
 						  PageCounters *counters);

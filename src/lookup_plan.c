@@ -60,7 +60,7 @@ typedef struct Lookup
 	Cost  before_first; /* until the first row, beyond a probe's */
 } Lookup;
 
-static bool						   enable_lookup_join = true;
+static bool						   enable_batch_lookup = true;
 static set_join_pathlist_hook_type next_hook = NULL;
 
 static void add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel,
@@ -81,22 +81,21 @@ static int		   likely_limit(PlannerInfo *root, Path *join);
 static Node		  *as_in_tlist(Node *node, void *tlist);
 
 static const CustomPathMethods lookup_path_methods = {
-	.CustomName = "Opportunity Lookup", .PlanCustomPath = plan_lookup};
+	.CustomName = "Batch Lookup", .PlanCustomPath = plan_lookup};
 
 static const CustomScanMethods lookup_scan_methods = {
-	.CustomName = "Opportunity Lookup",
-	.CreateCustomScanState = lookup_create_state};
+	.CustomName = "Batch Lookup", .CreateCustomScanState = lookup_create_state};
 
 /* Called once, when the module is loaded. */
 void
 lookup_join_initialize(void)
 {
 	DefineCustomBoolVariable(
-		"opportunity_fdw.enable_lookup_join",
-		"Enables joins that look many records up at once.",
-		"Without it, a join by the record's id, or by another one that the "
-		"record has, makes a request for each row.",
-		&enable_lookup_join, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+		"opportunity_fdw.enable_batch_lookup",
+		"Enables the planner's use of batch lookups.",
+		"Without them, a join by a record's id or by one of its references "
+		"makes a request for each row.",
+		&enable_batch_lookup, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	RegisterCustomScanMethods(&lookup_scan_methods);
 	next_hook = set_join_pathlist_hook;
 	set_join_pathlist_hook = add_lookup_paths;
@@ -116,7 +115,7 @@ add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 
 	if (next_hook != NULL)
 		next_hook(root, joinrel, outerrel, innerrel, jointype, extra);
-	if (!enable_lookup_join || !plan_is_foreign_table(innerrel) ||
+	if (!enable_batch_lookup || !plan_is_foreign_table(innerrel) ||
 		!is_supported(jointype))
 		return;
 

@@ -79,7 +79,7 @@ static TupleTableSlot *hand_on(LookupState *state, TupleTableSlot *row);
 static TupleTableSlot *as_scan_tuple(LookupState *state, TupleTableSlot *row);
 
 static const CustomExecMethods lookup_exec_methods = {
-	.CustomName = "Opportunity Lookup",
+	.CustomName = "Batch Lookup",
 	.BeginCustomScan = begin_lookup,
 	.ExecCustomScan = next_row,
 	.EndCustomScan = end_lookup,
@@ -131,6 +131,7 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 			: &lookup_ids_methods;
 	source->expressions = ExecInitExprList(plan->custom_exprs, &node->ss.ps);
 	source->settings = settings_read(linitial_oid(oids));
+	statement_note_lookup(statement_of(estate), linitial_oid(oids));
 	start(state);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "compat.h"
 #include "option.h"
@@ -45,6 +46,7 @@ typedef enum OptionKind
 	OPTION_BOOL,
 	OPTION_TERNARY,
 	OPTION_INT,
+	OPTION_SIZE, /* in MB, with a unit of memory if you give one */
 	OPTION_REAL,
 	OPTION_TEXT,
 	OPTION_CHOICE
@@ -131,8 +133,8 @@ static const OptionDef option_table[] = {
 			   IN_SETTINGS(max_retries)),
 	REAL_OPTION("max_retry_wait", OPTION_SERVER, "60", 0, 3600,
 				IN_SETTINGS(max_retry_wait)),
-	INT_OPTION("max_response_size", OPTION_SERVER, "64", 1, 1000,
-			   IN_SETTINGS(max_response_size)),
+	{"max_response_size", OPTION_SERVER, OPTION_SIZE, "64MB", 1, 1000, NULL,
+	 NULL, false, IN_SETTINGS(max_response_size)},
 	INT_OPTION("max_requests", ST, "0", 0, INT_MAX, IN_SETTINGS(max_requests)),
 	INT_OPTION("max_concurrency", ST, "8", 1, 100,
 			   IN_SETTINGS(max_concurrency)),
@@ -577,6 +579,23 @@ parse_option(const OptionDef *option, const char *text, void *target)
 				*(int *) target = (int) number;
 			else
 				*(double *) target = number;
+			break;
+		}
+		case OPTION_SIZE:
+		{
+			const char *problem = NULL;
+			int			size = 0;
+
+			if (!parse_int(text, &size, GUC_UNIT_MB, &problem) ||
+				size < option->min || size > option->max)
+				ereport(
+					ERROR,
+					(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					 errmsg("invalid value for option \"%s\": \"%s\"",
+							option->name, text),
+					 errhint("Valid values are sizes from %.0fMB to %.0fMB.",
+							 option->min, option->max)));
+			*(int *) target = size;
 			break;
 		}
 		case OPTION_TEXT:

@@ -27,10 +27,10 @@ static void tell(HttpWatch *watch, int64 now);
 void
 progress_initialize(void)
 {
-	DefineCustomRealVariable("opportunity_fdw.progress",
-							 "Sets how often a statement that reads from the "
-							 "API says how far it is.",
-							 "Zero turns that off.", &interval, 0, 0,
+	DefineCustomRealVariable("opportunity_fdw.progress_interval",
+							 "Sets the time between progress notices while a "
+							 "statement reads from the API.",
+							 "Zero turns the notices off.", &interval, 0, 0,
 							 MAX_INTERVAL, PGC_USERSET, GUC_UNIT_S, NULL, NULL,
 							 NULL);
 }

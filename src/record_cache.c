@@ -32,7 +32,8 @@ struct RecordBatch
 	HttpBudget	   *budget;
 	bool			is_ahead;
 	uint64			number;
-	int				hits; /* entries that needed no request */
+	int				hits;		/* entries that needed no request */
+	int				prefetched; /* entries that a lookup requested */
 	int				count;
 	int				capacity;
 	CacheEntry	  **entries;
@@ -181,6 +182,8 @@ record_batch_add(RecordBatch *batch, const pg_uuid_t *id)
 	{
 		if (batch->is_ahead || !entry->is_ahead)
 			count_hit(batch);
+		else
+			batch->prefetched++;
 	}
 	else
 	{
@@ -253,6 +256,13 @@ int
 record_batch_hits(const RecordBatch *batch)
 {
 	return batch->hits;
+}
+
+/* Returns the number of a batch's records that a lookup requested before. */
+int
+record_batch_prefetched(const RecordBatch *batch)
+{
+	return batch->prefetched;
 }
 
 /*

@@ -42,6 +42,7 @@ extern bool			record_batch_is_full(const RecordBatch *batch);
 extern void			record_batch_send(RecordBatch *batch);
 extern int			record_batch_count(const RecordBatch *batch);
 extern int			record_batch_hits(const RecordBatch *batch);
+extern int			record_batch_prefetched(const RecordBatch *batch);
 extern bool			record_batch_advance(RecordBatch *batch, int number);
 extern bool record_batch_read(RecordBatch *batch, int number, Record **record,
 							  const pg_uuid_t **id);

@@ -27,7 +27,6 @@
 #include "record_cache.h"
 #include "row.h"
 #include "scan.h"
-#include "scan_progress.h"
 
 typedef struct OpportunityScan
 {
@@ -53,14 +52,12 @@ typedef struct OpportunityScan
 	Tuplesortstate *sorted; /* NULL: the rows come as they are */
 	TupleTableSlot *sort_slot;
 	HttpBudget		budget;
-	int64			cache_hits;
+	FetchCounters	counters;
+	bool			is_prefetched; /* by a key */
 	PageCounters	page_counters;
-	int64			row_count; /* handed out */
-	ScanProgress   *progress;  /* NULL: not shown */
 
-	MemoryContextCallback callback;		  /* hides the progress */
-	MemoryContext		  scan_context;	  /* what lives until a rescan */
-	MemoryContext		  record_context; /* what lives until the next row */
+	MemoryContext scan_context;	  /* reset by a rescan */
+	MemoryContext record_context; /* reset before the next row */
 } OpportunityScan;
 
 static void	  begin_pages(ForeignScanState *node, OpportunityScan *scan);
@@ -71,7 +68,6 @@ static Fetch *find_by_key(ForeignScanState *node);
 pg_noreturn static void report_unreadable(ForeignScanState *node);
 static bool				next_row(OpportunityScan *scan, TupleTableSlot *slot);
 static void				sort_rows(ForeignScanState *node);
-static void				hide_progress(void *arg);
 static void				forget_rows(OpportunityScan *scan);
 
 /*
@@ -91,9 +87,6 @@ scan_begin(ForeignScanState *node, int eflags)
 		return;
 
 	scan = palloc0(sizeof(OpportunityScan));
-	scan->callback.func = hide_progress;
-	scan->callback.arg = scan;
-	MemoryContextRegisterResetCallback(estate->es_query_cxt, &scan->callback);
 	node->fdw_state = scan;
 	scan->scan_context = AllocSetContextCreate(
 		estate->es_query_cxt, "opportunity_fdw scan", ALLOCSET_SMALL_SIZES);
@@ -209,11 +202,8 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 		row_reader_read(scan->rows, record, id, slot->tts_values,
 						slot->tts_isnull);
 		ExecStoreVirtualTuple(slot);
-		scan->row_count++;
+		scan->counters.prefetched += scan->is_prefetched;
 	}
-	scan_progress_update(scan->progress, scan->row_count,
-						 scan->page_counters.pages, scan->budget.requests,
-						 scan->budget.bytes);
 	MemoryContextSwitchTo(old_context);
 	return found;
 }
@@ -234,20 +224,8 @@ scan_end(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 
-	if (scan == NULL)
-		return;
-	forget_rows(scan);
-	hide_progress(scan);
-}
-
-/* Nobody can see the scan any more, as its context's callback. */
-static void
-hide_progress(void *arg)
-{
-	OpportunityScan *scan = arg;
-
-	scan_progress_end(scan->progress);
-	scan->progress = NULL;
+	if (scan != NULL)
+		forget_rows(scan);
 }
 
 /* Nothing has been read. */
@@ -263,6 +241,7 @@ forget_rows(OpportunityScan *scan)
 	if (scan->order != NULL)
 		row_order_start(scan->order);
 	scan->is_started = false;
+	scan->is_prefetched = false;
 	scan->pages.filters = NIL;
 	MemoryContextReset(scan->scan_context);
 }
@@ -279,7 +258,8 @@ scan_counters(const ForeignScanState *node)
 		counters.requests = scan->budget.requests;
 		counters.retries = scan->budget.retries;
 		counters.bytes = scan->budget.bytes;
-		counters.cache_hits = scan->cache_hits;
+		counters.cache_hits = scan->counters.cache_hits;
+		counters.prefetched = scan->counters.prefetched;
 		counters.waited = scan->budget.waited;
 	}
 	return counters;
@@ -325,7 +305,7 @@ start_fetch(ForeignScanState *node)
 										node->ss.ps.ps_ExprContext);
 		scan->fetch = fetch_ids(scan->cache, scan->settings, scan->ids.ids,
 								scan->ids.count, Max(limit, 0), &scan->budget,
-								&scan->cache_hits);
+								&scan->counters);
 	}
 	else if (evaluate_filters(node))
 	{
@@ -334,9 +314,6 @@ start_fetch(ForeignScanState *node)
 			scan->fetch = fetch_pages(scan->cache, scan->settings, &scan->pages,
 									  &scan->budget, &scan->page_counters);
 	}
-	if (scan->progress == NULL)
-		scan->progress = scan_progress_begin(scan->settings->relid,
-											 node->ss.ps.plan->plan_rows);
 	scan->is_started = true;
 	if (scan->fetch != NULL)
 		fetch_set_patience(scan->fetch, !scan->must_not_wait);
@@ -404,7 +381,7 @@ find_by_key(ForeignScanState *node)
 		if (records == NULL)
 			continue;
 		scan->pages.filters = NIL;
-		scan->cache_hits++;
+		scan->is_prefetched = true;
 		api_count_hit(record_cache_api(scan->cache));
 		return fetch_keys(records);
 	}

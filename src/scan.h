@@ -22,7 +22,8 @@ typedef struct ScanCounters
 	int64 retries;
 	int64 bytes; /* of the answers */
 	int64 cache_hits;
-	int64 waited; /* microseconds, because the API could not answer */
+	int64 prefetched; /* records that a lookup requested */
+	int64 waited;	  /* microseconds, because the API could not answer */
 } ScanCounters;
 
 extern void			   scan_begin(ForeignScanState *node, int eflags);

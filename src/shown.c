@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * shown.c
- *	  What a foreign table shows of the API's records, column by column, for
- *	  functions that take a table and belong to no scan of it.
+ *	  The columns of a foreign table and the attributes that they show, for
+ *	  functions that take a table and do not scan it.
  *
  * Makes no request.
  *
@@ -19,18 +19,16 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "import.h"
+#include "server.h"
 #include "shown.h"
 
-static bool			is_ours(Relation relation);
 static ShownColumn *read_column(const Settings	 *settings,
 								Form_pg_attribute attribute);
 
 /*
- * Reads what there is to know of a foreign table, in the current context, and
- * locks it to the end of the transaction as a query would.  Raises an error for
- * anything that is not a foreign table of this wrapper.  What the user may do
- * with it is for the caller to check.
+ * Returns a foreign table's columns, palloc'd, and holds AccessShareLock until
+ * the end of the transaction.  Raises an error if the relation is not a foreign
+ * table of this wrapper.  The caller checks the user's privileges.
  */
 ShownTable *
 shown_table_read(Oid relid)
@@ -39,7 +37,8 @@ shown_table_read(Oid relid)
 	TupleDesc	tupdesc = RelationGetDescr(relation);
 	ShownTable *table = palloc0(sizeof(ShownTable));
 
-	if (!is_ours(relation))
+	if (relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE ||
+		!server_is_ours(GetForeignServer(GetForeignServerIdByRelId(relid))))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a foreign table of opportunity_fdw",
@@ -63,31 +62,13 @@ shown_table_read(Oid relid)
 		table->names =
 			lappend(table->names, pstrdup(NameStr(attribute->attname)));
 		if (attribute->attgenerated != '\0')
-			continue; /* it shows nothing of a record by itself */
+			continue;
 		column = read_column(table->settings, attribute);
 		if (!column->path->is_record)
 			table->columns = lappend(table->columns, column);
 	}
 	relation_close(relation, NoLock);
 	return table;
-}
-
-/* Whether a relation is a foreign table of this wrapper, whatever that is called. */
-static bool
-is_ours(Relation relation)
-{
-	ForeignTable	   *table;
-	ForeignServer	   *server;
-	ForeignDataWrapper *wrapper;
-
-	if (relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
-		return false;
-	table = GetForeignTable(RelationGetRelid(relation));
-	server = GetForeignServer(table->serverid);
-	wrapper = GetForeignDataWrapper(server->fdwid);
-	return OidIsValid(wrapper->fdwhandler) &&
-		   GetFdwRoutine(wrapper->fdwhandler)->ImportForeignSchema ==
-			   import_schema;
 }
 
 static ShownColumn *

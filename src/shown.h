@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * shown.h
- *	  What a foreign table shows of the API's records, column by column.
+ *	  The columns of a foreign table and the attributes that they show.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,26 +17,26 @@
 #include "attribute.h"
 #include "option.h"
 
-/* A column that shows an attribute, or a part of one. */
+/* A column that shows an attribute, or one key of its value. */
 typedef struct ShownColumn
 {
 	AttrNumber	   attnum;
 	char		  *name;
 	Oid			   type;
-	Oid			   element; /* of a list, else the same; without a domain */
+	Oid			   element; /* element type of a list; base type of a domain */
 	bool		   is_list;
 	bool		   is_inherited;
-	const char	  *label; /* what it shows, as its option or name spells it */
-	AttributePath *path;  /* the same, taken apart */
+	const char	  *label; /* option attribute, or the column's name */
+	AttributePath *path;  /* the label, parsed */
 } ShownColumn;
 
 typedef struct ShownTable
 {
-	char	 *name;			/* as SQL takes it, with the schema */
-	bool	  is_partition; /* and has its columns from another table */
+	char	 *name;			/* qualified and quoted */
+	bool	  is_partition; /* its parent defines the columns */
 	Settings *settings;
-	List	 *columns; /* ShownColumns, in their order */
-	List	 *names;   /* of all its columns */
+	List	 *columns; /* ShownColumns, in the order of attnum */
+	List	 *names;   /* names of all columns */
 } ShownTable;
 
 extern ShownTable *shown_table_read(Oid relid);

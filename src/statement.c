@@ -57,6 +57,24 @@ create(EState *estate)
 	return statement;
 }
 
+/* Notes that a lookup prefetches records of a table, which EXPLAIN reports. */
+void
+statement_note_lookup(Statement *statement, Oid relid)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(statement->context);
+
+	statement->lookup_tables =
+		list_append_unique_oid(statement->lookup_tables, relid);
+	MemoryContextSwitchTo(old_context);
+}
+
+/* Returns true if a lookup of the statement prefetches records of a table. */
+bool
+statement_has_lookup(EState *estate, Oid relid)
+{
+	return list_member_oid(statement_of(estate)->lookup_tables, relid);
+}
+
 /* What one reader may spend of what the statement may: 0 for any number. */
 HttpBudget
 statement_budget(Statement *statement, int max_requests)

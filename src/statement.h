@@ -30,14 +30,17 @@ typedef struct Statement
 									* answer nobody has read */
 	dlist_head			  caches;	  /* of records: see record_cache.c */
 	dlist_head			  key_caches; /* the same by keys: see key_cache.c */
-	List				 *async_requests; /* that are pending: see async.c */
-	List				 *async_waits;	  /* those that are waited for */
-	Progress			  progress;
-	List				 *warned_columns; /* in the executor state's context,
+	List	*lookup_tables;	 /* OIDs of tables whose records lookups prefetch */
+	List	*async_requests; /* that are pending: see async.c */
+	List	*async_waits;	 /* those that are waited for */
+	Progress progress;
+	List	*warned_columns; /* in the executor state's context,
 										   * in the form of its readers */
 } Statement;
 
 extern Statement *statement_of(EState *estate);
+extern void		  statement_note_lookup(Statement *statement, Oid relid);
+extern bool		  statement_has_lookup(EState *estate, Oid relid);
 extern HttpBudget statement_budget(Statement *statement, int max_requests);
 
 #endif /* OPPORTUNITY_STATEMENT_H */

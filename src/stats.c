@@ -68,7 +68,7 @@ opportunity_fdw_stats(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
 	slist_iter	   iter;
 
-	compat_begin_rows(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
 	slist_foreach(iter, &servers)
 		put_row(rows, slist_container(ServerStats, node, iter.cur));
 	return (Datum) 0;

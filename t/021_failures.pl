@@ -508,20 +508,20 @@ my @statements = (
 	{ name => 'statistics', sql => 'SELECT * FROM opportunity_fdw_stats' },
 	{
 		name => 'progress of scans',
-		sql => 'BEGIN; DECLARE c CURSOR FOR SELECT * FROM paged; FETCH c; SELECT * FROM opportunity_fdw_progress; ROLLBACK',
+		sql => 'BEGIN; DECLARE c CURSOR FOR SELECT * FROM paged; FETCH c; ROLLBACK',
 		fresh => 1,
 		only => qr/^(GetNamedDSMSegment|LWLock|InitMaterializedSRF|tuplestore|has_privs)/,
 		$version < 17 ? (state => '0A000') : ()
 	},
 	{
 		name => 'a table against the schema',
-		sql => q(SELECT count(*), count(mend) FROM opportunity_fdw_drift('drifted')),
+		sql => q(SELECT count(*), count(ddl) FROM opportunity_fdw_drift('drifted')),
 		behave => '{"custom_fields": true}',
 		warm => 1
 	},
 	{
 		name => 'descriptions',
-		sql => q(BEGIN; SELECT opportunity_fdw_describe('drifted'); ROLLBACK),
+		sql => q(BEGIN; SELECT opportunity_fdw_comment_columns('drifted'); ROLLBACK),
 		behave => '{"custom_fields": true}',
 		warm => 1
 	},

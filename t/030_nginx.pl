@@ -162,7 +162,7 @@ sub spent
 {
 	my ($sql) = @_;
 	my $plan = $session->query("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) $sql")->{out};
-	my ($requests) = $plan =~ /Requests: (\d+)/;
+	my ($requests) = $plan =~ /API Calls: (\d+)/;
 	my ($retries) = $plan =~ /Retries: (\d+)/;
 	return ($requests, $retries || 0);
 }

@@ -70,7 +70,7 @@ $result = $session->query(q(
 	DECLARE
 		found text;
 	BEGIN
-		PERFORM set_config('search_path', side || ', public', true), set_config('opportunity_fdw.enable_lookup_join', lookup, true);
+		PERFORM set_config('search_path', side || ', public', true), set_config('opportunity_fdw.enable_batch_lookup', lookup, true);
 		EXECUTE format('SELECT count(*) || '' '' || md5(coalesce(string_agg(q::text, E''\n'' ORDER BY q::text COLLATE "C"), '''')) FROM (%s) q', query) INTO found;
 		RETURN found;
 	EXCEPTION WHEN OTHERS THEN
@@ -82,7 +82,7 @@ $result = $session->query(q(
 	BEGIN
 		PERFORM set_config('search_path', 'foreign_side, public', true);
 		FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-			IF line ~ 'Opportunity Lookup' THEN
+			IF line ~ 'Batch Lookup' THEN
 				RETURN true;
 			END IF;
 		END LOOP;

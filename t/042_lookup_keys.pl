@@ -65,7 +65,7 @@ my $result = $session->query(q(
 	DECLARE
 		found text;
 	BEGIN
-		PERFORM set_config('search_path', side || ', public', true), set_config('opportunity_fdw.enable_lookup_join', lookup, true);
+		PERFORM set_config('search_path', side || ', public', true), set_config('opportunity_fdw.enable_batch_lookup', lookup, true);
 		EXECUTE format('SELECT count(*) || '' '' || md5(coalesce(string_agg(q::text, E''\n'' ORDER BY q::text COLLATE "C"), '''')) FROM (%s) q', query) INTO found;
 		RETURN found;
 	EXCEPTION WHEN OTHERS THEN

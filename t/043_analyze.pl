@@ -103,11 +103,11 @@ sub joins
 for my $table ('opportunity', 'never_analyzed')
 {
 	is(joins("SELECT o.id FROM five JOIN $table o USING (account_id)"),
-		'Nested Loop, Custom Scan (Opportunity Lookup)', "$table: few accounts, looked up together");
+		'Nested Loop, Custom Scan (Batch Lookup)', "$table: few accounts, looked up together");
 	is(joins("SELECT o.id FROM many JOIN $table o USING (account_id)"),
 		'Hash Join', "$table: many accounts, the whole table");
 	is(joins("SELECT o.id FROM many m JOIN $table o ON o.id = m.account_id"),
-		'Nested Loop, Custom Scan (Opportunity Lookup)', "$table: by id, a lookup");
+		'Nested Loop, Custom Scan (Batch Lookup)', "$table: by id, a lookup");
 }
 is($session->query('SELECT count(*) FROM five JOIN opportunity USING (account_id)')->{out},
 	$session->query('SET enable_nestloop = off; SELECT count(*) FROM five JOIN opportunity USING (account_id); RESET enable_nestloop')->{out},

@@ -220,7 +220,7 @@ is_same(ask("SELECT t FROM crm.opportunity t WHERE f_string = 'a string'"), $row
 
 # --- Descriptions ---
 
-is($api->requests_of(sub { ask(q(SELECT opportunity_fdw_describe('crm.opportunity'))) }), 1, 'described with one request');
+is($api->requests_of(sub { ask(q(SELECT opportunity_fdw_comment_columns('crm.opportunity'))) }), 1, 'described with one request');
 my $comments = comments();
 like($comments, qr/^f_select_color\|F select \(color\): F select of the record$/m, 'a part says which it is');
 like($comments, qr/^größe\|Größe: Größe of the record$/m, 'an odd name');
@@ -257,8 +257,8 @@ $restored->quit;
 # --- Columns that are added later, under whatever name, are those of an import ---
 
 ask(q(CREATE FOREIGN TABLE bare (id uuid) SERVER reevo));
-my $mends = q(SELECT string_agg(mend, E'\n') FROM opportunity_fdw_drift('bare'));
-ask(ask($mends));
+my $ddl = q(SELECT string_agg(ddl, E'\n') FROM opportunity_fdw_drift('bare'));
+ask(ask($ddl));
 is(drift('bare'), '', 'a table that had nothing but an id has all');
 my $sorted = sub { return join("\n", sort split(/\n(?=[^\n]*\|[^|]*\|\{.*\}$)/m, $_[0])); };
 is_same($sorted->(definition('bare')), $sorted->($definition), 'as an import would have made it');
@@ -302,9 +302,9 @@ for my $round (1 .. 25)
 	{
 		my %schema = random_schema();
 		serve(%schema);
-		my @mends = split(/\x{1}/, ask(q(SELECT string_agg(mend, E'\x01') FROM opportunity_fdw_drift('changing.opportunity'))));
-		ask($_) for shuffle(@mends);
-		is(drift('changing.opportunity'), '', "round $round, change $change: " . scalar(@mends) . ' commands') or diag(definition('changing.opportunity'));
+		my @ddl = split(/\x{1}/, ask(q(SELECT string_agg(ddl, E'\x01') FROM opportunity_fdw_drift('changing.opportunity'))));
+		ask($_) for shuffle(@ddl);
+		is(drift('changing.opportunity'), '', "round $round, change $change: " . scalar(@ddl) . ' commands') or diag(definition('changing.opportunity'));
 
 		# Told without the function.
 		my $labels = ask(q(SELECT coalesce((SELECT substr(o, length('attribute=') + 1) FROM unnest(attfdwoptions) o WHERE o LIKE 'attribute=%'), attname)
@@ -328,20 +328,20 @@ my $describing = sub {
 };
 ask(Reevo::set_up_sql($api->url) . 'DROP FOREIGN TABLE opportunity; CREATE FOREIGN TABLE t (id uuid) SERVER reevo', $latin);
 $describing->('größe', 'Größe', 'wie groß');
-ask(ask(q(SELECT mend FROM opportunity_fdw_drift('t')), $latin), $latin);
+ask(ask(q(SELECT ddl FROM opportunity_fdw_drift('t')), $latin), $latin);
 is(drift('t', $latin), '', 'LATIN1: a column that was added');
-ask(q(SELECT opportunity_fdw_describe('t')), $latin);
+ask(q(SELECT opportunity_fdw_comment_columns('t')), $latin);
 is(ask(q(SELECT attname, col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 1 ORDER BY attnum), $latin),
 	join("\n", 'größe|Größe: wie groß', 'größe_id|Größe (id): wie groß', 'größe_api_name|Größe (api_name): wie groß', 'größe_color|Größe (color): wie groß'),
 	'LATIN1: its comments');
 $describing->('größe', 'Größe', '大きさ');
-my $refused = $latin->query(q(SELECT opportunity_fdw_describe('t')));
+my $refused = $latin->query(q(SELECT opportunity_fdw_comment_columns('t')));
 is($refused->{sqlstate}, '22P05', 'LATIN1: a description that does not fit');
 like(comments_of_latin(), qr/wie groß$/, 'LATIN1: leaves what there is');
 $describing->('大きさ', 'x', 'x');
 is($latin->query(q(SELECT * FROM opportunity_fdw_drift('t')))->{sqlstate}, '22P05', 'LATIN1: nor does a name');
 $describing->("größe", 'Gr"ö\'ß\\e', "so\nund \x{85} so");
-ask(q(SELECT opportunity_fdw_describe('t')), $latin);
+ask(q(SELECT opportunity_fdw_comment_columns('t')), $latin);
 is(comments_of_latin(), "Gr\"ö'ß\\e: so\nund \x{85} so", 'LATIN1: quotes and control characters');
 $latin->quit;
 

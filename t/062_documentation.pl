@@ -259,7 +259,7 @@ like($report->{output}, qr/\(20 rows\)/, 'and the latest are twenty');
 is(block('ANALYZE')->{requests}, 11, 'and statistics of 1001 records, eleven');
 like($session->run("SELECT reltuples::bigint FROM pg_class WHERE oid = 'crm.opportunity'::regclass;"), qr/^ +1001$/m,
 	'which are counted');
-like(block('EXPLAIN')->{output}, qr/^ *-> +Custom Scan \(Opportunity Lookup\).*^ *Requests: 1$/ms, 'EXPLAIN says what a join has cost');
+like(block('EXPLAIN')->{output}, qr/^ *-> +Custom Scan \(Batch Lookup\).*^ *API Calls: 1$/ms, 'EXPLAIN says what a join has cost');
 
 # requests_of(SQL)
 sub requests_of

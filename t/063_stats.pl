@@ -21,18 +21,18 @@ sub compare
 {
 	my ($name) = @_;
 	my %own;
-	@own{qw(requests get query schema health ok not_found throttled failed broken unanswered connections)} = split /\|/,
+	@own{qw(requests get query schema health ok not_found throttled failed connection_errors in_flight connections)} = split /\|/,
 	  $session->query(qq(SELECT requests, record_requests, query_requests, schema_requests, health_requests, succeeded,
-		not_found, throttled, failed, broken, unanswered, connections FROM opportunity_fdw_stats))->{out};
+		not_found, throttled, failed, connection_errors, in_flight, connections FROM opportunity_fdw_stats))->{out};
 	my $seen = JSON::PP::decode_json($api->ctl('stats'));
 	my %status = %{ $seen->{statuses} };
 	is($own{$_}, $seen->{$_} || 0, "$name: $_") for qw(requests get query schema health connections);
 	is($own{throttled}, ($status{429} || 0) + ($status{503} || 0), "$name: throttled");
 	is($own{failed}, ($status{500} || 0) + ($status{502} || 0) + ($status{504} || 0), "$name: failed");
 	# A whole status may precede half a body.
-	is($own{ok} + $own{not_found} + $own{broken}, $seen->{requests} - $own{throttled} - $own{failed},
+	is($own{ok} + $own{not_found} + $own{connection_errors}, $seen->{requests} - $own{throttled} - $own{failed},
 		"$name: the rest was answered or broken");
-	is($own{unanswered}, 0, "$name: all is known");
+	is($own{in_flight}, 0, "$name: all is known");
 	return %own;
 }
 
@@ -59,21 +59,21 @@ sub run
 run(@statements);
 my %quiet = compare('nothing fails');
 is($quiet{not_found}, 1, 'something was not found');
-is($quiet{broken}, 0, 'nothing was broken');
+is($quiet{connection_errors}, 0, 'nothing was broken');
 
 $api->reset;
 $session->query('SELECT opportunity_fdw_stats_reset(), opportunity_fdw_disconnect()');
 $api->behave('{"fail_every": 4, "fail_how": [429, 502, "half-body-close", 503, 504, "half-body-reset"]}');
 run(@statements);
 my %rough = compare('one in four fails');
-cmp_ok($rough{$_}, '>', 0, "some were $_") for qw(throttled failed broken);
+cmp_ok($rough{$_}, '>', 0, "some were $_") for qw(throttled failed connection_errors);
 
 # A request that was given up has no outcome.
 $api->reset;
 $session->query('SELECT opportunity_fdw_stats_reset()');
 $api->behave('{"stall": "headers"}');
 is($session->query("SET statement_timeout = '200ms'; SELECT count(*) FROM opportunity")->{sqlstate}, '57014', 'a cancel');
-is($session->query('SELECT requests, unanswered FROM opportunity_fdw_stats')->{out}, '1|1', 'its request has no outcome');
+is($session->query('SELECT requests, in_flight FROM opportunity_fdw_stats')->{out}, '1|1', 'its request has no outcome');
 $api->reset;
 is($session->query('RESET statement_timeout; SELECT wait_seconds BETWEEN 0.1 AND 30, throttled_seconds FROM opportunity_fdw_stats')->{out},
 	't|0', 'but the time was spent');
@@ -83,10 +83,10 @@ $api->reset;
 $api->behave('{"delay_ms": 50}');
 my $half_way = "CASE WHEN id = '" . Reevo::id(500) . "' THEN";
 is( $session->query(
-		"SELECT max($half_way (SELECT unanswered FROM opportunity_fdw_stats) END) > 0,
+		"SELECT max($half_way (SELECT in_flight FROM opportunity_fdw_stats) END) > 0,
 			count($half_way (SELECT 1 FROM opportunity_fdw_stats_reset()) END), count(*) FROM opportunity")->{out},
 	't|1|1000', 'something was under way');
-is($session->query('SELECT requests > 0, unanswered >= 0 FROM opportunity_fdw_stats')->{out},
+is($session->query('SELECT requests > 0, in_flight >= 0 FROM opportunity_fdw_stats')->{out},
 	't|t', 'what was asked before was not answered after');
 
 # --- The log ---

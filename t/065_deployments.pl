@@ -108,7 +108,7 @@ like_owner('standby', $there);
 has_functions('standby', $there);
 my $reader_there = Reevo::Session->new($standby, user => 'reader');
 like_owner('standby, reader', $reader_there);
-like($there->query('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) ' . $queries[3][1])->{out}, qr/Requests: 3/, 'standby: EXPLAIN ANALYZE');
+like($there->query('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) ' . $queries[3][1])->{out}, qr/API Calls: 3/, 'standby: EXPLAIN ANALYZE');
 
 # A change on the primary is known there.
 $primary->safe_psql('postgres', "ALTER SERVER reevo OPTIONS (ADD max_requests '1')");
@@ -151,8 +151,8 @@ sub check_sharing
 	is($client{one}->query("BEGIN; DECLARE c CURSOR FOR SELECT id FROM opportunity; FETCH 5 FROM c; SELECT 1/0; ROLLBACK")->{sqlstate},
 		'22012', 'an error within a cursor');
 	is($client{two}->query($queries[4][1])->{out} . "\n", $expected->{'a condition'} =~ s/requests: .*//r, 'after it');
-	$client{one}->query('BEGIN; SET LOCAL opportunity_fdw.enable_lookup_join = off; COMMIT');
-	is($client{two}->query('SHOW opportunity_fdw.enable_lookup_join')->{out}, 'on', 'a setting of a transaction');
+	$client{one}->query('BEGIN; SET LOCAL opportunity_fdw.enable_batch_lookup = off; COMMIT');
+	is($client{two}->query('SHOW opportunity_fdw.enable_batch_lookup')->{out}, 'on', 'a setting of a transaction');
 
 	# The key is that of the role, in whatever order.
 	for my $user (qw(one reader two reader))
