@@ -2,18 +2,18 @@
 /*-------------------------------------------------------------------------
  *
  * http.c
- *	  HTTP transfers over libcurl, which a backend can wait for and leave.
+ *	  HTTP transfers over libcurl that always react to interrupts.
  *
- * A pool is a libcurl multi handle with its connections.  libcurl's sockets and
- * the pool's timer are gathered in one epoll descriptor, and the backend waits
- * for that and its latch together: a cancel ends a wait at once.  Retries and
- * back-off are states of a transfer, so that one waiting transfer never holds
- * up another.
+ * A transfer is one request with its retries; http_pool.c runs it.  Retries and
+ * back-off are states of a transfer, so a transfer that waits never delays
+ * another one.
  *
- * No error is raised within a libcurl callback, and every resource hangs on a
- * memory context before it is acquired.
+ * Two rules hold in all of http*.c:
+ * - Code that runs within a libcurl callback raises no error.
+ * - A memory context callback that releases a resource is registered before the
+ *   resource is acquired.
  *
- * Knows nothing of JSON, of the API or of SQL.
+ * Must not know JSON, the API or SQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,35 +29,41 @@
 #include "version.h"
 
 /*
- * The ceiling of the first pause of our own, in microseconds.  It doubles from
- * pause to pause, to that part of max_retry_wait at most.
+ * Ceiling of the first back-off pause, in microseconds.  It doubles from pause
+ * to pause, up to max_retry_wait / HTTP_PAUSES_IN_WAIT.
  */
 #define HTTP_FIRST_PAUSE 500000
 #define HTTP_PAUSES_IN_WAIT 4
 
 /*
- * libcurl's limit for connecting is never reached, as end_overdue has a better
- * one; without it there would be a default.
+ * Connect timeout of libcurl, so long that end_overdue always acts first.  Zero
+ * would select libcurl's default.
  */
 #define HTTP_NO_CONNECT_TIMEOUT (24L * 60 * 60 * 1000) /* milliseconds */
 
-/* A new response buffer's size; it doubles as the answer grows. */
+/*
+ * Initial size of a response buffer, in bytes.  It doubles as the response
+ * grows.
+ */
 #define HTTP_INITIAL_BUFFER 8192
 
-/* Below 8.0 libcurl may report HTTP/2 bodies that were cut as complete. */
+/* libcurl before 8.0 may report truncated HTTP/2 bodies as complete. */
 #define HTTP2_SAFE_VERSION 0x080000
 
-/* No answer has that many bytes of headers. */
+/* Maximum size of a response's headers, in bytes. */
 #define HTTP_MAX_HEADER_SIZE (256 * 1024)
 
 /*
- * A body that comes slower than this, in bytes per second, once that many
- * microseconds have passed since its first byte, is as good as broken.
+ * A body slower than HTTP_MIN_BODY_SPEED bytes per second counts as a broken
+ * connection.  HTTP_BODY_GRACE microseconds after its first byte are exempt.
  */
 #define HTTP_MIN_BODY_SPEED 100
 #define HTTP_BODY_GRACE 5000000
 
-/* What libcurl's errors mean; those not listed are HTTP_BROKEN for good. */
+/*
+ * Outcome of each libcurl error, and true if a retry may help.  Errors that are
+ * not listed are HTTP_BROKEN without a retry.
+ */
 static const struct
 {
 	CURLcode	code;
@@ -85,7 +91,7 @@ static const struct
 	{CURLE_UNSUPPORTED_PROTOCOL, HTTP_NOT_HTTP, false},
 	{CURLE_WEIRD_SERVER_REPLY, HTTP_NOT_HTTP, false},
 	{CURLE_OUT_OF_MEMORY, HTTP_OUT_OF_MEMORY, false},
-	/* by our callback for sockets, where epoll takes no more of them */
+	/* from on_socket, if epoll_ctl() fails */
 	{CURLE_ABORTED_BY_CALLBACK, HTTP_POOL_BROKEN, false},
 };
 
@@ -125,11 +131,13 @@ static int			 on_close(void *arg, curl_socket_t fd);
 	check_option(curl_easy_setopt(easy, option, value), #option)
 
 /*
- * Starts a GET, or, where there is JSON to send, a POST that is safe to repeat.
+ * Starts a GET, or a POST if json is not NULL.  A POST must be safe to repeat.
  *
- * The transfer is made in a child of the current context, and is over when that
- * is deleted or http_end is called.  target, counters and budget must outlive
- * it; the budget is charged.  Raises an error where memory is out.
+ * Charges the budget, and copies url and json.  The transfer lives in a new
+ * child of the current memory context; deleting that context or calling
+ * http_end ends it.  target, counters and budget must outlive the transfer.
+ * Raises an error if the budget is used up, libcurl refuses an option or memory
+ * is out.
  */
 HttpTransfer *
 http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
@@ -167,14 +175,14 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 		set_post_options(private, json);
 	SET_OPTION(private->easy, CURLOPT_HTTPHEADER, private->headers);
 
-	/* The request is on its way before anybody waits for it. */
+	/* Send the request now, not when the caller first waits. */
 	http_pool_enqueue(transfer, 0);
 	http_pool_drive(pool);
 	http_account_tell(transfer);
 	return transfer;
 }
 
-/* Whether a transfer is no longer pending, as far as there is no need to wait. */
+/* Returns true if a transfer is over.  Drives its pool without waiting. */
 bool
 http_is_over(HttpTransfer *transfer)
 {
@@ -187,7 +195,7 @@ http_is_over(HttpTransfer *transfer)
 	return transfer->outcome != HTTP_PENDING;
 }
 
-/* Waits until a transfer is no longer pending; answers to interrupts. */
+/* Waits until a transfer is over.  Processes interrupts. */
 void
 http_wait(HttpTransfer *transfer)
 {
@@ -195,8 +203,8 @@ http_wait(HttpTransfer *transfer)
 }
 
 /*
- * Waits until one of some transfers of the same pool is no longer pending, and
- * returns it; answers to interrupts.
+ * Waits until one of count transfers of the same pool is over, and returns it.
+ * Processes interrupts.
  */
 HttpTransfer *
 http_wait_any(HttpTransfer **transfers, int count)
@@ -243,7 +251,7 @@ http_wait_any(HttpTransfer **transfers, int count)
 	}
 }
 
-/* Milliseconds until then, as far as a wait can tell. */
+/* Returns the milliseconds until due, as a timeout for WaitLatchOrSocket. */
 static long
 time_to(int64 due)
 {
@@ -252,7 +260,7 @@ time_to(int64 due)
 	return (long) Max(0, Min(milliseconds, INT_MAX));
 }
 
-/* In a pool that is broken nothing comes to an end any more. */
+/* Ends a pending transfer of a broken pool, which might never end. */
 static void
 give_up_if_broken(HttpTransfer *transfer)
 {
@@ -264,10 +272,11 @@ give_up_if_broken(HttpTransfer *transfer)
 }
 
 /*
- * Tries an answered request again, because its response turned out to be no good,
- * whatever its status.  Returns false where there is no further try.  The outcome
- * is then HTTP_BROKEN for a response that is cut, or HTTP_ANSWERED otherwise, unless
- * memory or the budget is what forbids the try.
+ * Retries a transfer whose response is unusable, regardless of its status.
+ *
+ * Returns false if no attempt is left.  The outcome is then HTTP_BROKEN for a
+ * truncated response, and HTTP_ANSWERED for any other.  If memory or the budget
+ * prevents the retry, it is HTTP_OUT_OF_MEMORY or HTTP_OVER_BUDGET.
  */
 bool
 http_retry(HttpTransfer *transfer, HttpFault fault)
@@ -289,21 +298,21 @@ http_retry(HttpTransfer *transfer, HttpFault fault)
 	return schedule_retry(transfer, fault);
 }
 
-/* Ends a transfer, wherever it stands, and frees its answer. */
+/* Ends a transfer in any state, and frees its response. */
 void
 http_end(HttpTransfer *transfer)
 {
 	MemoryContextDelete(transfer->private->context);
 }
 
-/* Raises the error of a transfer that got no answer. */
+/* Raises the error of a transfer that has no response. */
 void
 http_raise(HttpTransfer *transfer)
 {
 	const HttpTarget *target = transfer->private->target;
 	char			  error[CURL_ERROR_SIZE];
 
-	/* A cancel may be what broke it, or the user may no longer care. */
+	/* A pending cancel may be the cause, and takes precedence. */
 	CHECK_FOR_INTERRUPTS();
 
 	strlcpy(error, transfer->error, sizeof(error));
@@ -401,11 +410,11 @@ raise_pool_broken(const HttpPool *pool)
 }
 
 /*
- * What the last attempt of a transfer, which is over, spent its time on.  Raises
- * an error where libcurl does not tell.
+ * Returns the timing of the last attempt of a transfer that is over.  Raises an
+ * error if libcurl does not know it.
  *
- * Whether there was a connection is read from their number: at a failure, the
- * times are left out by some versions of libcurl, and made up by others.
+ * The number of connections shows if there was one.  The times do not: after a
+ * failure, some versions of libcurl leave them out, and others make them up.
  */
 HttpTimes
 http_times(const HttpTransfer *transfer)
@@ -416,7 +425,7 @@ http_times(const HttpTransfer *transfer)
 	int64	  connected;
 	int64	  secured;
 
-	/* Left behind in a name lookup, it has no handle any more. */
+	/* A parked handle is no longer the transfer's: see http_pool_remove. */
 	if (easy == NULL)
 		return times;
 	check_option(curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections),
@@ -426,7 +435,7 @@ http_times(const HttpTransfer *transfer)
 						  was_sent(easy);
 	times.is_connected = connections > 0 || times.was_connected;
 
-	/* Where the connection was there, these two are as good as nothing. */
+	/* With a reused connection, these two are close to zero. */
 	connected = time_of(easy, CURLINFO_CONNECT_TIME_T);
 	secured = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
 	if (connections > 0 && connected > 0)
@@ -443,7 +452,10 @@ http_times(const HttpTransfer *transfer)
 	return times;
 }
 
-/* One of libcurl's times, since the start of the attempt. */
+/*
+ * Returns one of libcurl's times, in microseconds since the start of the
+ * attempt.
+ */
 static int64
 time_of(CURL *easy, CURLINFO what)
 {
@@ -453,7 +465,7 @@ time_of(CURL *easy, CURLINFO what)
 	return value;
 }
 
-/* libcurl's version, with its TLS library and whether it speaks HTTP/2. */
+/* Returns libcurl's version, TLS library and features, as a palloc'd string. */
 char *
 http_library_version(void)
 {
@@ -467,8 +479,8 @@ http_library_version(void)
 }
 
 /*
- * Whether libcurl looks names up in the background.  Otherwise a statement cannot
- * be canceled during a lookup.
+ * Returns true if libcurl looks names up in the background.  Otherwise a
+ * statement cannot be canceled during a lookup.
  */
 bool
 http_looks_up_in_background(void)
@@ -477,7 +489,7 @@ http_looks_up_in_background(void)
 			CURL_VERSION_ASYNCHDNS) != 0;
 }
 
-/* The memory context of a transfer ends. */
+/* Memory context callback: releases the handle and headers of a transfer. */
 static void
 release_transfer(void *arg)
 {
@@ -490,7 +502,10 @@ release_transfer(void *arg)
 	curl_slist_free_all(private->headers);
 }
 
-/* Everything is set for each request anew, so none inherits from another. */
+/*
+ * Sets the options of a transfer's handle.  Each transfer has a new handle, so
+ * no option carries over from another one.
+ */
 static void
 set_options(HttpTransfer *transfer)
 {
@@ -509,7 +524,7 @@ set_options(HttpTransfer *transfer)
 	SET_OPTION(easy, CURLOPT_WRITEDATA, transfer);
 	SET_OPTION(easy, CURLOPT_NOSIGNAL, 1L);
 
-	/* A bearer token goes to the host it is for, and nowhere else. */
+	/* The bearer token must reach no other host, and no unverified one. */
 #if LIBCURL_VERSION_NUM >= 0x075500
 	SET_OPTION(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -523,13 +538,14 @@ set_options(HttpTransfer *transfer)
 	if (target->ca_file != NULL)
 		SET_OPTION(easy, CURLOPT_CAINFO, target->ca_file);
 
-	/* Set even where there is none, so that the environment is not asked. */
+	/* Set even without a proxy, so that libcurl ignores the environment. */
 	SET_OPTION(easy, CURLOPT_PROXY, target->proxy != NULL ? target->proxy : "");
 	SET_OPTION(easy, CURLOPT_NOPROXY, "");
 
 	/*
-	 * libcurl reuses a tunnel whatever the credentials that it was made with, but
-	 * a pool belongs to one user mapping and is closed when that changes.
+	 * libcurl reuses a tunnel regardless of its credentials.  That is safe
+	 * here: a pool belongs to one user mapping, and is closed when the mapping
+	 * changes.
 	 */
 	SET_OPTION(easy, CURLOPT_PROXYAUTH, (long) CURLAUTH_BASIC);
 	SET_OPTION(easy, CURLOPT_PROXYUSERNAME, target->proxy_user);
@@ -570,8 +586,9 @@ set_options(HttpTransfer *transfer)
 }
 
 /*
- * The transfer keeps a copy of what it sends.  libcurl would have a longer body
- * wait for the server's consent, which many servers never give.
+ * Makes the request a POST with a copy of json.  Suppresses "Expect:
+ * 100-continue" (RFC 9110, section 10.1.1), which libcurl sends with longer
+ * bodies, because many servers never confirm it.
  */
 static void
 set_post_options(HttpTransferPrivate *private, const char *json)
@@ -595,7 +612,7 @@ add_header(HttpTransferPrivate *private, const char *header)
 	private->headers = headers;
 }
 
-/* Raises an error where libcurl refuses an option. */
+/* Raises an error unless code is CURLE_OK.  what: the name of the option. */
 static void
 check_option(CURLcode code, const char *what)
 {
@@ -609,7 +626,7 @@ check_option(CURLcode code, const char *what)
 						   curl_easy_strerror(code))));
 }
 
-/* The pool is about to send a transfer's request, perhaps once more. */
+/* Resets the state of the previous attempt before the pool sends a request. */
 void
 http_begin_attempt(HttpTransfer *transfer)
 {
@@ -632,7 +649,10 @@ http_begin_attempt(HttpTransfer *transfer)
 	http_account_begin(transfer);
 }
 
-/* An attempt is over: that is the outcome, or there will be another one. */
+/*
+ * Sets the outcome of an attempt from libcurl's result, or queues a retry.
+ * Raises no error.
+ */
 void
 http_end_attempt(HttpTransfer *transfer, CURLcode code)
 {
@@ -660,7 +680,10 @@ http_end_attempt(HttpTransfer *transfer, CURLcode code)
 		schedule_retry(transfer, fault);
 }
 
-/* Sets the outcome of an attempt that got no whole answer. */
+/*
+ * Sets the outcome and error text of an attempt without a complete response.
+ * Sets *may_retry to true if a retry may help.
+ */
 static void
 classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 {
@@ -684,7 +707,7 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 	}
 	else if (private->easy == NULL)
 	{
-		/* It was left behind in its name lookup, and cannot be sent again. */
+		/* It was parked in its name lookup, and cannot be sent again. */
 		transfer->outcome = HTTP_NOT_CONNECTED;
 		*may_retry = false;
 	}
@@ -692,7 +715,7 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 							   &status) == CURLE_OK &&
 			 status >= 400)
 	{
-		/* Versions of libcurl differ in the error. */
+		/* The error code differs between versions of libcurl. */
 		transfer->outcome =
 			status < 500 ? HTTP_PROXY_REFUSED : HTTP_NOT_CONNECTED;
 		transfer->status = status;
@@ -701,7 +724,7 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 	else if (code == CURLE_OPERATION_TIMEDOUT && !was_sent(private->easy))
 		transfer->outcome = HTTP_NOT_CONNECTED;
 
-	/* libcurl has something to say of a callback that ended it, too. */
+	/* A callback's own text says more than libcurl's. */
 	if (private->callback_error != NULL)
 		strlcpy(transfer->error, private->callback_error,
 				sizeof(transfer->error));
@@ -711,9 +734,10 @@ classify_failure(HttpTransfer *transfer, CURLcode code, bool *may_retry)
 }
 
 /*
- * Whether some of the request was sent, as far as that is known.  At a timeout,
- * newer versions of libcurl have all times set, and older ones count what a proxy
- * was asked for.
+ * Returns true if part of the request was sent, or if libcurl does not know.
+ *
+ * Both values are needed.  After a timeout, newer versions of libcurl set all
+ * times, and older ones count the CONNECT request to a proxy.
  */
 static bool
 was_sent(CURL *easy)
@@ -727,7 +751,7 @@ was_sent(CURL *easy)
 		   (connected > 0 && size > 0);
 }
 
-/* Takes what is kept of a whole answer beside its body. */
+/* Sets outcome, status, content type and requested wait from a response. */
 static void
 read_answer(HttpTransfer *transfer)
 {
@@ -747,7 +771,10 @@ read_answer(HttpTransfer *transfer)
 	keep_wait(transfer, http_is_throttled(transfer));
 }
 
-/* Takes over how long the server asks to wait. */
+/*
+ * Sets retry_after and retry_header from the headers of the response.
+ * throttles: rate limit headers count, too.
+ */
 static void
 keep_wait(HttpTransfer *transfer, bool throttles)
 {
@@ -763,8 +790,9 @@ keep_wait(HttpTransfer *transfer, bool throttles)
 }
 
 /*
- * Whether the status and the headers of a response say that there are too many
- * requests.
+ * Returns true if the status and headers report too many requests.  The API
+ * does not document its status for that: 429, 503, and 403 with Retry-After
+ * count.
  */
 bool
 http_is_throttled(const HttpTransfer *transfer)
@@ -775,7 +803,7 @@ http_is_throttled(const HttpTransfer *transfer)
 			 http_header_is_retry_after(&transfer->private->kept)));
 }
 
-/* Whether a response's status says that the same request may succeed later. */
+/* Returns true if the same request may succeed later. */
 static bool
 is_transient(const HttpTransfer *transfer)
 {
@@ -786,7 +814,7 @@ is_transient(const HttpTransfer *transfer)
 			is_server_failure(status));
 }
 
-/* Whether a status reports a failure of the server that may pass. */
+/* Returns true if a status reports a server failure that may be temporary. */
 static bool
 is_server_failure(long status)
 {
@@ -794,9 +822,9 @@ is_server_failure(long status)
 }
 
 /*
- * Puts a transfer back into the queue, where a try is left.  Otherwise returns
- * false, and the outcome stays what it was unless memory or the budget is what
- * forbids it.
+ * Queues another attempt and returns true.  Returns false if no attempt is
+ * left.  Then the outcome changes only if memory or the budget prevents the
+ * retry.
  */
 static bool
 schedule_retry(HttpTransfer *transfer, HttpFault fault)
@@ -823,7 +851,7 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 	}
 	private->budget->retries++;
 
-	/* Throttling is for all of them to wait out, anything else for the one. */
+	/* Throttling delays all transfers of the pool, other faults only one. */
 	if (fault == HTTP_FAULT_THROTTLED)
 	{
 		HttpRefusal refusal = {
@@ -849,12 +877,12 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 }
 
 /*
- * Gives a transfer that is not under way a new handle with the same options.
- * False where memory is out.
+ * Replaces the handle of a transfer that is not in flight with a copy.  Returns
+ * false if memory is out.
  *
- * libcurl 7.88, for one, keeps a pointer to the last header of a handle's
- * answer when it has freed that, and writes there when the handle's next answer
- * starts with a folded line.
+ * Versions of libcurl such as 7.88 keep a pointer to the last header of a
+ * response after they freed it.  They write there if the handle's next response
+ * begins with a folded header line.
  */
 static bool
 renew_handle(HttpTransfer *transfer)
@@ -862,7 +890,7 @@ renew_handle(HttpTransfer *transfer)
 	HttpTransferPrivate *private = transfer->private;
 	CURL *easy = curl_easy_duphandle(private->easy);
 
-	/* A copy shares nothing. */
+	/* curl_easy_duphandle does not copy this option. */
 	if (easy == NULL ||
 		curl_easy_setopt(easy, CURLOPT_SHARE, private->pool->share) != CURLE_OK)
 	{
@@ -876,13 +904,14 @@ renew_handle(HttpTransfer *transfer)
 }
 
 /*
- * How long to wait before the next try, in microseconds; -1 where the server
- * asks for more than is left of max_retry_wait.
+ * Returns the pause before the next attempt, in microseconds.  Returns -1 if
+ * the server requests more than is left of max_retry_wait.
  *
- * What the server asks for is obeyed, unless the response is broken: then the next
- * try comes at once, the first time.  A pause of our own is exponential back-off,
- * of which half is random, so that many sessions that failed together do not come
- * back together, and half is not, so that the pauses add up to something.
+ * A wait that the server requests is obeyed.  After a truncated response it is
+ * ignored, and the first retry is immediate.  Otherwise the pause is
+ * exponential back-off.  Half of it is random, so that sessions that failed
+ * together do not return together.  The other half is fixed, so that the pauses
+ * add up.
  */
 static int64
 pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
@@ -903,7 +932,11 @@ pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
 	return Min(left, (int64) (ceiling / 2.0 * (1 + compat_random_fraction())));
 }
 
-/* Makes a foreign text fit for a message in any encoding, without any secret. */
+/*
+ * Removes the secrets of a target from text, in place.  Replaces all but
+ * printable ASCII, so that the text is valid in every encoding.  size: of the
+ * buffer, at most CURL_ERROR_SIZE.
+ */
 static void
 conceal(const HttpTarget *target, char *text, size_t size)
 {
@@ -922,7 +955,7 @@ conceal(const HttpTarget *target, char *text, size_t size)
 	}
 }
 
-/* libcurl's callback: a line of the headers, or what fails to be one. */
+/* CURLOPT_HEADERFUNCTION: keeps a header line. */
 static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {
@@ -941,8 +974,8 @@ on_header(char *data, size_t size, size_t count, void *arg)
 }
 
 /*
- * libcurl's callback: a piece of the body, decompressed.  Anything but the
- * piece's size as result ends the transfer.
+ * CURLOPT_WRITEFUNCTION: appends a decompressed piece of the body.  Any result
+ * but the piece's size ends the transfer.
  */
 static size_t
 on_body(char *data, size_t size, size_t count, void *arg)
@@ -989,7 +1022,10 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	return added;
 }
 
-/* Whether a body of which so many bytes have come is worth no more waiting. */
+/*
+ * Returns true if a body of size bytes so far arrives too slowly.  The first
+ * call starts the measurement.
+ */
 static bool
 is_too_slow(HttpTransferPrivate *private, size_t size)
 {
@@ -1006,7 +1042,7 @@ is_too_slow(HttpTransferPrivate *private, size_t size)
 		   (double) size * 1000000 / elapsed < HTTP_MIN_BODY_SPEED;
 }
 
-/* libcurl's callback: a name lookup begins, for a connection. */
+/* CURLOPT_RESOLVER_START_FUNCTION: a name lookup begins a new connection. */
 static int
 on_lookup(void *resolver, void *reserved, void *arg)
 {
@@ -1016,7 +1052,7 @@ on_lookup(void *resolver, void *reserved, void *arg)
 	return 0;
 }
 
-/* libcurl's callback: opens a socket. */
+/* CURLOPT_OPENSOCKETFUNCTION: opens a socket. */
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -1028,14 +1064,17 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 								 address->socktype, address->protocol);
 }
 
-/* libcurl's callback: closes such a socket, perhaps long after its transfer. */
+/*
+ * CURLOPT_CLOSESOCKETFUNCTION: closes a socket, possibly long after its
+ * transfer ended.
+ */
 static int
 on_close(void *arg, curl_socket_t fd)
 {
 	return http_pool_close_socket(arg, fd);
 }
 
-/* An attempt has to connect: it does not find a connection that it can use. */
+/* Starts the connect timeout of an attempt that needs a new connection. */
 static void
 note_connect(HttpTransfer *transfer)
 {

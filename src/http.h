@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * http.h
- *	  HTTP transfers over libcurl, which a backend can wait for and leave.
+ *	  HTTP transfers over libcurl that always react to interrupts.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,10 +15,10 @@
 
 #include "compat.h"
 
-/* Connections that may be reused for one another's requests. */
+/* A set of reusable connections, and the transfers that use them. */
 typedef struct HttpPool HttpPool;
 
-/* How a host is to be spoken to; the strings live as long as its transfers. */
+/* Settings for requests to a host.  The strings must outlive its transfers. */
 typedef struct HttpTarget
 {
 	const char *host;			 /* for messages */
@@ -34,101 +34,104 @@ typedef struct HttpTarget
 	size_t		max_response_size;
 } HttpTarget;
 
-/* Who is to be told now and then that something is still being waited for. */
+/* Callback during waits, for progress reports. */
 typedef struct HttpWatch
 {
-	void (*tell)(struct HttpWatch *watch, int64 now); /* sets due anew */
-	int64 due;										  /* by http_now */
+	void (*tell)(struct HttpWatch *watch, int64 now); /* advances due */
+	int64 due; /* time of the next call, by http_now */
 } HttpWatch;
 
-/* What some reader spent, against what its statement may spend in all. */
+/* Requests of one reader, limited over its whole statement. */
 typedef struct HttpBudget
 {
-	int64	   limit; /* of *total; 0: none */
+	int64	   limit; /* maximum of *total; 0: none */
 	int64	  *total; /* requests of the whole statement */
 	HttpWatch *watch; /* NULL: none */
 	int64	   requests;
 	int64	   retries;
-	int64	   bytes;  /* of the answers' bodies */
-	int64	   waited; /* microseconds, because the server could not */
+	int64	   bytes;  /* response bodies */
+	int64	   waited; /* microseconds held back: see HttpCounters */
 	bool	   has_said_so;
 } HttpBudget;
 
 /*
- * What became of requests, counted for whoever wants to know.  Each attempt
- * counts; one that is still under way, or that was given up, has had no outcome.
+ * Counters of attempts.  An attempt that is in flight or was abandoned is a
+ * request without an outcome.
  */
 typedef struct HttpCounters
 {
-	int64 resets; /* how often the others were set to zero */
+	int64 resets; /* number of http_reset_counters calls */
 	int64 requests;
-	int64 retries;	 /* of these, tries again */
+	int64 retries;	 /* attempts after the first, part of requests */
 	int64 succeeded; /* 2xx */
 	int64 not_found; /* 404 */
-	int64 refused;	 /* any other answer that is not listed here */
+	int64 refused;	 /* any other status */
 	int64 throttled; /* see http_is_throttled */
-	int64 failed;	 /* 5xx */
-	int64 broken;	 /* no whole answer */
+	int64 failed;	 /* other 5xx */
+	int64 broken;	 /* no complete response */
 	int64 connections;
-	int64 bytes;	 /* of the answers' bodies, decompressed */
-	int64 waited;	 /* microseconds that somebody waited */
-	int64 held_back; /* of these, because the server could not */
+	int64 bytes;	 /* response bodies, decompressed */
+	int64 waited;	 /* microseconds of waits */
+	int64 held_back; /* part of waited with all requests queued */
 } HttpCounters;
 
 typedef enum HttpOutcome
 {
-	HTTP_PENDING,		/* under way, or waiting to be tried again */
-	HTTP_ANSWERED,		/* a whole answer has come, with whatever status */
+	HTTP_PENDING,		/* in flight or queued */
+	HTTP_ANSWERED,		/* complete response, of any status */
 	HTTP_NOT_CONNECTED, /* no such host, no connection or no TLS */
-	HTTP_PROXY_REFUSED, /* the proxy does not connect to the host */
-	HTTP_BROKEN,		/* a connection broke, or the time is up */
-	HTTP_NOT_HTTP,		/* what came is no HTTP answer */
-	HTTP_TOO_LARGE,		/* the answer exceeds max_response_size */
-	HTTP_OVER_BUDGET,	/* another try would exceed the budget */
-	HTTP_POOL_BROKEN,	/* libcurl or the operating system let us down */
+	HTTP_PROXY_REFUSED, /* no connection from the proxy to the host */
+	HTTP_BROKEN,		/* broken connection or timeout */
+	HTTP_NOT_HTTP,		/* response that is not HTTP */
+	HTTP_TOO_LARGE,		/* response over max_response_size */
+	HTTP_OVER_BUDGET,	/* retry over the budget */
+	HTTP_POOL_BROKEN,	/* failure of libcurl or the operating system */
 	HTTP_OUT_OF_MEMORY
 } HttpOutcome;
 
-/* What is wrong with a response that has come: see http_retry. */
+/* Defect of a complete response: see http_retry. */
 typedef enum HttpFault
 {
-	HTTP_FAULT_CUT,		 /* its body ends early */
-	HTTP_FAULT_FAILED,	 /* it reports a failure that may pass */
-	HTTP_FAULT_THROTTLED /* it says that there are too many requests */
+	HTTP_FAULT_CUT,		 /* truncated body */
+	HTTP_FAULT_FAILED,	 /* failure that may be temporary */
+	HTTP_FAULT_THROTTLED /* too many requests */
 } HttpFault;
 
 /*
- * One request and its answer.  Lives in a memory context of its own, whose end
- * ends the transfer wherever it stands.
+ * One request and its response.  It has a memory context of its own; deleting
+ * that ends the transfer in any state.
  */
 typedef struct HttpTransfer
 {
 	HttpOutcome outcome;
 
-	/* the answer, when there is one; the body has a NUL behind it */
+	/*
+	 * Response, if outcome is HTTP_ANSWERED.  A NUL follows the body, which may
+	 * be NULL if it is empty.
+	 */
 	long		status;
 	char	   *body;
 	size_t		length;
-	const char *content_type; /* libcurl's copy, or NULL: not said */
-	long		retry_after;  /* milliseconds that it asks to wait, or -1 */
+	const char *content_type; /* libcurl's copy; NULL: absent */
+	long		retry_after;  /* requested wait in milliseconds, or -1 */
 
 	/* for messages */
 	int	 attempts;
-	char retry_header[128]; /* what asks to wait, as it was sent, or empty */
+	char retry_header[128]; /* header line that requests the wait, or "" */
 	char error[CURL_ERROR_SIZE];
 
 	struct HttpTransferPrivate *private;
 } HttpTransfer;
 
-/* What an attempt's time went into, in microseconds; -1: it did not come to it. */
+/* Timing of an attempt in microseconds; -1: it did not get that far. */
 typedef struct HttpTimes
 {
-	bool  is_connected;	 /* to the host, or to the proxy on the way to it */
-	bool  was_connected; /* before: the next two are -1 */
-	int64 connect;		 /* the name lookup included */
-	int64 handshake;	 /* of TLS */
-	int64 first_byte;	 /* of the answer, since the request could be sent */
-	int64 answer;		 /* the whole of it, since then */
+	bool  is_connected;	 /* to the host or its proxy */
+	bool  was_connected; /* reused connection: the next two are -1 */
+	int64 connect;		 /* including the name lookup */
+	int64 handshake;	 /* TLS */
+	int64 first_byte;	 /* from a ready connection to the first byte */
+	int64 answer;		 /* from a ready connection to the last byte */
 } HttpTimes;
 
 extern HttpPool *http_pool_create(void);
@@ -138,7 +141,7 @@ extern bool		 http_pool_is_broken(const HttpPool *pool);
 extern int		 http_pool_delayed(const HttpPool *pool);
 extern void		 http_pool_drive(HttpPool *pool);
 
-/* For those who wait in their own way. */
+/* For callers that wait in their own way. */
 extern int	http_pool_wait_fd(const HttpPool *pool);
 extern void http_pool_prepare_wait(HttpPool *pool);
 extern void http_pool_end_wait(HttpPool *pool);

@@ -2,11 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * http_account.c
- *	  What requests cost: the budgets that limit them, the counters, and a line
- *	  of the log for each attempt.
+ *	  Accounting of requests: budgets, counters, and a log line for each
+ *	  attempt.
  *
- * Attempts begin and end where no error may be raised, with signals blocked.  So
- * what the log says of them is kept until somebody can tell it.
+ * Attempts begin and end where errors are forbidden and signals are blocked.
+ * Log lines are therefore queued, and http_account_tell writes them.
+ *
+ * Must not know JSON, the API or SQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,13 +19,13 @@
 #include "compat.h"
 #include "http_internal.h"
 
-/* A statement that has waited for the server that long, says so. */
+/* Time held back after which a statement logs it once. */
 #define HTTP_NOTABLE_WAIT 1000000 /* microseconds */
 
-/* What of a URL is logged: the path, as far as it fits. */
+/* Bytes logged of a URL's path, including the NUL. */
 #define HTTP_LOGGED_PATH 128
 
-/* An attempt that is over. */
+/* A finished attempt, queued for the log. */
 typedef struct LogEntry
 {
 	dlist_node	node;
@@ -43,14 +45,17 @@ static void		   tell_log(HttpPool *pool);
 static const char *path_of(const char *url);
 static const char *outcome_text(HttpOutcome outcome);
 
-/* Whether a budget has room for another request. */
+/* Returns true if a budget allows another request. */
 bool
 http_allows(const HttpBudget *budget)
 {
 	return budget->limit == 0 || *budget->total < budget->limit;
 }
 
-/* Charges a request to a budget; false where that would exceed it. */
+/*
+ * Charges a request to a budget.  Returns false, and charges nothing, if that
+ * would exceed it.
+ */
 bool
 http_account_charge(HttpBudget *budget)
 {
@@ -61,7 +66,7 @@ http_account_charge(HttpBudget *budget)
 	return true;
 }
 
-/* Raises the error for a budget that is used up. */
+/* Raises the error of a budget that is used up. */
 void
 http_account_raise_over_budget(const HttpBudget *budget)
 {
@@ -75,7 +80,7 @@ http_account_raise_over_budget(const HttpBudget *budget)
 					 "takes the fewest requests.")));
 }
 
-/* An attempt is handed to libcurl.  Raises no error. */
+/* Counts an attempt that is handed to libcurl.  Raises no error. */
 void
 http_account_begin(HttpTransfer *transfer)
 {
@@ -87,7 +92,9 @@ http_account_begin(HttpTransfer *transfer)
 		counters->retries++;
 }
 
-/* An attempt has the outcome that the transfer shows.  Raises no error. */
+/*
+ * Counts the outcome of an attempt, and queues its log line.  Raises no error.
+ */
 void
 http_account_end(HttpTransfer *transfer)
 {
@@ -99,7 +106,9 @@ http_account_end(HttpTransfer *transfer)
 		remember(transfer);
 }
 
-/* Sets counters to zero.  Attempts that are under way no longer count, then. */
+/*
+ * Sets counters to zero.  Outcomes of attempts in flight are not counted later.
+ */
 void
 http_reset_counters(HttpCounters *counters)
 {
@@ -116,7 +125,7 @@ count_outcome(const HttpTransfer *transfer)
 	HttpCounters *counters = private->counters;
 	long		  connections = 0;
 
-	/* Left behind in a name lookup, it has no handle any more. */
+	/* A parked handle is no longer the transfer's: see http_pool_remove. */
 	if (private->easy != NULL)
 		curl_easy_getinfo(private->easy, CURLINFO_NUM_CONNECTS, &connections);
 	counters->connections += connections;
@@ -148,8 +157,9 @@ count_answer(const HttpTransfer *transfer)
 }
 
 /*
- * Adds to the time, in microseconds, that somebody waited for a transfer;
- * held_back: because the server could not.
+ * Adds a wait for a transfer, in microseconds, to its counters.  held_back: all
+ * requests waited for were queued, because the server throttles or cannot be
+ * reached.
  */
 void
 http_account_wait(HttpTransfer *transfer, int64 wait, bool held_back)
@@ -169,7 +179,7 @@ http_account_wait(HttpTransfer *transfer, int64 wait, bool held_back)
 									 "requests or could not be reached")));
 }
 
-/* Keeps what the log is to say of an attempt; where memory is out, it says nothing. */
+/* Queues an attempt for the log.  Does nothing if memory is out. */
 static void
 remember(HttpTransfer *transfer)
 {
@@ -190,7 +200,7 @@ remember(HttpTransfer *transfer)
 	dlist_push_tail(&private->pool->log, &entry->node);
 }
 
-/* A URL without its scheme and host: neither is anybody's secret, nor of use. */
+/* Returns the part of a URL after its host, or "/". */
 static const char *
 path_of(const char *url)
 {
@@ -201,8 +211,8 @@ path_of(const char *url)
 }
 
 /*
- * Tells whoever is to be told: the log of attempts that are over, and the one who
- * watches the transfer.
+ * Writes the queued log lines of a transfer's pool, and calls its watch if that
+ * is due.  May process interrupts.
  */
 void
 http_account_tell(HttpTransfer *transfer)
@@ -218,7 +228,10 @@ http_account_tell(HttpTransfer *transfer)
 		watch->tell(watch, now);
 }
 
-/* In the order in which they ended.  Telling somebody may end in an interrupt. */
+/*
+ * Writes the log lines in the order in which the attempts ended.  Each entry is
+ * removed first, because ereport may process interrupts and not return.
+ */
 static void
 tell_log(HttpPool *pool)
 {

@@ -2,13 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * http_header.c
- *	  When to come back, as the headers of a response say it.
+ *	  Reads the wait that a response requests from its headers.
  *
- * Servers differ in the header, in the unit and in the clock.  So a number is
- * taken for seconds unless it is too large for that, and a point in time is
- * compared with the response's own Date.
+ * Servers differ in header, unit and clock.  A number therefore means seconds,
+ * unless it is too large for that.  A point in time is compared with the
+ * response's own Date.
  *
- * Raises no error, as it runs within libcurl's callbacks.
+ * Raises no error, because it runs within libcurl's callbacks.  Must not know
+ * the API or SQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,14 +21,17 @@
 
 #include "http_header.h"
 
-/* Numbers from here on are points in time, in seconds or in milliseconds. */
+/*
+ * Smallest numbers that are points in time since 1970, in seconds and in
+ * milliseconds.
+ */
 #define FIRST_TIME 1e9
 #define FIRST_TIME_IN_MILLISECONDS 1e11
 
-/* No wait is longer, in milliseconds; it is far beyond any max_retry_wait. */
+/* Longest wait in milliseconds, far above any max_retry_wait. */
 #define LONGEST_WAIT 1e15
 
-/* An HTTP date has 29 characters. */
+/* Buffer for a date.  One of HTTP has 29 bytes (RFC 9110, section 5.6.7). */
 #define DATE_SIZE 64
 
 static const char *const names[HTTP_HEADER_COUNT] = {
@@ -44,11 +48,11 @@ static double	   sent_at(const HttpHeaders *headers);
 static const char *parameter(const char *text, size_t length, const char *name,
 							 size_t *value_length);
 
-/* Keeps a line if it is one of the headers that count. */
+/* Keeps a line if it is one of the headers of HttpHeader. */
 void
 http_header_keep(HttpHeaders *headers, const char *line, size_t length)
 {
-	/* Another response begins: what came before was an interim one. */
+	/* A new response begins, so the previous one was interim (1xx). */
 	if (length >= 5 && pg_strncasecmp(line, "HTTP/", 5) == 0)
 	{
 		memset(headers, 0, sizeof(*headers));
@@ -70,7 +74,7 @@ http_header_keep(HttpHeaders *headers, const char *line, size_t length)
 	}
 }
 
-/* Whether there is a Retry-After that can be read, be it zero. */
+/* Returns true if there is a valid Retry-After, including zero. */
 bool
 http_header_is_retry_after(const HttpHeaders *headers)
 {
@@ -78,9 +82,9 @@ http_header_is_retry_after(const HttpHeaders *headers)
 }
 
 /*
- * Milliseconds that the server asks to wait, and the line that says so; -1: it
- * does not.  Where a request was throttled, that may also be the time at which
- * a quota is renewed.
+ * Returns the wait that the server requests in milliseconds, and sets *line to
+ * the header line.  Returns -1 if it requests none, or zero.  throttles:
+ * headers with the renewal time of a quota count, too.
  */
 long
 http_header_wait(const HttpHeaders *headers, bool throttles, const char **line)
@@ -100,7 +104,7 @@ http_header_wait(const HttpHeaders *headers, bool throttles, const char **line)
 	return -1;
 }
 
-/* A header's value, without spaces before it. */
+/* Returns a header's value without leading blanks, or "". */
 static const char *
 value_of(const HttpHeaders *headers, HttpHeader header)
 {
@@ -113,7 +117,10 @@ value_of(const HttpHeaders *headers, HttpHeader header)
 	return value;
 }
 
-/* Milliseconds to wait, 0 if that is over; -1: it says nothing of the kind. */
+/*
+ * Returns the milliseconds to wait, or 0 if they have passed.  Returns -1 if
+ * the header is absent or invalid.
+ */
 static double
 read_value(const HttpHeaders *headers, HttpHeader header)
 {
@@ -143,9 +150,11 @@ read_wait(const HttpHeaders *headers, const char *text, size_t length)
 }
 
 /*
- * The value of RateLimit: `limit=100, remaining=0, reset=5` in older drafts of
- * its standard, `"default";r=0;t=5` in newer ones.  Of several policies, the one
- * with the longest wait counts, unless it has requests left.
+ * Returns the longest wait in a RateLimit header, as read_value does.  Policies
+ * that have requests left do not count.
+ *
+ * Older drafts of the standard (draft-ietf-httpapi-ratelimit-headers) have the
+ * form `limit=100, remaining=0, reset=5`, and newer ones `"default";r=0;t=5`.
  */
 static double
 read_policies(const HttpHeaders *headers, const char *text)
@@ -174,7 +183,10 @@ read_policies(const HttpHeaders *headers, const char *text)
 	return longest;
 }
 
-/* A parameter of a policy, which are separated by semicolons; NULL: none. */
+/*
+ * Returns a parameter's value within a policy's text, or NULL.  Semicolons
+ * separate the parameters.
+ */
 static const char *
 parameter(const char *text, size_t length, const char *name,
 		  size_t *value_length)
@@ -198,7 +210,7 @@ parameter(const char *text, size_t length, const char *name,
 	return NULL;
 }
 
-/* A number without a sign, perhaps with a fraction, and nothing else. */
+/* Reads an unsigned number, with or without a fraction, and nothing else. */
 static bool
 read_number(const char *text, size_t length, double *number)
 {
@@ -227,14 +239,14 @@ read_number(const char *text, size_t length, double *number)
 	return has_digit;
 }
 
-/* A date as in HTTP, in seconds since 1970. */
+/* Reads a date of HTTP as seconds since 1970. */
 static bool
 read_date(const char *text, size_t length, double *seconds)
 {
 	char   copy[DATE_SIZE];
 	time_t time;
 
-	/* libcurl would also take a time of day, and more. */
+	/* curl_getdate would also accept a time of day, among others. */
 	if (length >= sizeof(copy) || !isalpha((unsigned char) text[0]))
 		return false;
 	memcpy(copy, text, length);
@@ -244,7 +256,10 @@ read_date(const char *text, size_t length, double *seconds)
 	return time != -1;
 }
 
-/* When the response was sent, in seconds since 1970, by the server's clock. */
+/*
+ * Returns the response's Date, or the local time without one, in seconds since
+ * 1970.
+ */
 static double
 sent_at(const HttpHeaders *headers)
 {

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * http_header.h
- *	  When to come back, as the headers of a response say it.
+ *	  Reads the wait that a response requests from its headers.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,10 +11,10 @@
 
 #include "postgres.h"
 
-/* How much is kept of a header.  A longer one is not understood. */
+/* Bytes kept of a header line, including the NUL.  Longer lines are ignored. */
 #define HTTP_HEADER_SIZE 256
 
-/* The headers that count, the one that is looked at first in front. */
+/* Headers that are kept.  The first one with a wait takes precedence. */
 typedef enum HttpHeader
 {
 	HTTP_RETRY_AFTER,
@@ -25,7 +25,7 @@ typedef enum HttpHeader
 	HTTP_HEADER_COUNT
 } HttpHeader;
 
-/* The lines of these headers; empty where there is none. */
+/* Header lines; empty if absent. */
 typedef struct HttpHeaders
 {
 	char lines[HTTP_HEADER_COUNT][HTTP_HEADER_SIZE];

@@ -2,9 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * http_internal.h
- *	  What a transfer and the pool that it belongs to know of each other.
- *
- * For http*.c alone.
+ *	  State that transfers and their pool share, for http*.c only.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,47 +19,47 @@
 #include "http_header.h"
 #include "http_pace.h"
 
-/* Times are in microseconds, on a clock that nobody sets: see http_now. */
+/* Times are in microseconds on the monotonic clock of http_now. */
 
-/* How many of a pool's sockets PostgreSQL is told of. */
+/* Sockets of a pool that are counted as PostgreSQL's external descriptors. */
 #define HTTP_COUNTED_SOCKETS 256
 
-/* How much is kept of the reason for which a pool is of no more use. */
+/* Bytes kept of a broken pool's reason, including the NUL. */
 #define HTTP_REASON_SIZE 256
 
 struct HttpPool
 {
 	MemoryContext context;
 	CURLM		 *multi;
-	CURLSH		 *share; /* keeps TLS sessions over transfers */
+	CURLSH		 *share; /* TLS sessions of all transfers */
 	int			  epoll_fd;
 	int			  timer_fd;
 	int			  reserved_fds;
-	int	  sockets[HTTP_COUNTED_SOCKETS]; /* for which one is reserved, too */
+	int	  sockets[HTTP_COUNTED_SOCKETS]; /* each with a reserved descriptor */
 	int	  socket_count;
-	int64 curl_due;		  /* when libcurl wants to be called, or -1 */
-	dlist_head queue;	  /* transfers that wait to be sent */
-	dlist_head in_flight; /* transfers that libcurl has */
-	int		   parked;	  /* handles that nobody waits for: see park */
-	int64	   started;	  /* transfers so far, by which they are ordered */
+	int64 curl_due;		  /* time of the call that libcurl wants, or -1 */
+	dlist_head queue;	  /* transfers to be sent */
+	dlist_head in_flight; /* transfers handed to libcurl */
+	int		   parked;	  /* number of abandoned handles: see park */
+	int64	   started;	  /* number of transfers so far */
 
-	/* why it is of no more use, as its transfers may never end */
-	char broken[HTTP_REASON_SIZE]; /* empty: it is not broken */
-	int	 broken_state;			   /* its SQLSTATE */
+	/* first failure that may leave transfers pending without limit */
+	char broken[HTTP_REASON_SIZE]; /* empty: none */
+	int	 broken_state;			   /* SQLSTATE */
 
 	/*
-	 * Time in which somebody attended to the transfers: a response that has
-	 * come while a cursor lay idle is not late.
+	 * Time during which the backend attended to the transfers.  Timeouts count
+	 * it, so that a response that arrived while a cursor was idle is not late.
 	 */
 	int64 attended;
 
-	/* for who waits in a way of their own, or -1: see http_pool_prepare_wait */
+	/* start of a caller's own wait, or -1: see http_pool_prepare_wait */
 	int64 prepared_at;
-	int64 wake_at; /* when the descriptor is to be readable */
+	int64 wake_at; /* time when the descriptor becomes readable, or -1 */
 
-	HttpPace pace; /* what the server can take */
+	HttpPace pace; /* estimate of the server's limit */
 
-	/* attempts that are over, to be told of: see http_account.c */
+	/* queue of log lines: see http_account.c */
 	dlist_head log;
 };
 
@@ -78,35 +76,34 @@ typedef struct HttpTransferPrivate
 	char				 *url;
 	char				 *request_body; /* NULL: a GET */
 
-	/* where it stands: in the queue, in the multi handle, or in neither */
-	int64	   number; /* the oldest is sent first */
+	/* position: in the queue, in the multi handle, or in neither */
+	int64	   number; /* creation order; the lowest is sent first */
 	bool	   is_queued;
 	dlist_node queue_node;
 	int64	   queued_at;
-	int64	   due; /* in the queue: not to be sent before */
+	int64	   due; /* earliest time to send from the queue */
 	bool	   is_in_multi;
 	dlist_node in_flight_node;
 	int64	   sent_at;
-	int64	   resets; /* the counters', then */
+	int64	   resets; /* counters->resets at the attempt's start */
 
-	/* what its retries have used up */
+	/* retries */
 	int64 waited;	/* microseconds in the queue between attempts */
-	int	  failures; /* attempts that were not throttled, but failed */
-	int	  broken;	/* of these, without a whole response */
-	int	  pauses;	/* of our own */
+	int	  failures; /* attempts that failed other than by throttling */
+	int	  broken;	/* part of failures without a complete response */
+	int	  pauses;	/* pauses so far, the exponent of back-off */
 
-	/* the attempt under way; "attended" is the pool's */
-	size_t		capacity; /* of the body's buffer */
+	/* current attempt; attended_at_* are values of the pool's attended */
+	size_t		capacity; /* bytes of the body's buffer */
 	size_t		header_size;
-	HttpHeaders kept; /* of its response's headers */
+	HttpHeaders kept; /* response headers */
 	int64		attended_at_send;
-	int64		attended_at_connect; /* -1: it needed no connection so far */
-	int64		attended_at_body;	 /* -1: no byte has come */
+	int64		attended_at_connect; /* -1: no connection needed so far */
+	int64		attended_at_body;	 /* -1: no byte received */
 	int64		ended_at;
 	CURLcode	code;
-	HttpOutcome callback_outcome; /* why a callback ended it, or
-								   * HTTP_PENDING */
-	const char *callback_error;	  /* what is to be said of that, or NULL */
+	HttpOutcome callback_outcome; /* set by a callback, or HTTP_PENDING */
+	const char *callback_error;	  /* error text for that, or NULL */
 } HttpTransferPrivate;
 
 /* http_pool.c */

@@ -2,36 +2,38 @@
 /*-------------------------------------------------------------------------
  *
  * http_pace.c
- *	  How fast requests may follow one another, so that a server which counts
- *	  them is used well and hardly ever has to refuse one.
+ *	  Paces requests, so that a server uses its rate limit and rarely rejects
+ *	  one.
  *
- * A server says nothing of its limit but "too many", now and then.  So the limit
- * is estimated from what it answered before it said so, the requests that follow
- * start somewhat below that, and come faster as long as there is no complaint.
- * The way up is that of TCP's CUBIC: steep while far below the limit, flat near
- * it, and steep again beyond, where the limit must have been thought too low.
+ * A server does not publish its limit; it only complains of too many requests
+ * now and then.  The limit is therefore estimated from the responses before the
+ * complaint.  Requests resume somewhat below the limit, and the pace rises
+ * until the next complaint.  It rises like the window of TCP's CUBIC (RFC
+ * 9438): steeply far below the limit and slowly near it.  Above the limit it is
+ * steep again, because the estimate must have been too low.
  *
- *	  pace
- *	    ^                                   /
- *	    |                                  /
- *	  limit - - - - - - - - - - - __------'
- *	    |                      .-'
- *	  nine tenths _ _ _ _ _ _ /
- *	    +---------------------+----------+-----> time
- *	                       resumed     + reach
+ * 	  pace
+ * 		^								   /
+ * 		|								  /
+ * 	  limit - - - - - - - - - - - __------'
+ * 		|					  .-'
+ * 	  nine tenths _ _ _ _ _ _ /
+ * 		+---------------------+----------+-----> time
+ * 						   resumed	 + reach
  *
- * How long it takes to be back at the limit is a matter of how well the limit is
- * known, and of what it costs to be wrong.  The first complaint tells little: a
- * server that takes fifty requests a second may refuse the second of two that
- * come at once.  So reach is a quarter of a second then, and grows with each
- * complaint to a second or more.
+ * reach is the time from the resumption to the limit.  It depends on the
+ * quality of the estimate and on the cost of an error.  The first complaint
+ * says little.  A server that takes fifty requests a second may reject the
+ * second of two simultaneous ones.  The first reach is therefore a quarter of a
+ * second; it grows with each complaint to a second or more.
  *
- * Where the server asks for a pause each time, a complaint costs that much, and
- * the second one should be the last.  Such a server is taken for a bucket, which
- * every request fills and time empties, and whose size is known from what it took
- * before the first complaint: at which rate would it have overflowed just now?
+ * If the server requests a pause with each complaint, complaints are expensive,
+ * and the second one should be the last.  Such a server is modelled as a leaky
+ * bucket, which each request fills and time empties.  Its size follows from the
+ * requests before the first complaint, and the estimate is the rate at which it
+ * would have just overflowed.
  *
- * Knows a clock and the times of requests, and nothing of HTTP.
+ * Must not know HTTP, only a clock and the times of requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,47 +43,50 @@
 
 #include "http_pace.h"
 
-#define SECOND 1000000 /* in microseconds, as all times here */
+#define SECOND 1000000 /* in microseconds, like all times here */
 
-/* The first requests after a complaint come at nine tenths of the limit. */
+/* Part of the limit that the pace drops by at a complaint. */
 #define PACE_DIP 0.1
 
-/* What a server that has just refused some of the first is taken to manage. */
+/* Lowest first estimate of a limit. */
 #define PACE_FIRST_LIMIT 8 /* requests per second */
 
-/* What is left of a pace that was refused; and of one that was nearly right. */
+/* Factors for a rejected pace, and for one that was nearly right. */
 #define PACE_CUT 0.85
 #define PACE_SMALL_CUT 0.97
 
 /*
- * How fast it can have been at most, in answers per second: on the steepest way
- * up, the answers of a second are about a quarter of the pace at its end.
+ * Upper bound of the pace as a multiple of the responses per second.  On the
+ * steepest rise, a second's responses are about a quarter of the final pace.
  */
 #define PACE_PER_ANSWER 5
 
 /*
- * What is kept of a bucket's rate, and of the answers of the last second, in which
- * it may have been filled.
+ * Factors for a bucket's rate, and for the responses of the last second, during
+ * which the bucket may have been filling.
  */
 #define PACE_BUCKET_CUT 0.95
 #define PACE_BUCKET_ANSWERS 0.85
 
-/* In how many steps a bucket is filled, and how often its rate is halved in on. */
+/* Steps in the simulation of a bucket, and in the bisection for its rate. */
 #define PACE_BUCKET_STEPS 64
 #define PACE_BUCKET_TRIES 20
 
-/* How near to each other two rates are that may well be the same. */
+/* Relative difference up to which two rates count as equal. */
 #define PACE_TOLERANCE 0.2
 
-/* How much must have happened since a complaint for the next one to tell. */
+/*
+ * Time and responses since a complaint from which on the next one is
+ * informative.
+ */
 #define PACE_TELLING_TIME (SECOND / 2)
 #define PACE_TELLING_ANSWERS 4
 
 /*
- * reach grows fourfold from complaint to complaint, up to the time of ten requests,
- * though to no less than one second and no more than two and a half.  It may become
- * shorter, see is_early.  Where the server asks for a pause, it is ten times that
- * from the second complaint on.
+ * reach grows fourfold with each complaint, up to the time of ten requests,
+ * within one and two and a half seconds.  is_early may shorten it.  If the
+ * server requests a pause, reach is ten times the pause from the second
+ * complaint on.
  */
 #define PACE_FIRST_REACH (SECOND / 4)
 #define PACE_FIRST_REACH_ASKED (SECOND / 6)
@@ -92,19 +97,23 @@
 #define PACE_REACH_MAX (5 * SECOND / 2)
 #define PACE_REACH_PAUSES 10
 
-/* A server that answered lately is asked again after that long. */
+/* Longest pause of our own for a server that responded recently. */
 #define PACE_LONGEST_OWN_PAUSE (1 * SECOND)
 
-/* Without a complaint for that long, a server is as fast as it ever was. */
+/* Time without a complaint after which the estimate is cleared. */
 #define PACE_FORGIVE_AFTER (60 * (int64) SECOND)
 
 /*
- * When nothing was sent for that long, other requests may be taken otherwise, and
- * one complaint is less than a session that stays slow.
+ * Idle time after which the estimate is cleared.  The next requests may be
+ * treated differently, and a complaint costs less than a session that stays
+ * slow.
  */
 #define PACE_QUIET_TIME (2 * (int64) SECOND)
 
-/* What a server takes at once, it is not taken to take twice a second. */
+/*
+ * Shortest time over which responses per second are computed.  A server that
+ * takes a burst need not take it twice a second.
+ */
 #define PACE_SHORTEST_SPAN SECOND
 
 static double pace_at(const HttpPace *pace, int64 now);
@@ -124,8 +133,8 @@ static void	  wait_until(HttpPace *pace, int64 time, bool is_asked_for);
 static void	  forget(HttpPace *pace);
 
 /*
- * There is something to send again after a time without.  A pause that the server
- * did not ask for was made for requests that are gone: it ends where it began.
+ * Prepares for requests after the pool was empty.  Ends a pause that the server
+ * did not request, because it was made for requests that are gone.
  */
 void
 http_pace_begin(HttpPace *pace, int64 now)
@@ -137,8 +146,8 @@ http_pace_begin(HttpPace *pace, int64 now)
 }
 
 /*
- * Whether one request is to be sent at a time: the server refuses all, and one is
- * enough to learn when that is over.
+ * Returns true if only one request at a time may be sent.  The server rejects
+ * all of them, and one shows when that ends.
  */
 bool
 http_pace_is_probing(const HttpPace *pace)
@@ -146,7 +155,7 @@ http_pace_is_probing(const HttpPace *pace)
 	return pace->is_probing;
 }
 
-/* A request goes out: the next one may follow when the pace allows it. */
+/* Notes that a request is sent, and sets the earliest time of the next one. */
 void
 http_pace_sent(HttpPace *pace, int64 now)
 {
@@ -160,14 +169,14 @@ http_pace_sent(HttpPace *pace, int64 now)
 	rate = pace_at(pace, now);
 
 	/*
-	 * What is lost by being called late is not made good: there are servers that
-	 * refuse any request that comes too soon after another.
+	 * A late call is not made up for, because some servers reject a request
+	 * that follows another one too closely.
 	 */
 	if (rate > 0)
 		pace->next_send = now + (int64) (SECOND / rate);
 }
 
-/* The server has answered a request, and not with a complaint. */
+/* Notes a response that is not a complaint. */
 void
 http_pace_answered(HttpPace *pace, int64 now)
 {
@@ -181,14 +190,17 @@ http_pace_answered(HttpPace *pace, int64 now)
 	pace->answered++;
 	pace->is_probing = false;
 
-	/* It was on its way when another one was too many. */
+	/* It was in flight when another one was rejected. */
 	if (pace->complaints == 1 && now < pace->resumed_at)
 		pace->burst++;
 	if (now - pace->refused_at > PACE_FORGIVE_AFTER)
 		forget(pace);
 }
 
-/* The answer that came then turned out to be a complaint. */
+/*
+ * Takes back http_pace_answered at the time when: the response turned out to be
+ * a complaint.
+ */
 void
 http_pace_take_back(HttpPace *pace, int64 when)
 {
@@ -201,7 +213,7 @@ http_pace_take_back(HttpPace *pace, int64 when)
 		pace->answered--;
 }
 
-/* What was learned of the server is of no more use. */
+/* Clears the estimate. */
 static void
 forget(HttpPace *pace)
 {
@@ -211,15 +223,14 @@ forget(HttpPace *pace)
 }
 
 /*
- * The server has refused a request because there were too many: nothing is sent
- * for a while, and what follows keeps to a limit.
+ * Notes a complaint: pauses the requests, and limits the following ones.
  *
- * Of requests that were on their way together, many may be refused.  The first
- * one tells all; of the others, only a pause that the server asks for matters.
- * One that is refused before any other was answered is the beginning of probing,
- * and a probe that is refused tells nothing of the limit.
+ * Several requests that were in flight together may be rejected.  Only the
+ * first complaint changes the estimate; the others can only lengthen a pause
+ * that the server requests.  A complaint before any other response starts
+ * probing.  A probe that is rejected does not change the estimate.
  *
- * Returns whether the refusal's pause is made as it is.
+ * Returns true if the refusal's pause applies unshortened.
  */
 bool
 http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
@@ -243,9 +254,10 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	pace->complaints++;
 
 	/*
-	 * A server that has just answered others is neither down nor overrun: the
-	 * time of one request at the new pace will do, or, where the same request
-	 * is refused again, a second, after which many servers count anew.
+	 * A server that just responded to others is neither down nor overloaded.
+	 * The time of one request at the new pace is enough.  If the same request
+	 * is rejected again, it is up to a second, because many servers count by
+	 * the second.
 	 */
 	if (!refusal->is_asked_for && answers > 0)
 	{
@@ -258,7 +270,7 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	return pause == refusal->pause;
 }
 
-/* Nothing is sent before that time, from which on the pace rises again. */
+/* Sends nothing before a time, from which on the pace rises again. */
 static void
 wait_until(HttpPace *pace, int64 time, bool is_asked_for)
 {
@@ -270,7 +282,7 @@ wait_until(HttpPace *pace, int64 time, bool is_asked_for)
 	pace->resumed_at = pace->next_send;
 }
 
-/* Requests per second that may be sent; 0: any number. */
+/* Returns the requests per second that are allowed at a time; 0: no limit. */
 static double
 pace_at(const HttpPace *pace, int64 now)
 {
@@ -284,16 +296,17 @@ pace_at(const HttpPace *pace, int64 now)
 }
 
 /*
- * Estimates the limit anew.  Three things are known: the limit as it was thought
- * to be, the pace that was refused, and how many answers there were before that.
+ * Estimates limit and reach again, from the previous limit, the rejected pace
+ * and the responses per second before the complaint.
  *
- * A pace cannot have been much too fast if nearly as many requests were answered;
- * otherwise more of it is cut away.  A pace far above the answers was never tried,
- * for want of requests.
+ * A pace was not much too high if nearly as many responses arrived; otherwise
+ * it is cut by more.  A pace far above the responses was never tried, because
+ * there were too few requests.
  *
- * Where the server asks for pauses, refusals are to be rare: then the answers alone
- * count as soon as they bear out the limit, or what they were last time, as they do
- * where requests are counted by the second; and otherwise a bucket's rate.
+ * If the server requests pauses, complaints must be rare.  The limit is then
+ * the responses per second, provided that they confirm the previous limit or
+ * repeat the previous complaint's.  A server that counts by the second behaves
+ * like that.  Otherwise the limit is the rate of a bucket.
  */
 static void
 estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
@@ -337,7 +350,7 @@ estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	pace->last_answers = answers;
 }
 
-/* Whether the answers of late are what they were expected to be. */
+/* Returns true if the recent responses confirm an earlier estimate. */
 static bool
 is_borne_out(const HttpPace *pace, double answers, int64 now)
 {
@@ -349,7 +362,7 @@ is_borne_out(const HttpPace *pace, double answers, int64 now)
 		   are_near(answers, pace->last_answers);
 }
 
-/* What the server took before its first complaint. */
+/* Notes the responses before the first complaint, and their time. */
 static void
 note_burst(HttpPace *pace, int64 now)
 {
@@ -359,7 +372,10 @@ note_burst(HttpPace *pace, int64 now)
 	pace->burst_time = now - Max(pace->busy_since, start * HTTP_PACE_SLICE);
 }
 
-/* The rate, per second, at which a bucket would have overflowed just now. */
+/*
+ * Returns the highest rate per second at which a bucket overflows at the
+ * refusal.
+ */
 static double
 bucket_rate(const HttpPace *pace, const HttpRefusal *refusal)
 {
@@ -379,8 +395,9 @@ bucket_rate(const HttpPace *pace, const HttpRefusal *refusal)
 }
 
 /*
- * Whether a bucket that loses so much per second has no room for one more, when it
- * was full at the last complaint, and then requests came at the pace.
+ * Returns true if a bucket that loses rate requests per second has no room for
+ * the rejected one.  It was full at the last complaint, and then filled at the
+ * pace.
  */
 static bool
 overflows(const HttpPace *pace, const HttpRefusal *refusal, double rate)
@@ -402,9 +419,10 @@ overflows(const HttpPace *pace, const HttpRefusal *refusal, double rate)
 }
 
 /*
- * Whether a pace below the limit was refused, though it had been fine for others.
- * No lower pace may avoid that, as when requests are delayed on their way and come
- * together.  So the way up becomes shorter, lest accidents lead ever further down.
+ * Returns true if a pace below the limit was rejected after others had
+ * succeeded at it.  A lower pace may not prevent that, for example if delayed
+ * requests arrive together.  reach is shortened then, so that such accidents do
+ * not lower the pace further and further.
  */
 static bool
 is_early(const HttpPace *pace, int64 now)
@@ -419,7 +437,7 @@ are_near(double one, double other)
 	return fabs(one - other) <= PACE_TOLERANCE * Min(one, other);
 }
 
-/* How long it may take to be back at a limit that is well known. */
+/* Returns the maximum of reach for a well-known limit. */
 static int64
 longest_reach(const HttpPace *pace, const HttpRefusal *refusal)
 {
@@ -431,7 +449,7 @@ longest_reach(const HttpPace *pace, const HttpRefusal *refusal)
 	return Min(reach, PACE_FORGIVE_AFTER);
 }
 
-/* Answers per second, of late; a pause is not counted as time. */
+/* Returns the recent responses per second.  A pause does not count as time. */
 static double
 answer_rate(const HttpPace *pace, int64 now)
 {
@@ -443,14 +461,14 @@ answer_rate(const HttpPace *pace, int64 now)
 		   (now - start * HTTP_PACE_SLICE);
 }
 
-/* The time from which on answers are known. */
+/* Returns the start of the time in which responses are counted. */
 static int64
 oldest_answer(int64 now)
 {
 	return now - (HTTP_PACE_SLICES - 1) * HTTP_PACE_SLICE;
 }
 
-/* How many answers there were since a slice of time, as far as they are known. */
+/* Returns the number of counted responses since a slice of time. */
 static int
 answers_since(const HttpPace *pace, int64 slice)
 {

@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * http_pace.h
- *	  How fast requests may follow one another.
+ *	  Paces requests, so that a server uses its rate limit and rarely rejects
+ *	  one.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,44 +12,44 @@
 
 #include "postgres.h"
 
-/* Answers are counted by slices of time, over two seconds. */
+/* Responses are counted by slices of time, over two seconds. */
 #define HTTP_PACE_SLICES 16
 #define HTTP_PACE_SLICE ((int64) 125000)
 
 /*
- * What is known of a server's limit.  All zero to begin with: there is none.
- * Times are in microseconds, on a clock that nobody sets.
+ * Estimate of a server's limit; all zero: no limit.  Times are in microseconds
+ * on the monotonic clock of http_now.
  */
 typedef struct HttpPace
 {
-	int64 next_send;	/* nothing is to be sent before */
-	bool  is_asked_for; /* by the server, as far as that is a pause */
-	bool  is_probing;	/* one request at a time, until one is answered */
+	int64 next_send;	/* earliest time of the next request */
+	bool  is_asked_for; /* true if the server requested the pause */
+	bool  is_probing;	/* one request at a time until a response */
 
-	double limit; /* requests per second; 0: it never complained */
-	int64  reach; /* how long it takes from resumed_at to the limit */
+	double limit; /* requests per second; 0: no limit known */
+	int64  reach; /* time from resumed_at to the limit */
 	int64  resumed_at;
-	int64  refused_at;	 /* when it complained last */
-	int	   answered;	 /* answers since then */
-	int	   complaints;	 /* since the last time without a limit */
-	double last_answers; /* answers per second when it complained last */
-	int	   burst;		 /* answers before it complained first */
-	int64  burst_time;	 /* and the time in which they came */
+	int64  refused_at;	 /* time of the last complaint */
+	int	   answered;	 /* responses since then */
+	int	   complaints;	 /* complaints since limit was 0 */
+	double last_answers; /* responses per second at the last complaint */
+	int	   burst;		 /* responses before the first complaint */
+	int64  burst_time;	 /* time of these responses */
 
 	int64 last_send;
-	int64 busy_since; /* when requests began to follow one another */
+	int64 busy_since; /* start of a series of requests */
 	int64 slices[HTTP_PACE_SLICES];
 	int	  counts[HTTP_PACE_SLICES];
 } HttpPace;
 
-/* A request that the server refused because there were too many. */
+/* A complaint: the server rejected a request as one too many. */
 typedef struct HttpRefusal
 {
 	int64 sent_at;
-	int64 pause;		/* how long to wait */
-	bool  is_asked_for; /* by the server; otherwise it can be shortened */
-	bool  is_first;		/* that request was not refused before */
-	int64 max_pause;	/* requests never are much further apart */
+	int64 pause;		/* time to wait */
+	bool  is_asked_for; /* requested by the server, so not to be shortened */
+	bool  is_first;		/* first rejection of this request */
+	int64 max_pause;	/* longest time between two requests */
 } HttpRefusal;
 
 extern void http_pace_begin(HttpPace *pace, int64 now);

@@ -2,15 +2,15 @@
 /*-------------------------------------------------------------------------
  *
  * http_pool.c
- *	  A pool of connections: runs its transfers without ever waiting, and keeps
- *	  to what the server can take.
+ *	  A pool of connections: runs transfers without blocking, at the server's
+ *	  pace.
  *
- * A pool is a libcurl multi handle.  libcurl's sockets and the pool's timer are
- * gathered in one epoll descriptor, which is readable whenever something can be
- * done; so a backend can wait for that and its latch together, and a cancel
- * ends the wait at once.
+ * A pool is a libcurl multi handle.  One epoll descriptor contains libcurl's
+ * sockets and the pool's timer, and is readable if there is work.  A backend
+ * waits for it and for its latch together, so a cancel ends the wait
+ * immediately.
  *
- * Knows nothing of what the requests are, nor of what answers mean.
+ * Must not know the content of requests and responses.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,13 +33,13 @@
 
 #include "http_internal.h"
 
-/* Events taken from the epoll descriptor at once. */
+/* Events taken from the epoll descriptor in one call. */
 #define HTTP_EVENTS_AT_ONCE 32
 
-/* Most connections that a pool keeps open while they are idle. */
+/* Maximum number of idle connections that a pool keeps open. */
 #define HTTP_MAX_IDLE_CONNECTIONS 100L
 
-/* Microseconds in which nobody may hear of an interrupt. */
+/* Longest time without an interrupt check, in microseconds. */
 #define MAX_DEAFNESS 50000
 
 static void	 initialize_library(void);
@@ -76,8 +76,9 @@ static curl_socket_t refuse_socket(void *arg, curlsocktype purpose,
 								   struct curl_sockaddr *address);
 
 /*
- * Makes an empty pool.  It lives until http_pool_destroy.  Raises an error
- * where the operating system or libcurl refuses, and leaves nothing behind.
+ * Returns a new, empty pool, which lives until http_pool_destroy.  Raises an
+ * error if the operating system or libcurl fails, and then leaves nothing
+ * behind.
  */
 HttpPool *
 http_pool_create(void)
@@ -149,7 +150,9 @@ http_pool_create(void)
 	return pool;
 }
 
-/* Closes a pool's connections.  None of its transfers may be left. */
+/*
+ * Closes a pool's connections and frees it.  All its transfers must have ended.
+ */
 void
 http_pool_destroy(HttpPool *pool)
 {
@@ -157,8 +160,8 @@ http_pool_destroy(HttpPool *pool)
 }
 
 /*
- * Puts a transfer into the queue, to be sent after the delay at the earliest.
- * The queue is in the order in which the transfers came first.
+ * Queues a transfer, to be sent after delay microseconds or later.  The queue
+ * has the order in which the transfers were created.
  */
 void
 http_pool_enqueue(HttpTransfer *transfer, int64 delay)
@@ -191,8 +194,8 @@ http_pool_enqueue(HttpTransfer *transfer, int64 delay)
 }
 
 /*
- * Microseconds that a transfer may still wait between its attempts, from now on
- * if it is not in the queue, and since it came there if it is.
+ * Returns the microseconds that a transfer may still wait between attempts.
+ * For a queued transfer, they count from queued_at.
  */
 int64
 http_pool_wait_left(const HttpTransfer *transfer)
@@ -203,7 +206,7 @@ http_pool_wait_left(const HttpTransfer *transfer)
 					  private->waited);
 }
 
-/* How many transfers wait in the queue for a pause that is their own. */
+/* Returns the number of queued transfers that have a delay of their own. */
 int
 http_pool_delayed(const HttpPool *pool)
 {
@@ -221,8 +224,8 @@ http_pool_delayed(const HttpPool *pool)
 }
 
 /*
- * Takes a transfer out of its pool, wherever it stands.  Its libcurl handle may
- * have to stay behind, and is then no longer the transfer's.
+ * Takes a transfer out of its pool, in any state.  If the handle is in a name
+ * lookup that blocks its removal, the pool keeps it, and easy is set to NULL.
  */
 void
 http_pool_remove(HttpTransfer *transfer)
@@ -230,7 +233,7 @@ http_pool_remove(HttpTransfer *transfer)
 	HttpTransferPrivate *private = transfer->private;
 	HttpPool *pool = private->pool;
 
-	/* Who is about to wait for the pool may wait for this one. */
+	/* A caller that is about to wait may wait for this transfer. */
 	if (pool->wake_at >= 0)
 		pool->wake_at = 0;
 	if (private->is_queued)
@@ -250,8 +253,8 @@ http_pool_remove(HttpTransfer *transfer)
 }
 
 /*
- * Whether libcurl would wait for the handle's name lookup to end before it let
- * go of the handle, as it does before CURLOPT_QUICK_EXIT.
+ * Returns true if removing the handle would block until its name lookup ends,
+ * as libcurl does without CURLOPT_QUICK_EXIT.
  */
 static bool
 is_stuck_in_lookup(CURL *easy)
@@ -266,8 +269,8 @@ is_stuck_in_lookup(CURL *easy)
 }
 
 /*
- * Whether libcurl leaves a slow name lookup behind by itself, as it does from
- * 7.87 on if it is told to with CURLOPT_QUICK_EXIT.
+ * Returns true if libcurl itself can abandon a slow name lookup: version 7.87
+ * or later, with CURLOPT_QUICK_EXIT.
  */
 bool
 http_pool_leaves_lookups(void)
@@ -280,8 +283,8 @@ http_pool_leaves_lookups(void)
 }
 
 /*
- * Leaves a handle behind until its name lookup has ended.  It has no transfer
- * any more, and opens no connection.
+ * Parks a handle in the multi handle until its name lookup ends.  It no longer
+ * has a transfer, and opens no connection.
  */
 static void
 park(HttpPool *pool, CURL *easy)
@@ -298,7 +301,7 @@ park(HttpPool *pool, CURL *easy)
 	pool->parked++;
 }
 
-/* Whether a pool can be destroyed without waiting for anything. */
+/* Returns true if http_pool_destroy does not block. */
 bool
 http_pool_is_quiet(const HttpPool *pool)
 {
@@ -306,8 +309,8 @@ http_pool_is_quiet(const HttpPool *pool)
 }
 
 /*
- * Whether libcurl or the operating system has let a pool down, so that a
- * transfer might wait for ever.  It is of no more use.
+ * Returns true if libcurl or the operating system failed, so that transfers may
+ * stay pending without limit.  The pool cannot be used any more.
  */
 bool
 http_pool_is_broken(const HttpPool *pool)
@@ -316,8 +319,8 @@ http_pool_is_broken(const HttpPool *pool)
 }
 
 /*
- * Does whatever can be done without waiting, for all transfers of a pool, and
- * sees to it that the epoll descriptor tells when there is more.
+ * Does all the work of a pool that does not block, and sets the timer for the
+ * rest.  Raises no error.
  */
 void
 http_pool_drive(HttpPool *pool)
@@ -335,7 +338,9 @@ http_pool_drive(HttpPool *pool)
 	restore_signals(&old_mask);
 }
 
-/* The descriptor that is readable when a pool is to be driven. */
+/*
+ * Returns the descriptor that is readable when the pool needs http_pool_drive.
+ */
 int
 http_pool_wait_fd(const HttpPool *pool)
 {
@@ -343,9 +348,10 @@ http_pool_wait_fd(const HttpPool *pool)
 }
 
 /*
- * Somebody is about to wait for the descriptor, without listening to interrupts
- * perhaps: so it is readable in a while in any case, and at once where a transfer
- * comes to its end before they do wait.  That holds until http_pool_end_wait.
+ * Prepares for a caller that waits for the descriptor, possibly without
+ * processing interrupts.  Until http_pool_end_wait, the descriptor becomes
+ * readable after MAX_DEAFNESS at the latest, and immediately if a transfer ends
+ * before the wait.
  */
 void
 http_pool_prepare_wait(HttpPool *pool)
@@ -356,7 +362,7 @@ http_pool_prepare_wait(HttpPool *pool)
 	arm_timer(pool);
 }
 
-/* Drives a pool for somebody who has waited since http_pool_prepare_wait. */
+/* Ends a wait that http_pool_prepare_wait began, and drives the pool. */
 void
 http_pool_end_wait(HttpPool *pool)
 {
@@ -365,7 +371,7 @@ http_pool_end_wait(HttpPool *pool)
 	http_pool_drive(pool);
 }
 
-/* Somebody has waited for so many microseconds, until now. */
+/* Counts a wait of time microseconds that ends now. */
 void
 http_pool_attended(HttpPool *pool, int64 time)
 {
@@ -374,8 +380,8 @@ http_pool_attended(HttpPool *pool, int64 time)
 }
 
 /*
- * Counts the time since http_pool_prepare_wait, once.  Whoever really waited was
- * woken up in time, so the rest of a longer time was spent elsewhere.
+ * Counts the time since http_pool_prepare_wait, once.  A wait ends after
+ * MAX_DEAFNESS, so the caller spent any longer time elsewhere.
  */
 static void
 note_wait(HttpPool *pool)
@@ -385,10 +391,7 @@ note_wait(HttpPool *pool)
 	pool->prepared_at = -1;
 }
 
-/*
- * libcurl or the operating system lets a pool down, and only the first reason
- * counts.  Called where no error may be raised.
- */
+/* Marks a pool as broken.  The first reason is kept.  Raises no error. */
 static void
 break_pool(HttpPool *pool, const char *what, const char *why, int sqlstate)
 {
@@ -408,9 +411,9 @@ check_curl(HttpPool *pool, const char *what, CURLMcode code)
 }
 
 /*
- * Ends the attempts that have taken too long.  libcurl's own limits would go on
- * counting where nobody looks, and the one for connecting waits for a name lookup
- * to end before 7.87.
+ * Ends attempts that exceed a timeout.  libcurl's own timeouts would include
+ * time during which the backend does not attend to the pool.  Before 7.87, its
+ * connect timeout also waits for name lookups.
  */
 static void
 end_overdue(HttpPool *pool)
@@ -439,7 +442,10 @@ end_overdue(HttpPool *pool)
 	}
 }
 
-/* Microseconds that an attempt under way may still take, if it is attended to. */
+/*
+ * Returns the microseconds of attended time that are left to an attempt in
+ * flight.
+ */
 static int64
 time_left(const HttpTransferPrivate *private)
 {
@@ -454,8 +460,8 @@ time_left(const HttpTransferPrivate *private)
 }
 
 /*
- * Whether an attempt is about to connect.  One that waits for a connection that
- * another request makes is not.
+ * Returns true if an attempt is connecting.  An attempt that waits for another
+ * request's connection is not.
  */
 static bool
 is_connecting(const HttpTransferPrivate *private)
@@ -468,7 +474,7 @@ is_connecting(const HttpTransferPrivate *private)
 		   connected == 0;
 }
 
-/* Hands libcurl the sockets that are ready. */
+/* Reports the sockets that are ready to libcurl. */
 static void
 handle_events(HttpPool *pool)
 {
@@ -484,7 +490,7 @@ handle_events(HttpPool *pool)
 		int	   action = 0;
 
 		if (events[i].data.fd == pool->timer_fd)
-			continue; /* arm_timer sets it anew */
+			continue; /* arm_timer sets it again */
 		if (ready & EPOLLIN)
 			action |= CURL_CSELECT_IN;
 		if (ready & EPOLLOUT)
@@ -497,7 +503,7 @@ handle_events(HttpPool *pool)
 	}
 }
 
-/* Calls libcurl where it wants to be called, as for a transfer just added. */
+/* Calls libcurl if it is due, for example for a new transfer. */
 static void
 handle_timeouts(HttpPool *pool)
 {
@@ -510,12 +516,12 @@ handle_timeouts(HttpPool *pool)
 	code =
 		curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	check_curl(pool, "curl_multi_socket_action()", code);
-	/* What it was called for is not done, and parked handles need it. */
+	/* The work is not done, and parked handles depend on it. */
 	if (code != CURLM_OK)
 		pool->curl_due = http_now();
 }
 
-/* Tells the transfers whose attempt is over. */
+/* Ends the attempts that libcurl has finished, and frees parked handles. */
 static void
 collect_finished(HttpPool *pool)
 {
@@ -544,7 +550,7 @@ collect_finished(HttpPool *pool)
 	}
 }
 
-/* Sends what can be sent now. */
+/* Sends the transfers that are due. */
 static void
 send_queued(HttpPool *pool)
 {
@@ -563,7 +569,7 @@ send_queued(HttpPool *pool)
 	}
 }
 
-/* Whether the queue waits for the answer to the one request that is a probe. */
+/* Returns true if the queue waits for the response to a probe. */
 static bool
 is_held(const HttpPool *pool)
 {
@@ -572,8 +578,8 @@ is_held(const HttpPool *pool)
 }
 
 /*
- * When a transfer is sent at the latest: its last attempt comes when all the time
- * for waiting between attempts is spent, whatever the others wait for.
+ * Returns the latest time for sending a queued transfer.  When max_retry_wait
+ * is used up, its last attempt is made regardless of the pace.
  */
 static int64
 latest_send(const HttpTransferPrivate *private)
@@ -585,7 +591,7 @@ latest_send(const HttpTransferPrivate *private)
 			   : private->queued_at + http_pool_wait_left(transfer);
 }
 
-/* Hands a transfer to libcurl. */
+/* Hands a queued transfer to libcurl. */
 static void
 send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now)
 {
@@ -611,7 +617,7 @@ send_now(HttpPool *pool, HttpTransferPrivate *private, int64 now)
 	dlist_push_tail(&pool->in_flight, &private->in_flight_node);
 }
 
-/* Sets the timer to whatever is due first. */
+/* Sets the timer to the earliest time at which there is work. */
 static void
 arm_timer(HttpPool *pool)
 {
@@ -629,7 +635,7 @@ arm_timer(HttpPool *pool)
 											HttpTransferPrivate, in_flight_node,
 											iter.cur)));
 
-	/* All zero disarms it; a time in the past fires at once. */
+	/* All zero disarms it; a time in the past fires immediately. */
 	if (due >= 0)
 	{
 		spec.it_value.tv_sec = due / 1000000;
@@ -640,7 +646,7 @@ arm_timer(HttpPool *pool)
 				   ERRCODE_SYSTEM_ERROR);
 }
 
-/* When something in the queue can be sent; -1: there is nothing to wait for. */
+/* Returns the earliest time for sending a queued transfer, or -1 for none. */
 static int64
 earliest_send(const HttpPool *pool)
 {
@@ -659,14 +665,16 @@ earliest_send(const HttpPool *pool)
 	return due;
 }
 
-/* The earlier of two times, of which the first may be -1: none. */
+/* Returns the earlier of two times.  due may be -1 for none. */
 static int64
 earlier(int64 due, int64 other)
 {
 	return due < 0 ? other : Min(due, other);
 }
 
-/* libcurl is set up when a backend first needs it, never in the postmaster. */
+/*
+ * Initializes libcurl at its first use in a backend, never in the postmaster.
+ */
 static void
 initialize_library(void)
 {
@@ -681,9 +689,9 @@ initialize_library(void)
 }
 
 /*
- * Whatever may start a resolver thread runs with all signals blocked: the
- * thread inherits that, and PostgreSQL's handlers only ever run in the
- * backend's own thread.
+ * Blocks all signals around calls that may start a resolver thread.  The thread
+ * inherits the mask, so PostgreSQL's signal handlers run in the main thread
+ * only.
  */
 static void
 block_signals(sigset_t *old_mask)
@@ -700,7 +708,7 @@ restore_signals(const sigset_t *old_mask)
 	pthread_sigmask(SIG_SETMASK, old_mask, NULL);
 }
 
-/* Microseconds on a clock that nobody sets. */
+/* Returns the time in microseconds, on the monotonic clock. */
 int64
 http_now(void)
 {
@@ -710,7 +718,7 @@ http_now(void)
 	return (int64) time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* The memory context of a pool ends. */
+/* Memory context callback: closes and frees all that a pool owns. */
 static void
 release_pool(void *arg)
 {
@@ -731,11 +739,13 @@ release_pool(void *arg)
 }
 
 /*
- * Opens a socket, for which PostgreSQL's own files leave a descriptor free, and
- * which no program that PostgreSQL runs inherits.  Raises no error.
+ * Opens a socket, and reserves a descriptor for it with PostgreSQL.  Programs
+ * that PostgreSQL runs do not inherit it.  Returns -1 on failure.  Raises no
+ * error.
  *
- * libcurl closes some sockets without telling, as it does when it gives up one
- * address for another.  They are found here, so that none counts for ever.
+ * libcurl closes some sockets without calling on_close, for example when it
+ * changes to another address.  They are detected here, so that their
+ * reservation ends.
  */
 int
 http_pool_open_socket(HttpPool *pool, int family, int type, int protocol)
@@ -760,7 +770,7 @@ http_pool_open_socket(HttpPool *pool, int family, int type, int protocol)
 	return fd;
 }
 
-/* Closes a socket.  Raises no error. */
+/* Closes a socket and releases its reservation.  Raises no error. */
 int
 http_pool_close_socket(HttpPool *pool, int fd)
 {
@@ -772,7 +782,7 @@ http_pool_close_socket(HttpPool *pool, int fd)
 	return close(fd);
 }
 
-/* Nothing is to be reserved any more for one of the sockets that are counted. */
+/* Releases the reservation of one of the counted sockets. */
 static void
 forget_socket(HttpPool *pool, int number)
 {
@@ -780,7 +790,7 @@ forget_socket(HttpPool *pool, int number)
 	ReleaseExternalFD();
 }
 
-/* libcurl's callback: which events of a socket it wants to hear of. */
+/* CURLMOPT_SOCKETFUNCTION: watches a socket for events. */
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
@@ -790,7 +800,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	(void) easy;
 	if (what == CURL_POLL_REMOVE)
 	{
-		/* The socket may be closed already, which took it out. */
+		/* This fails if the socket is closed, which removed it. */
 		epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, fd, &event);
 		return 0;
 	}
@@ -811,7 +821,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	return 0;
 }
 
-/* libcurl's callback: when it wants to be called at the latest. */
+/* CURLMOPT_TIMERFUNCTION: keeps the time of libcurl's next call. */
 static int
 on_timer(CURLM *multi, long timeout, void *arg)
 {
@@ -822,7 +832,7 @@ on_timer(CURLM *multi, long timeout, void *arg)
 	return 0;
 }
 
-/* libcurl's callback: a piece of a body that nobody wants. */
+/* CURLOPT_WRITEFUNCTION of a parked handle. */
 static size_t
 discard(char *data, size_t size, size_t count, void *arg)
 {
@@ -831,7 +841,7 @@ discard(char *data, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
-/* libcurl's callback: a socket for a handle that is not to connect. */
+/* CURLOPT_OPENSOCKETFUNCTION of a parked handle, which must not connect. */
 static curl_socket_t
 refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
