@@ -2,15 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * api.c
- *	  The endpoints of the Reevo API: builds requests, reads answers, and
- *	  turns what the API refuses into errors.
+ *	  Endpoints of the Reevo API: common state, and GET of one record.
  *
- * Paths, statuses and codes are those of the API's version 2 as its
- * documentation gives them; the form of an error is not documented, so every
- * form seen is understood.  Nothing that the API sends is trusted, and what of
- * it is shown has the key taken out.
+ * Paths, statuses and codes are those that the documentation of version 2 of
+ * the API gives.  The form of an error is not documented: see api_error.c.
+ * Nothing that the API sends is trusted, and the key is removed from any text
+ * of it that is shown.
  *
- * Knows nothing of SQL, and of HTTP only what http.h says.
+ * Must not know SQL, and uses HTTP through http.h only.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,10 +24,10 @@
 #include "redact.h"
 #include "url.h"
 
-/* A statement reports so many merged records. */
+/* Maximum number of merged records that a statement reports. */
 #define MAX_MERGED_REPORTS 10
 
-/* What a response with status 200 is to a request for a record. */
+/* Content of a response with status 200 to the request for a record. */
 typedef enum RecordAnswer
 {
 	ANSWER_RECORD,
@@ -36,7 +35,7 @@ typedef enum RecordAnswer
 	ANSWER_PROBLEM
 } RecordAnswer;
 
-/* Codes that the API documents. */
+/* Error codes that the API documents. */
 #define CODE_RECORD_NOT_FOUND "record_not_found"
 #define CODE_UNKNOWN_TYPE "unknown_record_type"
 
@@ -53,10 +52,11 @@ static bool			is_missing_for_query(Api *api, const pg_uuid_t *id,
 										 HttpBudget *budget);
 
 /*
- * Makes the API reachable for a user.  Lives in the current context, to whose
- * end it also holds the user's connections; settings and credentials must live
- * as long.  Records that come are added to *record_total, unless that is NULL.
- * Makes no request.
+ * Returns the API for a user, in the current memory context.  That context also
+ * holds the user's connection.  settings and credentials must live as long; the
+ * secrets in credentials are wiped at its end.  The number of records received
+ * is added to *record_total, unless it is NULL.  Makes no request.  Raises an
+ * error if base_url is invalid.
  */
 Api *
 api_open(const Settings *settings, Credentials *credentials,
@@ -113,12 +113,12 @@ api_get_record(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 }
 
 /*
- * Waits for the response to api_get_record and reads it.
+ * Waits for the response to api_get_record and parses it.
  *
- * Returns whether the API has the record.  *record is made in the current context
- * and points into the response, which lives until http_end.  A record that was
- * merged into another one is missing, and a warning says so.  Raises an error for
- * any other response, and for none.
+ * Returns true if the API has the record.  *record is made in the current
+ * memory context and points into the response, which lives until http_end.  A
+ * record that was merged into another one is missing, with a warning.  Raises
+ * an error for any other response, and if there is none.
  */
 bool
 api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -147,7 +147,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 					*record = NULL;
 					return false;
 				case ANSWER_PROBLEM:
-					/* What was parsed of it is no record. */
+					/* Discard the partly parsed response. */
 					*record = NULL;
 					break;
 			}
@@ -163,9 +163,9 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 }
 
 /*
- * Reads the response to api_get_record, as api_finish_record does, if it has come
- * and needs neither an error, a warning nor another request: *record is NULL if
- * there is no such record.  Returns false for any other response.
+ * Parses a response to api_get_record like api_finish_record, if it has arrived
+ * and needs no error, warning or further request.  *record is NULL if there is
+ * no such record.  Returns false for any other response.
  */
 bool
 api_try_record(const Api *api, const HttpTransfer *transfer,
@@ -194,7 +194,7 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 	return true;
 }
 
-/* jansson's version. */
+/* Returns jansson's version as a palloc'd string. */
 char *
 api_json_library_version(void)
 {
@@ -202,9 +202,9 @@ api_json_library_version(void)
 }
 
 /*
- * Starts a request for a path below the base URL, as http_start does.  Whatever
- * context the caller is in, the transfer may not outlive the hold on the
- * connection that it uses.
+ * Starts a request for a path below the base URL, like http_start.  The
+ * transfer is made in the Api's context, because it must not outlive the
+ * reference to its connection.
  */
 HttpTransfer *
 api_start(Api *api, ApiEndpoint endpoint, const char *path, const char *json,
@@ -223,7 +223,7 @@ api_start(Api *api, ApiEndpoint endpoint, const char *path, const char *json,
 	return transfer;
 }
 
-/* Counts records that have come. */
+/* Counts records that were received. */
 void
 api_count_records(const Api *api, int count)
 {
@@ -232,7 +232,7 @@ api_count_records(const Api *api, int count)
 		*api->record_total += count;
 }
 
-/* Counts something that was there already when it was asked for. */
+/* Counts a record that a cache had. */
 void
 api_count_hit(const Api *api)
 {
@@ -240,8 +240,9 @@ api_count_hit(const Api *api)
 }
 
 /*
- * The body of a response, which may be empty, for a parser.  A parser changes it
- * if the database is not in UTF-8, so that each one gets a copy then.
+ * Returns a response's body, which may be empty, for a parser.  The parser
+ * modifies it if the server encoding is not UTF-8; each call then returns a
+ * palloc'd copy.
  */
 char *
 api_body(const HttpTransfer *transfer)
@@ -257,7 +258,10 @@ api_body(const HttpTransfer *transfer)
 	return copy;
 }
 
-/* The statement is over: wipes its copies of the key and the password. */
+/*
+ * Memory context callback: wipes the statement's copies of the key and the
+ * proxy's password.
+ */
 static void
 forget_key(void *arg)
 {
@@ -271,8 +275,8 @@ forget_key(void *arg)
 }
 
 /*
- * Reads the body of a response with status 200; *problem tells why it is neither
- * the record nor another one.
+ * Parses the body of a response with status 200.  Sets *problem for
+ * ANSWER_PROBLEM.
  */
 static RecordAnswer
 read_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -291,7 +295,7 @@ read_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 														: ANSWER_ANOTHER;
 }
 
-/* The API has returned another record than the one that was requested. */
+/* Warns that the API returned another record than the requested one. */
 static void
 report_merged(Api *api, const pg_uuid_t *old_id, const pg_uuid_t *id)
 {
@@ -310,8 +314,8 @@ report_merged(Api *api, const pg_uuid_t *old_id, const pg_uuid_t *id)
 }
 
 /*
- * Whether it is the record that is missing, or the path, after a response with
- * status 404 or 410.
+ * Returns true if a response with status 404 or 410 means that the record is
+ * missing, and not the path.  May make another request.
  */
 static bool
 is_record_missing(Api *api, const pg_uuid_t *id, const ApiProblem *problem,
@@ -327,8 +331,8 @@ is_record_missing(Api *api, const pg_uuid_t *id, const ApiProblem *problem,
 }
 
 /*
- * The same, as far as it is known: by the code, or because the path has returned
- * records, or has been proven right.
+ * Returns true if the record is known to be missing, without a request: by the
+ * response's code, or because the path has worked before.
  */
 static bool
 is_told_missing(const Api *api, const ApiProblem *problem)
@@ -339,9 +343,10 @@ is_told_missing(const Api *api, const ApiProblem *problem)
 }
 
 /*
- * Finds out whether a record is missing whose path is, by what a query says; or,
- * if there are no queries, by whether the server is the API.  If a query does not
- * find the record either, the path counts as right from then on.
+ * Returns true if a query does not find the record either, so that the record
+ * is missing, and not the path.  The path then counts as correct from now on.
+ * Without queries, returns true if the health endpoint shows that the server is
+ * the API.
  */
 static bool
 is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
@@ -370,35 +375,35 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 	return is_missing;
 }
 
-/* The API key, which no message may show; NULL: none. */
+/* Returns the API key, which no message may show; NULL: none. */
 const char *
 api_secret(const Api *api)
 {
 	return api->credentials->api_key;
 }
 
-/* As http_pool_wait_fd. */
+/* See http_pool_wait_fd. */
 int
 api_wait_fd(const Api *api)
 {
 	return http_pool_wait_fd(api->connection->pool);
 }
 
-/* As http_pool_prepare_wait. */
+/* See http_pool_prepare_wait. */
 void
 api_prepare_wait(const Api *api)
 {
 	http_pool_prepare_wait(api->connection->pool);
 }
 
-/* As http_pool_end_wait. */
+/* See http_pool_end_wait. */
 void
 api_take_in(const Api *api)
 {
 	http_pool_end_wait(api->connection->pool);
 }
 
-/* As http_pool_delayed. */
+/* See http_pool_delayed. */
 int
 api_delayed(const Api *api)
 {

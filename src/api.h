@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * api.h
- *	  The endpoints of the Reevo API.
+ *	  Endpoints of the Reevo API.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,7 +18,7 @@
 #include "option.h"
 #include "record.h"
 
-/* The API as one user reaches it, for one type of records. */
+/* The API for one user and one record type. */
 typedef struct Api Api;
 
 extern Api *api_open(const Settings *settings, Credentials *credentials,
@@ -40,30 +40,30 @@ extern bool				api_finish_health(Api *api, HttpTransfer *transfer);
 pg_noreturn extern void api_raise_unhealthy(const Api	 *api,
 											HttpTransfer *transfer);
 
-/* What became of a query. */
+/* Result of a query. */
 typedef enum QueryResult
 {
 	QUERY_PAGE,			  /* a page of records */
-	QUERY_CURSOR_GONE,	  /* its cursor is not known, or no longer */
-	QUERY_REFUSED,		  /* for a reason that is not told, its size perhaps */
-	QUERY_FILTER_REFUSED, /* there is no such filter */
-	QUERY_VALUE_REFUSED,  /* or not with such a value, or so many */
-	QUERY_SORT_REFUSED,	  /* there is no such sort */
-	QUERY_NOT_SUPPORTED	  /* there are no queries */
+	QUERY_CURSOR_GONE,	  /* unknown or expired cursor */
+	QUERY_REFUSED,		  /* unknown reason, possibly the query's size */
+	QUERY_FILTER_REFUSED, /* unsupported field or operator of a filter */
+	QUERY_VALUE_REFUSED,  /* unsupported value of a filter, or too many */
+	QUERY_SORT_REFUSED,	  /* unsupported sort */
+	QUERY_NOT_SUPPORTED	  /* no query endpoint */
 } QueryResult;
 
-/* One filter of a query, palloc'd; all texts are UTF-8. */
+/* One palloc'd filter of a query, in UTF-8. */
 typedef struct RemoteFilter
 {
 	char *json; /* {"field": ...}, or a group */
-	List *uses; /* of "field operator", each once: what may be refused of it */
+	List *uses; /* distinct strings "field operator" */
 } RemoteFilter;
 
 /* A query for records. */
 typedef struct ApiQuery
 {
-	List	   *filters; /* RemoteFilters, which are ANDed */
-	const char *sort;	 /* a field; NULL: in any order */
+	List	   *filters; /* RemoteFilters, ANDed */
+	const char *sort;	 /* field; NULL: unordered */
 	bool		is_descending;
 	int			limit; /* records per page */
 } ApiQuery;
@@ -88,7 +88,7 @@ extern bool api_is_doubtful_end(const Api *api, const RecordPage *page,
 								int64 received, int limit);
 extern bool api_is_like_cap(const RecordPage *page, int64 received, int limit);
 
-/* What the session has learned of the API for this type of records. */
+/* Facts that the session has learned about the API: see api_facts.c. */
 extern int	 api_values_at_once(const Api *api, const char *field);
 extern void	 api_limit_values(Api *api, const char *field, int limit);
 extern void	 api_note_accepted_ids(Api *api);
@@ -105,19 +105,19 @@ extern bool	 api_warns_of_cap(Api *api);
 extern void	 api_suspect(Api *api, const char *what);
 extern void	 api_note_accepted(Api *api, const char *what);
 
-/* A query that was refused, whose filter's values are sent again in two halves. */
+/* A refused query whose filter values are being sent again in two halves. */
 typedef struct RefusedQuery
 {
-	int size; /* in values */
+	int size; /* number of values */
 	int accepted_halves;
 } RefusedQuery;
 
 extern void api_note_half(Api *api, const char *field, RefusedQuery *whole);
 
-/* The field with the ids of records. */
+/* The field of record ids. */
 #define ID_FIELD "id"
 
-/* An attribute as the schema of the API describes it; texts are in UTF-8. */
+/* An attribute in the API's schema, in UTF-8. */
 typedef struct SchemaAttribute
 {
 	char *name;
@@ -127,7 +127,7 @@ typedef struct SchemaAttribute
 	bool  is_list;
 	bool  is_custom;
 	bool  is_sortable;
-	List *operators; /* names of the filter operators that the API accepts */
+	List *operators; /* names of filter operators */
 } SchemaAttribute;
 
 extern HttpTransfer *api_ask_schema(Api *api, HttpBudget *budget);
@@ -135,7 +135,7 @@ extern List			*api_finish_schema(const Api *api, HttpTransfer *transfer,
 									   bool for_import);
 extern List *api_read_schema(Api *api, HttpBudget *budget, bool for_import);
 
-/* For those who wait for several things at once: see http.h. */
+/* For callers that wait for several things: see http.h. */
 extern int	api_wait_fd(const Api *api);
 extern void api_prepare_wait(const Api *api);
 extern void api_take_in(const Api *api);

@@ -2,12 +2,12 @@
 /*-------------------------------------------------------------------------
  *
  * api_error.c
- *	  What the API refuses, and what it answers against its documentation, as
- *	  errors.
+ *	  Error responses of the API, and responses that contradict its
+ *	  documentation.
  *
- * The form of an error is not documented, so every form seen is understood.
- * Nothing that the API sends is trusted, and what of it is shown has the key
- * taken out.
+ * The form of an error is not documented, so the common forms are all
+ * understood.  Nothing that the API sends is trusted, and the key is removed
+ * from any text of it that is shown.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +22,7 @@
 #include "api_internal.h"
 #include "redact.h"
 
-/* How much of an answer is shown in a message, in bytes. */
+/* Maximum size of a response's excerpt in a message, in bytes. */
 #define API_EXCERPT 200
 
 static void			 find_problem(const Api *api, const json_t *root,
@@ -44,10 +44,13 @@ static void	 copy_string(const Api *api, const json_t *value, char *target,
 static char *excerpt(const Api *api, const char *text, size_t length);
 
 /*
- * What the parser made of a response with status 200, which should be what is
- * said.  Returns true if it is.  Otherwise the response is a failure, which
- * *problem describes, or ends early: *problem says so.  Raises the error of a
- * response that is neither.
+ * Checks the parser's status of a response with HTTP status 200, which should
+ * contain what, such as "a record".
+ *
+ * Returns true for RECORD_OK.  Returns false if the response reports a failure
+ * or is truncated, and describes that in *problem.  Raises an error for any
+ * other response.  where: the place of a character that cannot be stored, for
+ * its message.
  */
 bool
 api_check_answer(const Api *api, HttpTransfer *transfer, const char *what,
@@ -82,9 +85,9 @@ api_check_answer(const Api *api, HttpTransfer *transfer, const char *what,
 }
 
 /*
- * The body of a response, or NULL if it is not JSON; *is_cut then tells whether
- * only the rest of it is missing.  To be given to json_decref.  Raises an error
- * if memory is out.
+ * Parses the body of a response.  The caller passes the result to json_decref.
+ * Returns NULL if it is not JSON, and sets *is_cut if it is only incomplete.
+ * Raises an error if memory is out.
  */
 json_t *
 api_load_json(const HttpTransfer *transfer, bool *is_cut)
@@ -93,7 +96,7 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 	json_t		*root = json_loadb(transfer->body, transfer->length,
 								   JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
 
-	/* Of a text that is no JSON, jansson says what is wrong with it. */
+	/* jansson sets an error text for invalid JSON only. */
 	if (root == NULL && error.text[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
@@ -104,8 +107,8 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 }
 
 /*
- * Reads the status, the code and the message of a response that is no success, or
- * that reports a failure although its status is 200.
+ * Returns the status, code and message of an error response.  Its HTTP status
+ * may be 200 if the body reports a failure.
  */
 ApiProblem
 api_read_problem(const Api *api, const HttpTransfer *transfer)
@@ -119,14 +122,14 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
 	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
 		return problem;
 
-	/* Nothing between api_load_json and json_decref can raise an error. */
+	/* No error can be raised before json_decref. */
 	root = api_load_json(transfer, &problem.is_cut);
 	problem.is_json = json_is_object(root);
 	if (problem.is_json)
 		find_problem(api, root, &problem);
 	json_decref(root);
 
-	/* Of the other statuses, the API may mean what they say. */
+	/* With any other status, the status is reliable. */
 	if (problem.status == 403 || transfer->status == 200)
 	{
 		judge(problem.code, &problem);
@@ -136,10 +139,10 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
 }
 
 /*
- * Sends the request again if its response, which is described by the problem, is
- * cut or reports a failure that may pass.  Returns whether the transfer is pending
- * again.  Raises an error if a cut response cannot be fetched again, or if the
- * budget is used up.
+ * Retries a request whose response was truncated or reports a failure that may
+ * be temporary.  Returns true if the transfer is pending again.  Raises an
+ * error if a truncated response cannot be fetched again, or if the budget is
+ * used up.
  */
 bool
 api_retry(HttpTransfer *transfer, const ApiProblem *problem)
@@ -157,10 +160,7 @@ api_retry(HttpTransfer *transfer, const ApiProblem *problem)
 	return is_pending;
 }
 
-/*
- * The forms in which APIs report errors, the likeliest first.  The form of this
- * one is not documented.
- */
+/* Searches a response for an error, in the likeliest forms first. */
 static void
 find_problem(const Api *api, const json_t *root, ApiProblem *problem)
 {
@@ -181,7 +181,7 @@ find_problem(const Api *api, const json_t *root, ApiProblem *problem)
 	}
 }
 
-/* An object that may have errors as members, or be one. */
+/* Reads errors from an object: from its members, or from the object itself. */
 static void
 read_object(const Api *api, const json_t *object, ApiProblem *problem)
 {
@@ -201,7 +201,9 @@ read_object(const Api *api, const json_t *object, ApiProblem *problem)
 	}
 	read_members(api, object, problem);
 
-	/* A text is a code, unless it is all that there is to be read. */
+	/*
+	 * A string is a code, unless it has spaces and there is no other message.
+	 */
 	for (size_t i = 0; i < lengthof(names); i++)
 	{
 		const json_t *error = json_object_get(object, names[i]);
@@ -215,7 +217,10 @@ read_object(const Api *api, const json_t *object, ApiProblem *problem)
 	}
 }
 
-/* What is not known yet, from the members of an object. */
+/*
+ * Sets the fields of *problem that are still empty from the members of an
+ * object.
+ */
 static void
 read_members(const Api *api, const json_t *error, ApiProblem *problem)
 {
@@ -248,7 +253,10 @@ read_members(const Api *api, const json_t *error, ApiProblem *problem)
 					problem->message, sizeof(problem->message));
 }
 
-/* The first element of a list or member of an object that is not empty. */
+/*
+ * Returns the first element of a list or member of an object, through up to
+ * three nested lists; NULL: none.
+ */
 static const json_t *
 first_in(const json_t *value)
 {
@@ -269,7 +277,10 @@ first_in(const json_t *value)
 	return NULL;
 }
 
-/* A status of HTTP among the members of an object, as a number or a text; or 0. */
+/*
+ * Returns an HTTP error status among the members of an object, a number or a
+ * string; 0: none.
+ */
 static long
 status_in(const json_t *object)
 {
@@ -291,7 +302,7 @@ status_in(const json_t *object)
 	return 0;
 }
 
-/* The status of HTTP that a code stands for, or 0. */
+/* Returns the HTTP status that a code stands for; 0: none. */
 static long
 status_of_code(const char *code)
 {
@@ -332,7 +343,9 @@ status_of_code(const char *code)
 	return 0;
 }
 
-/* Judges the status of an object, and its members that are true. */
+/*
+ * Judges the status of an object, and the names of its members that are true.
+ */
 static void
 judge_members(const json_t *object, ApiProblem *problem)
 {
@@ -350,8 +363,9 @@ judge_members(const json_t *object, ApiProblem *problem)
 }
 
 /*
- * Notes if a code, a message or a key says that there are too many requests, or
- * that a failure without a status may pass.
+ * Sets is_throttling if a code, message or member name reports too many
+ * requests.  Sets the status 500 if it reports a temporary failure and there is
+ * no status.
  */
 static void
 judge(const char *text, ApiProblem *problem)
@@ -370,14 +384,14 @@ judge(const char *text, ApiProblem *problem)
 		problem->status = 500;
 }
 
-/* Whether a text has one of the words, which are in lower case. */
+/* Returns true if a text contains one of the words, which are lower case. */
 static bool
 is_about(const char *text, const char *const *words, size_t count)
 {
 	char   letters[1024];
 	size_t length = 0;
 
-	/* However it is written: rateLimitExceeded, RATE_LIMITED, "Rate limit". */
+	/* Ignore the spelling: rateLimitExceeded, RATE_LIMITED, "Rate limit". */
 	for (; *text != '\0' && length < sizeof(letters) - 1; text++)
 	{
 		if (isalpha((unsigned char) *text))
@@ -392,7 +406,10 @@ is_about(const char *text, const char *const *words, size_t count)
 	return false;
 }
 
-/* Whether a failure of that status may pass, by the statuses of RFC 9110. */
+/*
+ * Returns true if a status stands for a temporary failure (RFC 9110, section
+ * 15).
+ */
 static bool
 is_transient(const ApiProblem *problem)
 {
@@ -403,8 +420,8 @@ is_transient(const ApiProblem *problem)
 }
 
 /*
- * Whether a refusal did not come from the API, which sends JSON, but from
- * something in front of it.
+ * Returns true if a response did not come from the API, which sends JSON, but
+ * from a gateway in front of it.
  */
 static bool
 is_from_gateway(const HttpTransfer *transfer)
@@ -415,7 +432,7 @@ is_from_gateway(const HttpTransfer *transfer)
 		   strchr("{[", body[strspn(body, " \t\r\n")]) == NULL;
 }
 
-/* Copies a JSON string, as redact_copy does; nothing for other values. */
+/* Copies a JSON string to target, without the key; ignores other values. */
 static void
 copy_string(const Api *api, const json_t *value, char *target, size_t size)
 {
@@ -424,7 +441,10 @@ copy_string(const Api *api, const json_t *value, char *target, size_t size)
 					json_string_length(value), target, size);
 }
 
-/* Whether a response, which has come, is the API's denial of what the key is for. */
+/*
+ * Returns true if the API refuses a request for lack of a valid key or a
+ * permission.  The transfer must be over.
+ */
 bool
 api_is_denial(const Api *api, const HttpTransfer *transfer)
 {
@@ -444,7 +464,7 @@ api_raise_refusal(const Api *api, HttpTransfer *transfer)
 	api_raise_problem(api, transfer, &problem);
 }
 
-/* Raises the error for a problem of a response. */
+/* Raises the error of a response. */
 void
 api_raise_problem(const Api *api, HttpTransfer *transfer,
 				  const ApiProblem *problem)
@@ -519,7 +539,7 @@ api_raise_problem(const Api *api, HttpTransfer *transfer,
 						psprintf("status 200 was expected, not %ld", status));
 }
 
-/* Raises the error for a path that does not exist. */
+/* Raises the error of a path that does not exist. */
 void
 api_raise_not_found(const Api *api, HttpTransfer *transfer,
 					const ApiProblem *problem)
@@ -535,7 +555,7 @@ api_raise_not_found(const Api *api, HttpTransfer *transfer,
 					 api->settings->base_url)));
 }
 
-/* Raises the error for an answer that is not what is documented. */
+/* Raises the error of a response that is not what, such as "a record". */
 void
 api_raise_malformed(const Api *api, const HttpTransfer *transfer,
 					const char *what, const char *problem)
@@ -551,7 +571,7 @@ api_raise_malformed(const Api *api, const HttpTransfer *transfer,
 							  excerpt(api, transfer->body, transfer->length))));
 }
 
-/* What the API said in a refusal, for a message. */
+/* Returns a description of an error response for a message, palloc'd. */
 char *
 api_describe(const Api *api, const HttpTransfer *transfer,
 			 const ApiProblem *problem)
@@ -574,8 +594,8 @@ api_describe(const Api *api, const HttpTransfer *transfer,
 }
 
 /*
- * The start of a text of the API, fit for a message: without the key, without
- * control characters, and in the database's encoding.
+ * Returns the start of a remote text for a message, palloc'd: without the key
+ * and control characters, and in the server encoding.
  */
 static char *
 excerpt(const Api *api, const char *text, size_t length)
@@ -588,7 +608,7 @@ excerpt(const Api *api, const char *text, size_t length)
 	if (length == 0)
 		return pstrdup("(nothing)");
 
-	/* Where the excerpt ends, a character may be cut in two. */
+	/* The excerpt may end within a character. */
 	kept = redact_copy(api->credentials->api_key, text, length, copy,
 					   API_EXCERPT + 1);
 	valid = compat_valid_utf8_prefix(copy, (int) kept);

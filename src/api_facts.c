@@ -2,13 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * api_facts.c
- *	  What a session has learned of the API: how much one query takes, and what
- *	  the API refuses, by user mapping and type of records.
+ *	  Facts that a session has learned about the API.
  *
- * Each fact rests on responses, and all of them expire: see connection.c for how
- * long.  A size expires sooner, so that it can grow again.
+ * These are size limits of queries, and features that the API refuses, per user
+ * mapping and record type.  Each fact is derived from responses, and
+ * connection.c clears them after FACTS_LIFETIME.  Size limits expire sooner, so
+ * that sizes can grow again.
  *
- * Knows nothing of requests, and of SQL.
+ * Must not know SQL, and makes no requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,24 +17,27 @@
 
 #include "api_internal.h"
 
-/* How long a size is kept, in microseconds. */
+/* Time in microseconds for which a size limit is kept. */
 #define SIZE_LIFETIME (60 * (int64) 1000000)
 
-/* So often the API refuses a use of filters before that is not for the value. */
+/*
+ * Number of refusals in succession after which a use of filters counts as
+ * unsupported, regardless of the value.
+ */
 #define TELLING_REFUSALS 3
 
-/* How many ids are known at most that queries refuse; the oldest goes first. */
+/* Maximum number of ids known to be refused; the oldest is evicted. */
 #define MAX_BAD_IDS 64
 
-/* How much a query takes of something: a page's records, a filter's values. */
+/* Limit of a query's size: records of a page, or values of a field's filter. */
 typedef struct SizeLimit
 {
 	char *what;
 	int	  limit;
-	int64 since; /* by http_now */
+	int64 since; /* time of the refusal, by http_now */
 } SizeLimit;
 
-/* A use of filters that the API has refused, perhaps for the value. */
+/* A use of filters that the API refused, possibly because of the value. */
 typedef struct Suspicion
 {
 	char *what;
@@ -44,17 +48,17 @@ struct ApiFacts
 {
 	char	 *record_type;
 	bool	  has_record_path;	/* see api_has_record_path */
-	bool	  takes_ids;		/* the API has accepted a query by ids */
+	bool	  takes_ids;		/* a query by ids was accepted */
 	bool	  has_false_counts; /* see api_note_false_doubt */
 	bool	  has_warned;		/* see api_warns_of_cap */
 	List	 *limits;			/* SizeLimits */
-	List	 *refusals;			/* texts */
+	List	 *refusals;			/* strings */
 	List	 *suspicions;		/* Suspicions */
 	int		  bad_id_total;
 	pg_uuid_t bad_ids[MAX_BAD_IDS];
 };
 
-/* What the size of a page is called among the limits; no field is called so. */
+/* Key of the page size among the limits; no field has this name. */
 #define PAGE_SIZE ""
 
 static SizeLimit *find_limit(const Api *api, const char *what);
@@ -62,8 +66,8 @@ static int		  current_limit(const Api *api, const char *what);
 static void		  set_limit(Api *api, const char *what, int limit);
 
 /*
- * The facts of a connection about a type of records, made if there are none yet.
- * They live as long as the connection keeps its facts.
+ * Returns a connection's facts about a record type, creating them if necessary.
+ * They live until the connection clears its facts.
  */
 ApiFacts *
 api_facts_of(Connection *connection, const char *record_type)
@@ -87,8 +91,8 @@ api_facts_of(Connection *connection, const char *record_type)
 }
 
 /*
- * Whether the path of single records is known to be right: the API has returned
- * a record by it, or said that there is none.
+ * Returns true if the path of single records is known to exist: the API
+ * returned a record for it, or reported that a record does not exist.
  */
 bool
 api_has_record_path(const Api *api)
@@ -103,8 +107,7 @@ api_note_record_path(const Api *api)
 }
 
 /*
- * How many values one filter of a field takes at most, as far as it is known; 0:
- * any number.
+ * Returns the maximum number of values in one filter of a field; 0: not known.
  */
 int
 api_values_at_once(const Api *api, const char *field)
@@ -112,7 +115,7 @@ api_values_at_once(const Api *api, const char *field)
 	return current_limit(api, field);
 }
 
-/* Remembers that a filter of a field takes no more values than that. */
+/* Limits the number of values in one filter of a field. */
 void
 api_limit_values(Api *api, const char *field, int limit)
 {
@@ -123,8 +126,8 @@ api_limit_values(Api *api, const char *field, int limit)
 }
 
 /*
- * The API has accepted one half of a refused query.  If it has accepted both, the
- * refusal was for the number of values, which is remembered.
+ * Notes that the API accepted half of a refused query.  If it accepted both
+ * halves, the number of values caused the refusal, and becomes limited.
  */
 void
 api_note_half(Api *api, const char *field, RefusedQuery *whole)
@@ -133,7 +136,7 @@ api_note_half(Api *api, const char *field, RefusedQuery *whole)
 		api_limit_values(api, field, (whole->size + 1) / 2);
 }
 
-/* The API has accepted a query by ids. */
+/* Notes that the API accepted a query by ids. */
 void
 api_note_accepted_ids(Api *api)
 {
@@ -141,9 +144,9 @@ api_note_accepted_ids(Api *api)
 }
 
 /*
- * Remembers an id by which the API refuses a query, so that the id is fetched
- * with GET.  If the API has refused two of them and never accepted a query by
- * ids, it takes no such queries.
+ * Notes an id for which the API refuses a query, so that it is fetched with
+ * GET.  After two such ids and no accepted query, queries by ids count as
+ * unsupported.
  */
 void
 api_note_bad_id(Api *api, const pg_uuid_t *id)
@@ -157,7 +160,7 @@ api_note_bad_id(Api *api, const pg_uuid_t *id)
 		api_limit_values(api, ID_FIELD, 1);
 }
 
-/* Whether the API is known to refuse queries by an id. */
+/* Returns true if the API is known to refuse queries for an id. */
 bool
 api_is_bad_id(const Api *api, const pg_uuid_t *id)
 {
@@ -171,7 +174,7 @@ api_is_bad_id(const Api *api, const pg_uuid_t *id)
 	return false;
 }
 
-/* How large a page can be, as far as it is known. */
+/* Returns the page size: wanted, or a smaller known limit. */
 int
 api_page_size(const Api *api, int wanted)
 {
@@ -180,7 +183,7 @@ api_page_size(const Api *api, int wanted)
 	return limit == 0 ? wanted : Min(wanted, limit);
 }
 
-/* Remembers that a page cannot be larger than that. */
+/* Limits the page size. */
 void
 api_limit_page_size(Api *api, int limit)
 {
@@ -188,8 +191,8 @@ api_limit_page_size(Api *api, int limit)
 }
 
 /*
- * Remembers that the API refuses something of queries: a use of a filter, or a
- * sort, in words.
+ * Notes that the API refuses a feature of queries.  what: "field operator" of a
+ * filter, or a description of a sort.
  */
 void
 api_note_refusal(Api *api, const char *what)
@@ -203,7 +206,7 @@ api_note_refusal(Api *api, const char *what)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Whether the API is known to refuse something, in the same words. */
+/* Returns true if the API is known to refuse a feature. */
 bool
 api_refuses(const Api *api, const char *what)
 {
@@ -217,7 +220,7 @@ api_refuses(const Api *api, const char *what)
 	return false;
 }
 
-/* All that the API is known to refuse, as a list of those words. */
+/* Returns the refused features, as a list of strings that the facts own. */
 List *
 api_refusals(const Api *api)
 {
@@ -225,8 +228,8 @@ api_refusals(const Api *api)
 }
 
 /*
- * The API said that a query had further records, and it had none: what the API
- * says of that is no evidence any more.
+ * Notes that the API announced further records where there were none.  Its
+ * counts are not used as evidence any more.
  */
 void
 api_note_false_doubt(Api *api)
@@ -240,7 +243,7 @@ api_counts_are_false(const Api *api)
 	return api->facts->has_false_counts;
 }
 
-/* Whether to warn of an end that cannot be verified: once in the session. */
+/* Returns true once per session, to warn of an end that cannot be verified. */
 bool
 api_warns_of_cap(Api *api)
 {
@@ -251,8 +254,8 @@ api_warns_of_cap(Api *api)
 }
 
 /*
- * The API has refused a use of filters without saying why: it may have been for
- * the value.  Remembers it as a refusal only if that happens time and again.
+ * Notes that the API refused a use of filters without a reason, which may have
+ * been the value.  After TELLING_REFUSALS in succession, it counts as refused.
  */
 void
 api_suspect(Api *api, const char *what)
@@ -278,7 +281,7 @@ api_suspect(Api *api, const char *what)
 		api_note_refusal(api, what);
 }
 
-/* The API has accepted a use of filters. */
+/* Notes that the API accepted a use of filters. */
 void
 api_note_accepted(Api *api, const char *what)
 {
@@ -293,7 +296,7 @@ api_note_accepted(Api *api, const char *what)
 	}
 }
 
-/* A limit as long as it is kept; then 0. */
+/* Returns a limit, or 0 if it is unknown or has expired. */
 static int
 current_limit(const Api *api, const char *what)
 {

@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * api_health.c
- *	  GET /api/v2/health: whether it is the API that answers behind a base URL.
+ *	  GET /api/v2/health: shows if the server behind a base URL is the API.
  *
- * Facts from the API's documentation: it needs no key.
+ * The API documents that this endpoint needs no key, and its response.
  *
- * Knows nothing of SQL, and of HTTP only what http.h says.
+ * Must not know SQL, and uses HTTP through http.h only.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,10 @@
 
 #include "api_internal.h"
 
-/* Starts the request, without the key.  The transfer lives as in api_get_record. */
+/*
+ * Starts the request, without the key.  The transfer lives like
+ * api_get_record's.
+ */
 HttpTransfer *
 api_ask_health(Api *api, HttpBudget *budget)
 {
@@ -24,10 +27,9 @@ api_ask_health(Api *api, HttpBudget *budget)
 }
 
 /*
- * Waits for the response to api_ask_health, and returns whether the API says that
- * it is healthy.  The session remembers that it does, but not that it does not:
- * that may pass.  Raises an error if there is no whole response, or if it reports
- * a failure that may pass.
+ * Waits for the response to api_ask_health, and returns true if the API is
+ * healthy.  Only a healthy state is cached for the session.  Raises an error if
+ * there is no complete response, or if it reports a temporary failure.
  */
 bool
 api_finish_health(Api *api, HttpTransfer *transfer)
@@ -46,7 +48,7 @@ api_finish_health(Api *api, HttpTransfer *transfer)
 	if (problem.is_throttling || problem.status >= 500)
 		api_raise_problem(api, transfer, &problem);
 
-	/* Nothing between api_load_json and json_decref can raise an error. */
+	/* No error can be raised before json_decref. */
 	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY
 			   ? api_load_json(transfer, &problem.is_cut)
 			   : NULL;
@@ -60,7 +62,10 @@ api_finish_health(Api *api, HttpTransfer *transfer)
 	return status != NULL;
 }
 
-/* Whether the API is healthy, requested until it has said so once. */
+/*
+ * Returns true if the API is healthy.  Makes a request unless it was healthy
+ * before.
+ */
 bool
 api_is_healthy(Api *api, HttpBudget *budget)
 {
@@ -75,7 +80,7 @@ api_is_healthy(Api *api, HttpBudget *budget)
 	return is_healthy;
 }
 
-/* Raises the error for an API that does not say that it is well. */
+/* Raises the error of an API that does not report that it is healthy. */
 void
 api_raise_unhealthy(const Api *api, HttpTransfer *transfer)
 {

@@ -2,9 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * api_internal.h
- *	  What the endpoints of the API have in common.
- *
- * For api*.c alone.
+ *	  State and functions that the endpoints of the API share, for api*.c only.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,8 +16,8 @@
 #include "connection.h"
 
 /*
- * PostgreSQL exports a json_object of its own, which the dynamic linker would
- * take for jansson's: the one function of that library not to call.
+ * Never call jansson's json_object: PostgreSQL exports a function of that name,
+ * which the dynamic linker would use instead.
  */
 #define json_object jansson_json_object
 #include <jansson.h>
@@ -28,39 +26,39 @@
 #pragma GCC poison json_object
 #endif
 
-/* What the session has learned: see api_facts.c. */
+/* Facts that the session has learned: see api_facts.c. */
 typedef struct ApiFacts ApiFacts;
 
 struct Api
 {
-	MemoryContext context; /* of all transfers, since it holds the connection */
+	MemoryContext	context; /* of all transfers; holds the connection */
 	const Settings *settings;
 	Credentials	   *credentials;
 	Connection	   *connection;
 	ApiFacts	   *facts;
 	int64		   *record_total; /* NULL: not counted */
-	int				merged_total; /* records that were reported as merged */
+	int				merged_total; /* number of merged records */
 	HttpTarget		target;
 	HttpTarget		anonymous_target; /* the same without the key */
 };
 
 /*
- * What is wrong with a response.  Its status is that of HTTP; or, if that is 200
- * but the body reports a failure, the one that the body stands for, or 0.
+ * Description of an error response.  The status is the HTTP status.  If that is
+ * 200, it is the status that the body's error stands for, or 0.
  */
 typedef struct ApiProblem
 {
 	long status;
 	bool is_json;
-	bool is_cut; /* the body may have become JSON, but ended early */
+	bool is_cut; /* body is a truncated JSON text */
 	bool has_data;
 	bool is_throttling;
-	bool is_gateway; /* not from the API, but from something in front of it */
+	bool is_gateway; /* sent by a gateway in front of the API */
 	char code[128];	 /* empty: none */
 	char message[1024];
 } ApiProblem;
 
-/* A larger body is not searched for an error's code. */
+/* Largest body, in bytes, that is searched for an error's code. */
 #define API_MAX_ERROR_BODY (1024 * 1024)
 
 /* api.c */

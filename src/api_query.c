@@ -2,14 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * api_query.c
- *	  POST /api/v2/{record_type}/_query: many records at once, page by page.
+ *	  POST /api/v2/{record_type}/_query: many records, page by page.
  *
- * Facts from the API's documentation: a query has filters, which are ANDed, and
- * a limit; its further pages are asked for with nothing but the cursor and the
- * limit; a cursor may be gone, with the code invalid_cursor.  The statuses of
- * refusals and the length that "in" may have are not documented.
+ * The API documents that a query has filters, which are ANDed, and a limit.
+ * The request for a further page has only the cursor and the limit.  A cursor
+ * that has expired is refused with the code invalid_cursor.  It does not
+ * document the statuses of refusals, nor the maximum length of an "in" list.
  *
- * Knows nothing of SQL, and of HTTP only what http.h says.
+ * Must not know SQL, and uses HTTP through http.h only.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +21,7 @@
 #include "api_internal.h"
 #include "id.h"
 
-/* No API limits the results of a query to fewer records. */
+/* Smallest cap on a query's results that an API is expected to have. */
 #define SMALLEST_CAP 500
 
 static void			 append_filters(StringInfo body, List *filters);
@@ -31,7 +31,7 @@ static QueryResult	 classify_refusal(const Api *api, HttpTransfer *transfer,
 									  const ApiProblem *problem);
 
 /*
- * Starts the query for the records with the given ids, and its first page.  The
+ * Starts a query for the first page of the records with the given ids.  The
  * transfer lives until http_end, or as long as the Api.
  */
 HttpTransfer *
@@ -53,7 +53,7 @@ api_query_ids(Api *api, const pg_uuid_t **ids, int count, HttpBudget *budget)
 	return start_query(api, body.data, budget);
 }
 
-/* Starts a query, and its first page, as api_query_ids does. */
+/* Starts a query for its first page, like api_query_ids. */
 HttpTransfer *
 api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
 {
@@ -73,7 +73,7 @@ api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
 	return start_query(api, body.data, budget);
 }
 
-/* Starts the query for the next page, as api_query_ids does. */
+/* Starts the request for the next page, like api_query_ids. */
 HttpTransfer *
 api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
 {
@@ -87,11 +87,11 @@ api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
 }
 
 /*
- * Waits for the answer to a query and reads it.
+ * Waits for the response to a query and parses it.
  *
- * *page is made in the current context and points into the answer, which lives
- * until http_end.  Raises an error for any answer that is none of QueryResult,
- * and for none.
+ * *page is made in the current memory context and points into the response,
+ * which lives until http_end.  Raises an error for a response that QueryResult
+ * does not describe, and if there is none.
  */
 QueryResult
 api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
@@ -129,8 +129,8 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Reads the answer to a query that has come, as api_finish_query does, if it is
- * a page as documented.  Returns false for anything else, and raises no error.
+ * Parses a response to a query that has arrived, like api_finish_query, if it
+ * is a page as documented.  Returns false for anything else.  Raises no error.
  */
 bool
 api_try_page(const Api *api, const HttpTransfer *transfer,
@@ -152,9 +152,9 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 }
 
 /*
- * Whether the answer to a query, which has come, is one that another try will not
- * mend, but another query may do without: too large, or whole but no page as
- * documented.
+ * Returns true if a retry does not help against the response, but another query
+ * may: it is too large, or it is complete and not a page as documented.  The
+ * transfer must be over.
  */
 bool
 api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
@@ -171,10 +171,10 @@ api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
 }
 
 /*
- * Whether the last page of a query may be the last for another reason than that
- * there are no further records: by what the API says of them, because the page is
- * empty, or because of a cap.  received: the query's records, with this page's,
- * which were requested by that limit.
+ * Returns true if a query's last page may not be the end of its records.  The
+ * API may say so, the page may be empty, or there may be a cap.  received:
+ * number of the query's records, including this page's, requested with that
+ * limit.
  */
 bool
 api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
@@ -187,8 +187,8 @@ api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
 }
 
 /*
- * Whether so many records are what a limit on the results of one query would
- * leave: a large and round number, or one that ends with a full page.
+ * Returns true if the number of records suggests a cap on the results of one
+ * query: it is large and round, or the last page is full.
  */
 bool
 api_is_like_cap(const RecordPage *page, int64 received, int limit)
@@ -198,8 +198,9 @@ api_is_like_cap(const RecordPage *page, int64 received, int limit)
 }
 
 /*
- * What a refusal means for the query.  A server without queries may know the
- * path or the method not to exist, or take the path for a record's.
+ * Returns the result that a refusal means for a query.  A server without
+ * queries may not know the path or the method, or treat "_query" as a record's
+ * id.
  */
 static QueryResult
 classify_refusal(const Api *api, HttpTransfer *transfer,
@@ -247,7 +248,7 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 	}
 }
 
-/* The member "filters" of a query, unless it has none. */
+/* Appends the member "filters", unless there are none. */
 static void
 append_filters(StringInfo body, List *filters)
 {

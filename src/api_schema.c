@@ -2,13 +2,12 @@
 /*-------------------------------------------------------------------------
  *
  * api_schema.c
- *	  GET /api/v2/_schema/{record_type}: which attributes records have.
+ *	  GET /api/v2/_schema/{record_type}: the attributes of records.
  *
- * Facts from the API's documentation: the answer has no "data" around it; an
- * attribute that says nothing of a flag does not have it; custom attributes
- * stand among the others.
+ * The API documents that the response has no "data" wrapper, and that absent
+ * flags are false.  Custom attributes are listed among the others.
  *
- * Knows nothing of SQL, and of HTTP only what http.h says.
+ * Must not know SQL, and uses HTTP through http.h only.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,10 +17,13 @@
 
 #include "api_internal.h"
 
-/* A tree takes many times the memory of its text. */
+/*
+ * Largest schema that is parsed.  A tree takes many times the memory of its
+ * text.
+ */
 #define MAX_SCHEMA_MB 8
 
-/* A JSON tree of jansson, which ends with a memory context. */
+/* A JSON tree of jansson that is freed with a memory context. */
 typedef struct JsonTree
 {
 	MemoryContextCallback callback;
@@ -45,8 +47,8 @@ static char			   *copy_text(const json_t *object, const char *key);
 static List			   *read_operators(const json_t *list);
 
 /*
- * Starts the request for the attributes of the type of records.  The transfer
- * lives as in api_get_record.
+ * Starts the request for the attributes of the record type.  The transfer lives
+ * like api_get_record's.
  */
 HttpTransfer *
 api_ask_schema(Api *api, HttpBudget *budget)
@@ -57,10 +59,10 @@ api_ask_schema(Api *api, HttpBudget *budget)
 }
 
 /*
- * Waits for the answer to api_ask_schema and reads it: a list of
- * SchemaAttributes in the current context, in the API's order.  Raises an error
- * where the API does not tell, with the hint that for an import there is another
- * way.
+ * Waits for the response to api_ask_schema and returns its attributes: a list
+ * of SchemaAttributes in the current memory context, in the API's order.
+ * Raises an error if there is no schema.  for_import: the hint names the import
+ * option discover.
  */
 List *
 api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
@@ -87,7 +89,10 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 	raise_unavailable(api, transfer, &problem, for_import);
 }
 
-/* Whether a response with status 200 reports a failure, perhaps beside a schema. */
+/*
+ * Returns true if a response with status 200 reports a failure, possibly in
+ * addition to a schema.
+ */
 static bool
 reports_failure(const HttpTransfer *transfer, const json_t *root,
 				const ApiProblem *problem)
@@ -102,7 +107,9 @@ reports_failure(const HttpTransfer *transfer, const json_t *root,
 							 &ignored) == RECORD_FAILURE;
 }
 
-/* Both at once. */
+/*
+ * Returns the attributes, like api_ask_schema and api_finish_schema together.
+ */
 List *
 api_read_schema(Api *api, HttpBudget *budget, bool for_import)
 {
@@ -113,7 +120,10 @@ api_read_schema(Api *api, HttpBudget *budget, bool for_import)
 	return attributes;
 }
 
-/* The body of an answer as a tree that ends with the current context. */
+/*
+ * Parses the body of a response into a tree that the current memory context
+ * owns.
+ */
 static json_t *
 load_owned(const HttpTransfer *transfer, bool *is_cut)
 {
@@ -136,8 +146,8 @@ release_tree(void *arg)
 }
 
 /*
- * Raises the error for a refusal.  A key may lack this permission alone, and a
- * server this path.
+ * Raises the error of a refusal.  A key may lack just this permission, and a
+ * server just this path.
  */
 static void
 raise_unavailable(const Api *api, HttpTransfer *transfer,
@@ -174,7 +184,7 @@ raise_unavailable(const Api *api, HttpTransfer *transfer,
 	api_raise_problem(api, transfer, problem);
 }
 
-/* Raises the error for a schema that is not parsed, because of its size. */
+/* Raises the error of a schema that is too large to parse. */
 static void
 raise_too_large(bool for_import)
 {
@@ -214,7 +224,10 @@ read_attributes(const Api *api, const HttpTransfer *transfer,
 	return attributes;
 }
 
-/* One attribute; where it is not as documented, *problem says how. */
+/*
+ * Returns one palloc'd attribute.  If it is not as documented, sets *problem to
+ * a description.
+ */
 static SchemaAttribute *
 read_attribute(const json_t *value, const char **problem)
 {
@@ -240,7 +253,7 @@ read_attribute(const json_t *value, const char **problem)
 	return attribute;
 }
 
-/* A text of an object, in UTF-8; NULL where there is none. */
+/* Returns a palloc'd string member of an object, in UTF-8; NULL: none. */
 static char *
 copy_text(const json_t *object, const char *key)
 {
@@ -249,7 +262,7 @@ copy_text(const json_t *object, const char *key)
 	return json_is_string(value) ? pstrdup(json_string_value(value)) : NULL;
 }
 
-/* The names of a list, those that are texts. */
+/* Returns the strings of a list, palloc'd. */
 static List *
 read_operators(const json_t *list)
 {

@@ -2,12 +2,12 @@
 /*-------------------------------------------------------------------------
  *
  * connection.c
- *	  The connections of a session, kept per user mapping.
+ *	  The session's connections, one per user mapping.
  *
- * They outlive statements and transactions, are never shared between user
- * mappings, and are dropped when the mapping or its server changes.
+ * A connection outlives statements and transactions.  It is closed when its
+ * user mapping or server changes, and is never shared between user mappings.
  *
- * Knows nothing of requests.
+ * Must not know requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +21,7 @@
 
 #include "connection.h"
 
-/* How long a session keeps what it has learned of the API, in microseconds. */
+/* Time in microseconds for which a session keeps its facts about the API. */
 #define FACTS_LIFETIME (600 * (int64) 1000000)
 
 typedef struct SessionConnection
@@ -29,13 +29,13 @@ typedef struct SessionConnection
 	Connection public;
 	dlist_node node;
 	Oid		   umid;
-	uint32	   mapping_hash; /* of the mapping's and the server's syscache */
-	uint32	   server_hash;	 /* entries, by which their changes are known */
-	int		   users;		 /* statements that have acquired it */
-	bool	   is_stale;	 /* what it is for has changed */
+	uint32	   mapping_hash; /* syscache hash value, for invalidations */
+	uint32	   server_hash;	 /* the same for the server */
+	int		   users;		 /* number of statements that hold it */
+	bool	   is_stale;	 /* its mapping or server has changed */
 } SessionConnection;
 
-/* A statement's hold on a connection. */
+/* A statement's reference to a connection. */
 typedef struct Hold
 {
 	MemoryContextCallback callback;
@@ -56,8 +56,10 @@ static void				  close_stale(void);
 static void invalidate(Datum arg, int cache_id, uint32 hash_value);
 
 /*
- * The session's connection for a user mapping, made where there is none yet.
- * The current memory context holds it until that is reset or deleted.
+ * Returns the session's connection for a user mapping, after creating it if
+ * necessary.  The current memory context holds a reference until it is reset or
+ * deleted.  Clears facts that have expired.  Raises an error if no pool can be
+ * created.
  */
 Connection *
 connection_acquire(Oid umid, Oid serverid)
@@ -82,8 +84,9 @@ connection_acquire(Oid umid, Oid serverid)
 }
 
 /*
- * SQL function: closes the session's connections; those in use, by an open
- * cursor say, are closed when that ends.
+ * SQL function opportunity_fdw_disconnect: closes the session's connections.  A
+ * connection in use, for example by an open cursor, is closed when it is
+ * released.
  */
 Datum
 opportunity_fdw_disconnect(PG_FUNCTION_ARGS)
@@ -110,7 +113,7 @@ find(Oid umid)
 	return NULL;
 }
 
-/* Whether a connection is not to be acquired again. */
+/* Returns true if a connection must not be acquired again. */
 static bool
 is_stale(const SessionConnection *connection)
 {
@@ -154,7 +157,7 @@ create(Oid umid, Oid serverid)
 	connection->mapping_hash = mapping_hash;
 	connection->server_hash = server_hash;
 
-	/* In the list, and closed with the rest, should its pool not come up. */
+	/* Stale and in the list, so that it is freed if http_pool_create fails. */
 	connection->is_stale = true;
 	MemoryContextSetParent(context, TopMemoryContext);
 	dlist_push_tail(&connections, &connection->node);
@@ -164,7 +167,7 @@ create(Oid umid, Oid serverid)
 	return connection;
 }
 
-/* The session finds out again what it has learned.  Nobody uses the facts. */
+/* Clears the facts of a connection that no statement uses. */
 static void
 forget_facts(SessionConnection *connection)
 {
@@ -174,7 +177,7 @@ forget_facts(SessionConnection *connection)
 	MemoryContextReset(connection->public.facts_context);
 }
 
-/* A statement is over, in whatever way. */
+/* Memory context callback: releases a statement's reference. */
 static void
 release_hold(void *arg)
 {
@@ -184,13 +187,16 @@ release_hold(void *arg)
 	close_if_unused(hold->connection);
 }
 
-/* Drives no pool: what its transfers refer to may be gone by now. */
+/*
+ * Closes a stale connection without users.  Does not drive its pool, because
+ * the memory that its transfers refer to may be gone.
+ */
 static void
 close_if_unused(SessionConnection *connection)
 {
 	HttpPool *pool = connection->public.pool;
 
-	/* A pool that is not quiet is closed another time. */
+	/* Destroying a pool that is not quiet would block, so close it later. */
 	if ((pool != NULL && !http_pool_is_quiet(pool)) || !is_stale(connection) ||
 		connection->users > 0)
 		return;
@@ -218,8 +224,9 @@ close_stale(void)
 }
 
 /*
- * A server or a user mapping has changed; a hash value of 0 stands for any.
- * Closing is left for later, since this may be called from anywhere.
+ * Syscache callback: marks connections of a changed server or user mapping as
+ * stale.  hash_value 0 matches all.  Closes none, because invalidations arrive
+ * at arbitrary points.
  */
 static void
 invalidate(Datum arg, int cache_id, uint32 hash_value)

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * connection.h
- *	  The connections of a session, kept per user mapping.
+ *	  The session's connections, one per user mapping.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,18 +16,18 @@
 #include "http.h"
 #include "stats.h"
 
-/* What a session keeps for one user mapping. */
+/* Session state for one user mapping. */
 typedef struct Connection
 {
-	MemoryContext context; /* that it lives in */
+	MemoryContext context; /* its own context */
 	HttpPool	 *pool;
 	SessionStats *stats;
 
-	/* what the session has learned of the API: see api_facts.c */
+	/* facts learned about the API: see api_facts.c */
 	MemoryContext facts_context;
-	int64		  facts_since; /* by http_now */
-	List		 *facts;	   /* ApiFacts, one per type of records */
-	bool		  is_healthy;  /* the API has said so: see api_health.c */
+	int64		  facts_since; /* time of the last clearing, by http_now */
+	List		 *facts;	   /* ApiFacts, one per record type */
+	bool		  is_healthy;  /* cached result of api_is_healthy */
 } Connection;
 
 extern Connection *connection_acquire(Oid umid, Oid serverid);

@@ -2,9 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * redact.c
- *	  Keeps the API key out of messages that show foreign texts.
+ *	  Removes the API key from remote texts that messages show.
  *
- * Knows nothing of where the texts come from.
+ * Must not know the origin of the texts.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,10 +15,10 @@
 static size_t match_key(const char *text, const char *end, const char *key);
 
 /*
- * Copies a foreign text with an asterisk in place of each occurrence of the key,
- * and cuts it to the target's size, which includes a NUL at the end.  Returns
- * the bytes copied.  The key, which may be NULL, is looked for before anything
- * is cut off.
+ * Copies a text to target, with an asterisk in place of each occurrence of key,
+ * which may be NULL.  Truncates the result to size bytes, including a NUL,
+ * after the replacement, so that no part of the key remains.  Returns the
+ * number of bytes copied, without the NUL.
  */
 size_t
 redact_copy(const char *key, const char *text, size_t length, char *target,
@@ -38,7 +38,7 @@ redact_copy(const char *key, const char *text, size_t length, char *target,
 	return copied;
 }
 
-/* A palloc'd copy of a text with an asterisk in place of each occurrence of the key. */
+/* Returns a palloc'd copy of a text, with an asterisk in place of each key. */
 char *
 redact_text(const char *key, const char *text)
 {
@@ -50,8 +50,8 @@ redact_text(const char *key, const char *text)
 }
 
 /*
- * How many bytes of a text are the key, perhaps with some of its characters
- * escaped as in JSON; 0 where it starts with something else.
+ * Returns the number of bytes of the key at the start of a text, or 0.  Its
+ * characters may be escaped as in JSON (RFC 8259, section 7).
  */
 static size_t
 match_key(const char *text, const char *end, const char *key)

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * redact.h
- *	  Keeps the API key out of messages that show foreign texts.
+ *	  Removes the API key from remote texts that messages show.
  *
  *-------------------------------------------------------------------------
  */

@@ -2,10 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * url.c
- *	  Reading of base URLs and proxies, by libcurl's own URL parser: what is
- *	  checked here is then what libcurl will connect to.
+ *	  Parses base URLs and proxies.
  *
- * Knows nothing of options or of transfers.
+ * Uses libcurl's own URL parser, so libcurl connects to exactly the host that
+ * was checked here.  Must not know options or transfers.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 #include "compat.h"
 #include "url.h"
 
-/* Longest part that is looked at; a host name has 253 characters at most. */
+/* Longest part that is accepted; a host name has at most 253 bytes. */
 #define URL_PART_MAX 512
 
 static bool is_plain(const char *text);
@@ -28,11 +28,11 @@ pg_noreturn static void raise_out_of_memory(void);
 static bool				host_is_loopback(const char *host);
 
 /*
- * Takes a URL apart.
+ * Parses a URL into parts, whose strings are palloc'd.
  *
- * The scheme must be spelled out.  Returns false where libcurl cannot read the
- * URL, a part is absurdly long, or it holds a byte that has no place in a URL.
- * Raises an error where memory is out: that says nothing of the URL.
+ * The scheme must be spelled out.  Returns false if libcurl cannot parse the
+ * URL, a part has URL_PART_MAX bytes or more, or it contains a byte that a URL
+ * cannot have.  Raises an error if memory is out.
  */
 bool
 url_parse(const char *url, UrlParts *parts)
@@ -46,7 +46,7 @@ url_parse(const char *url, UrlParts *parts)
 	bool   has_port = false;
 	bool   no_memory = false;
 
-	/* libcurl would escape some of these instead of refusing them. */
+	/* libcurl would escape some of these bytes instead of rejecting them. */
 	if (!is_plain(url))
 		return false;
 
@@ -54,7 +54,7 @@ url_parse(const char *url, UrlParts *parts)
 	if (handle == NULL)
 		raise_out_of_memory();
 
-	/* Nothing between here and the cleanup can raise an error. */
+	/* No error can be raised before the cleanup. */
 	valid = succeeded(curl_url_set(handle, CURLUPART_URL, url,
 								   CURLU_NON_SUPPORT_SCHEME),
 					  &no_memory) &&
@@ -76,7 +76,9 @@ url_parse(const char *url, UrlParts *parts)
 	if (no_memory)
 		raise_out_of_memory();
 
-	/* libcurl takes a host with escapes, and has undone them here; 7.74 has not. */
+	/*
+	 * libcurl accepts escapes in a host.  It decodes them here, except in 7.74.
+	 */
 	if (!valid || !is_plain(host) || strchr(host, '%') != NULL)
 		return false;
 
@@ -89,7 +91,7 @@ url_parse(const char *url, UrlParts *parts)
 	return true;
 }
 
-/* Whether a text has no byte that has no place in a URL. */
+/* Returns true if each byte of a text can be in a URL. */
 static bool
 is_plain(const char *text)
 {
@@ -103,7 +105,7 @@ is_plain(const char *text)
 }
 
 /*
- * Copies one part into a buffer of URL_PART_MAX bytes.  False where the part
+ * Copies a part into a buffer of URL_PART_MAX bytes.  Returns false if the part
  * is missing, empty or too long.
  */
 static bool
@@ -121,7 +123,7 @@ url_part(CURLU *handle, CURLUPart what, unsigned int flags, char *target,
 	return found;
 }
 
-/* Whether a call did what it should; notes where memory was out. */
+/* Returns true if code is success.  Sets *no_memory if memory was out. */
 static bool
 succeeded(CURLUcode code, bool *no_memory)
 {
@@ -136,7 +138,7 @@ raise_out_of_memory(void)
 	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 }
 
-/* Whether the name can only mean this machine. */
+/* Returns true if a host name always denotes this machine. */
 static bool
 host_is_loopback(const char *host)
 {

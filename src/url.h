@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * url.h
- *	  Reading of base URLs and proxies.
+ *	  Parses base URLs and proxies.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,12 +11,12 @@
 
 #include "postgres.h"
 
-/* The parts of a URL that decisions are made on; strings are palloc'd. */
+/* Parts of a URL that are checked.  The strings are palloc'd. */
 typedef struct UrlParts
 {
 	char *scheme; /* lower case */
-	char *host;	  /* without port; an IPv6 address in brackets */
-	char *port;	  /* the scheme's own, where none is given; else NULL */
+	char *host;	  /* without port; an IPv6 address is in brackets */
+	char *port;	  /* default: the scheme's; NULL: it has none */
 	bool  is_loopback;
 	bool  has_credentials;
 	bool  has_query_or_fragment;
