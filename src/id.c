@@ -2,7 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * id.c
- *	  The ids of records, which are UUIDs.
+ *	  Ids of records, which are UUIDs.
+ *
+ * Must not know records.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,12 +14,13 @@
 
 #include "id.h"
 
-/* Bytes of a UUID in its canonical form. */
+/* Bytes of a UUID's canonical form (RFC 9562, section 4). */
 #define UUID_TEXT_LENGTH 36
 
 /*
- * Reads a UUID as the API spells them, in either case.  Any other spelling that
- * uuid_in would take is not equal to that as a text.
+ * Parses a UUID in the API's canonical form, in either case.  Returns false for
+ * other spellings that uuid_in accepts, because as text they do not equal the
+ * id.
  */
 bool
 id_parse(const char *text, pg_uuid_t *id)
@@ -52,7 +55,7 @@ id_parse(const char *text, pg_uuid_t *id)
 	return true;
 }
 
-/* A UUID in canonical form, palloc'd. */
+/* Returns a UUID in canonical form, palloc'd. */
 char *
 id_text(const pg_uuid_t *id)
 {

@@ -2,12 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * iso8601.c
- *	  The dates and times of the API: recognizes and writes them.
+ *	  Parses and writes the API's dates and times.
  *
- * PostgreSQL's input functions would take much more than ISO 8601 ('now',
- * 'infinity', '1/2/2003'), so a text has to pass here first.  Whether the
- * numbers make a date is theirs to say, but where that is plain.  Knows nothing of
- * columns.
+ * PostgreSQL's input functions accept far more than ISO 8601 ('now',
+ * 'infinity', '1/2/2003'), so each text is parsed here first.  Only obvious
+ * errors in the numbers are detected; the input functions find the others.
+ *
+ * Must not know columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,13 +16,13 @@
 
 #include "iso8601.h"
 
-/* Of the Gregorian calendar, which repeats itself after 400 years. */
+/* Days of the Gregorian calendar, which repeats after 400 years. */
 #define DAYS_IN_400_YEARS 146097
 #define DAYS_IN_100_YEARS 36524
 #define DAYS_IN_4_YEARS 1461
 #define DAYS_IN_YEAR 365
 
-/* From 0001-01-01 to 2000-01-01, where PostgreSQL starts to count. */
+/* Days from 0001-01-01 to 2000-01-01, PostgreSQL's epoch. */
 #define DAYS_TO_EPOCH (5 * DAYS_IN_400_YEARS - DAYS_IN_YEAR - 1)
 
 static bool	 seconds_of(const char *text, const Iso8601 *parts, int64 *seconds);
@@ -37,9 +38,9 @@ static const char *match_time(const char *text, Iso8601 *parts);
 static const char *match_zone(const char *text, Iso8601 *parts);
 
 /*
- * Takes apart a date, a time, or both, joined by T or a space, the time with
- * or without an offset from UTC, in the extended format.  False where the text
- * is anything else.
+ * Parses a date, a time, or both with T or a space between them, in the
+ * extended format.  A time may have an offset from UTC.  Returns false for any
+ * other text.
  */
 bool
 iso8601_parse(const char *text, Iso8601 *parts)
@@ -65,8 +66,8 @@ iso8601_parse(const char *text, Iso8601 *parts)
 }
 
 /*
- * Reads a timestamp as the whole seconds since PostgreSQL's epoch, the fraction
- * cut off; without an offset it is in UTC.  False where the text is none.
+ * Parses a timestamp as whole seconds since PostgreSQL's epoch, rounded down.
+ * Without an offset it is in UTC.  Returns false for any other text.
  */
 bool
 iso8601_seconds(const char *text, int64 *seconds)
@@ -76,7 +77,10 @@ iso8601_seconds(const char *text, int64 *seconds)
 	return iso8601_parse(text, &parts) && seconds_of(text, &parts, seconds);
 }
 
-/* The same, with the fraction of the second; further digits are cut off. */
+/*
+ * Like iso8601_seconds, with the fraction of the second.  Truncates further
+ * digits.
+ */
 bool
 iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
 {
@@ -96,9 +100,9 @@ iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
 }
 
 /*
- * Reads a timestamp as timestamptz_in does, if it is in UTC, to the microsecond at
- * most, and within one day by the clock.  False where it is not, or the text is
- * none: the input function knows the rest, and what is wrong.
+ * Parses a timestamp like timestamptz_in, but faster.  It must be in UTC, with
+ * microseconds at most, and a time of day below 24:00.  Returns false for any
+ * other text; the input function then converts or rejects it.
  */
 bool
 iso8601_timestamp(const char *text, TimestampTz *timestamp)
@@ -120,7 +124,10 @@ iso8601_timestamp(const char *text, TimestampTz *timestamp)
 	return true;
 }
 
-/* The fraction of a second of a time; false where it would have to be rounded. */
+/*
+ * Sets *fraction to the microseconds of a time.  Returns false if it has more
+ * digits.
+ */
 static bool
 microseconds(const char *clock, int time_length, int64 *fraction)
 {
@@ -138,7 +145,7 @@ microseconds(const char *clock, int time_length, int64 *fraction)
 	return true;
 }
 
-/* The same as iso8601_seconds, of a text that has been taken apart. */
+/* Like iso8601_seconds, for a text that was parsed. */
 static bool
 seconds_of(const char *text, const Iso8601 *parts, int64 *seconds)
 {
@@ -176,7 +183,7 @@ seconds_of(const char *text, const Iso8601 *parts, int64 *seconds)
 	return true;
 }
 
-/* The days from 2000-01-01 to a date. */
+/* Returns the days from 2000-01-01 to a date. */
 static int64
 days_since_epoch(int year, int month, int day)
 {
@@ -188,7 +195,7 @@ days_since_epoch(int year, int month, int day)
 	return days + day - 1 - DAYS_TO_EPOCH;
 }
 
-/* The number that two digits make. */
+/* Returns the number that two digits represent. */
 static int
 number(const char *digits)
 {
@@ -196,8 +203,9 @@ number(const char *digits)
 }
 
 /*
- * Writes a point in time in UTC, down to the second that it is in, such as
- * 2026-06-01T00:00:00Z.  NULL for infinities and outside the years 1 to 9999.
+ * Returns a point in time in UTC, rounded down to the second, such as
+ * 2026-06-01T00:00:00Z, palloc'd.  Returns NULL for infinities and outside the
+ * years 1 to 9999.
  */
 char *
 iso8601_write(TimestampTz value)
@@ -218,8 +226,8 @@ iso8601_write(TimestampTz value)
 }
 
 /*
- * Writes a date, such as 2026-06-01.  NULL for infinities and outside the years
- * 1 to 9999.
+ * Returns a date such as 2026-06-01, palloc'd.  Returns NULL for infinities and
+ * outside the years 1 to 9999.
  */
 char *
 iso8601_write_date(DateADT value)
@@ -228,13 +236,14 @@ iso8601_write_date(DateADT value)
 }
 
 /*
- * The date so many days after 2000-01-01, or NULL outside the years 1 to 9999.
- * PostgreSQL's own function for that would bring the server along.
+ * Returns the date that is days after 2000-01-01, palloc'd, or NULL outside the
+ * years 1 to 9999.  PostgreSQL's j2date is not used, so that the file does not
+ * depend on the server.
  */
 static char *
 write_days(int64 days)
 {
-	int64 rest = days + DAYS_TO_EPOCH; /* from 0001-01-01 */
+	int64 rest = days + DAYS_TO_EPOCH; /* days from 0001-01-01 */
 	int	  year;
 	int	  month = 1;
 	int	  centuries;
@@ -269,7 +278,7 @@ days_in_month(int year, int month)
 	return days[month - 1];
 }
 
-/* Rounds down, where C's division rounds towards zero. */
+/* Divides and rounds down; C rounds towards zero. */
 static int64
 floor_divide(int64 dividend, int64 divisor)
 {
@@ -277,8 +286,8 @@ floor_divide(int64 dividend, int64 divisor)
 }
 
 /*
- * Matches a pattern in which 9 stands for a digit and anything else for itself.
- * Returns what follows in the text, or NULL.
+ * Matches a pattern in which 9 stands for any digit.  Returns the rest of the
+ * text, or NULL.
  */
 static const char *
 match(const char *text, const char *pattern)
@@ -324,7 +333,7 @@ match_time(const char *text, Iso8601 *parts)
 	return rest;
 }
 
-/* The zone may be missing; then the text is returned as it is. */
+/* Returns the text after an optional zone, or NULL if it is invalid. */
 static const char *
 match_zone(const char *text, Iso8601 *parts)
 {

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * iso8601.h
- *	  The dates and times of the API: recognizes and writes them.
+ *	  Parses and writes the API's dates and times.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,13 +14,13 @@
 #include "datatype/timestamp.h"
 #include "utils/date.h"
 
-/* The parts of a text; lengths of 0 mean that a part is missing. */
+/* Parts of a text; length 0: absent. */
 typedef struct Iso8601
 {
 	int	 date_length; /* YYYY-MM-DD */
 	int	 time_length; /* hh:mm[:ss[.fraction]], or with a decimal comma */
 	int	 zone_length; /* Z or an offset */
-	bool zone_is_utc; /* also where the zone is missing */
+	bool zone_is_utc; /* true without a zone */
 } Iso8601;
 
 extern bool iso8601_parse(const char *text, Iso8601 *parts);

@@ -2,7 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * json_escape.c
- *	  Escapes in JSON, for databases that are not in UTF-8.
+ *	  Rewrites escapes in JSON, for server encodings other than UTF-8.
+ *
+ * Must not know records.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,11 +17,12 @@
 static int unicode_escape(const char *text, const char *end);
 
 /*
- * Writes \u escapes of characters beyond ASCII as UTF-8, in place: they shrink.
+ * Replaces \u escapes of characters beyond ASCII with UTF-8, in place, which
+ * shortens the text.
  *
- * The backend's lexer would turn such an escape into the database's encoding in
- * the middle of a text that is UTF-8.  Escapes that are no character (a lone
- * surrogate) stay, for the lexer to refuse.
+ * The server's lexer would convert such an escape to the server encoding,
+ * within a text that is UTF-8.  Invalid escapes (lone surrogates) stay, and the
+ * lexer rejects them.
  */
 void
 json_rewrite_escapes(char *body, int *length)
@@ -56,7 +59,9 @@ json_rewrite_escapes(char *body, int *length)
 		}
 		else
 		{
-			/* Both bytes, so that the second of \\ starts no escape. */
+			/*
+			 * Copy both bytes, so that the second one of \\ starts no escape.
+			 */
 			*to++ = *from++;
 			*to++ = *from++;
 		}
@@ -64,7 +69,7 @@ json_rewrite_escapes(char *body, int *length)
 	*length = to - body;
 }
 
-/* The code of the \uXXXX at text, or -1 where there is none. */
+/* Returns the code of the \uXXXX at text, or -1 if there is none. */
 static int
 unicode_escape(const char *text, const char *end)
 {

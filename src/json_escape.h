@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_escape.h
- *	  Escapes in JSON, for databases that are not in UTF-8.
+ *	  Rewrites escapes in JSON, for server encodings other than UTF-8.
  *
  *-------------------------------------------------------------------------
  */

@@ -2,14 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * record.c
- *	  Records of the API, read from an answer's JSON.
+ *	  Parses records and pages of records from JSON.
  *
- * PostgreSQL's own streaming parser reads the response buffer once; no tree is
- * made, numbers stay text, and only the wanted attributes are kept.
+ * PostgreSQL's streaming parser reads the response buffer once.  It builds no
+ * tree, numbers stay text, and only the wanted attributes are kept.
  *
- * Knows the shape of a record and of a page of them (from the API's
- * documentation of GET /opportunity/{id} and POST /opportunity/_query), but
- * nothing of columns or of transfers.
+ * Knows the shape of a record and of a page from the API's documentation of GET
+ * /opportunity/{id} and POST /opportunity/_query.  Must not know columns or
+ * transfers.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,31 +24,31 @@
 #include "json_escape.h"
 #include "record.h"
 
-/* What the value that is being read means. */
+/* Role of a JSON value in the response. */
 typedef enum Place
 {
-	PLACE_ANSWER,  /* the answer itself */
+	PLACE_ANSWER,  /* the response itself */
 	PLACE_PAGE,	   /* "data" of a page: the records */
 	PLACE_PAGING,  /* "meta" or "pagination" of a page */
-	PLACE_CURSOR,  /* "next_cursor" at the top or in that */
-	PLACE_TOTAL,   /* how many records there are, likewise */
-	PLACE_MORE,	   /* whether there are more, likewise */
-	PLACE_ERROR,   /* a member that reports a failure unless it is empty */
-	PLACE_CODE,	   /* the same, but only by itself, not by what is in it */
-	PLACE_STATUS,  /* one that reports it by certain values */
-	PLACE_FLAG,	   /* one that reports it by being true */
-	PLACE_MESSAGE, /* one that explains it */
-	PLACE_DATA,	   /* a record: "data", or an element of that of a page */
+	PLACE_CURSOR,  /* "next_cursor", at the top or in PLACE_PAGING */
+	PLACE_TOTAL,   /* number of records, likewise */
+	PLACE_MORE,	   /* flag for further records, likewise */
+	PLACE_ERROR,   /* member that reports a failure unless it is empty */
+	PLACE_CODE,	   /* the same, without its own members */
+	PLACE_STATUS,  /* member that reports a failure by some values */
+	PLACE_FLAG,	   /* member that reports a failure if true */
+	PLACE_MESSAGE, /* explanation of a failure */
+	PLACE_DATA,	   /* record: "data", or an element of a page's */
 	PLACE_ID,	   /* keys of the record: "id" ... */
 	PLACE_CREATED_AT,
 	PLACE_UPDATED_AT,
 	PLACE_RECORD_TYPE,
 	PLACE_ATTRIBUTES,
-	PLACE_ATTRIBUTE,  /* one wanted attribute */
-	PLACE_ELEMENT,	  /* one element of an attribute that is a list */
+	PLACE_ATTRIBUTE,  /* wanted attribute */
+	PLACE_ELEMENT,	  /* element of an attribute that is a list */
 	PLACE_VALUE,	  /* "value" of an envelope */
 	PLACE_VALUE_TYPE, /* "value_type" of an envelope */
-	PLACE_MEMBER,	  /* a key of a value that is an object */
+	PLACE_MEMBER,	  /* key of a value that is an object */
 	PLACE_IGNORED
 } Place;
 
@@ -58,14 +58,14 @@ typedef enum Place
 
 #define JSON_SPACES " \t\r\n"
 
-/* The kinds of JSON that a place may hold. */
+/* Kinds of JSON that a place allows. */
 #define OBJECT (1 << JSON_TOKEN_OBJECT_START)
 #define ARRAY (1 << JSON_TOKEN_ARRAY_START)
 #define STRING (1 << JSON_TOKEN_STRING)
 #define NULLS (1 << JSON_TOKEN_NULL)
 #define ANYTHING (~0)
 
-/* The documented shape of each place, and what to say of any other. */
+/* Documented kinds of JSON at each place, and the message for any other. */
 static const struct
 {
 	int			allowed;
@@ -99,9 +99,10 @@ static const struct
 };
 
 /*
- * The keys of a response that matter beside "data" and the paging, as their letters
- * in lower case; the API documents none of them.  They stand at the top, or in
- * PLACE_PAGING.  A key with an asterisk is the start of one, or, with two, a part.
+ * Keys of a response with a meaning, in addition to "data" and the paging,
+ * reduced to their letters in lower case.  They are at the top or in
+ * PLACE_PAGING.  The API documents only next_cursor.  `fail*` matches keys that
+ * begin with "fail", and `*error*` keys that contain "error".
  */
 static const struct
 {
@@ -124,7 +125,7 @@ static const struct
 };
 
 /*
- * The keys of a record that matter.  Those with a value type stand again among
+ * Keys of a record with a meaning.  Those with a value type may also be among
  * the attributes, and either place may be the only one.
  */
 static const struct
@@ -144,29 +145,29 @@ typedef struct RecordParser
 {
 	const AttributeSet *wanted;
 	JsonLexContext	   *lexer;
-	RecordPage		   *page;	 /* NULL: the answer has one record */
-	Record			   *record;	 /* the one under way */
-	char			   *problem; /* the first deviation from the shape */
+	RecordPage		   *page;	 /* NULL: the response has one record */
+	Record			   *record;	 /* current record */
+	char			   *problem; /* first deviation from the documented shape */
 	bool				reports_failure;
 	const char		   *message; /* NULL: none */
 
 	/*
-	 * places[depth] is what the value under way at that depth means; the answer
-	 * itself has depth 0, what it contains depth 1, and so on.
+	 * places[depth] is the role of the current value at that depth.  The
+	 * response has depth 0, its members have depth 1, and so on.
 	 */
 	int			depth;
 	Place		places[RECORD_MAX_NESTING + 1];
-	const char *value_start; /* of the value that started last */
-	bool		is_complete; /* the answer has ended */
+	const char *value_start; /* start of the latest value */
+	bool		is_complete; /* the response has ended */
 
-	/* the first escape that stands for no character, and where its string is */
+	/* first invalid escape, and the string that contains it */
 	JsonParseErrorType escape_error;
 	const char		  *escape_place;
 
-	bool	  seen[PLACE_COUNT]; /* of "data" and the record's keys */
-	JsonValue tops[PLACE_COUNT]; /* the values of those of the record */
+	bool	  seen[PLACE_COUNT]; /* for "data" and the record's keys */
+	JsonValue tops[PLACE_COUNT]; /* for the record's keys */
 
-	/* what is under way */
+	/* current position */
 	const char		*attribute_name;
 	RecordAttribute *attribute;
 	Envelope		*envelope;
@@ -216,11 +217,12 @@ static JsonActionResult on_element_end(void *state, bool isnull);
 static JsonActionResult on_scalar(void *state, char *token, JsonTokenType kind);
 
 /*
- * Reads the answer to a GET of one record, {"data": {...}}.
+ * Parses the response to a GET of one record, {"data": {...}}.
  *
- * The body is length bytes, of the server's making, and may be rewritten in
- * place.  On RECORD_OK, *record is the record; otherwise *problem says what was
- * expected and where, in ASCII.  Raises only PostgreSQL's own errors (memory).
+ * body has length bytes, is not trusted, and may be modified in place.  On
+ * RECORD_OK, *record is the record, palloc'd; otherwise *problem is a palloc'd
+ * description of the deviation and its position.  Raises errors only for
+ * memory, interrupts and nesting beyond RECORD_MAX_NESTING.
  */
 RecordStatus
 record_parse(const AttributeSet *wanted, char *body, int length,
@@ -236,9 +238,9 @@ record_parse(const AttributeSet *wanted, char *body, int length,
 }
 
 /*
- * Reads the answer to a query, {"data": [{...}, ...], "next_cursor": "..."}, in
- * the same way.  Where the cursor stands is not documented: it is looked for at
- * the top, in "meta" and in "pagination".
+ * Parses the response to a query, {"data": [{...}, ...], "next_cursor": "..."},
+ * like record_parse.  The API does not document the place of the cursor, so it
+ * may be at the top, in "meta" or in "pagination".
  */
 RecordStatus
 record_parse_page(const AttributeSet *wanted, char *body, int length,
@@ -251,7 +253,7 @@ record_parse_page(const AttributeSet *wanted, char *body, int length,
 	return parse(&parser, body, length, problem);
 }
 
-/* A page without records. */
+/* Returns an empty page, palloc'd. */
 RecordPage *
 record_page_create(void)
 {
@@ -262,8 +264,8 @@ record_page_create(void)
 }
 
 /*
- * Whether an attribute is there and has a value: neither null nor an empty string,
- * as which some APIs write it.
+ * Returns true if an attribute is present and has a value.  null and an empty
+ * string, which some APIs write for null, are not values.
  */
 bool
 record_has_value(const RecordAttribute *attribute)
@@ -284,7 +286,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 	JsonParseErrorType error;
 	int				   valid = compat_valid_utf8_prefix(body, length);
 
-	/* Bytes that miss at the very end are those of a character cut in two. */
+	/* A truncated body may end within a character. */
 	if (valid < length)
 	{
 		*problem = psprintf("it is not UTF-8 at byte %d", valid);
@@ -341,9 +343,9 @@ not_json_at(ptrdiff_t position)
 }
 
 /*
- * Whether a text that started out as JSON was cut: it lacks its end, or ends
- * within a token.  An answer that never was JSON (HTML, say), or has something
- * behind it, was not.
+ * Returns true if a JSON text was truncated: its end is missing, or it ends
+ * within a token.  That excludes texts that were never JSON, such as HTML, and
+ * those that continue after their end.
  */
 static bool
 ended_early(const RecordParser *parser, JsonParseErrorType error)
@@ -362,16 +364,16 @@ ended_early(const RecordParser *parser, JsonParseErrorType error)
 	if (error != JSON_INVALID_TOKEN || lexer->token_terminator < end)
 		return false;
 
-	/* Only where a key or a value belongs can the rest of one be missing. */
+	/* A truncated key or value can only follow one of these characters. */
 	while (before > start && strchr(JSON_SPACES, before[-1]) != NULL)
 		before--;
 	return before > start && strchr("{[,:", before[-1]) != NULL;
 }
 
 /*
- * The key whose value has started, as it stands in the answer: with its quotes,
- * before the colon that the lexer has just passed.  A quote within it would
- * have an odd number of backslashes before it.
+ * Returns the key of the value that has just started, as it is in the response,
+ * with its quotes.  The lexer has just passed the colon after it.  A quote
+ * within the key is preceded by an odd number of backslashes.
  */
 static JsonSlice
 key_before_value(const RecordParser *parser)
@@ -395,11 +397,11 @@ key_before_value(const RecordParser *parser)
 }
 
 /*
- * The text of a string, given as it stands in the answer; NULL where it is not
- * wanted.  Notes the first one that has none.
+ * Returns the unescaped text of a string token, palloc'd, or NULL if it is not
+ * wanted.  Notes the first invalid escape.
  *
- * The lexer would unescape every string byte by byte, though few have an escape
- * and most are not wanted.
+ * The lexer would unescape every string byte by byte, although few have an
+ * escape and most are not wanted.
  */
 static char *
 read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
@@ -430,7 +432,7 @@ read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
 	return text;
 }
 
-/* A record starts: what belongs to the one before it is over. */
+/* Starts a record, and clears the state of the previous one. */
 static void
 begin_record(RecordParser *parser)
 {
@@ -454,7 +456,7 @@ begin_record(RecordParser *parser)
 	}
 }
 
-/* A record has ended. */
+/* Ends a record, and checks that its documented keys are present. */
 static void
 end_record(RecordParser *parser)
 {
@@ -472,8 +474,8 @@ end_record(RecordParser *parser)
 }
 
 /*
- * Takes wanted values from the top of the record where they are missing among
- * its attributes.  The id has to be the same in both places.
+ * Copies wanted values from the top of the record if the attributes lack them.
+ * The id must be the same in both places.
  */
 static void
 apply_tops(RecordParser *parser)
@@ -509,7 +511,7 @@ apply_tops(RecordParser *parser)
 		attribute->is_present = true;
 		attribute->count = 1;
 		attribute->envelopes = envelope;
-		/* What the cut form shows. */
+		/* record_write_cut copies this. */
 		attribute->raw.start =
 			psprintf("{\"value\":%.*s,\"value_type\":\"%s\"}", top->raw.length,
 					 top->raw.start, record_keys[i].value_type);
@@ -517,7 +519,7 @@ apply_tops(RecordParser *parser)
 	}
 }
 
-/* Notes the first deviation from the documented shape, and where it is. */
+/* Notes the first deviation from the documented shape, with its position. */
 static void
 report(RecordParser *parser, const char *problem)
 {
@@ -537,7 +539,7 @@ report(RecordParser *parser, const char *problem)
 	parser->problem = text.data;
 }
 
-/* A value starts; the lexer stands on its first token. */
+/* Starts a value.  The lexer is at its first token. */
 static void
 begin_value(RecordParser *parser, Place place)
 {
@@ -557,7 +559,7 @@ begin_value(RecordParser *parser, Place place)
 		value_under_way(parser)->raw.start = parser->value_start;
 }
 
-/* The kind of the value that has started is known, and a scalar's text. */
+/* Processes the kind of the current value, and the text of a scalar. */
 static void
 see_value(RecordParser *parser, JsonTokenType kind, char *text)
 {
@@ -588,9 +590,7 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 		see_answer_member(parser, place, kind, text);
 }
 
-/*
- * The same for what an answer says beside its records.  An empty cursor is none.
- */
+/* Processes a value outside the records.  An empty cursor means none. */
 static void
 see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
 				  const char *text)
@@ -611,8 +611,8 @@ see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
 }
 
 /*
- * Whether a value reports a failure.  In PLACE_ERROR any scalar does that says
- * something, at whatever depth.
+ * Returns true if a value reports a failure.  In PLACE_ERROR, any scalar that
+ * is not empty does, at any depth.
  */
 static bool
 is_failure(Place place, JsonTokenType kind, const char *text)
@@ -658,7 +658,9 @@ is_one_of(const char *text, const char *const *words, size_t count)
 	return false;
 }
 
-/* Whether a message that came with no records explains why there are none. */
+/*
+ * Returns true if the message of a response without records explains a failure.
+ */
 static bool
 explains_failure(const char *message)
 {
@@ -679,7 +681,7 @@ explains_failure(const char *message)
 	return false;
 }
 
-/* The value under way has ended; the lexer stands behind it. */
+/* Ends the current value.  The lexer is after it. */
 static void
 end_value(RecordParser *parser)
 {
@@ -700,7 +702,7 @@ end_value(RecordParser *parser)
 	parser->depth--;
 }
 
-/* Where the value at the present depth is kept as such, or NULL. */
+/* Returns the JsonValue in which the current value is kept, or NULL. */
 static JsonValue *
 value_under_way(RecordParser *parser)
 {
@@ -724,7 +726,7 @@ value_under_way(RecordParser *parser)
 	}
 }
 
-/* What a key of the object under way means. */
+/* Returns the role of a key of the current object. */
 static Place
 place_of_key(RecordParser *parser, char *name)
 {
@@ -768,7 +770,7 @@ place_of_answer_key(RecordParser *parser, const char *name)
 	return PLACE_IGNORED;
 }
 
-/* The place of a key among answer_keys, or PLACE_IGNORED. */
+/* Returns the role of a key by answer_keys, or PLACE_IGNORED. */
 static Place
 find_answer_key(const char *name)
 {
@@ -839,7 +841,7 @@ place_of_envelope_key(RecordParser *parser, const char *name)
 	return PLACE_IGNORED;
 }
 
-/* A key within a value; whether it stands twice is seen at the value's end. */
+/* Adds a key of a value.  check_members finds duplicates at the value's end. */
 static Place
 add_member(RecordParser *parser, char *name)
 {
@@ -852,7 +854,7 @@ add_member(RecordParser *parser, char *name)
 	return PLACE_MEMBER;
 }
 
-/* Reports a key that stands twice in a value. */
+/* Sorts the keys of a value, and reports duplicates. */
 static void
 check_members(RecordParser *parser)
 {
@@ -879,7 +881,10 @@ compare_members(const void *a, const void *b)
 				  ((const JsonMember *) b)->name);
 }
 
-/* A key that may stand only once, as JSON does not say which one counts. */
+/*
+ * Returns place for a key's first occurrence, and reports any other, because
+ * JSON does not define which one counts (RFC 8259, section 4).
+ */
 static Place
 once(RecordParser *parser, bool *seen, Place place)
 {
@@ -892,7 +897,7 @@ once(RecordParser *parser, bool *seen, Place place)
 	return place;
 }
 
-/* One more envelope for the attribute under way. */
+/* Adds an envelope to the current attribute. */
 static void
 add_envelope(RecordParser *parser)
 {
@@ -904,8 +909,8 @@ add_envelope(RecordParser *parser)
 }
 
 /*
- * Makes room for one more element, zeroed.  The array is palloc'd, or NULL when
- * *capacity is 0.
+ * Returns the array with room for one more element, zeroed, reallocated if
+ * count is *capacity.  array is palloc'd, or NULL while *capacity is 0.
  */
 static void *
 grow_array(void *array, int count, int *capacity, size_t element_size)
@@ -960,7 +965,7 @@ on_object_end(void *state)
 	if (parser->depth == 0)
 		parser->is_complete = true;
 
-	/* An empty value comes in many forms, but {} is none of them. */
+	/* An empty value has several forms, but {} is not one of them. */
 	if ((place == PLACE_ATTRIBUTE || place == PLACE_ELEMENT) &&
 		!parser->envelope->has_value && !parser->envelope->has_value_type)
 		report(parser, "\"value\" is missing");

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * record.h
- *	  Records of the API, read from an answer's JSON.
+ *	  Parses records and pages of records from JSON.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 
 #include "attribute_set.h"
 
-/* A piece of the answer's text, not terminated. */
+/* A part of the response's text, without a terminating NUL. */
 typedef struct JsonSlice
 {
 	const char *start;
@@ -25,9 +25,12 @@ typedef struct JsonSlice
 } JsonSlice;
 
 /*
- * One JSON value.  kind is the token that it starts with (JSON_TOKEN_STRING,
- * _NUMBER, _TRUE, _FALSE, _NULL, _OBJECT_START or _ARRAY_START), text a
- * scalar's text, unescaped, and raw the value as it stands in the answer.
+ * A JSON value.
+ *
+ * - kind: its first token, which is JSON_TOKEN_STRING, _NUMBER, _TRUE, _FALSE,
+ *   _NULL, _OBJECT_START or _ARRAY_START
+ * - text: the unescaped text of a scalar
+ * - raw: the value's text in the response
  */
 typedef struct JsonValue
 {
@@ -46,7 +49,7 @@ typedef struct JsonMember
 /* {"value": ..., "value_type": "..."} */
 typedef struct Envelope
 {
-	char	   *value_type; /* NULL: not said */
+	char	   *value_type; /* NULL: absent */
 	bool		has_value_type;
 	bool		has_value;
 	JsonValue	value;
@@ -55,10 +58,10 @@ typedef struct Envelope
 	JsonMember *members;
 } Envelope;
 
-/* One attribute of a record: one envelope, or a list of them. */
+/* An attribute of a record: one envelope, or a list of them. */
 typedef struct RecordAttribute
 {
-	bool	  is_present; /* in the answer, be it as null */
+	bool	  is_present; /* in the response, even as null */
 	bool	  is_list;
 	JsonSlice raw;
 	int		  count; /* 0 for null and for an empty list */
@@ -67,39 +70,39 @@ typedef struct RecordAttribute
 } RecordAttribute;
 
 /*
- * A record.  Everything is palloc'd in the context that was current when it was
- * parsed, and points into the parsed text, which must live as long.  All text
- * is UTF-8, whatever the database's encoding.
+ * A record.  All of it is palloc'd in the memory context that was current
+ * during parsing.  It points into the parsed text, which must live as long.
+ * All text is UTF-8, regardless of the server encoding.
  */
 typedef struct Record
 {
-	char			*id_text; /* as the answer spells it */
+	char			*id_text; /* spelled as in the response */
 	pg_uuid_t		 id;
 	JsonSlice		 whole;		 /* the record's object */
-	RecordAttribute *attributes; /* by the numbers of the AttributeSet */
+	RecordAttribute *attributes; /* indexed by numbers of the AttributeSet */
 } Record;
 
-/* An answer with many records; palloc'd as they are. */
+/* A page of records, palloc'd like them. */
 typedef struct RecordPage
 {
 	int		 count;
 	int		 capacity;
 	Record **records;
-	char	*next_cursor; /* NULL: there is no further page */
-	int64	 total;		  /* records of the query, as the API counts; or -1 */
-	bool	 has_more;	  /* the API says that there are further ones */
+	char	*next_cursor; /* NULL: last page */
+	int64	 total;		  /* the API's count for the query, or -1 */
+	bool	 has_more;	  /* the API announces further records */
 } RecordPage;
 
 typedef enum RecordStatus
 {
 	RECORD_OK,
-	RECORD_CUT,		  /* ends early: a transfer that broke */
-	RECORD_FAILURE,	  /* reports a failure in place of, or beside, records */
-	RECORD_MALFORMED, /* not JSON, or not the documented shape */
-	RECORD_UNTRANSLATABLE /* has a \u0000, which no text can hold */
+	RECORD_CUT,			  /* truncated by a broken transfer */
+	RECORD_FAILURE,		  /* failure report, with or without records */
+	RECORD_MALFORMED,	  /* not JSON, or not the documented shape */
+	RECORD_UNTRANSLATABLE /* \u0000, which no text can contain */
 } RecordStatus;
 
-/* Deeper nesting is refused, so that no answer can exhaust the stack. */
+/* Maximum depth of nesting, so that no response exhausts the stack. */
 #define RECORD_MAX_NESTING 64
 
 extern RecordStatus record_parse(const AttributeSet *wanted, char *body,

@@ -2,15 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * record_cache.c
- *	  The records that one running statement has read or is about to read.
+ *	  Cache of the records that one running statement reads.
  *
- * Records are asked for in batches, by ids: see record_request.c.
- *
- * A record is kept as JSON with only the attributes that the statement's scans
- * want; beyond work_mem, the least recently used are forgotten, and may be
+ * Records are fetched by id, in batches: see record_request.c.  The cache keeps
+ * each record as JSON with the attributes that the statement's scans want.
+ * Beyond work_mem it evicts the least recently used records, which may be
  * fetched again.
  *
- * Knows nothing of plans or columns.
+ * Must not know plans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +21,7 @@
 
 #include "record_cache_internal.h"
 
-/* The request of entries that are about to get one. */
+/* Placeholder for the request that an entry is about to get. */
 static RecordRequest to_be_made;
 
 struct RecordBatch
@@ -37,9 +36,9 @@ struct RecordBatch
 	int				count;
 	int				capacity;
 	CacheEntry	  **entries;
-	int				new_count; /* those of them at the end of new_entries */
+	int				new_count; /* number of new_entries */
 	int				new_capacity;
-	CacheEntry	  **new_entries; /* that have not been asked for yet */
+	CacheEntry	  **new_entries; /* entries not requested yet */
 };
 
 static RecordCache *find_cache(Statement *statement, Oid umid,
@@ -61,9 +60,9 @@ static size_t size_of(const CacheEntry *entry);
 static void	  forget_beyond_work_mem(RecordCache *cache);
 
 /*
- * The cache of a statement for a table's records as a user sees them, made
- * where there is none yet.  Raises an error where the user may not use the
- * table's server.  Makes no request.
+ * Returns the statement's cache of a table's records for a user, creating it if
+ * necessary.  It lives as long as the executor state.  Raises an error if the
+ * user may not use the table's server.  Makes no request.
  */
 RecordCache *
 record_cache_open(EState *estate, const Settings *settings, Oid userid)
@@ -80,14 +79,14 @@ record_cache_open(EState *estate, const Settings *settings, Oid userid)
 	return cache;
 }
 
-/* The API as the cache's records are read from it. */
+/* Returns the API that the records are fetched from. */
 Api *
 record_cache_api(const RecordCache *cache)
 {
 	return cache->api;
 }
 
-/* The statement that the cache belongs to. */
+/* Returns the statement of a cache. */
 Statement *
 record_cache_statement(const RecordCache *cache)
 {
@@ -95,8 +94,8 @@ record_cache_statement(const RecordCache *cache)
 }
 
 /*
- * The attributes that the statement's scans want of these records.  Every scan
- * adds its own when it begins, before the first record is read.
+ * Returns the attributes that the statement's scans want.  Each scan adds its
+ * own at its start, before the first record is read.
  */
 AttributeSet *
 record_cache_wanted(RecordCache *cache)
@@ -105,8 +104,9 @@ record_cache_wanted(RecordCache *cache)
 }
 
 /*
- * The statement's columns that have warned of values that do not fit.  Grows in
- * the context of the executor state, in the form of its readers' choice.
+ * Returns the list of columns that have warned of an invalid value in the
+ * statement.  It lives in the context of the executor state, and its callers
+ * define its elements.
  */
 List **
 record_cache_warned_columns(RecordCache *cache)
@@ -115,8 +115,8 @@ record_cache_warned_columns(RecordCache *cache)
 }
 
 /*
- * Whether the statement has as many requests under way as it may.  One that waits
- * for a back-off is not under way.
+ * Returns true if the statement has max_concurrency requests in flight.  A
+ * request that backs off does not count.
  */
 bool
 record_cache_is_busy(const RecordCache *cache, const Settings *settings)
@@ -125,7 +125,7 @@ record_cache_is_busy(const RecordCache *cache, const Settings *settings)
 		   settings->max_concurrency;
 }
 
-/* How many requests wait for a back-off of their own. */
+/* Returns the number of requests that back off. */
 int
 record_cache_delayed(const RecordCache *cache)
 {
@@ -133,11 +133,9 @@ record_cache_delayed(const RecordCache *cache)
 }
 
 /*
- * An empty batch of records to be read by a table's settings, in the current
- * context, as which settings and budget must live at least.
- *
- * is_ahead: it only makes sure that the records are there when others want
- * them, and these others do not count as hits of the cache.
+ * Returns an empty batch in the current memory context.  It refers to settings
+ * and budget, which must live as long.  If is_ahead, it only prefetches the
+ * records for others, whose use of them does not count as a cache hit.
  */
 RecordBatch *
 record_batch_create(RecordCache *cache, const Settings *settings,
@@ -153,7 +151,7 @@ record_batch_create(RecordCache *cache, const Settings *settings,
 	return batch;
 }
 
-/* Adds a record to a batch, once.  It is not asked for yet. */
+/* Adds a record to a batch, unless it is there.  Does not request it yet. */
 void
 record_batch_add(RecordBatch *batch, const pg_uuid_t *id)
 {
@@ -174,7 +172,7 @@ record_batch_add(RecordBatch *batch, const pg_uuid_t *id)
 
 	if (is_known && entry->state == ENTRY_PENDING && entry->request == NULL)
 	{
-		/* Of the batches that want it, the first to be sent asks for it. */
+		/* The first batch to be sent requests it for all. */
 		append_entry(&batch->new_entries, &batch->new_count,
 					 &batch->new_capacity, entry);
 	}
@@ -205,14 +203,16 @@ count_hit(RecordBatch *batch)
 	api_count_hit(batch->cache->api);
 }
 
-/* Whether the records still to be asked for fill a request. */
+/* Returns true if the records to be requested fill one request. */
 bool
 record_batch_is_full(const RecordBatch *batch)
 {
 	return batch->new_count >= ids_per_request(batch);
 }
 
-/* Asks for what of a batch has to be asked for, as soon as there is room. */
+/*
+ * Makes the requests that a batch needs.  They are sent as concurrency allows.
+ */
 void
 record_batch_send(RecordBatch *batch)
 {
@@ -220,9 +220,8 @@ record_batch_send(RecordBatch *batch)
 	int count = 0;
 
 	/*
-	 * Another batch may have asked for some of them in the meantime, or have
-	 * made the batch take them once more.  One by which queries are refused is
-	 * fetched by itself.
+	 * An entry may be listed twice, or have been requested by another batch in
+	 * the meantime.  An id that the API refuses in queries is fetched with GET.
 	 */
 	for (int i = 0; i < batch->new_count; i++)
 	{
@@ -244,14 +243,14 @@ record_batch_send(RecordBatch *batch)
 	record_request_send_all(batch->cache);
 }
 
-/* How many different records a batch is for. */
+/* Returns the number of distinct records in a batch. */
 int
 record_batch_count(const RecordBatch *batch)
 {
 	return batch->count;
 }
 
-/* How many of them needed no request. */
+/* Returns the number of records in a batch that needed no request. */
 int
 record_batch_hits(const RecordBatch *batch)
 {
@@ -266,10 +265,10 @@ record_batch_prefetched(const RecordBatch *batch)
 }
 
 /*
- * Waits for one of a batch's records, numbered from 0 as they were added, and
- * reads it into the current context; it points into the cache, and is gone with
- * the batch, or when another one is read.  Returns whether there is such a
- * record.  Raises the errors of api.c.
+ * Waits for a record of a batch, numbered from 0 in the order of addition, and
+ * parses it into the current memory context.  It points into the cache, and is
+ * valid until the batch is released or another record is read.  Returns false
+ * if the record does not exist.  Raises the errors of api.c.
  */
 bool
 record_batch_read(RecordBatch *batch, int number, Record **record,
@@ -293,8 +292,8 @@ record_batch_read(RecordBatch *batch, int number, Record **record,
 }
 
 /*
- * Whether it is known what record_batch_read reads; if not, waits for one response
- * and reads it.
+ * Returns true if record_batch_read would not wait.  Otherwise waits for one
+ * response and processes it.
  */
 bool
 record_batch_advance(RecordBatch *batch, int number)
@@ -307,7 +306,10 @@ record_batch_advance(RecordBatch *batch, int number)
 	return false;
 }
 
-/* Lets go of a batch's records; what nobody wants is not asked for. */
+/*
+ * Releases a batch, and its references to entries.  Drops requests that no
+ * batch needs any more, unless they are in flight.
+ */
 void
 record_batch_release(RecordBatch *batch)
 {
@@ -387,7 +389,7 @@ create_cache(Statement *statement, const Settings *settings,
 	return cache;
 }
 
-/* Appends to a palloc'd array that lives in the current context. */
+/* Appends to a palloc'd array in the current memory context. */
 static void
 append_entry(CacheEntry ***entries, int *count, int *capacity,
 			 CacheEntry *entry)
@@ -406,8 +408,8 @@ append_entry(CacheEntry ***entries, int *count, int *capacity,
 }
 
 /*
- * Whether what is known of a record, or is being asked, will do for a table.
- * That a query did not return it is nothing for a table that wants to know.
+ * Returns true if an entry's state is sufficient for a table.  A query's
+ * omission of a record is not, unless the table trusts queries.
  */
 static bool
 is_good_enough(const CacheEntry *entry, const Settings *settings)
@@ -415,7 +417,10 @@ is_good_enough(const CacheEntry *entry, const Settings *settings)
 	return entry->state != ENTRY_NOT_LISTED || settings_trust_query(settings);
 }
 
-/* Takes what the session has kept of a record, if it is young enough. */
+/*
+ * Takes a record from the session's cache, if it is not older than cache_ttl.
+ * Returns false if it is not there.
+ */
 static bool
 find_in_session(RecordCache *cache, CacheEntry *entry, const Settings *settings)
 {
@@ -433,7 +438,7 @@ find_in_session(RecordCache *cache, CacheEntry *entry, const Settings *settings)
 	return true;
 }
 
-/* How many ids are asked for together. */
+/* Returns the maximum number of ids in one request. */
 static int
 ids_per_request(const RecordBatch *batch)
 {
@@ -446,8 +451,8 @@ ids_per_request(const RecordBatch *batch)
 }
 
 /*
- * Keeps of a record what the statement wants; all of it, where later statements
- * may want to have it, too.
+ * Keeps a fetched record in its entry: the wanted attributes, or all of it if
+ * cache_ttl lets later statements use it.
  */
 void
 record_entry_keep(RecordCache *cache, const RecordRequest *request,
@@ -480,7 +485,7 @@ keep_text(RecordCache *cache, CacheEntry *entry, const char *text, int length)
 	entry->length = length;
 }
 
-/* All that there is to know of an entry is known. */
+/* Sets the final state of an entry, and counts its memory. */
 void
 record_entry_settle(RecordCache *cache, CacheEntry *entry, EntryState state)
 {
@@ -491,7 +496,10 @@ record_entry_settle(RecordCache *cache, CacheEntry *entry, EntryState state)
 		dlist_push_tail(&cache->unused, &entry->unused_node);
 }
 
-/* Nothing is known of an entry any more: what is, is not enough for a table. */
+/*
+ * Makes an entry pending again, because its state is not sufficient for a
+ * table.
+ */
 void
 record_entry_unsettle(RecordCache *cache, CacheEntry *entry)
 {
@@ -499,7 +507,7 @@ record_entry_unsettle(RecordCache *cache, CacheEntry *entry)
 	entry->state = ENTRY_PENDING;
 }
 
-/* The memory that an entry takes. */
+/* Returns the memory of an entry, in bytes. */
 static size_t
 size_of(const CacheEntry *entry)
 {
@@ -507,7 +515,7 @@ size_of(const CacheEntry *entry)
 		   (entry->text != NULL ? GetMemoryChunkSpace(entry->text) : 0);
 }
 
-/* Forgets records until the rest fits, or all of it is in use. */
+/* Evicts unused entries until the rest fits in work_mem. */
 static void
 forget_beyond_work_mem(RecordCache *cache)
 {

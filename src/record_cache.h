@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * record_cache.h
- *	  The records that one running statement has read or is about to read.
+ *	  Cache of the records that one running statement reads.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,10 +18,10 @@
 #include "option.h"
 #include "statement.h"
 
-/* The records of one type, as one user reads them within one statement. */
+/* Records of one type, for one user, in one statement. */
 typedef struct RecordCache RecordCache;
 
-/* Records that are needed together, and kept until they are let go together. */
+/* Records that are needed together and released together. */
 typedef struct RecordBatch RecordBatch;
 
 extern RecordCache	*record_cache_open(EState *estate, const Settings *settings,

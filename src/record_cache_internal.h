@@ -2,9 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * record_cache_internal.h
- *	  What the statement's cache of records and its requests know of each other.
+ *	  State that the cache of records and its requests share.
  *
- * For record_cache.c and record_request.c alone.
+ * For record_cache.c and record_request.c only.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,27 +22,27 @@
 
 struct RecordCache
 {
-	dlist_node	  node; /* in the statement's list */
+	dlist_node	  node; /* element of statement->caches */
 	MemoryContext context;
-	MemoryContext scratch_context; /* of what asking leaves behind */
+	MemoryContext scratch_context; /* reset after each use */
 	Statement	 *statement;
 	Oid			  umid;
 	char		 *record_type;
 	Api			 *api;
 	AttributeSet *wanted;
 	HTAB		 *entries;
-	SessionCache *session; /* what is kept over statements, and since when */
+	SessionCache *session; /* session's cache, and its generation at start */
 	uint64		  session_generation;
 	uint64		  batch_total;
-	dlist_head	  queued; /* requests that are still to be sent */
-	dlist_head	  sent; /* those whose answer is still to come, or to be read */
-	dlist_head	  set_aside; /* and those whose answer only a need will read */
-	dlist_head	  unused; /* entries that can go, least recently used first */
-	size_t		  size;	  /* bytes of all entries that are known */
+	dlist_head	  queued; /* requests to be sent */
+	dlist_head	  sent;	  /* requests in flight, or with an unread response */
+	dlist_head	  set_aside; /* requests with a response to be read if needed */
+	dlist_head	  unused; /* entries without users, least recently used first */
+	size_t		  size;	  /* bytes of all entries that are not pending */
 
-	/* the answer read last, whose records are still there as they were parsed */
+	/* response read last, whose records are still parsed */
 	MemoryContext answer_context;
-	HttpTransfer *answer; /* what they point into; NULL: it had no records */
+	HttpTransfer *answer; /* target of their pointers; NULL: no records */
 	uint64		  answer_number;
 };
 
@@ -50,36 +50,38 @@ typedef enum EntryState
 {
 	ENTRY_PENDING,
 	ENTRY_FOUND,
-	ENTRY_NOT_LISTED, /* a query did not return it, and that was good enough */
-	ENTRY_MISSING	  /* there is no such record */
+	ENTRY_NOT_LISTED, /* omitted by a query, which suffices */
+	ENTRY_MISSING	  /* does not exist */
 } EntryState;
 
-/* One record, or what is known of it. */
+/* A record, or the state of its request. */
 typedef struct CacheEntry
 {
-	pg_uuid_t			  id; /* the hash key */
+	pg_uuid_t			  id; /* hash key */
 	EntryState			  state;
-	struct RecordRequest *request;	/* while it is pending */
-	uint64				  batch;	/* the batch that took it last */
-	bool				  is_ahead; /* fetched ahead, and not used since */
-	char				 *text; /* the record, cut down, where there is one */
+	struct RecordRequest *request;	/* NULL unless pending */
+	uint64				  batch;	/* number of the last batch to add it */
+	bool				  is_ahead; /* prefetched, and not used since */
+	char				 *text; /* JSON with the wanted attributes, or NULL */
 	int					  length;
-	Record				 *record; /* all of it, parsed, but only as long as */
-	uint64				  answer_number; /* this is the cache's answer */
-	int					  users;		 /* while it has any, it cannot go */
+	Record				 *record;		 /* parsed; valid while answer_number */
+	uint64				  answer_number; /* is the cache's */
+	int					  users;		 /* reference count */
 	dlist_node			  unused_node;
 } CacheEntry;
 
-/* How a request's records are fetched. */
+/*
+ * Method of fetching records.  REQUEST_CHECK is a GET after a doubtful query:
+ * if the record exists, queries do not work.
+ */
 typedef enum RequestKind
 {
 	REQUEST_GET,   /* one id */
-	REQUEST_CHECK, /* the same, after a query that may be of no use: if the
-					* record is there, it is not */
+	REQUEST_CHECK, /* one id, after a doubtful query */
 	REQUEST_QUERY  /* any number of ids */
 } RequestKind;
 
-/* What is fetched together. */
+/* A request for one or more records. */
 typedef struct RecordRequest
 {
 	dlist_node		node;
@@ -88,13 +90,13 @@ typedef struct RecordRequest
 	bool			is_under_way; /* sent, and not set aside */
 	const Settings *settings;
 	HttpBudget	   *budget;
-	RefusedQuery   *half_of; /* NULL: of none */
+	RefusedQuery   *half_of; /* NULL: not half of a refused query */
 
-	/* a query's */
-	char *cursor;	/* of the next page; NULL: the first */
-	int	  barren;	/* pages without a record of the request */
-	int	  received; /* records, since the first page */
-	int	  strange;	/* of them, those with ids that the statement has not */
+	/* of a query */
+	char *cursor;	/* next page; NULL: first page */
+	int	  barren;	/* successive pages without a requested record */
+	int	  received; /* number of records since the first page */
+	int	  strange;	/* part of received that is not in the cache */
 
 	int			count;
 	CacheEntry *entries[FLEXIBLE_ARRAY_MEMBER];

@@ -2,8 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * record_key.c
- *	  The key that a record has in one of its attributes: what a uuid column
- *	  that shows the whole attribute has, as value.c makes it.
+ *	  The UUID key that a record has in one of its attributes.
+ *
+ * It is the value that value.c gives to a uuid column of the whole attribute.
+ * Must not know columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,9 +18,8 @@
 static const JsonValue *key_value(const Envelope *envelope);
 
 /*
- * Reads the key from an attribute, given by its number among those that the
- * record was parsed for.  Never raises an error: what is not plainly a key is
- * left to who makes a column of it.
+ * Reads the key from an attribute, given by its number in the AttributeSet.
+ * Raises no error: RECORD_KEY_ODD leaves that to the column's conversion.
  */
 RecordKey
 record_key_read(const Record *record, int attribute, pg_uuid_t *key)
@@ -42,7 +43,7 @@ record_key_read(const Record *record, int attribute, pg_uuid_t *key)
 	return id_parse(value->text, key) ? RECORD_KEY_FOUND : RECORD_KEY_ODD;
 }
 
-/* The value itself, or that of its key that a uuid column takes; NULL: none. */
+/* Returns the value, or the member that a uuid column takes; NULL: none. */
 static const JsonValue *
 key_value(const Envelope *envelope)
 {

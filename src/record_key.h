@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * record_key.h
- *	  The key that a record has in one of its attributes.
+ *	  The UUID key that a record has in one of its attributes.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +19,7 @@ typedef enum RecordKey
 {
 	RECORD_KEY_NONE, /* a column would be NULL */
 	RECORD_KEY_FOUND,
-	RECORD_KEY_ODD /* a column may have an error to raise */
+	RECORD_KEY_ODD /* a column might raise an error */
 } RecordKey;
 
 extern RecordKey record_key_read(const Record *record, int attribute,

@@ -2,14 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * record_request.c
- *	  The requests for the records of the statement's cache.
+ *	  Requests for the records of a statement's cache.
  *
- * One id is asked for with a GET, more with one query.  What a query does not
- * return is asked for by itself, unless the table says that queries return all
- * there is, and a query that is refused is halved; so that the answer is always
- * what GET says.
+ * One id is fetched with a GET, several with a query.  Ids that a query does
+ * not return are fetched with GET, unless the table trusts queries.  A refused
+ * query is split in halves.  The result is therefore always the same as GET's.
  *
- * Knows nothing of plans or columns.
+ * Must not know plans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +18,7 @@
 
 #include "record_cache_internal.h"
 
-/* So many pages of a query may have no record of it before it is given up. */
+/* Maximum number of successive pages of a query without a requested record. */
 #define MAX_BARREN_PAGES 5
 
 static RecordRequest *create(RecordCache *cache, const Settings *settings,
@@ -56,7 +55,7 @@ static void ask_one_by_one(RecordCache *cache, RecordRequest *request,
 static void settle_rest(RecordCache *cache, RecordRequest *request,
 						bool is_doubtful);
 
-/* Makes a request for some entries, to be sent when there is room. */
+/* Makes a request for count entries, to be sent as concurrency allows. */
 void
 record_request_make(RecordCache *cache, const Settings *settings,
 					HttpBudget *budget, CacheEntry **entries, int count)
@@ -67,7 +66,7 @@ record_request_make(RecordCache *cache, const Settings *settings,
 	dlist_push_tail(&cache->queued, &request->node);
 }
 
-/* A request that is in no list yet. */
+/* Returns a request that is in no list yet. */
 static RecordRequest *
 create(RecordCache *cache, const Settings *settings, HttpBudget *budget,
 	   CacheEntry **entries, int count, RequestKind kind)
@@ -89,9 +88,10 @@ create(RecordCache *cache, const Settings *settings, HttpBudget *budget,
 }
 
 /*
- * Sends what can be sent.  The caches of a statement share its concurrency, but
- * each may have one request, so that none waits for another.  Only a request
- * that is needed now, if any, can raise an error for exceeding its budget.
+ * Sends requests as concurrency allows.  The caches of a statement share its
+ * concurrency, but each may have one request in flight, so that none waits for
+ * another.  A request over its budget is not sent.  That is an error only for
+ * needed, which may be NULL.
  */
 static void
 send_queued(RecordCache *cache, const RecordRequest *needed)
@@ -117,7 +117,7 @@ send_queued(RecordCache *cache, const RecordRequest *needed)
 	}
 }
 
-/* Sends a request.  Raises an error where it would exceed the budget. */
+/* Sends a request.  Raises an error if it would exceed the budget. */
 static void
 send_request(RecordCache *cache, RecordRequest *request)
 {
@@ -148,8 +148,8 @@ send_request(RecordCache *cache, RecordRequest *request)
 }
 
 /*
- * Takes a sent request out of its list, be its answer read or not.  The answer
- * stays where records point into it.
+ * Takes a sent request out of its list.  Frees its response, unless records
+ * point into it.
  */
 static void
 end_transfer(RecordCache *cache, RecordRequest *request)
@@ -163,7 +163,7 @@ end_transfer(RecordCache *cache, RecordRequest *request)
 	request->is_under_way = false;
 }
 
-/* Forgets a request that nobody wants, and its entries. */
+/* Drops a request that no batch needs, and its entries. */
 static void
 drop_request(RecordCache *cache, RecordRequest *request)
 {
@@ -177,7 +177,7 @@ drop_request(RecordCache *cache, RecordRequest *request)
 	forget_request(request);
 }
 
-/* A request that is in no list any more. */
+/* Frees a request that is in no list any more. */
 static void
 forget_request(RecordRequest *request)
 {
@@ -186,7 +186,7 @@ forget_request(RecordRequest *request)
 	pfree(request);
 }
 
-/* Whether somebody keeps one of the request's entries. */
+/* Returns true if one of a request's entries has a user. */
 static bool
 is_wanted(const RecordRequest *request)
 {
@@ -198,7 +198,7 @@ is_wanted(const RecordRequest *request)
 	return false;
 }
 
-/* Whether it has turned out that a query cannot be for so many records. */
+/* Returns true if the API is known to accept fewer ids in one query. */
 static bool
 is_too_long(const RecordCache *cache, const RecordRequest *request)
 {
@@ -209,10 +209,10 @@ is_too_long(const RecordCache *cache, const RecordRequest *request)
 }
 
 /*
- * Waits for the next response, and reads it: that of an entry of which a table with
- * these settings does not know enough yet, or one of another request.  Raises an
- * error only for what the entry needs: the other requests keep theirs until they
- * are needed, if ever.
+ * Waits for a response, and processes it.  It is the response for entry, whose
+ * state is not sufficient for a table with these settings, or the response to
+ * another request.  Raises an error only if entry needs the response; other
+ * responses with an error are kept until they are needed.
  */
 void
 record_request_need(RecordCache *cache, const Settings *settings,
@@ -220,10 +220,10 @@ record_request_need(RecordCache *cache, const Settings *settings,
 {
 	RecordRequest *request;
 
-	/* That a query did not return it may have been enough for others. */
+	/* ENTRY_NOT_LISTED may be sufficient for other tables. */
 	if (entry->state != ENTRY_PENDING)
 		record_entry_unsettle(cache, entry);
-	/* The batch that wanted it first may not have been sent yet. */
+	/* The first batch that contains it may not have been sent yet. */
 	if (entry->request == NULL)
 	{
 		request = create(cache, settings, budget, &entry, 1, REQUEST_GET);
@@ -241,7 +241,7 @@ record_request_need(RecordCache *cache, const Settings *settings,
 		dlist_move_head(&cache->queued, &request->node);
 		send_queued(cache, request);
 	}
-	/* If it is not sent, the others have to make room for it. */
+	/* If it was not sent, other requests must end first. */
 	if (request->transfer == NULL || !http_is_over(request->transfer))
 	{
 		finish_answered(cache);
@@ -255,7 +255,7 @@ record_request_need(RecordCache *cache, const Settings *settings,
 	send_queued(cache, NULL);
 }
 
-/* Waits until one of the requests that are under way is over. */
+/* Waits until one of the requests in flight is over. */
 static void
 wait_for_any(RecordCache *cache)
 {
@@ -274,7 +274,7 @@ wait_for_any(RecordCache *cache)
 	MemoryContextReset(cache->scratch_context);
 }
 
-/* Reads the answers that have come, of those that nobody needs now. */
+/* Processes the responses that have arrived and are not needed now. */
 static void
 finish_answered(RecordCache *cache)
 {
@@ -290,8 +290,8 @@ finish_answered(RecordCache *cache)
 }
 
 /*
- * Reads a request's answer, and asks for whatever it left open.  What cannot be
- * read without an error or another request is set aside, unless it is needed.
+ * Processes a response, and queues the requests that it leads to.  Unless it is
+ * needed, a response that leads to an error or another request is set aside.
  */
 static void
 finish_request(RecordCache *cache, RecordRequest *request, bool is_needed)
@@ -307,7 +307,9 @@ finish_request(RecordCache *cache, RecordRequest *request, bool is_needed)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Lets go of the answer read last; its records are read from their text now. */
+/*
+ * Frees the response read last.  Its records are parsed again from their text.
+ */
 static void
 forget_answer(RecordCache *cache)
 {
@@ -395,7 +397,7 @@ finish_query(RecordCache *cache, RecordRequest *request, bool is_needed)
 	else if (result == QUERY_REFUSED || result == QUERY_VALUE_REFUSED)
 		ask_in_halves(cache, request);
 	else if (result == QUERY_NOT_SUPPORTED)
-		/* Unless the whole API cannot be reached. */
+		/* If GET fails, too, the API cannot be reached at all. */
 		ask_one_by_one(cache, request, REQUEST_CHECK);
 	else
 	{
@@ -404,7 +406,10 @@ finish_query(RecordCache *cache, RecordRequest *request, bool is_needed)
 	}
 }
 
-/* Makes room for others, and keeps the answer for whoever will need it. */
+/*
+ * Keeps a response until it is needed, without counting it against the
+ * concurrency.
+ */
 static void
 set_aside(RecordCache *cache, RecordRequest *request)
 {
@@ -419,7 +424,7 @@ set_aside(RecordCache *cache, RecordRequest *request)
 	cache->statement->pending--;
 }
 
-/* Takes the records of a page, and their entries out of the request. */
+/* Keeps the records of a page, and removes their entries from the request. */
 static void
 take_page(RecordCache *cache, RecordRequest *request, const RecordPage *page)
 {
@@ -446,7 +451,7 @@ take_page(RecordCache *cache, RecordRequest *request, const RecordPage *page)
 	request->count = rest;
 }
 
-/* The API has accepted a query. */
+/* Notes that the API accepted a query. */
 static void
 note_accepted(RecordCache *cache, RecordRequest *request)
 {
@@ -457,8 +462,9 @@ note_accepted(RecordCache *cache, RecordRequest *request)
 }
 
 /*
- * Whether the API seems to ignore the filter: most records of the page were not
- * requested.  A few are records that others were merged into.
+ * Returns true if the API seems to ignore the filter, because most records of
+ * the page were not requested.  A few may be records that others were merged
+ * into.
  */
 static bool
 seems_unfiltered(const RecordRequest *request, const RecordPage *page)
@@ -468,9 +474,9 @@ seems_unfiltered(const RecordRequest *request, const RecordPage *page)
 }
 
 /*
- * Requests the rest of a query's records: by the cursor of its next page, or, as
- * NULL, by a new query.  Pages without any of them may go on for ever, as may a
- * cursor that leads to itself.
+ * Requests the rest of a query's records: the next page, or with cursor NULL
+ * the query again.  Takes over cursor.  Changes to GET if the query might never
+ * end: after pages without a requested record, or if a cursor returns itself.
  */
 static void
 ask_again(RecordCache *cache, RecordRequest *request, char *cursor)
@@ -495,8 +501,8 @@ ask_again(RecordCache *cache, RecordRequest *request, char *cursor)
 }
 
 /*
- * Requests a refused query's records in two halves, since the API may refuse one
- * of the ids.  A single id that it refuses is fetched with GET, and remembered.
+ * Requests the records of a refused query in two halves, because the API may
+ * refuse one of the ids.  A single refused id is noted, and fetched with GET.
  */
 static void
 ask_in_halves(RecordCache *cache, RecordRequest *request)
@@ -515,7 +521,10 @@ ask_in_halves(RecordCache *cache, RecordRequest *request)
 				  refused);
 }
 
-/* Requests a query's records again, next of all, so many at a time. */
+/*
+ * Replaces a request with requests for up to size records each, at the head of
+ * the queue.
+ */
 static void
 ask_in_pieces(RecordCache *cache, RecordRequest *request, RequestKind kind,
 			  int size, RefusedQuery *half_of)
@@ -542,8 +551,9 @@ ask_one_by_one(RecordCache *cache, RecordRequest *request, RequestKind kind)
 }
 
 /*
- * A record that a query did not return is missing, if the query would have
- * returned it.  One that was merged is fetched, so that a warning can name it.
+ * Decides about the records that a query did not return.  They are missing if
+ * the query is complete; otherwise they are requested again.  A record that was
+ * merged is fetched, so that a warning can name it.
  */
 static void
 settle_rest(RecordCache *cache, RecordRequest *request, bool is_doubtful)
@@ -560,14 +570,14 @@ settle_rest(RecordCache *cache, RecordRequest *request, bool is_doubtful)
 	}
 }
 
-/* Sends what can be sent of the requests that wait. */
+/* Sends queued requests as concurrency allows. */
 void
 record_request_send_all(RecordCache *cache)
 {
 	send_queued(cache, NULL);
 }
 
-/* Forgets a request that nobody wants any more, unless it is under way. */
+/* Drops a request that no batch needs any more, unless it is in flight. */
 void
 record_request_drop_unwanted(RecordCache *cache, RecordRequest *request)
 {

@@ -2,8 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * record_write.c
- *	  Records as JSON again, in the form that record.c reads: which is how the
- *	  caches keep them.
+ *	  Writes records as JSON that record.c can parse.
+ *
+ * The caches keep records in this form.  Must not know the caches.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,10 +14,7 @@
 
 #include "record.h"
 
-/*
- * Appends the record with only its wanted attributes, in the form that
- * record_parse reads.
- */
+/* Appends a record with only its wanted attributes. */
 void
 record_write_cut(const AttributeSet *wanted, const Record *record,
 				 StringInfo target)
@@ -50,7 +48,7 @@ record_write_cut(const AttributeSet *wanted, const Record *record,
 	appendStringInfoString(target, "}}}");
 }
 
-/* Appends the whole record in the form that record_parse reads. */
+/* Appends a whole record. */
 void
 record_write_whole(const Record *record, StringInfo target)
 {
