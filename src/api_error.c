@@ -9,6 +9,8 @@
  * understood.  Nothing that the API sends is trusted, and the key is removed
  * from any text of it that is shown.
  *
+ * Must not know SQL, and uses HTTP through http.h only.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

@@ -91,8 +91,8 @@ api_facts_of(Connection *connection, const char *record_type)
 }
 
 /*
- * Returns true if the path of single records is known to exist: the API
- * returned a record for it, or reported that a record does not exist.
+ * Returns true if the path of single records is known to exist.  The API has
+ * then returned a record for it, or reported that a record does not exist.
  */
 bool
 api_has_record_path(const Api *api)

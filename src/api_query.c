@@ -152,9 +152,9 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 }
 
 /*
- * Returns true if a retry does not help against the response, but another query
- * may: it is too large, or it is complete and not a page as documented.  The
- * transfer must be over.
+ * Returns true if a retry does not help, but another query may: the response is
+ * too large, or complete and not a page as documented.  The transfer must be
+ * over.
  */
 bool
 api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
@@ -171,10 +171,10 @@ api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
 }
 
 /*
- * Returns true if a query's last page may not be the end of its records.  The
- * API may say so, the page may be empty, or there may be a cap.  received:
- * number of the query's records, including this page's, requested with that
- * limit.
+ * Returns true if a query's last page may not be the end of its records, for
+ * three reasons.  The API may announce more, the page may be empty, or there
+ * may be a cap.  received: number of the query's records, including this
+ * page's, which had that limit.
  */
 bool
 api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
@@ -187,8 +187,8 @@ api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
 }
 
 /*
- * Returns true if the number of records suggests a cap on the results of one
- * query: it is large and round, or the last page is full.
+ * Returns true if a number of records suggests a cap on the query's results.
+ * It is then large and round, or large with a full last page.
  */
 bool
 api_is_like_cap(const RecordPage *page, int64 received, int limit)

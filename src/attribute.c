@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * attribute.c
- *	  The documented attributes and value types of the API, and which
- *	  attribute a column shows.
+ *	  Documented attributes and value types of the API, and the attribute of a
+ *	  column.
  *
- * Facts about the API stand here as tables; nothing here reads a record or a
- * catalog.
+ * The tables are facts from the API's documentation.  Must not know records or
+ * catalogs.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,9 +17,10 @@
 #include "attribute.h"
 
 /*
- * What the values of a type may be filtered by.  Of what the API documents,
- * those that cannot leave out a record that SQL would keep, whatever the API
- * makes of case, NULLs and rounding: it has no text order that is known.
+ * Operators that are pushed down by default for a value type.  Of the
+ * documented operators, these cannot omit a record that SQL would keep,
+ * regardless of the API's treatment of case, NULL and rounding.  Its order of
+ * texts is not documented.
  */
 #define IDENTITY                                                 \
 	(OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_NE) |     \
@@ -44,8 +45,8 @@
 	}
 
 /*
- * A value type with a display value: the selects and the stages.  The form that
- * a filter's value has for them is not documented.
+ * A value type with a display value: selects and stages.  The form of their
+ * values in filters is not documented.
  */
 #define SELECT(name)                                              \
 	{                                                             \
@@ -76,7 +77,7 @@ static const ValueType value_types[] = {
 	SELECT("account_stage"),
 };
 
-/* The attributes of an opportunity, in the order of the documented answer. */
+/* Attributes of an opportunity, in the order of the documented response. */
 const DocumentedAttribute documented_attributes[] = {
 	{"id", "uuid", false},
 	{"organization_id", "uuid", false},
@@ -127,15 +128,16 @@ const DocumentedAttribute documented_attributes[] = {
 
 const int documented_attribute_count = lengthof(documented_attributes);
 
-/* What records of every type have. */
+/* Attributes of all record types. */
 static const char *const common_attributes[] = {"id", "created_at",
 												"updated_at"};
 
 static bool is_whole(const AttributePath *path, const char *attribute);
 
 /*
- * The value type of that name.  NULL where it is unknown or its values have no
- * scalar (address, contact_email, ...): such values are kept as JSON.
+ * Returns the value type of a name.  Returns NULL if it is unknown or its
+ * values have no scalar (address, contact_email, ...); such values are kept as
+ * JSON.
  */
 const ValueType *
 value_type_find(const char *name)
@@ -148,9 +150,7 @@ value_type_find(const char *name)
 	return NULL;
 }
 
-/*
- * The attribute of that name as documented for records of that type, or NULL.
- */
+/* Returns the documented attribute of a name for a record type, or NULL. */
 const DocumentedAttribute *
 documented_attribute_find(const char *record_type, const char *name)
 {
@@ -165,7 +165,7 @@ documented_attribute_find(const char *record_type, const char *name)
 	return NULL;
 }
 
-/* Whether records of every type have an attribute of that name. */
+/* Returns true if all record types have an attribute of that name. */
 bool
 attribute_is_common(const char *name)
 {
@@ -178,8 +178,9 @@ attribute_is_common(const char *name)
 }
 
 /*
- * Reads what a column shows from its option "attribute", or from its name where
- * there is none.  A key inside the value follows the first dot.
+ * Returns the attribute that a column shows, palloc'd.  It is given by the
+ * option "attribute", or by default by the column's name.  A key of the value
+ * follows the first dot.
  */
 AttributePath *
 attribute_path_read(const ColumnSettings *column, const char *column_name)
@@ -205,21 +206,21 @@ attribute_path_read(const ColumnSettings *column, const char *column_name)
 	return path;
 }
 
-/* Whether the column shows the record's id. */
+/* Returns true if the column shows the record's id. */
 bool
 attribute_path_is_id(const AttributePath *path)
 {
 	return is_whole(path, "id");
 }
 
-/* Whether the column shows when the record was made. */
+/* Returns true if the column shows the record's time of creation. */
 bool
 attribute_path_is_created_at(const AttributePath *path)
 {
 	return is_whole(path, "created_at");
 }
 
-/* Whether the column shows the whole of an attribute. */
+/* Returns true if the column shows the whole value of an attribute. */
 static bool
 is_whole(const AttributePath *path, const char *attribute)
 {

@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * attribute.h
- *	  The documented attributes and value types of the API, and which
- *	  attribute a column shows.
+ *	  Documented attributes and value types of the API, and the attribute of a
+ *	  column.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,20 +14,19 @@
 
 #include "option.h"
 
-/* One value_type of the API. */
+/* A value_type of the API. */
 typedef struct ValueType
 {
 	const char *name;
-	const char *column_type; /* what IMPORT declares for it */
-	const char *scalar_key;	 /* which key of the value holds the scalar; NULL:
-							  * the value itself is the scalar */
-	const char *uuid_key;	 /* the same for a uuid column, where it differs */
-	bool		is_select;	 /* has a display value, a name and a color */
-	int			operators; /* what may be filtered by: a set of OPERATOR_BIT */
+	const char *column_type; /* type of the column that IMPORT makes */
+	const char *scalar_key;	 /* key of the scalar; NULL: the value itself */
+	const char *uuid_key;	 /* key for a uuid column; NULL: scalar_key */
+	bool		is_select;	 /* with a display value, a name and a color */
+	int			operators;	 /* set of OPERATOR_BIT, to be pushed down */
 	bool		is_sortable;
 } ValueType;
 
-/* One attribute as the API documents it. */
+/* An attribute that the API documents. */
 typedef struct DocumentedAttribute
 {
 	const char *name;
@@ -36,14 +35,14 @@ typedef struct DocumentedAttribute
 } DocumentedAttribute;
 
 /*
- * What a column shows: an attribute, perhaps one key of its value, or the whole
- * record.  Names are in UTF-8, as the API's answers are; palloc'd.
+ * Attribute that a column shows, possibly one key of its value, or the whole
+ * record.  Names are palloc'd, and in UTF-8 like the API's responses.
  */
 typedef struct AttributePath
 {
 	bool  is_record; /* "*" */
 	char *attribute;
-	char *key; /* NULL: the value itself */
+	char *key; /* NULL: the whole value */
 } AttributePath;
 
 extern const DocumentedAttribute documented_attributes[];

@@ -2,8 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * attribute_set.c
- *	  Which attributes of a record are wanted: each has a number, and is found
- *	  by its name.
+ *	  The set of wanted attributes of a record, with numbers.
+ *
+ * Must not know records or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +14,9 @@
 
 static int compare_names(const void *a, const void *b);
 
-/* An empty set, in the current context, where it also grows. */
+/*
+ * Returns an empty set in the current memory context, in which it also grows.
+ */
 AttributeSet *
 attribute_set_create(void)
 {
@@ -23,7 +26,9 @@ attribute_set_create(void)
 	return set;
 }
 
-/* Adds an attribute by its name in UTF-8; returns its number. */
+/*
+ * Adds an attribute by its name in UTF-8, which is copied.  Returns its number.
+ */
 int
 attribute_set_add(AttributeSet *set, const char *name)
 {
@@ -50,7 +55,7 @@ attribute_set_add(AttributeSet *set, const char *name)
 	return number;
 }
 
-/* Says that the whole record is wanted. */
+/* Adds the whole record to a set. */
 void
 attribute_set_add_record(AttributeSet *set)
 {
@@ -64,7 +69,7 @@ compare_names(const void *a, const void *b)
 				  ((const AttributeName *) b)->name);
 }
 
-/* The number of an attribute, or -1 where it is not wanted. */
+/* Returns the number of an attribute, or -1 if it is not in the set. */
 int
 attribute_set_find(const AttributeSet *set, const char *name)
 {

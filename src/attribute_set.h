@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * attribute_set.h
- *	  Which attributes of a record are wanted.
+ *	  The set of wanted attributes of a record, with numbers.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-/* A wanted attribute, by its name in UTF-8, and its number, from 0 on. */
+/* A wanted attribute: its name in UTF-8, and its number from 0 on. */
 typedef struct AttributeName
 {
 	const char *name;
@@ -21,7 +21,7 @@ typedef struct AttributeName
 typedef struct AttributeSet
 {
 	MemoryContext  context;
-	bool		   wants_record; /* somebody wants the whole record */
+	bool		   wants_record; /* the whole record is wanted */
 	int			   count;
 	int			   capacity;
 	AttributeName *sorted; /* by name */

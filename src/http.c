@@ -134,8 +134,8 @@ static int			 on_close(void *arg, curl_socket_t fd);
  * Starts a GET, or a POST if json is not NULL.  A POST must be safe to repeat.
  *
  * Charges the budget, and copies url and json.  The transfer lives in a new
- * child of the current memory context; deleting that context or calling
- * http_end ends it.  target, counters and budget must outlive the transfer.
+ * child of the current memory context, and ends when that is deleted or by
+ * http_end.  It refers to target, counters and budget, which must outlive it.
  * Raises an error if the budget is used up, libcurl refuses an option or memory
  * is out.
  */

@@ -30,8 +30,8 @@ typedef struct HttpTarget
 	long		connect_timeout; /* milliseconds */
 	long		request_timeout; /* milliseconds, per attempt */
 	int			max_retries;
-	long		max_retry_wait; /* milliseconds */
-	size_t		max_response_size;
+	long		max_retry_wait;	   /* milliseconds */
+	size_t		max_response_size; /* bytes, decompressed */
 } HttpTarget;
 
 /* Callback during waits, for progress reports. */

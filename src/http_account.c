@@ -158,7 +158,7 @@ count_answer(const HttpTransfer *transfer)
 
 /*
  * Adds a wait for a transfer, in microseconds, to its counters.  held_back: all
- * requests waited for were queued, because the server throttles or cannot be
+ * awaited requests were queued, because the server throttles or cannot be
  * reached.
  */
 void

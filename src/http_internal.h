@@ -37,7 +37,7 @@ struct HttpPool
 	int			  reserved_fds;
 	int	  sockets[HTTP_COUNTED_SOCKETS]; /* each with a reserved descriptor */
 	int	  socket_count;
-	int64 curl_due;		  /* time of the call that libcurl wants, or -1 */
+	int64 curl_due;		  /* time of libcurl's next call, or -1 */
 	dlist_head queue;	  /* transfers to be sent */
 	dlist_head in_flight; /* transfers handed to libcurl */
 	int		   parked;	  /* number of abandoned handles: see park */

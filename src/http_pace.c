@@ -5,25 +5,26 @@
  *	  Paces requests, so that a server uses its rate limit and rarely rejects
  *	  one.
  *
- * A server does not publish its limit; it only complains of too many requests
- * now and then.  The limit is therefore estimated from the responses before the
- * complaint.  Requests resume somewhat below the limit, and the pace rises
- * until the next complaint.  It rises like the window of TCP's CUBIC (RFC
- * 9438): steeply far below the limit and slowly near it.  Above the limit it is
- * steep again, because the estimate must have been too low.
+ * A server does not publish its limit; it only rejects a request as one too
+ * many now and then, which is called a complaint here.  The limit is therefore
+ * estimated from the responses before the complaint.  Requests resume somewhat
+ * below the limit, and the pace rises until the next complaint.  It rises like
+ * the window of TCP's CUBIC (RFC 9438): steeply far below the limit and slowly
+ * near it.  Above the limit it is steep again, because the estimate must have
+ * been too low.
  *
- * 	  pace
- * 		^								   /
- * 		|								  /
- * 	  limit - - - - - - - - - - - __------'
- * 		|					  .-'
- * 	  nine tenths _ _ _ _ _ _ /
- * 		+---------------------+----------+-----> time
- * 						   resumed	 + reach
+ *	  pace
+ *		^								   /
+ *		|								  /
+ *	  limit - - - - - - - - - - - __------'
+ *		|					  .-'
+ *	  nine tenths _ _ _ _ _ _ /
+ *		+---------------------+----------+-----> time
+ *						   resumed	 + reach
  *
  * reach is the time from the resumption to the limit.  It depends on the
  * quality of the estimate and on the cost of an error.  The first complaint
- * says little.  A server that takes fifty requests a second may reject the
+ * says little.  A server that accepts fifty requests a second may reject the
  * second of two simultaneous ones.  The first reach is therefore a quarter of a
  * second; it grows with each complaint to a second or more.
  *
@@ -112,7 +113,7 @@
 
 /*
  * Shortest time over which responses per second are computed.  A server that
- * takes a burst need not take it twice a second.
+ * accepts a burst need not accept it twice a second.
  */
 #define PACE_SHORTEST_SPAN SECOND
 
@@ -421,8 +422,8 @@ overflows(const HttpPace *pace, const HttpRefusal *refusal, double rate)
 /*
  * Returns true if a pace below the limit was rejected after others had
  * succeeded at it.  A lower pace may not prevent that, for example if delayed
- * requests arrive together.  reach is shortened then, so that such accidents do
- * not lower the pace further and further.
+ * requests arrive together.  The caller then shortens reach, so that such
+ * accidents do not lower the pace further and further.
  */
 static bool
 is_early(const HttpPace *pace, int64 now)

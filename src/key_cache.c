@@ -2,20 +2,19 @@
 /*-------------------------------------------------------------------------
  *
  * key_cache.c
- *	  The records that one running statement has read, or is about to read, by
- *	  keys that many records may have in common.
+ *	  Cache of the records that one running statement reads by keys.
  *
- * Whoever sees keys coming adds them to a batch, which is asked for with one
- * query; see key_request.c.  A scan that needs the records of one key takes them
- * from here, if somebody has asked for them so, and makes a query of its own
- * where nobody has, or where that came to nothing: what the API refuses of a
- * batch, or what of its answer cannot be read, is no error.
+ * Many records may have the same key.  A caller that knows keys in advance adds
+ * them to a batch, which is fetched with one query: see key_request.c.  A scan
+ * that needs the records of one key takes them from here.  It makes a query of
+ * its own if no batch contains the key, or if the batch failed.  That the API
+ * refuses a batch, or that its response cannot be read, is therefore not an
+ * error.
  *
- * A record is kept as JSON with only the attributes that the statement's scans
- * want; beyond work_mem, what nobody uses any more is forgotten, the oldest
- * first.
+ * The cache keeps each record as JSON with the attributes that the statement's
+ * scans want.  Beyond work_mem it evicts unused entries, the oldest first.
  *
- * Knows nothing of plans or columns.
+ * Must not know plans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,14 +32,14 @@ struct KeyBatch
 	const Settings *settings;
 	HttpBudget	   *budget;
 	uint64			number;
-	int				at_once; /* keys for one request; below 2: none is made */
-	int				hits;	 /* entries that needed no request */
+	int				at_once; /* keys per request; below 2: no requests */
+	int				hits;	 /* number of entries that needed no request */
 	int				count;
 	int				capacity;
 	KeyEntry	  **entries;
-	int				new_count; /* those of them at the end of new_entries */
+	int				new_count; /* number of new_entries */
 	int				new_capacity;
-	KeyEntry	  **new_entries; /* that have not been asked for yet */
+	KeyEntry	  **new_entries; /* entries not requested yet */
 };
 
 struct KeyRecords
@@ -64,9 +63,9 @@ static void		 become_unused(KeyCache *cache, KeyEntry *entry);
 static void		 forget_beyond_work_mem(KeyCache *cache);
 
 /*
- * The cache of a statement for the records of one type, as one user sees them, by
- * an attribute and under further RemoteFilters, in whatever order; made where
- * there is none yet.  Makes no request.
+ * Returns the statement's cache of records by the attribute field, creating it
+ * if necessary.  The record type and the user are taken from records.  filters:
+ * further RemoteFilters of the query, in any order.  Makes no request.
  */
 KeyCache *
 key_cache_open(RecordCache *records, const char *field, List *filters)
@@ -77,7 +76,7 @@ key_cache_open(RecordCache *records, const char *field, List *filters)
 	return cache != NULL ? cache : create_cache(records, field, filters, name);
 }
 
-/* Whether the records that are in use are as many as there may be. */
+/* Returns true if the records in use take work_mem or more. */
 bool
 key_cache_is_full(const KeyCache *cache)
 {
@@ -85,8 +84,7 @@ key_cache_is_full(const KeyCache *cache)
 }
 
 /*
- * How many keys one request is to have; less than two where there is no use in
- * it.
+ * Returns the number of keys for one request; below 2: requests are of no use.
  */
 int
 key_cache_at_once(const KeyCache *cache, const Settings *settings)
@@ -102,8 +100,8 @@ key_cache_at_once(const KeyCache *cache, const Settings *settings)
 }
 
 /*
- * An empty batch of keys to be read by a table's settings, in the current
- * context, as which settings and budget must live at least.
+ * Returns an empty batch in the current memory context.  It refers to settings
+ * and budget, which must live as long.
  */
 KeyBatch *
 key_batch_create(KeyCache *cache, const Settings *settings, HttpBudget *budget)
@@ -119,8 +117,8 @@ key_batch_create(KeyCache *cache, const Settings *settings, HttpBudget *budget)
 }
 
 /*
- * Adds a key to a batch, once, in the context that the batch was made in.  It is
- * not asked for yet.
+ * Adds a key to a batch, unless it is there.  Does not request it yet.  The
+ * current memory context must be the batch's.
  */
 void
 key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
@@ -145,7 +143,7 @@ key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
 	entry->batch = batch->number;
 	append_entry(&batch->entries, &batch->count, &batch->capacity, entry);
 
-	/* Of the batches that want it, the first to be sent asks for it. */
+	/* The first batch to be sent requests it for all. */
 	if (entry->state == KEY_PENDING && entry->request == NULL)
 		append_entry(&batch->new_entries, &batch->new_count,
 					 &batch->new_capacity, entry);
@@ -156,20 +154,20 @@ key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
 	}
 }
 
-/* Whether the keys still to be asked for fill a request. */
+/* Returns true if the keys to be requested fill one request. */
 bool
 key_batch_is_full(const KeyBatch *batch)
 {
 	return batch->at_once < 2 || batch->new_count >= batch->at_once;
 }
 
-/* Asks for what of a batch has to be asked for, as soon as there is room. */
+/* Makes the request that a batch needs.  It is sent as concurrency allows. */
 void
 key_batch_send(KeyBatch *batch)
 {
 	int count = 0;
 
-	/* Another batch may have asked for some of them in the meantime. */
+	/* Another batch may have requested some of them in the meantime. */
 	for (int i = 0; i < batch->new_count; i++)
 	{
 		KeyEntry *entry = batch->new_entries[i];
@@ -184,21 +182,24 @@ key_batch_send(KeyBatch *batch)
 	key_request_send_all(batch->cache);
 }
 
-/* How many different keys a batch is for. */
+/* Returns the number of distinct keys in a batch. */
 int
 key_batch_count(const KeyBatch *batch)
 {
 	return batch->count;
 }
 
-/* How many of them needed no request. */
+/* Returns the number of keys in a batch that needed no request. */
 int
 key_batch_hits(const KeyBatch *batch)
 {
 	return batch->hits;
 }
 
-/* Lets go of a batch's keys; what nobody wants is not asked for any further. */
+/*
+ * Releases a batch, and its references to entries.  Drops requests that no
+ * batch needs any more.
+ */
 void
 key_batch_release(KeyBatch *batch)
 {
@@ -213,9 +214,9 @@ key_batch_release(KeyBatch *batch)
 }
 
 /*
- * The records of a key, if somebody has asked for them in a batch; waits for
- * them.  NULL: they are to be asked for by themselves.  The reader is made in the
- * current context.  Raises the errors of api.h.
+ * Returns a reader of the records of a key in the current memory context, if a
+ * batch has requested them.  Waits for the response.  Returns NULL if the
+ * caller has to make a query of its own.  Raises the errors of api.h.
  */
 KeyRecords *
 key_records_find(RecordCache *records, const char *field, List *filters,
@@ -247,8 +248,8 @@ key_records_find(RecordCache *records, const char *field, List *filters,
 }
 
 /*
- * The next record, made in the current context; it points into the cache.  False
- * at the end.
+ * Parses the next record into the current memory context; it points into the
+ * cache.  Returns false at the end.
  */
 bool
 key_records_next(KeyRecords *reader, Record **record)
@@ -266,6 +267,7 @@ key_records_next(KeyRecords *reader, Record **record)
 	return true;
 }
 
+/* Releases a reader, and its reference to the entry. */
 void
 key_records_end(KeyRecords *reader)
 {
@@ -274,7 +276,10 @@ key_records_end(KeyRecords *reader)
 	pfree(reader);
 }
 
-/* What a cache is known by: JSON has no line breaks that are not escaped. */
+/*
+ * Returns the identity of a cache: field and filters, one per line.  JSON has
+ * no unescaped line breaks.
+ */
 static char *
 name_of(const char *field, List *filters)
 {
@@ -357,7 +362,7 @@ create_cache(RecordCache *records, const char *field, List *filters,
 	return cache;
 }
 
-/* Whether the API is known to refuse such queries. */
+/* Returns true if the API is known to refuse queries by this attribute. */
 static bool
 is_refused(const KeyCache *cache)
 {
@@ -365,7 +370,7 @@ is_refused(const KeyCache *cache)
 					   psprintf("%s in", cache->field));
 }
 
-/* Appends to a palloc'd array that lives in the current context. */
+/* Appends to a palloc'd array in the current memory context. */
 static void
 append_entry(KeyEntry ***entries, int *count, int *capacity, KeyEntry *entry)
 {
@@ -382,7 +387,7 @@ append_entry(KeyEntry ***entries, int *count, int *capacity, KeyEntry *entry)
 	(*entries)[(*count)++] = entry;
 }
 
-/* An entry has one more user. */
+/* Increments the reference count of an entry. */
 static void
 take(KeyCache *cache, KeyEntry *entry)
 {
@@ -393,7 +398,10 @@ take(KeyCache *cache, KeyEntry *entry)
 	}
 }
 
-/* And one less. */
+/*
+ * Decrements the reference count of an entry.  A pending entry without users is
+ * removed, and its request dropped if no other key needs it.
+ */
 static void
 let_go(KeyCache *cache, KeyEntry *entry)
 {
@@ -414,7 +422,7 @@ become_unused(KeyCache *cache, KeyEntry *entry)
 	cache->unused_size += entry->size;
 }
 
-/* Keeps one more record of a key. */
+/* Adds a record to the entry of its key. */
 void
 key_entry_keep(KeyEntry *entry, KeyRequest *request, const Record *record)
 {
@@ -443,7 +451,7 @@ key_entry_keep(KeyEntry *entry, KeyRequest *request, const Record *record)
 	cache->size += size;
 }
 
-/* All that there will be to know of a key is known. */
+/* Sets the final state of an entry. */
 void
 key_entry_settle(KeyCache *cache, KeyEntry *entry, KeyState state)
 {
@@ -455,7 +463,7 @@ key_entry_settle(KeyCache *cache, KeyEntry *entry, KeyState state)
 		become_unused(cache, entry);
 }
 
-/* Forgets a key that nobody uses and that is not among those that can go. */
+/* Removes an entry that has no users and is not in the unused list. */
 void
 key_entry_remove(KeyCache *cache, KeyEntry *entry)
 {
@@ -464,7 +472,7 @@ key_entry_remove(KeyCache *cache, KeyEntry *entry)
 	hash_search(cache->entries, &entry->key, HASH_REMOVE, NULL);
 }
 
-/* Forgets what has come for a key. */
+/* Frees the records of an entry. */
 void
 key_entry_drop_records(KeyCache *cache, KeyEntry *entry)
 {
@@ -480,7 +488,7 @@ key_entry_drop_records(KeyCache *cache, KeyEntry *entry)
 	entry->size = sizeof(KeyEntry);
 }
 
-/* Forgets records until the rest fits, or all of it is in use. */
+/* Evicts unused entries until the rest fits in work_mem. */
 static void
 forget_beyond_work_mem(KeyCache *cache)
 {

@@ -2,8 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * key_cache.h
- *	  The records that one running statement has read, or is about to read, by
- *	  keys that many records may have in common.
+ *	  Cache of the records that one running statement reads by keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,15 +14,15 @@
 #include "record_cache.h"
 
 /*
- * The records of one type, as one user reads them within one statement, by one
- * attribute, and under the same further filters.
+ * Records of one type, for one user, in one statement, by one attribute, and
+ * under the same further filters.
  */
 typedef struct KeyCache KeyCache;
 
-/* Keys whose records are needed together, and kept until they are let go. */
+/* Keys whose records are needed together and released together. */
 typedef struct KeyBatch KeyBatch;
 
-/* The records of one key, on their way to a scan. */
+/* Reader of the records of one key. */
 typedef struct KeyRecords KeyRecords;
 
 extern KeyCache *key_cache_open(RecordCache *records, const char *field,

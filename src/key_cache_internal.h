@@ -2,9 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * key_cache_internal.h
- *	  What the cache of records by keys and its requests know of each other.
+ *	  State that the cache of records by keys and its requests share.
  *
- * For key_cache.c and key_request.c alone.
+ * For key_cache.c and key_request.c only.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,33 +21,33 @@
 
 struct KeyCache
 {
-	dlist_node	  node; /* in the statement's list */
+	dlist_node	  node; /* element of statement->key_caches */
 	MemoryContext context;
-	MemoryContext page_context; /* of the page that is being read */
+	MemoryContext page_context; /* of the current page */
 	RecordCache	 *records;
-	char		 *field;   /* the attribute with the key, in UTF-8 */
-	List		 *filters; /* RemoteFilters that are sent besides */
-	char		 *name;	   /* field and filters */
-	int			  number;  /* of the attribute, among those that are wanted */
+	char		 *field;   /* attribute with the key, in UTF-8 */
+	List		 *filters; /* further RemoteFilters */
+	char		 *name;	   /* see name_of */
+	int			  number;  /* of the attribute in the AttributeSet */
 	HTAB		 *entries;
 	uint64		  batch_total;
-	dlist_head	  requests;		 /* those that have not been answered in full */
-	dlist_head	  unused;		 /* entries that can go, the oldest first */
+	dlist_head	  requests;		 /* requests that are not complete */
+	dlist_head	  unused;		 /* entries without users, oldest first */
 	size_t		  size;			 /* bytes of all entries */
-	size_t		  unused_size;	 /* of those that can go */
-	int			  at_once;		 /* keys that memory allows in one request */
-	bool		  is_given_up;	 /* nothing is asked for any more */
-	bool		  limit_is_fine; /* a refusal was not for the page's size */
+	size_t		  unused_size;	 /* bytes of the entries in unused */
+	int			  at_once;		 /* maximum keys per request, by memory */
+	bool		  is_given_up;	 /* no more requests */
+	bool		  limit_is_fine; /* a refusal was not caused by the page size */
 };
 
 typedef enum KeyState
 {
 	KEY_PENDING,
 	KEY_KNOWN,
-	KEY_LEFT /* no batch will tell: whoever needs it asks for it alone */
+	KEY_LEFT /* to be fetched with a query of its own */
 } KeyState;
 
-/* A record with what the statement wants of it. */
+/* A record as JSON with the wanted attributes. */
 typedef struct KeptRecord
 {
 	struct KeptRecord *next;
@@ -55,39 +55,39 @@ typedef struct KeptRecord
 	char			   text[FLEXIBLE_ARRAY_MEMBER];
 } KeptRecord;
 
-/* The records of one key, or what is known of them. */
+/* The records of one key, or the state of its request. */
 typedef struct KeyEntry
 {
-	pg_uuid_t		   key; /* the hash key */
+	pg_uuid_t		   key; /* hash key */
 	KeyState		   state;
-	struct KeyRequest *request; /* while it is pending; NULL: none yet */
-	uint64			   batch;	/* the batch that took it last */
-	int				   users;	/* while it has any, it cannot go */
-	KeptRecord		  *first;	/* in the order in which they came */
+	struct KeyRequest *request; /* while pending; NULL: not requested */
+	uint64			   batch;	/* number of the last batch to add it */
+	int				   users;	/* reference count */
+	KeptRecord		  *first;	/* in the order of arrival */
 	KeptRecord		  *last;
 	size_t			   size;
 	dlist_node		   unused_node;
 } KeyEntry;
 
-/* The query for the records of some keys. */
+/* A query for the records of some keys. */
 typedef struct KeyRequest
 {
-	dlist_node		node; /* in the cache's list */
+	dlist_node		node; /* element of cache->requests */
 	MemoryContext	context;
 	KeyCache	   *cache;
 	const Settings *settings;
 	PageSource		source;
 	PageReader	   *pages;
-	RemoteFilter   *filter;		  /* the keys */
-	SeenSet		   *seen;		  /* no record counts twice */
-	bool			is_set_aside; /* only a need will read its answer */
-	int64			kept;		  /* records with one of its keys */
-	bool			is_verifying; /* its end: see verify_end */
-	bool			is_like_cap;  /* what it verifies */
-	RefusedQuery   *half_of;	  /* NULL: of none */
-	int				barren;		  /* pages in a row that had nothing new */
+	RemoteFilter   *filter;		  /* for the keys */
+	SeenSet		   *seen;		  /* ids, to skip duplicates */
+	bool			is_set_aside; /* the response is read only if needed */
+	int64			kept;		  /* number of records with one of its keys */
+	bool			is_verifying; /* see verify_end */
+	bool			is_like_cap;  /* the doubtful end looks like a cap */
+	RefusedQuery   *half_of;	  /* NULL: not half of a refused query */
+	int				barren;		  /* successive pages without a new record */
 	int				restarts;
-	size_t			size; /* of the records that it has brought */
+	size_t			size; /* bytes of its records */
 	int				count;
 	KeyEntry	   *entries[FLEXIBLE_ARRAY_MEMBER];
 } KeyRequest;

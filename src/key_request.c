@@ -2,21 +2,24 @@
 /*-------------------------------------------------------------------------
  *
  * key_request.c
- *	  The queries that fetch the records of many keys at once.
+ *	  Queries that fetch the records of several keys.
  *
- * A query is for the records whose attribute is one of some keys, and perhaps
- * for further filters; all of its pages are read.  What comes that is none of its
- * keys' is ignored, since the API may compare wider than SQL does, and a key that
- * nothing came for has no records.
+ * A query has a filter for the keys, and possibly further filters; all its
+ * pages are read.  Records with other keys are ignored, because the API may
+ * compare more widely than SQL.  A key without a record in the result has no
+ * records.
  *
- * Nothing here has to succeed.  A query that the API refuses is made with fewer
- * keys, if it may have been for their number, and remembered; what remains of
- * any that comes to no good end is left to those who need it, to be asked for
- * key by key.
+ * A query may fail without an error.  If the API may have refused the number of
+ * keys, the query is made again with fewer, and the limit is noted.  The
+ * remaining keys of a failed query become KEY_LEFT, so that the scans that need
+ * them make queries of their own.
  *
- * Pages are read as they come.  But what is no page is only looked at when a key
- * of that query is needed, and so is what would take more than work_mem; a query
- * that takes more by itself is given up.
+ * Pages are read when they arrive.  A response that is not a page is processed
+ * only if a key of its query is needed.  While the records in use exceed
+ * work_mem, pages are requested only if a key is needed.  A query whose own
+ * records exceed work_mem is given up.
+ *
+ * Must not know plans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,10 +34,10 @@
 #include "pushdown.h"
 #include "record_key.h"
 
-/* So many pages in a row may have nothing new. */
+/* Maximum number of successive pages without a new record. */
 #define MAX_BARREN_PAGES 100
 
-/* A query is begun anew so often without a new record in between. */
+/* Maximum number of successive restarts without a new record. */
 #define MAX_RESTARTS 3
 
 static KeyRequest	*create(KeyCache *cache, const Settings *settings,
@@ -64,10 +67,7 @@ static void split(KeyRequest *request, int size, RefusedQuery *half_of);
 static void split_in_halves(KeyRequest *request);
 static void note_accepted(KeyRequest *request);
 
-/*
- * Makes the request for some keys that are pending, to be sent when there is
- * room.
- */
+/* Makes a request for pending keys, to be sent as concurrency allows. */
 void
 key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 				 KeyEntry **entries, int count)
@@ -77,7 +77,7 @@ key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	dlist_push_tail(&cache->requests, &request->node);
 }
 
-/* A request that is in no list yet. */
+/* Returns a request that is in no list yet. */
 static KeyRequest *
 create(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	   KeyEntry **entries, int count)
@@ -113,7 +113,7 @@ create(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	return request;
 }
 
-/* {"field": field, "operator": "in", "value": [key, ...]} */
+/* Returns {"field": field, "operator": "in", "value": [key, ...]}, palloc'd. */
 static RemoteFilter *
 keys_filter(const char *field, KeyEntry **entries, int count)
 {
@@ -132,7 +132,10 @@ keys_filter(const char *field, KeyEntry **entries, int count)
 	return filter;
 }
 
-/* Asks for the next page of each query that wants one, while there is room. */
+/*
+ * Requests the next page of each query that needs one, as concurrency, memory
+ * and budget allow.
+ */
 void
 key_request_send_all(KeyCache *cache)
 {
@@ -157,8 +160,8 @@ key_request_send_all(KeyCache *cache)
 }
 
 /*
- * Waits for something that brings what is asked for a key closer, and reads it.
- * Raises an error only for what this key needs.
+ * Waits for a response that the request for a key depends on, and processes it.
+ * Raises an error only if this key needs the response.
  */
 void
 key_request_need(KeyEntry *entry)
@@ -168,8 +171,8 @@ key_request_need(KeyEntry *entry)
 	bool		is_ready = true;
 
 	/*
-	 * The others of this cache may have to make room for it; those of other
-	 * caches need not, so that none waits for another.
+	 * Requests of this cache may have to end first.  Requests of other caches
+	 * need not, so that no cache waits for another.
 	 */
 	if (request->pages->transfer == NULL)
 	{
@@ -196,7 +199,7 @@ key_request_need(KeyEntry *entry)
 	take_in(cache);
 }
 
-/* Whether it has turned out that a query cannot be for so many keys. */
+/* Returns true if a query that is not sent yet has too many keys. */
 static bool
 is_too_long(const KeyRequest *request)
 {
@@ -205,7 +208,7 @@ is_too_long(const KeyRequest *request)
 			   Max(key_cache_at_once(request->cache, request->settings), 1);
 }
 
-/* Whether a request waits for an answer that has not come yet. */
+/* Returns true if a request is in flight. */
 static bool
 is_under_way(const KeyRequest *request)
 {
@@ -225,8 +228,8 @@ under_way_count(KeyCache *cache)
 }
 
 /*
- * Waits for the answer of a request, or one of the others'.  Returns whether it
- * is its own that has come.
+ * Waits for the response to needed, or to another request in flight.  Returns
+ * true if needed has its response.
  */
 static bool
 wait_for_any(KeyCache *cache, KeyRequest *needed)
@@ -252,7 +255,7 @@ wait_for_any(KeyCache *cache, KeyRequest *needed)
 	return ready != NULL && ready == needed->pages->transfer;
 }
 
-/* Reads the answers that have come, and asks for what they left open. */
+/* Processes the responses that have arrived, and sends further requests. */
 static void
 take_in(KeyCache *cache)
 {
@@ -270,8 +273,8 @@ take_in(KeyCache *cache)
 }
 
 /*
- * Reads the answer that has come for a request.  What is no page is set aside,
- * unless it is needed.
+ * Processes the response to a request.  A response that is not a page is set
+ * aside, unless it is needed.
  */
 static void
 read_answer(KeyRequest *request, bool is_needed)
@@ -305,7 +308,7 @@ read_answer(KeyRequest *request, bool is_needed)
 	MemoryContextReset(cache->page_context);
 }
 
-/* Keeps the records of a page, and finds out whether there are more. */
+/* Keeps the records of a page, and decides if the query is complete. */
 static void
 take_page(KeyRequest *request, const PageAnswer *answer)
 {
@@ -346,8 +349,8 @@ take_page(KeyRequest *request, const PageAnswer *answer)
 }
 
 /*
- * The API may have capped the query's result: looks at its newest records, the
- * next page of the request.
+ * Makes the newest records of the query its next page, because the API may have
+ * capped its result.
  */
 static void
 verify_end(KeyRequest *request)
@@ -362,7 +365,10 @@ verify_end(KeyRequest *request)
 	page_reader_restart(request->pages);
 }
 
-/* The newest records have come, and were all there before, or were not. */
+/*
+ * Ends a query after its newest records were read.  is_verified: all of them
+ * were known before.
+ */
 static void
 settle_end(KeyRequest *request, bool is_verified)
 {
@@ -376,7 +382,10 @@ settle_end(KeyRequest *request, bool is_verified)
 	finish(request, KEY_KNOWN);
 }
 
-/* Keeps a record if it has one of the keys; false where that cannot be told. */
+/*
+ * Keeps a record that has one of the keys.  Returns false if its key cannot be
+ * read.
+ */
 static bool
 take_record(KeyRequest *request, const Record *record)
 {
@@ -402,8 +411,7 @@ take_record(KeyRequest *request, const Record *record)
 	return true;
 }
 
-/* Nothing more will come of a request: those of its keys that it still has are
- * known, or left. */
+/* Ends a request, and sets the state of its remaining keys. */
 static void
 finish(KeyRequest *request, KeyState state)
 {
@@ -415,7 +423,10 @@ finish(KeyRequest *request, KeyState state)
 	end_request(request);
 }
 
-/* The same where the others would come to nothing, too. */
+/*
+ * Ends a request, and makes no more for the cache, because they would fail,
+ * too.
+ */
 static void
 give_up_for_good(KeyRequest *request)
 {
@@ -432,7 +443,7 @@ end_request(KeyRequest *request)
 	MemoryContextDelete(request->context);
 }
 
-/* Forgets a request and its keys, if nobody uses any of them. */
+/* Drops a request and its keys, unless one of them has a user. */
 void
 key_request_drop_unwanted(KeyRequest *request)
 {
@@ -446,7 +457,10 @@ key_request_drop_unwanted(KeyRequest *request)
 	end_request(request);
 }
 
-/* The cursor is gone: all over again, and what comes again is skipped. */
+/*
+ * Restarts a query whose cursor has expired.  Skips records that were received
+ * before.
+ */
 static void
 restart(KeyRequest *request)
 {
@@ -460,8 +474,8 @@ restart(KeyRequest *request)
 }
 
 /*
- * The API refuses a query, or a further page of it: for the number of its keys,
- * for the page's size, for the keys at all, or for something else.
+ * Handles a refused query or page.  The API may refuse the number of keys, the
+ * page size, the keys in general, or something else.
  */
 static void
 settle_refusal(KeyRequest *request, QueryResult result)
@@ -489,7 +503,7 @@ settle_refusal(KeyRequest *request, QueryResult result)
 		split_in_halves(request);
 }
 
-/* What the keys' filter uses, in the words of api_note_refusal. */
+/* Returns the use of filters by the keys, as for api_note_refusal. */
 static char *
 use_of_keys(const KeyCache *cache)
 {
@@ -497,8 +511,8 @@ use_of_keys(const KeyCache *cache)
 }
 
 /*
- * Asks for a smaller page, where that is what the API refused.  Returns false
- * where it was something else.
+ * Halves the page size, if a test query shows that the API refused it.  Returns
+ * false if it refused something else.
  */
 static bool
 ask_for_less(KeyRequest *request)
@@ -519,7 +533,10 @@ ask_for_less(KeyRequest *request)
 	return true;
 }
 
-/* Whether it is the keys that are refused, not the further filters. */
+/*
+ * Returns true if the API refuses the keys, not the further filters.  May make
+ * a test query.
+ */
 static bool
 blames_keys(KeyRequest *request)
 {
@@ -527,7 +544,7 @@ blames_keys(KeyRequest *request)
 		   try_query(request, list_make1(request->filter)) != QUERY_PAGE;
 }
 
-/* What becomes of a query for one record, with some filters. */
+/* Returns the result of a query for one record with some filters. */
 static QueryResult
 try_query(KeyRequest *request, List *filters)
 {
@@ -547,8 +564,8 @@ try_query(KeyRequest *request, List *filters)
 }
 
 /*
- * Requests the keys so many at a time, next of all; keys that would be alone are
- * left.
+ * Replaces a request with requests for up to size keys each, at the head of the
+ * list.  A key that would be alone becomes KEY_LEFT.
  */
 static void
 split(KeyRequest *request, int size, RefusedQuery *half_of)
@@ -574,8 +591,8 @@ split(KeyRequest *request, int size, RefusedQuery *half_of)
 }
 
 /*
- * Requests the keys of a refused query in two halves, since the API may refuse one
- * of the keys.
+ * Requests the keys of a refused query in two halves, because the API may
+ * refuse one of them.
  */
 static void
 split_in_halves(KeyRequest *request)
@@ -591,7 +608,7 @@ split_in_halves(KeyRequest *request)
 	split(request, half, refused);
 }
 
-/* The API has accepted a query. */
+/* Notes that the API accepted a query. */
 static void
 note_accepted(KeyRequest *request)
 {

@@ -4,7 +4,7 @@
  * row.c
  *	  Makes the rows of a foreign table from records.
  *
- * Knows nothing of where the records come from, nor of the executor.
+ * Must not know the origin of records, or the executor.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,17 +20,17 @@ struct RowReader
 	int			   natts;
 	int			   column_count;
 	ColumnReader **columns;
-	int			   archived_at; /* its number, where archived records are left
-								 * out; else -1 */
+	int			   archived_at; /* number of the attribute; -1: not needed */
 	const char	  *secret;		/* the API key; NULL: none */
 };
 
 pg_noreturn static void rethrow_redacted(const char *secret);
 
 /*
- * A reader, in the current context, that fills the columns of the given numbers,
- * an integer list.  Made before the first record is read: the attributes that it
- * needs are wanted from then on.  Raises an error for a column that cannot be.
+ * Returns a reader of the given columns, an integer list of numbers, in the
+ * current memory context.  It must be created before the first record is read,
+ * because it adds its attributes to the wanted ones.  Raises an error for a
+ * column that can never be filled.
  */
 RowReader *
 row_reader_create(const Settings *settings, Relation relation, List *columns,
@@ -55,7 +55,7 @@ row_reader_create(const Settings *settings, Relation relation, List *columns,
 	return reader;
 }
 
-/* Whether the table leaves a record out because it is archived. */
+/* Returns true if the table excludes a record because it is archived. */
 bool
 row_reader_leaves_out(const RowReader *reader, const Record *record)
 {
@@ -64,9 +64,9 @@ row_reader_leaves_out(const RowReader *reader, const Record *record)
 }
 
 /*
- * The values of a row, in the current context; columns that are not filled are
- * NULL.  Raises an error for a value that does not fit, which never shows the
- * API key, even if the API repeats the key in a value.
+ * Sets the values of a row, in the current memory context; columns without a
+ * reader are NULL.  Raises an error for a value that does not fit.  The error
+ * never shows the API key, even if the API returns it in a value.
  */
 void
 row_reader_read(const RowReader *reader, const Record *record,
@@ -97,8 +97,8 @@ row_reader_read(const RowReader *reader, const Record *record,
 }
 
 /*
- * Raises the error that was caught again, without the API key: input functions,
- * and the functions of a domain's conditions, show values as they like.
+ * Raises the caught error again, without the API key, because the messages of
+ * input functions and domain constraints may contain values.
  */
 static void
 rethrow_redacted(const char *secret)

@@ -16,7 +16,7 @@
 
 #include "record_cache.h"
 
-/* How some columns of a foreign table are filled, and which records count. */
+/* Conversion of some columns of a foreign table, and its filter of records. */
 typedef struct RowReader RowReader;
 
 extern RowReader *row_reader_create(const Settings *settings, Relation relation,

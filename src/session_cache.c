@@ -2,14 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * session_cache.c
- *	  The records that a session keeps from statement to statement, where a
- *	  table's option cache_ttl allows it.
+ *	  Records that a session keeps across statements, as the option cache_ttl
+ *	  allows.
  *
- * They are never shared between user mappings.  All are forgotten when a
- * server, a user mapping or a foreign table changes, and the least recently used
- * when they exceed work_mem.
+ * They are never shared between user mappings.  All are evicted if a server, a
+ * user mapping or a foreign table changes.  Beyond work_mem, the least recently
+ * used ones are evicted.
  *
- * Knows nothing of requests.
+ * Must not know requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,7 +26,7 @@
 
 #include "session_cache.h"
 
-/* The parts of all keys; no part contains another's padding. */
+/* Hash key; it contains no padding. */
 typedef struct RecordKey
 {
 	pg_uuid_t id;
@@ -38,9 +38,9 @@ typedef struct KeptRecord
 {
 	RecordKey	key;
 	TimestampTz since;
-	char	   *text; /* NULL: there is no such record */
+	char	   *text; /* NULL: the record does not exist */
 	int			length;
-	dlist_node	node; /* in the order of use, the latest last */
+	dlist_node	node; /* element of used */
 } KeptRecord;
 
 struct SessionCache
@@ -51,16 +51,16 @@ struct SessionCache
 	int32	   type;
 };
 
-static MemoryContext context = NULL; /* of all that is kept */
+static MemoryContext context = NULL; /* owner of all records */
 static HTAB			*records;
 static dlist_head	 used;
 static size_t		 size; /* bytes of all records */
 static uint64		 kept_generation;
 
-/* Changes with everything that a record may depend on. */
+/* Incremented by each change that a record may depend on. */
 static uint64 generation = 0;
 
-/* The caches, which are few, and stay. */
+/* All caches.  They are few, and are never freed. */
 static dlist_head caches = DLIST_STATIC_INIT(caches);
 static int32	  type_total = 0;
 
@@ -73,7 +73,9 @@ static size_t	 size_of(const KeptRecord *record);
 static void		 forget(KeptRecord *record);
 static void		 forget_all(void);
 
-/* SQL function: forgets all records that the session keeps. */
+/*
+ * SQL function opportunity_fdw_clear_cache: evicts all records of the session.
+ */
 Datum
 opportunity_fdw_clear_cache(PG_FUNCTION_ARGS)
 {
@@ -83,7 +85,7 @@ opportunity_fdw_clear_cache(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The session's cache for a user mapping and a record type. */
+/* Returns the session's cache for a user mapping and a record type. */
 SessionCache *
 session_cache_open(Oid umid, const char *record_type)
 {
@@ -116,7 +118,10 @@ session_cache_open(Oid umid, const char *record_type)
 	return cache;
 }
 
-/* What to give session_cache_keep for a record that is going to be asked for. */
+/*
+ * Returns the generation to pass to session_cache_keep, to be read before a
+ * record is requested.
+ */
 uint64
 session_cache_generation(void)
 {
@@ -124,8 +129,9 @@ session_cache_generation(void)
 }
 
 /*
- * Looks for a record that was kept at most ttl seconds ago.  *text is NULL where
- * it is known that there is none, and otherwise lives until the next call.
+ * Finds a record that was kept at most ttl seconds ago.  Returns false if there
+ * is none.  *text is NULL if the record is known not to exist; otherwise it is
+ * valid until the next call.
  */
 bool
 session_cache_find(SessionCache *cache, const pg_uuid_t *id, int ttl,
@@ -152,9 +158,9 @@ session_cache_find(SessionCache *cache, const pg_uuid_t *id, int ttl,
 }
 
 /*
- * Keeps a copy of a record; a NULL text says that there is none.  What was asked
- * for under other options, as_of an earlier generation, is not kept, nor is what
- * would leave no room for anything else.
+ * Keeps a copy of a record; text NULL: it does not exist.  Does nothing if
+ * options have changed since the generation as_of, or if the record exceeds
+ * work_mem.
  */
 void
 session_cache_keep(SessionCache *cache, uint64 as_of, const pg_uuid_t *id,
@@ -174,7 +180,7 @@ session_cache_keep(SessionCache *cache, uint64 as_of, const pg_uuid_t *id,
 	if (length > work_mem * (int64) 1024)
 		return;
 
-	/* What can fail comes first. */
+	/* Allocate first, because that can fail. */
 	if (text != NULL)
 		copy =
 			memcpy(MemoryContextAlloc(context, length + 1), text, length + 1);
@@ -189,7 +195,7 @@ session_cache_keep(SessionCache *cache, uint64 as_of, const pg_uuid_t *id,
 		forget(dlist_head_element(KeptRecord, node, &used));
 }
 
-/* Makes the cache usable, and empty where it is stale. */
+/* Creates the hash table if necessary, after evicting outdated records. */
 static void
 prepare(void)
 {
@@ -201,7 +207,7 @@ prepare(void)
 	if (context != NULL)
 		return;
 
-	/* The context is not ours before it has all. */
+	/* Assign context last, when its contents are complete. */
 	new_context =
 		AllocSetContextCreate(CurrentMemoryContext, "opportunity_fdw session",
 							  ALLOCSET_DEFAULT_SIZES);
@@ -225,7 +231,7 @@ forget_all(void)
 	context = NULL;
 }
 
-/* Something has changed that a record may depend on. */
+/* Syscache callback: a record may depend on the change. */
 static void
 invalidate(Datum arg, int cache_id, uint32 hash_value)
 {
@@ -247,7 +253,7 @@ make_key(const SessionCache *cache, const pg_uuid_t *id)
 	return key;
 }
 
-/* The memory that a record takes. */
+/* Returns the memory of a record, in bytes. */
 static size_t
 size_of(const KeptRecord *record)
 {

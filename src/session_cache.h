@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * session_cache.h
- *	  The records that a session keeps from statement to statement.
+ *	  Records that a session keeps across statements.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,7 @@
 
 #include "utils/uuid.h"
 
-/* The records of one type, as one user mapping reads them. */
+/* Records of one type, for one user mapping. */
 typedef struct SessionCache SessionCache;
 
 extern SessionCache *session_cache_open(Oid umid, const char *record_type);

@@ -2,9 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * statement.c
- *	  What the scans of one running statement share.
+ *	  State that the scans of one running statement share.
  *
- * All of it hangs on the statement's executor state, and ends with that.
+ * It is owned by the executor state of the statement.  Must not know plans,
+ * scans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,13 +15,16 @@
 
 #include "statement.h"
 
-/* The statements that are running, nested ones included. */
+/* Running statements, including nested ones. */
 static dlist_head statements = DLIST_STATIC_INIT(statements);
 
 static Statement *create(EState *estate);
 static void		  release(void *arg);
 
-/* The statement that an executor state belongs to, made where there is none. */
+/*
+ * Returns the statement of an executor state, creating it if necessary.  It
+ * lives as long as the executor state.
+ */
 Statement *
 statement_of(EState *estate)
 {
@@ -75,7 +79,10 @@ statement_has_lookup(EState *estate, Oid relid)
 	return list_member_oid(statement_of(estate)->lookup_tables, relid);
 }
 
-/* What one reader may spend of what the statement may: 0 for any number. */
+/*
+ * Returns the budget of one reader within the statement; max_requests 0: no
+ * limit.
+ */
 HttpBudget
 statement_budget(Statement *statement, int max_requests)
 {
@@ -87,7 +94,7 @@ statement_budget(Statement *statement, int max_requests)
 	return budget;
 }
 
-/* The statement's executor state ends. */
+/* Memory context callback: removes a statement from the list. */
 static void
 release(void *arg)
 {

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * statement.h
- *	  What the scans of one running statement share.
+ *	  State that the scans of one running statement share.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 #include "http.h"
 #include "progress.h"
 
-/* A running statement: it lives as long as its executor state. */
+/* A running statement.  It lives as long as its executor state. */
 typedef struct Statement
 {
 	dlist_node			  node;
@@ -25,17 +25,15 @@ typedef struct Statement
 	MemoryContext		  context;
 	EState				 *estate;
 	int64				  request_total;
-	int64				  record_total; /* that came */
-	int					  pending;	  /* requests that have been sent, and whose
-									* answer nobody has read */
-	dlist_head			  caches;	  /* of records: see record_cache.c */
-	dlist_head			  key_caches; /* the same by keys: see key_cache.c */
+	int64				  record_total; /* number of records received */
+	int					  pending;	  /* requests that are sent but not read */
+	dlist_head			  caches;	  /* RecordCaches: see record_cache.c */
+	dlist_head			  key_caches; /* KeyCaches: see key_cache.c */
 	List	*lookup_tables;	 /* OIDs of tables whose records lookups prefetch */
-	List	*async_requests; /* that are pending: see async.c */
-	List	*async_waits;	 /* those that are waited for */
+	List	*async_requests; /* pending: see async.c */
+	List	*async_waits;	 /* those whose descriptor is waited for */
 	Progress progress;
-	List	*warned_columns; /* in the executor state's context,
-										   * in the form of its readers */
+	List	*warned_columns; /* see record_cache_warned_columns */
 } Statement;
 
 extern Statement *statement_of(EState *estate);

@@ -2,10 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * subtransaction.c
- *	  What may fail without ending what it is a part of.
+ *	  Runs a function in a subtransaction, and returns its error.
  *
- * An error may leave locks and half-made things behind, which only an abort
- * releases.  Knows nothing of what is done.
+ * Only the abort of a subtransaction releases the locks and other state that an
+ * error leaves behind.  Must not know the purpose of the function.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,12 +18,12 @@
 #include "subtransaction.h"
 
 /*
- * Calls a function in a subtransaction of its own, and returns the error that it
- * raised, in the current context, or NULL.  Whether to raise that error after all
- * is up to the caller: a cancel, for one, is meant for the whole.
+ * Calls a function in a subtransaction.  Returns the error that it raised,
+ * palloc'd in the current memory context, or NULL.  The caller decides if it
+ * raises that error again; a cancel, for example, concerns the whole statement.
  *
- * The subtransaction is over before anything else can fail: an error that left it
- * open would leave the session in it, too.
+ * The subtransaction ends before anything else can fail.  Otherwise an error
+ * would leave the session in it.
  */
 ErrorData *
 subtransaction_run(void (*function)(void *arg), void *arg)

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * subtransaction.h
- *	  What may fail without ending what it is a part of.
+ *	  Runs a function in a subtransaction, and returns its error.
  *
  *-------------------------------------------------------------------------
  */

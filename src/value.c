@@ -2,14 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * value.c
- *	  Turns the values of a record into the columns of a row.
+ *	  Converts the values of a record to the columns of a row.
  *
- * The column's declared type decides: JSON columns take a value as it is,
- * arrays take lists, and every other type takes the scalar of the value, as
- * text, through its own input function.  What a column needs is looked up once,
- * when its reader is made.
+ * The declared type of the column decides.  A JSON column takes a value as it
+ * is, and an array takes a list.  Any other type takes the scalar of the value,
+ * as text, through its input function.  Lookups for a column happen once, when
+ * its reader is created.
  *
- * Knows nothing of where records come from.
+ * Must not know the origin of records.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,10 +36,10 @@
 #define SPACES " \t\n\v\f\r"
 #define DIGITS "0123456789"
 
-/* No integer type holds a number of more digits. */
+/* Largest number of digits in an integer type. */
 #define MAX_INTEGER_DIGITS 19
 
-/* What a type takes. */
+/* Input that a type takes. */
 typedef enum ValueForm
 {
 	FORM_SCALAR,
@@ -58,34 +58,34 @@ struct ColumnReader
 	/* for messages */
 	const char *table_name;
 	const char *column_name;
-	const char *attribute_label; /* as the column's option spells it */
-	const char *record_id;		 /* of the record being read */
+	const char *attribute_label; /* as in the column's option */
+	const char *record_id;		 /* of the current record */
 
 	AttrNumber			 attnum;
 	const AttributePath *path;
-	int					 attribute; /* its number in the AttributeSet */
+	int					 attribute; /* number in the AttributeSet */
 	bool				 is_id;
 	const char			*secret; /* the API key; NULL: none */
 	InvalidValue		 invalid_value;
-	List				*column; /* the table's oid, the column's number */
-	List			   **warned_columns; /* the statement's, in that form */
+	List				*column; /* OID of the table, number of the column */
+	List **warned_columns;		 /* shared in the statement, of such lists */
 
-	/* the column's type, or that of an array's elements */
+	/* type of the column, or of an array's elements */
 	Oid		  type;
-	Oid		  base_type; /* what is under a domain */
+	Oid		  base_type; /* type below a domain */
 	int32	  typmod;
 	ValueForm form;
-	bool	  is_text; /* has the empty string as a value */
+	bool	  is_text; /* the empty string is a value */
 	FmgrInfo  input;
 	Oid		  input_param;
-	FmgrInfo  timestamptz_input; /* to read a timestamp as UTC */
+	FmgrInfo  timestamptz_input; /* for the UTC reading of a timestamp */
 
-	/* for an array */
+	/* for arrays */
 	bool		  is_array;
 	int16		  element_length;
 	bool		  element_byval;
 	char		  element_align;
-	Oid			  array_domain; /* InvalidOid: the array type itself */
+	Oid			  array_domain; /* InvalidOid: no domain over the array */
 	void		 *domain_extra;
 	MemoryContext context;
 };
@@ -141,13 +141,13 @@ static bool misfit(ColumnReader *reader, int sqlstate, const char *message,
 static void warn_once(ColumnReader *reader, const char *message);
 
 /*
- * Makes the reader of a column in the current context, and adds the attribute
- * that it reads to the wanted ones.  Raises an error for a column that can
- * never be filled.
+ * Returns the reader of a column, in the current memory context, and adds its
+ * attribute to the wanted ones.  Raises an error for a column that can never be
+ * filled.
  *
- * All readers of a statement share *warned_columns, so that a column warns only
- * once; the list grows in the current context.  No warning shows the secret, which
- * may be NULL.
+ * The readers of a statement share *warned_columns, so that each column warns
+ * once; the list grows in the current memory context.  Warnings never show
+ * secret, which may be NULL.
  */
 ColumnReader *
 column_reader_create(const Settings *settings, TupleDesc tupdesc,
@@ -188,7 +188,7 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 		if (base_type != attribute->atttypid)
 			reader->array_domain = attribute->atttypid;
 		reader->type = element_type;
-		reader->typmod = typmod; /* a domain's own, if it is one */
+		reader->typmod = typmod; /* of the domain, if it is one */
 		get_typlenbyvalalign(element_type, &reader->element_length,
 							 &reader->element_byval, &reader->element_align);
 	}
@@ -210,7 +210,7 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 	return reader;
 }
 
-/* The column that the reader fills. */
+/* Returns the number of the column. */
 AttrNumber
 column_reader_attnum(const ColumnReader *reader)
 {
@@ -218,12 +218,12 @@ column_reader_attnum(const ColumnReader *reader)
 }
 
 /*
- * The column's value for a record, in the current context.
+ * Returns the column's value for a record, in the current memory context.
  *
- * record_id, in canonical form, is for messages.  Raises the errors of the
- * type's input function, and those for a value that cannot fit the type, with
- * the column, the attribute and the record as context; where the column's
- * option invalid_value is null, such a value is NULL instead.
+ * record_id is the id in canonical form, for messages.  Raises the errors of
+ * the type's input function, and an error for a value that cannot fit the type.
+ * The error context names the column, the attribute and the record.  If the
+ * option invalid_value is null, such a value is NULL, with a warning.
  */
 Datum
 column_reader_read(ColumnReader *reader, const Record *record,
@@ -246,13 +246,16 @@ column_reader_read(ColumnReader *reader, const Record *record,
 					 &reader->domain_extra, reader->context);
 	else if (*isnull && !reader->is_array)
 		InputFunctionCall(&reader->input, NULL, reader->input_param,
-						  reader->typmod); /* a domain may have no NULL */
+						  reader->typmod); /* a domain may forbid NULL */
 
 	error_context_stack = callback.previous;
 	return value;
 }
 
-/* PostgreSQL leaves it to the wrapper to compute stored generated columns. */
+/*
+ * Raises an error for a stored generated column, which a wrapper has to
+ * compute.
+ */
 static void
 check_not_generated(Form_pg_attribute attribute, const char *table_name)
 {
@@ -307,7 +310,10 @@ is_text_type(Oid type)
 	return category == TYPCATEGORY_STRING;
 }
 
-/* A whole record fits a JSON or a text column only. */
+/*
+ * Raises an error for a column of the whole record that is neither JSON nor
+ * text.
+ */
 static void
 check_record_column(const ColumnReader *reader)
 {
@@ -326,7 +332,7 @@ check_record_column(const ColumnReader *reader)
 		 errhint("Declare it as jsonb, json or text.")));
 }
 
-/* Says which value was being converted.  Makes no catalog lookup. */
+/* Error context callback: names the value.  Makes no catalog lookup. */
 static void
 conversion_context(void *arg)
 {
@@ -339,8 +345,8 @@ conversion_context(void *arg)
 }
 
 /*
- * This and the functions that follow set *value or *isnull.  They return false
- * for a value that does not fit but is to be NULL.
+ * This function and those after it set *value or *isnull.  They return false
+ * for an invalid value that becomes NULL.
  */
 static bool
 read_attribute(ColumnReader *reader, const Record *record, Datum *value,
@@ -416,7 +422,7 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 		if (!read_envelope(reader, &attribute->envelopes[i], &elements[i],
 						   &nulls[i]))
 			return false;
-		/* A domain may have no NULL. */
+		/* A domain may forbid NULL. */
 		if (nulls[i] &&
 			!call_input(reader, &reader->input, NULL, reader->input_param,
 						reader->typmod, &elements[i]))
@@ -434,9 +440,9 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 }
 
 /*
- * Checks an array against the domain over it.  Where that is to be no error, it
- * takes the domain's input function, which has been able to say no softly for
- * as long as there are soft errors.
+ * Checks an array against the domain over it.  To avoid an error, it uses the
+ * domain's input function, which reports soft errors in every version that has
+ * them.
  */
 static bool
 check_array(ColumnReader *reader, Datum array)
@@ -484,8 +490,9 @@ read_envelope(ColumnReader *reader, const Envelope *envelope, Datum *value,
 }
 
 /*
- * The text that a scalar column takes from an envelope; NULL where that has none,
- * or an empty string, which only a text type has as a value.
+ * Sets *text to the text that a scalar column takes from an envelope.  It is
+ * NULL if there is no value, or only an empty string, which is a value of text
+ * types only.
  */
 static bool
 find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
@@ -526,7 +533,10 @@ find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
 	return true;
 }
 
-/* The type of an object that has a key for its scalar, where that is wanted. */
+/*
+ * Returns the type of a value that is an object with a key for its scalar, if
+ * the column takes that; NULL: none.
+ */
 static const ValueType *
 type_with_scalar_key(const ColumnReader *reader, const Envelope *envelope)
 {
@@ -546,14 +556,17 @@ is_structured(const JsonValue *value)
 		   value->kind == JSON_TOKEN_ARRAY_START;
 }
 
-/* Whether a value is the empty string. */
+/* Returns true for the empty string. */
 static bool
 is_empty(const JsonValue *value)
 {
 	return value->kind == JSON_TOKEN_STRING && value->text[0] == '\0';
 }
 
-/* Whether a scalar type could take every value of an attribute, for hints. */
+/*
+ * Returns true if a scalar type could take each value of an attribute.  For
+ * hints.
+ */
 static bool
 has_scalars(const ColumnReader *reader, const RecordAttribute *attribute)
 {
@@ -570,8 +583,8 @@ has_scalars(const ColumnReader *reader, const RecordAttribute *attribute)
 }
 
 /*
- * The value of an envelope that the column shows, or NULL where there is none.
- * A key in a value that has none is as if it were missing.
+ * Returns the value of an envelope that the column shows, or NULL.  A key of a
+ * value without keys is absent.
  */
 static const JsonValue *
 find_value(const ColumnReader *reader, const Envelope *envelope)
@@ -603,7 +616,7 @@ append_json(StringInfo target, const JsonValue *value)
 		appendBinaryStringInfo(target, value->raw.start, value->raw.length);
 }
 
-/* JSON as it stands in the answer, so that numbers stay exact. */
+/* Converts JSON as it is in the response, so that numbers stay exact. */
 static bool
 input_json(ColumnReader *reader, const char *json, int length, Datum *value,
 		   bool *isnull)
@@ -611,7 +624,7 @@ input_json(ColumnReader *reader, const char *json, int length, Datum *value,
 	return input_text(reader, pnstrdup(json, length), value, isnull);
 }
 
-/* UTF-8 text through the type's input function. */
+/* Converts UTF-8 text with the type's input function. */
 static bool
 input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull)
 {
@@ -638,10 +651,10 @@ input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull)
 }
 
 /*
- * Reads UUIDs and timestamps in the forms in which the API writes them, which its
- * records are full of: the input functions, which come to the same, would make
- * more than half of the cost of all conversion (see bench/instructions).  False
- * where it is theirs to read the text.
+ * Converts a UUID or timestamp in the API's usual form.  Returns false for
+ * other texts, which the input function converts.  For these, it would give the
+ * same result at more than half of the cost of all conversion (see
+ * bench/instructions).
  */
 static bool
 read_plain(const ColumnReader *reader, const char *text, Datum *value)
@@ -667,9 +680,9 @@ read_plain(const ColumnReader *reader, const char *text, Datum *value)
 }
 
 /*
- * Accepts decimal numbers only, and makes of one what the column's type reads as
- * that number.  Input functions accept more, such as NaN, which SQL takes for the
- * largest number and the API may leave out of a range.
+ * Normalizes a decimal number for the column's type.  Anything else is invalid,
+ * although input functions accept more.  An example is NaN, which SQL treats as
+ * the largest number, and which the API may omit from a range.
  */
 static bool
 normalize_number(ColumnReader *reader, const char *text,
@@ -705,7 +718,7 @@ normalize_number(ColumnReader *reader, const char *text,
 		if (digits == 0)
 			return not_a_number(reader, text);
 		end += digits;
-		/* Saturates: far more than the mantissa has digits. */
+		/* Clamped, but far beyond the digits of a mantissa. */
 		exponent = Max(Min(strtol(start, NULL, 10), INT_MAX), -INT_MAX);
 		is_plain = false;
 	}
@@ -718,8 +731,8 @@ normalize_number(ColumnReader *reader, const char *text,
 }
 
 /*
- * Writes a number that has a point or an exponent as an integer.  The mantissa is
- * the part of the text after the sign.
+ * Writes a number with a point or exponent as an integer.  mantissa: the text
+ * after the sign.  A number with a fraction is invalid.
  */
 static bool
 write_integer(ColumnReader *reader, const char *text, const char *mantissa,
@@ -767,7 +780,7 @@ write_integer(ColumnReader *reader, const char *text, const char *mantissa,
 	return true;
 }
 
-/* A text that is no decimal number. */
+/* Reports a text that is not a number of the column's type. */
 static bool
 not_a_number(ColumnReader *reader, const char *text)
 {
@@ -779,9 +792,9 @@ not_a_number(ColumnReader *reader, const char *text)
 }
 
 /*
- * Makes of an ISO 8601 text what the column's type reads as that instant, or as
- * its UTC reading where the type has no time zone.  A text without an offset is
- * in UTC, as all timestamps of the API are.
+ * Normalizes an ISO 8601 text for the column's type.  A type without a time
+ * zone gets the UTC reading.  A text without an offset is in UTC, like all
+ * timestamps of the API.
  */
 static bool
 normalize_time(ColumnReader *reader, const char *text, const char **normalized)
@@ -803,8 +816,8 @@ normalize_time(ColumnReader *reader, const char *text, const char **normalized)
 	}
 
 	/*
-	 * A whole timestamp may be of another day than it says, by its offset, as
-	 * 24:00:00, by a leap second, or by a fraction that is rounded up.
+	 * The UTC reading may be on another day, because of the offset, 24:00:00, a
+	 * leap second, or a fraction that is rounded up.
 	 */
 	if (parts.date_length > 0 && parts.time_length > 0)
 		return utc_reading(reader, with_zone(text, &parts), normalized);
@@ -813,8 +826,8 @@ normalize_time(ColumnReader *reader, const char *text, const char **normalized)
 }
 
 /*
- * Whether a text has what a type needs.  A time with an offset but without a
- * date has no UTC reading.
+ * Returns true if a text has the parts that a type needs.  A time with an
+ * offset and without a date has no UTC reading.
  */
 static bool
 has_parts(ValueForm form, const Iso8601 *parts)
@@ -827,7 +840,10 @@ has_parts(ValueForm form, const Iso8601 *parts)
 	return parts->date_length > 0;
 }
 
-/* ISO 8601 has the decimal comma, too; PostgreSQL takes it for a separator. */
+/*
+ * Returns the text with a decimal point.  ISO 8601 also allows a comma, which
+ * PostgreSQL treats as a separator.
+ */
 static const char *
 with_point(const char *text)
 {
@@ -841,7 +857,9 @@ with_point(const char *text)
 	return copy;
 }
 
-/* The text with a time and a zone, whatever it lacked of them. */
+/*
+ * Returns the text with a time and a zone; the defaults are 00:00:00 and UTC.
+ */
 static const char *
 with_zone(const char *text, const Iso8601 *parts)
 {
@@ -852,7 +870,7 @@ with_zone(const char *text, const Iso8601 *parts)
 	return text;
 }
 
-/* Writes a timestamp with a zone as the UTC clock showed it. */
+/* Sets *reading to the UTC reading of a timestamp with a zone. */
 static bool
 utc_reading(ColumnReader *reader, const char *text, const char **reading)
 {
@@ -866,7 +884,10 @@ utc_reading(ColumnReader *reader, const char *text, const char **reading)
 					&value))
 		return false;
 
-	/* A timestamptz is microseconds of UTC: what a timestamp of it would be. */
+	/*
+	 * A timestamptz has the microseconds that a timestamp of its UTC reading
+	 * has.
+	 */
 	timestamp = DatumGetTimestampTz(value);
 	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
@@ -877,8 +898,8 @@ utc_reading(ColumnReader *reader, const char *text, const char **reading)
 }
 
 /*
- * Calls an input function, softly where misfits are to be NULL.  A text of NULL
- * stands for SQL's.
+ * Calls an input function.  If invalid values become NULL, a soft error is a
+ * warning, and the result is false.  A text of NULL means SQL NULL.
  */
 static bool
 call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
@@ -900,7 +921,7 @@ call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
 	return false;
 }
 
-/* A value that does not fit its column: an error, or NULL with a warning. */
+/* Reports an invalid value: raises an error, or warns and returns false. */
 static bool
 misfit(ColumnReader *reader, int sqlstate, const char *message,
 	   const char *hint)

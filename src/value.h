@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * value.h
- *	  Turns the values of a record into the columns of a row.
+ *	  Converts the values of a record to the columns of a row.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 #include "option.h"
 #include "record.h"
 
-/* How one column of a foreign table is filled. */
+/* Conversion of one column of a foreign table. */
 typedef struct ColumnReader ColumnReader;
 
 extern ColumnReader *column_reader_create(const Settings *settings,
