@@ -345,8 +345,8 @@ is_told_missing(const Api *api, const ApiProblem *problem)
 /*
  * Returns true if a query does not find the record either, so that the record
  * is missing, and not the path.  The path then counts as correct from now on.
- * Without queries, returns true if the health endpoint shows that the server is
- * the API.
+ * If no query is possible, returns true if the health endpoint shows that the
+ * server is the API.
  */
 static bool
 is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)

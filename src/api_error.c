@@ -131,7 +131,7 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
 		find_problem(api, root, &problem);
 	json_decref(root);
 
-	/* With any other status, the status is reliable. */
+	/* Any other status is reliable. */
 	if (problem.status == 403 || transfer->status == 200)
 	{
 		judge(problem.code, &problem);

@@ -127,7 +127,7 @@ api_limit_values(Api *api, const char *field, int limit)
 
 /*
  * Notes that the API accepted half of a refused query.  If it accepted both
- * halves, the number of values caused the refusal, and becomes limited.
+ * halves, the number of values caused the refusal, and is limited from now on.
  */
 void
 api_note_half(Api *api, const char *field, RefusedQuery *whole)
@@ -243,7 +243,10 @@ api_counts_are_false(const Api *api)
 	return api->facts->has_false_counts;
 }
 
-/* Returns true once per session, to warn of an end that cannot be verified. */
+/*
+ * Returns true for the first call until the facts are cleared, to warn of an
+ * end that cannot be verified.
+ */
 bool
 api_warns_of_cap(Api *api)
 {

@@ -6,8 +6,8 @@
  *
  * The API documents that a query has filters, which are ANDed, and a limit.
  * The request for a further page has only the cursor and the limit.  A cursor
- * that has expired is refused with the code invalid_cursor.  It does not
- * document the statuses of refusals, nor the maximum length of an "in" list.
+ * that has expired is refused with the code invalid_cursor.  Not documented are
+ * the statuses of refusals and the maximum length of an "in" list.
  *
  * Must not know SQL, and uses HTTP through http.h only.
  *
@@ -171,10 +171,9 @@ api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
 }
 
 /*
- * Returns true if a query's last page may not be the end of its records, for
- * three reasons.  The API may announce more, the page may be empty, or there
- * may be a cap.  received: number of the query's records, including this
- * page's, which had that limit.
+ * Returns true if a query's last page may not be the end of its records.  The
+ * API may announce more, the page may be empty, or there may be a cap.
+ * received: number of the query's records so far.  limit: of its pages.
  */
 bool
 api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,

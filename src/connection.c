@@ -56,7 +56,7 @@ static void				  close_stale(void);
 static void invalidate(Datum arg, int cache_id, uint32 hash_value);
 
 /*
- * Returns the session's connection for a user mapping, after creating it if
+ * Returns the session's connection for a user mapping, creating it if
  * necessary.  The current memory context holds a reference until it is reset or
  * deleted.  Clears facts that have expired.  Raises an error if no pool can be
  * created.

@@ -182,7 +182,10 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	return transfer;
 }
 
-/* Returns true if a transfer is over.  Drives its pool without waiting. */
+/*
+ * Returns true if a transfer is over.  Drives its pool without waiting, and may
+ * process interrupts.
+ */
 bool
 http_is_over(HttpTransfer *transfer)
 {
@@ -955,7 +958,10 @@ conceal(const HttpTarget *target, char *text, size_t size)
 	}
 }
 
-/* CURLOPT_HEADERFUNCTION: keeps a header line. */
+/*
+ * CURLOPT_HEADERFUNCTION: keeps a header line.  Ends the transfer if its
+ * headers are too large.
+ */
 static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {

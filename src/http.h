@@ -41,7 +41,7 @@ typedef struct HttpWatch
 	int64 due; /* time of the next call, by http_now */
 } HttpWatch;
 
-/* Requests of one reader, limited over its whole statement. */
+/* Requests of one reader, within the limit of its whole statement. */
 typedef struct HttpBudget
 {
 	int64	   limit; /* maximum of *total; 0: none */

@@ -31,7 +31,7 @@
 /* Longest wait in milliseconds, far above any max_retry_wait. */
 #define LONGEST_WAIT 1e15
 
-/* Buffer for a date.  One of HTTP has 29 bytes (RFC 9110, section 5.6.7). */
+/* Buffer for a date.  An HTTP date has 29 bytes (RFC 9110, section 5.6.7). */
 #define DATE_SIZE 64
 
 static const char *const names[HTTP_HEADER_COUNT] = {
@@ -239,7 +239,7 @@ read_number(const char *text, size_t length, double *number)
 	return has_digit;
 }
 
-/* Reads a date of HTTP as seconds since 1970. */
+/* Reads an HTTP date as seconds since 1970. */
 static bool
 read_date(const char *text, size_t length, double *seconds)
 {

@@ -87,9 +87,9 @@ typedef struct HttpTransferPrivate
 	int64	   sent_at;
 	int64	   resets; /* counters->resets at the attempt's start */
 
-	/* retries */
+	/* use of the retry limits */
 	int64 waited;	/* microseconds in the queue between attempts */
-	int	  failures; /* attempts that failed other than by throttling */
+	int	  failures; /* failed attempts, except throttled ones */
 	int	  broken;	/* part of failures without a complete response */
 	int	  pauses;	/* pauses so far, the exponent of back-off */
 

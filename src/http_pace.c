@@ -46,10 +46,10 @@
 
 #define SECOND 1000000 /* in microseconds, like all times here */
 
-/* Part of the limit that the pace drops by at a complaint. */
+/* Fraction of the limit by which the pace drops at a complaint. */
 #define PACE_DIP 0.1
 
-/* Lowest first estimate of a limit. */
+/* Smallest first estimate of a limit. */
 #define PACE_FIRST_LIMIT 8 /* requests per second */
 
 /* Factors for a rejected pace, and for one that was nearly right. */
@@ -84,10 +84,9 @@
 #define PACE_TELLING_ANSWERS 4
 
 /*
- * reach grows fourfold with each complaint, up to the time of ten requests,
- * within one and two and a half seconds.  is_early may shorten it.  If the
- * server requests a pause, reach is ten times the pause from the second
- * complaint on.
+ * reach grows fourfold with each complaint, up to the time of ten requests, but
+ * to between 1 and 2.5 seconds.  is_early may shorten it.  If the server
+ * requests a pause, reach is ten times the pause from the second complaint on.
  */
 #define PACE_FIRST_REACH (SECOND / 4)
 #define PACE_FIRST_REACH_ASKED (SECOND / 6)
@@ -199,8 +198,8 @@ http_pace_answered(HttpPace *pace, int64 now)
 }
 
 /*
- * Takes back http_pace_answered at the time when: the response turned out to be
- * a complaint.
+ * Reverts http_pace_answered for a response that turned out to be a complaint.
+ * when: the time of that call.
  */
 void
 http_pace_take_back(HttpPace *pace, int64 when)
@@ -271,7 +270,7 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	return pause == refusal->pause;
 }
 
-/* Sends nothing before a time, from which on the pace rises again. */
+/* Postpones requests to a time, from which on the pace rises again. */
 static void
 wait_until(HttpPace *pace, int64 time, bool is_asked_for)
 {
@@ -374,8 +373,8 @@ note_burst(HttpPace *pace, int64 now)
 }
 
 /*
- * Returns the highest rate per second at which a bucket overflows at the
- * refusal.
+ * Returns the highest rate per second at which a bucket would have overflowed
+ * with the rejected request.
  */
 static double
 bucket_rate(const HttpPace *pace, const HttpRefusal *refusal)

@@ -474,7 +474,7 @@ is_connecting(const HttpTransferPrivate *private)
 		   connected == 0;
 }
 
-/* Reports the sockets that are ready to libcurl. */
+/* Passes the ready sockets to libcurl. */
 static void
 handle_events(HttpPool *pool)
 {

@@ -20,7 +20,7 @@ typedef struct Iso8601
 	int	 date_length; /* YYYY-MM-DD */
 	int	 time_length; /* hh:mm[:ss[.fraction]], or with a decimal comma */
 	int	 zone_length; /* Z or an offset */
-	bool zone_is_utc; /* true without a zone */
+	bool zone_is_utc; /* also true without a zone */
 } Iso8601;
 
 extern bool iso8601_parse(const char *text, Iso8601 *parts);

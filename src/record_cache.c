@@ -115,8 +115,8 @@ record_cache_warned_columns(RecordCache *cache)
 }
 
 /*
- * Returns true if the statement has max_concurrency requests in flight.  A
- * request that backs off does not count.
+ * Returns true if the statement has max_concurrency or more requests in flight.
+ * A request that backs off does not count.
  */
 bool
 record_cache_is_busy(const RecordCache *cache, const Settings *settings)

@@ -64,10 +64,10 @@ typedef struct CacheEntry
 	bool				  is_ahead; /* prefetched, and not used since */
 	char				 *text; /* JSON with the wanted attributes, or NULL */
 	int					  length;
-	Record				 *record;		 /* parsed; valid while answer_number */
-	uint64				  answer_number; /* is the cache's */
-	int					  users;		 /* reference count */
-	dlist_node			  unused_node;
+	Record				 *record; /* parsed; see answer_number */
+	uint64	   answer_number;	  /* the cache's, while record is valid */
+	int		   users;			  /* reference count */
+	dlist_node unused_node;
 } CacheEntry;
 
 /*

@@ -5,8 +5,9 @@
  *	  Requests for the records of a statement's cache.
  *
  * One id is fetched with a GET, several with a query.  Ids that a query does
- * not return are fetched with GET, unless the table trusts queries.  A refused
- * query is split in halves.  The result is therefore always the same as GET's.
+ * not return are fetched with GET, unless the table trusts queries: see
+ * settings_trust_query.  A refused query is split in halves.  The result is
+ * therefore always the same as GET's.
  *
  * Must not know plans or columns.
  *
@@ -476,7 +477,7 @@ seems_unfiltered(const RecordRequest *request, const RecordPage *page)
 /*
  * Requests the rest of a query's records: the next page, or with cursor NULL
  * the query again.  Takes over cursor.  Changes to GET if the query might never
- * end: after pages without a requested record, or if a cursor returns itself.
+ * end: after pages without a requested record, or if a cursor repeats.
  */
 static void
 ask_again(RecordCache *cache, RecordRequest *request, char *cursor)

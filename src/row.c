@@ -20,7 +20,7 @@ struct RowReader
 	int			   natts;
 	int			   column_count;
 	ColumnReader **columns;
-	int			   archived_at; /* number of the attribute; -1: not needed */
+	int			   archived_at; /* attribute number; -1: no filter */
 	const char	  *secret;		/* the API key; NULL: none */
 };
 

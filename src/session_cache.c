@@ -85,7 +85,10 @@ opportunity_fdw_clear_cache(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Returns the session's cache for a user mapping and a record type. */
+/*
+ * Returns the session's cache for a user mapping and a record type, creating it
+ * if necessary.  It is never freed.
+ */
 SessionCache *
 session_cache_open(Oid umid, const char *record_type)
 {

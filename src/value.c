@@ -652,9 +652,9 @@ input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull)
 
 /*
  * Converts a UUID or timestamp in the API's usual form.  Returns false for
- * other texts, which the input function converts.  For these, it would give the
- * same result at more than half of the cost of all conversion (see
- * bench/instructions).
+ * other texts, which are left to the input function.  Its result would be the
+ * same, but the calls would be more than half of the cost of all conversion
+ * (see bench/instructions).
  */
 static bool
 read_plain(const ColumnReader *reader, const char *text, Datum *value)
