@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * opportunity_fdw.c
- *	  The module's front door: what PostgreSQL calls by name.
+ *	  The functions that PostgreSQL calls by name: initialization, handler, version.
  *
- * The parts stand in src/, each with its own header comment; a record's way is
- * plan -> scan -> fetch -> api -> http, and back as bytes -> JSON -> record ->
- * value -> tuple.
+ * The sources are in src/, each with its own header comment.  A request passes
+ * plan -> scan -> fetch -> api -> http.  A record returns as bytes -> JSON ->
+ * record -> value -> tuple.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,7 +36,7 @@ void _PG_init(void);
 PG_FUNCTION_INFO_V1(opportunity_fdw_handler);
 PG_FUNCTION_INFO_V1(opportunity_fdw_version);
 
-/* The module has been loaded, by whoever plans a query of a foreign table first. */
+/* Defines settings and installs hooks when PostgreSQL loads the module. */
 void
 _PG_init(void)
 {
@@ -45,7 +45,7 @@ _PG_init(void)
 	compat_reserve_settings("opportunity_fdw");
 }
 
-/* SQL function: the callbacks of the foreign data wrapper. */
+/* SQL function: returns the callbacks of the foreign data wrapper. */
 Datum
 opportunity_fdw_handler(PG_FUNCTION_ARGS)
 {
@@ -70,7 +70,7 @@ opportunity_fdw_handler(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(routine);
 }
 
-/* SQL function: what the extension is built on, in one line. */
+/* SQL function: returns the versions of the extension and its libraries. */
 Datum
 opportunity_fdw_version(PG_FUNCTION_ARGS)
 {

@@ -2,9 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * explain.c
- *	  EXPLAIN of a foreign scan and of a batch lookup: the request, the expression
- *	  that is compared with the id (of a scan, with VERBOSE), filters and sort, and
- *	  with ANALYZE the number of API calls and their results.
+ *	  EXPLAIN of a foreign scan and of a batch lookup: the request, filters and
+ *	  sort.  VERBOSE adds the expression that is compared with the id.  ANALYZE
+ *	  adds the number of API calls and their results.
  *
  *-------------------------------------------------------------------------
  */

@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * option.c
- *	  The table of options, the validator, and the resolved settings of a
+ *	  The table of options, the validator, and the settings that result for a
  *	  foreign table.
  *
- * Each option stands once, in option_table: the validator, its hints and the
- * readers follow from that row.  Knows nothing of plans, scans or transfers.
+ * Each option is defined once, in option_table.  The validator, its hints and the
+ * readers use that row.  Must not know plans, scans or transfers.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,7 +34,7 @@
 #include "option.h"
 #include "url.h"
 
-/* Where an option may stand. */
+/* The objects that an option belongs to. */
 #define OPTION_SERVER (1 << 0)
 #define OPTION_TABLE (1 << 1)
 #define OPTION_COLUMN (1 << 2)
@@ -52,13 +52,13 @@ typedef enum OptionKind
 	OPTION_CHOICE
 } OptionKind;
 
-/* Raises an error where a text value is not acceptable. */
+/* Raises an error if a text value is not acceptable. */
 typedef void (*OptionCheck)(const char *name, const char *value);
 
 /*
- * One option.  An offset is where the readers put the value: into Settings for
- * servers and tables, ColumnSettings for columns, ImportSettings for imports;
- * an option that is read elsewhere has none.
+ * One option.  The readers store its value at an offset: in Settings for servers
+ * and tables, in ColumnSettings for columns.  An option with a reader of its own
+ * has no offset.
  */
 typedef struct OptionDef
 {
@@ -66,10 +66,10 @@ typedef struct OptionDef
 	int				   contexts;
 	OptionKind		   kind;
 	const char		  *default_value; /* NULL: none */
-	double			   min;			  /* of a number */
+	double			   min;			  /* of a number, or of a size in MB */
 	double			   max;
-	const char *const *choices; /* of a choice, ended by NULL */
-	OptionCheck		   check;	/* of a text */
+	const char *const *choices; /* names of a choice, ending with NULL */
+	OptionCheck		   check;	/* check of a text */
 	bool			   superuser_only;
 	int				   settings_offset;
 	int				   column_offset;
@@ -164,7 +164,7 @@ static const OptionDef option_table[] = {
 				ELSEWHERE),
 	TEXT_OPTION("proxy_password", OPTION_USER, NULL, check_proxy_credential,
 				false, ELSEWHERE),
-	/* IMPORT has this one option, so its reader needs no offset. */
+	/* import_settings_read, the reader, needs no offset for its only option. */
 	BOOL_OPTION("discover", OPTION_IMPORT, "true", false, ELSEWHERE),
 };
 
@@ -201,9 +201,9 @@ static void				apply_defaults(char *base, bool for_column);
 static char			   *to_utf8(const char *text);
 
 /*
- * Checks the options of a catalog object: unknown names, values out of range,
- * and what only a superuser may set.  Called by the DDL commands with the whole
- * list as it will be stored.
+ * SQL function: checks the options of a catalog object.  Raises an error for an
+ * unknown name, for a value out of range, and for an option that only a superuser
+ * may set.  DDL commands pass the whole list as they will store it.
  */
 Datum
 opportunity_fdw_validator(PG_FUNCTION_ARGS)
@@ -231,8 +231,8 @@ opportunity_fdw_validator(PG_FUNCTION_ARGS)
 }
 
 /*
- * What the options of a foreign table and of its server come to, in the current
- * context.
+ * Returns the settings of a foreign table: its own options and its server's
+ * options.  Palloc'd.
  */
 Settings *
 settings_read(Oid relid)
@@ -246,8 +246,8 @@ settings_read(Oid relid)
 }
 
 /*
- * The same for a table that is still to be made, of records of some type; raises
- * an error where there can be no such type.
+ * Returns the settings that a new table of a record type would have, palloc'd.
+ * Raises an error if the name is not valid for a record type.
  */
 Settings *
 settings_read_server(Oid serverid, const char *record_type)
@@ -277,9 +277,8 @@ read_server(Oid serverid)
 }
 
 /*
- * Whether a record that a query does not return need not be asked for with GET:
- * because queries are known to return all there is, or what they may leave out
- * is not shown anyway.
+ * Returns true if a record that a query does not return needs no GET: queries
+ * return each record, or the table does not show the records that they omit.
  */
 bool
 settings_trust_query(const Settings *settings)
@@ -287,7 +286,7 @@ settings_trust_query(const Settings *settings)
 	return settings->query_returns_archived || !settings->include_archived;
 }
 
-/* The settings of one column of a foreign table.  Palloc'd. */
+/* Returns the settings of one column of a foreign table, palloc'd. */
 ColumnSettings *
 column_settings_read(const Settings *table, AttrNumber attnum)
 {
@@ -300,8 +299,8 @@ column_settings_read(const Settings *table, AttrNumber attnum)
 }
 
 /*
- * The options of IMPORT FOREIGN SCHEMA, which no validator sees.  Raises the
- * validator's errors.  Palloc'd.
+ * Returns the options of IMPORT FOREIGN SCHEMA, palloc'd.  PostgreSQL passes them to
+ * no validator, so this function raises the validator's errors.
  */
 ImportSettings *
 import_settings_read(List *options)
@@ -324,8 +323,8 @@ import_settings_read(List *options)
 }
 
 /*
- * The operators in a value of the option filter_operators, as a set of
- * OPERATOR_BIT.  Names that the validator would refuse are left out.
+ * Returns the operators in a value of the option filter_operators, as a set of
+ * OPERATOR_BIT, without names that the validator would reject.
  */
 int
 remote_operators_read(const char *list)
@@ -346,7 +345,7 @@ remote_operators_read(const char *list)
 	return operators;
 }
 
-/* An operator's name in the API. */
+/* Returns an operator's name in the API. */
 const char *
 remote_operator_name(RemoteOperator remote_operator)
 {
@@ -354,11 +353,11 @@ remote_operator_name(RemoteOperator remote_operator)
 }
 
 /*
- * What a user brings along to the table's server.
+ * Returns the credentials of a user for the table's server, palloc'd.
  *
- * Raises PostgreSQL's own error where the user has no mapping.  Without a key
- * only a superuser may go on, so that nobody reaches a server through whatever
- * rights the database's machine has there.
+ * Raises PostgreSQL's own error if the user has no mapping, and an error if the
+ * mapping has no key and the user is not a superuser.  Without the latter, any
+ * user could access a server that trusts the address of the database's machine.
  */
 Credentials *
 credentials_read(const Settings *settings, Oid userid)
@@ -395,14 +394,14 @@ credentials_read(const Settings *settings, Oid userid)
 	return credentials;
 }
 
-/* A text in UTF-8: a copy, or, where the database's encoding is that, itself. */
+/* Returns a text in UTF-8: the text itself if that is the database's encoding. */
 static char *
 to_utf8(const char *text)
 {
 	return pg_server_to_any(text, strlen(text), PG_UTF8);
 }
 
-/* The context of the object whose options a DDL command passes. */
+/* Returns the context of the object whose options a DDL command passes. */
 static int
 context_of_catalog(Oid catalog)
 {
@@ -421,7 +420,7 @@ context_of_catalog(Oid catalog)
 	}
 }
 
-/* The option of that name in that context, or NULL. */
+/* Returns the option of that name in that context, or NULL. */
 static const OptionDef *
 find_option(const char *name, int context)
 {
@@ -434,7 +433,7 @@ find_option(const char *name, int context)
 	return NULL;
 }
 
-/* The RemoteOperator of that name, or -1. */
+/* Returns the RemoteOperator of that name, or -1. */
 int
 remote_operator_find(const char *name)
 {
@@ -446,7 +445,7 @@ remote_operator_find(const char *name)
 	return -1;
 }
 
-/* Raises the error for a name that is no option in that context. */
+/* Raises the error for a name that is not an option in that context. */
 static void
 report_unknown_option(const char *name, int context)
 {
@@ -466,7 +465,7 @@ report_unknown_option(const char *name, int context)
 					hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* Checks one option as the validator gets it. */
+/* Checks one option of the validator's list. */
 static void
 check_option(const OptionDef *option, DefElem *def)
 {
@@ -491,8 +490,8 @@ check_option(const OptionDef *option, DefElem *def)
 }
 
 /*
- * Refuses a server that would send the key in clear text, but for a loopback
- * host or where a superuser allowed it.
+ * Raises an error for a server that would send the key in clear text, unless the
+ * host is a loopback host or a superuser has set allow_http.
  */
 static void
 check_transport(List *options)
@@ -533,8 +532,8 @@ check_transport(List *options)
 }
 
 /*
- * Parses and checks one value.  The target is a bool, int, double or char *
- * by the option's kind.
+ * Parses and checks one value, and stores it in the target: a bool, int, double or
+ * char *, depending on the option's kind.  Raises an error for an invalid value.
  */
 static void
 parse_option(const OptionDef *option, const char *text, void *target)
@@ -626,14 +625,14 @@ parse_option(const OptionDef *option, const char *text, void *target)
 	}
 }
 
-/* Where the readers put an option, or NO_OFFSET. */
+/* Returns the offset at which the readers store an option, or NO_OFFSET. */
 static int
 target_offset(const OptionDef *option, bool for_column)
 {
 	return for_column ? option->column_offset : option->settings_offset;
 }
 
-/* Reads a list of stored options into Settings or ColumnSettings. */
+/* Stores a list of options in Settings or ColumnSettings. */
 static void
 apply_options(List *options, int context, char *base, bool for_column)
 {
@@ -650,7 +649,7 @@ apply_options(List *options, int context, char *base, bool for_column)
 	}
 }
 
-/* Sets every member that has a default. */
+/* Stores the defaults in Settings or ColumnSettings. */
 static void
 apply_defaults(char *base, bool for_column)
 {
@@ -665,8 +664,8 @@ apply_defaults(char *base, bool for_column)
 }
 
 /*
- * base_url: a scheme, a host, perhaps a port and a path.  Whether http is
- * acceptable depends on other options: see check_transport.
+ * Checks base_url: a scheme, a host, and an optional port and path.  For http, see
+ * check_transport.
  */
 static void
 check_base_url(const char *name, const char *value)
@@ -695,7 +694,7 @@ check_base_url(const char *name, const char *value)
 							   name)));
 }
 
-/* proxy: what libcurl takes as one, but without credentials. */
+/* Checks proxy: a proxy URL as libcurl accepts it, without credentials. */
 static void
 check_proxy(const char *name, const char *value)
 {
@@ -703,7 +702,7 @@ check_proxy(const char *name, const char *value)
 										  "socks4a", "socks5", "socks5h"};
 	UrlParts				 parts;
 
-	/* Also where the rest is no URL, since then they are a likely reason. */
+	/* First, because credentials can be the reason why the rest is not a URL. */
 	if (strchr(value, '@') != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
@@ -731,8 +730,8 @@ check_proxy(const char *name, const char *value)
 }
 
 /*
- * ca_file: an absolute path.  The file itself is read by the requests: a server
- * may come from a dump of another machine.
+ * Checks ca_file: an absolute path.  Requests read the file.  It need not exist
+ * yet, because the server's definition can be a dump of another machine.
  */
 static void
 check_ca_file(const char *name, const char *value)
@@ -744,8 +743,8 @@ check_ca_file(const char *name, const char *value)
 }
 
 /*
- * Warns where this server process cannot read a certificate from a file now.
- * Opens no FIFO, which would block, and no device, which may have no end.
+ * Warns if this server process cannot read a certificate from a file.  Does not
+ * open a FIFO, which would block, nor a device, which may have no end.
  */
 static void
 try_ca_file(const char *name, const char *value)
@@ -783,7 +782,7 @@ try_ca_file(const char *name, const char *value)
 						  errhint("Requests fail until it has one.")));
 }
 
-/* record_type: one segment of a path. */
+/* Checks record_type: one segment of a path. */
 static void
 check_record_type(const char *name, const char *value)
 {
@@ -798,7 +797,7 @@ check_record_type(const char *name, const char *value)
 						 "hyphens only, such as opportunity.")));
 }
 
-/* attribute: "*", or a name with perhaps a dot and one key behind it. */
+/* Checks attribute: "*", or a name, optionally followed by a dot and a key. */
 static void
 check_attribute(const char *name, const char *value)
 {
@@ -815,7 +814,7 @@ check_attribute(const char *name, const char *value)
 						 "record.")));
 }
 
-/* filter_operators: a comma separated list of documented operators. */
+/* Checks filter_operators: a comma-separated list of documented operators. */
 static void
 check_filter_operators(const char *name, const char *value)
 {
@@ -847,8 +846,8 @@ check_filter_operators(const char *name, const char *value)
 }
 
 /*
- * api_key: printable ASCII without spaces, so that it cannot end the header
- * that carries it.  The error never shows it.
+ * Checks api_key: printable ASCII without spaces, so that it cannot end the header
+ * that contains it.  The error does not show the key.
  */
 static void
 check_api_key(const char *name, const char *value)
@@ -866,8 +865,8 @@ check_api_key(const char *name, const char *value)
 }
 
 /*
- * proxy_user and proxy_password: any text without control characters.  The error
- * never shows it.
+ * Checks proxy_user and proxy_password: text without control characters.  The error
+ * does not show it.
  */
 static void
 check_proxy_credential(const char *name, const char *value)

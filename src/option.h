@@ -16,7 +16,7 @@
 
 #define OPTION_DEFAULT_RECORD_TYPE "opportunity"
 
-/* What becomes of a value that does not fit its column. */
+/* The treatment of a value that does not fit its column. */
 typedef enum InvalidValue
 {
 	INVALID_VALUE_ERROR,
@@ -54,15 +54,15 @@ typedef enum Ternary
 } Ternary;
 
 /*
- * What the options of a foreign table and of its server come to; every string
- * is palloc'd.  Times are in seconds.
+ * The settings of a foreign table: its options, then its server's, then defaults.
+ * Each string is palloc'd.  Times are in seconds.
  */
 typedef struct Settings
 {
 	Oid relid;
 	Oid serverid;
 
-	/* where the API is and how to reach it */
+	/* the API's address and the transport */
 	char  *base_url; /* without a trailing slash */
 	bool   allow_http;
 	char  *proxy;	/* NULL: none */
@@ -73,13 +73,13 @@ typedef struct Settings
 	double max_retry_wait;
 	int	   max_response_size; /* MB, after decompression */
 
-	/* what a statement may spend */
+	/* limits of a statement */
 	int max_requests; /* 0: no limit */
 	int max_concurrency;
 	int page_size;
 	int cache_ttl;
 
-	/* what is read */
+	/* the records to read */
 	char *record_type;
 	bool  use_query;
 	bool  query_returns_archived;
@@ -106,10 +106,10 @@ typedef struct ImportSettings
 	bool discover;
 } ImportSettings;
 
-/* Who asks the API. */
+/* The credentials of a request. */
 typedef struct Credentials
 {
-	Oid	  umid;	   /* the user mapping, which connections belong to */
+	Oid	  umid;	   /* user mapping; each has its own connections */
 	char *api_key; /* NULL: none, and no Authorization header */
 
 	/* for the proxy, in UTF-8; NULL: none */
