@@ -15,6 +15,7 @@
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "src/analyze.h"
 #include "src/api.h"
@@ -42,7 +43,7 @@ _PG_init(void)
 {
 	lookup_join_initialize();
 	progress_initialize();
-	compat_reserve_settings("opportunity_fdw");
+	MarkGUCPrefixReserved("opportunity_fdw");
 }
 
 /* SQL function: returns the callbacks of the foreign data wrapper. */

@@ -85,7 +85,7 @@ SELECT scans($$ SELECT stage FROM opportunity WHERE id = ANY (ARRAY[id(1), id(1)
 SELECT scans($$ SELECT stage FROM opportunity WHERE id = id(1) UNION ALL SELECT stage FROM opportunity WHERE id IN (id(1), id(2)) $$, :'spent_in'); :spent
 SELECT scans($$ SELECT 1 FROM invoice i WHERE number < 0 AND EXISTS (SELECT FROM opportunity o WHERE o.id = i.id) $$, :'spent_in'); :spent
 -- Three times, of which one is from the statement's cache
--- Memoize, from PostgreSQL 14 on, would keep records, too.
+-- Memoize would keep records, too.
 DO $$
 BEGIN
   IF current_setting('server_version_num')::int >= 140000 THEN

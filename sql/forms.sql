@@ -323,13 +323,7 @@ COPY opportunity (display_name) FROM STDIN;
 new
 \.
 COPY opportunity TO STDOUT;
--- Before PostgreSQL 14, it is said that a foreign table is no table.
-DO $$
-BEGIN
-  TRUNCATE opportunity;
-EXCEPTION WHEN feature_not_supported OR wrong_object_type THEN
-  RAISE WARNING 'cannot truncate';
-END $$;
+TRUNCATE opportunity;
 SET client_min_messages = warning;
 :spent
 \set VERBOSITY default

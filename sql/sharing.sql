@@ -294,7 +294,7 @@ CREATE TABLE wanted AS SELECT n, id(1 + n % 150) AS id FROM generate_series(1, 4
 ANALYZE wanted;
 CREATE TABLE answer AS SELECT * FROM opportunity WHERE id = ANY (ids(1, 150)); :spent
 SET work_mem = '64kB';
--- Memoize, from PostgreSQL 14 on, would keep records, too.
+-- Memoize would keep records, too.
 DO $$
 BEGIN
   IF current_setting('server_version_num')::int >= 140000 THEN

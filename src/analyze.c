@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "common/pg_prng.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -300,7 +301,8 @@ choose_some(PageRows *page, int wanted)
 
 	for (int i = 0; i < page->count; i++)
 	{
-		if ((page->count - i) * compat_random_fraction() < wanted - chosen)
+		if ((page->count - i) * pg_prng_double(&pg_global_prng_state) <
+			wanted - chosen)
 			page->rows[chosen++] = page->rows[i];
 		else
 			heap_freetuple(page->rows[i]);

@@ -613,7 +613,7 @@ excerpt(const Api *api, const char *text, size_t length)
 	/* The excerpt may end within a character. */
 	kept = redact_copy(api->credentials->api_key, text, length, copy,
 					   API_EXCERPT + 1);
-	valid = compat_valid_utf8_prefix(copy, (int) kept);
+	valid = pg_encoding_verifymbstr(PG_UTF8, copy, (int) kept);
 	is_text = GetDatabaseEncoding() == PG_UTF8 &&
 			  kept - valid < (kept == API_EXCERPT ? 4 : 1);
 	if (is_text)

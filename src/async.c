@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * async.c
- *	  Scans whose pages an Append waits for together, from PostgreSQL 14 on.
+ *	  Scans whose pages an Append waits for together.
  *
  * An Append asks each of its scans for a row; one that would have to wait says so,
  * and names the descriptor that tells when there may be more.  Scans by the same
@@ -15,16 +15,13 @@
  */
 #include "postgres.h"
 
-#include "async.h"
-
-#if PG_VERSION_NUM >= 140000
-
 #include "executor/execAsync.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/guc.h"
 
+#include "async.h"
 #include "plan.h"
 #include "scan.h"
 #include "statement.h"
@@ -58,7 +55,7 @@ is_async_capable(ForeignPath *path)
 
 /*
  * Whether the Append of this PostgreSQL leaves an exception handler behind where
- * it finds nothing to wait for: the next error would end the server.  Three minor
+ * it finds nothing to wait for: the next error would end the server.  Two minor
  * versions do, and one may run what was built for another.
  */
 static bool
@@ -66,7 +63,7 @@ is_append_broken(void)
 {
 	int version = atoi(GetConfigOption("server_version_num", false, false));
 
-	return version == 140011 || version == 150006 || version == 160002;
+	return version == 150006 || version == 160002;
 }
 
 /* FDW callback: the Append wants a row. */
@@ -209,14 +206,3 @@ set_pending(AsyncRequest *request, bool is_pending)
 				   : list_delete_ptr(statement->async_requests, request);
 	MemoryContextSwitchTo(old_context);
 }
-
-#else
-
-/* Before PostgreSQL 14 one scan is read after another. */
-void
-async_set_callbacks(FdwRoutine *routine)
-{
-	(void) routine;
-}
-
-#endif

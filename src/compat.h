@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * compat.h
- *	  What differs between the PostgreSQL majors 13 to 18, and nothing else.
+ *	  The differences between PostgreSQL 15, 16, 17 and 18.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,54 +11,42 @@
 
 #include "postgres.h"
 
-#include "commands/explain.h"
-#if PG_VERSION_NUM >= 180000
-#include "commands/explain_format.h"
-#include "commands/explain_state.h"
-#endif
-#include "common/jsonapi.h"
-#if PG_VERSION_NUM >= 150000
-#include "common/pg_prng.h"
-#endif
+#include "access/stratnum.h"
+#include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
+#include "commands/explain.h"
+#include "common/jsonapi.h"
 #include "fmgr.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "mb/pg_wchar.h"
-#include "access/stratnum.h"
-#include "access/sysattr.h"
 #include "nodes/execnodes.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "parser/parsetree.h"
+#include "storage/buffile.h"
+#include "utils/acl.h"
+#include "utils/selfuncs.h"
+#include "utils/varlena.h"
+#include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
 #include "nodes/multibitmapset.h"
 #endif
-#include "optimizer/clauses.h"
-#include "optimizer/pathnode.h"
-#include "optimizer/optimizer.h"
-#include "storage/buffile.h"
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
 #endif
-#if PG_VERSION_NUM >= 140000
-#include "utils/wait_event.h"
-#else
-#include "pgstat.h"
-#endif
-#if PG_VERSION_NUM < 160000
-#include "parser/parsetree.h"
-#endif
-#include "utils/acl.h"
-#include "utils/guc.h"
-#include "utils/selfuncs.h"
-#include "utils/varlena.h"
-
-#if PG_VERSION_NUM < 130000
-#error "opportunity_fdw needs PostgreSQL 13 or later"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
 #endif
 
-/* 18 lets a module name itself and its version. */
+#if PG_VERSION_NUM < 150000
+#error "opportunity_fdw needs PostgreSQL 15 or later"
+#endif
+
+/* PostgreSQL 18 stores a module's name and version. */
 #if PG_VERSION_NUM >= 180000
 #define OPPORTUNITY_MODULE_MAGIC(module_name, module_version) \
 	PG_MODULE_MAGIC_EXT(.name = (module_name), .version = (module_version))
@@ -66,28 +54,14 @@
 #define OPPORTUNITY_MODULE_MAGIC(module_name, module_version) PG_MODULE_MAGIC
 #endif
 
-/* 14 renamed the predefined roles. */
-#if PG_VERSION_NUM >= 140000
-#define COMPAT_ROLE_READ_ALL_STATS ROLE_PG_READ_ALL_STATS
-#else
-#define COMPAT_ROLE_READ_ALL_STATS DEFAULT_ROLE_READ_ALL_STATS
-#endif
-
-/* Before 14 functions were numbered by their C names. */
-#if PG_VERSION_NUM >= 140000
-#define COMPAT_F_STARTS_WITH F_STARTS_WITH
-#else
-#define COMPAT_F_STARTS_WITH F_TEXT_STARTS_WITH
-#endif
-
-/* 18 has a keyword of its own for functions that do not return. */
+/* PostgreSQL 18 has a keyword for functions that do not return. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
 /*
- * The user whose rights and user mapping a foreign scan uses, InvalidOid for
- * the current one.  16 moved it from the range table entry into the plan node.
+ * Returns the user whose rights and user mapping a foreign scan uses, or
+ * InvalidOid for the current user.  PostgreSQL 16 stores it in the plan node.
  */
 static inline Oid
 compat_scan_check_as_user(ForeignScan *plan, EState *estate)
@@ -101,8 +75,8 @@ compat_scan_check_as_user(ForeignScan *plan, EState *estate)
 }
 
 /*
- * 17 added fdw_restrictinfo, 18 disabled_nodes; a path that cannot be executed
- * is disabled more than any that a user can disable.
+ * Makes a path.  PostgreSQL 17 added fdw_restrictinfo, and 18 disabled_nodes.  A
+ * path that cannot run gets more disabled nodes than any setting can cause.
  */
 static inline ForeignPath *
 compat_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
@@ -123,7 +97,7 @@ compat_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
 								   fdw_private);
 }
 
-/* 18 says by name what was a strategy of btrees. */
+/* Returns true for DESC.  PostgreSQL 18 has a comparison, not a btree strategy. */
 static inline bool
 compat_pathkey_is_descending(const PathKey *pathkey)
 {
@@ -135,8 +109,8 @@ compat_pathkey_is_descending(const PathKey *pathkey)
 }
 
 /*
- * Whether a row in which a column is NULL can pass no clause of a list.  16 has
- * another form of sets of columns.
+ * Returns true if no row with NULL in the column passes the clauses.  PostgreSQL
+ * 16 has another type for sets of columns.
  */
 static inline bool
 compat_forces_not_null(Node *clauses, Index varno, AttrNumber attnum)
@@ -160,7 +134,7 @@ compat_forces_not_null(Node *clauses, Index varno, AttrNumber attnum)
 #endif
 }
 
-/* 17 passes the planner's state, to look into statistics. */
+/* Estimates an array's length.  PostgreSQL 17 uses statistics for that. */
 static inline double
 compat_estimate_array_length(PlannerInfo *root, Node *array)
 {
@@ -172,19 +146,7 @@ compat_estimate_array_length(PlannerInfo *root, Node *array)
 #endif
 }
 
-/* 14 passes the planner's state, for placeholders. */
-static inline Relids
-compat_pull_varnos(PlannerInfo *root, Node *node)
-{
-#if PG_VERSION_NUM >= 140000
-	return pull_varnos(root, node);
-#else
-	(void) root;
-	return pull_varnos(node);
-#endif
-}
-
-/* 18 has columns that are computed where they are read. */
+/* Returns true for a virtual generated column, new in PostgreSQL 18. */
 static inline bool
 compat_is_virtual(Form_pg_attribute attribute)
 {
@@ -196,18 +158,7 @@ compat_is_virtual(Form_pg_attribute attribute)
 #endif
 }
 
-/* 14 can tell how it came to an estimate. */
-static inline double
-compat_estimate_num_groups(PlannerInfo *root, List *expressions, double rows)
-{
-#if PG_VERSION_NUM >= 140000
-	return estimate_num_groups(root, expressions, rows, NULL, NULL);
-#else
-	return estimate_num_groups(root, expressions, rows, NULL);
-#endif
-}
-
-/* Whether a user may use a foreign server; 16 asks for any object so. */
+/* Checks a user's right to a server.  PostgreSQL 16 unified such functions. */
 static inline AclResult
 compat_may_use_server(Oid serverid, Oid userid)
 {
@@ -219,7 +170,7 @@ compat_may_use_server(Oid serverid, Oid userid)
 #endif
 }
 
-/* 18 counts the disabled nodes of a path, which before were costs. */
+/* Copies the number of disabled nodes.  Before PostgreSQL 18 it was a cost. */
 static inline void
 compat_copy_disabled_nodes(Path *target, const Path *source)
 {
@@ -231,29 +182,7 @@ compat_copy_disabled_nodes(Path *target, const Path *source)
 #endif
 }
 
-/* Whether a message of a level is told to anybody; 14 has a function for that. */
-static inline bool
-compat_is_logged(int level)
-{
-#if PG_VERSION_NUM >= 140000
-	return message_level_is_interesting(level);
-#else
-	return level >= log_min_messages || level >= client_min_messages;
-#endif
-}
-
-/* 15 can keep others from making up settings of a module. */
-static inline void
-compat_reserve_settings(const char *prefix)
-{
-#if PG_VERSION_NUM >= 150000
-	MarkGUCPrefixReserved(prefix);
-#else
-	EmitWarningsOnPlaceholders(prefix);
-#endif
-}
-
-/* 17 has shared memory that need not be asked for when the server starts. */
+/* PostgreSQL 17 can allocate shared memory after the start of the server. */
 #define COMPAT_HAS_NAMED_SEGMENTS (PG_VERSION_NUM >= 170000)
 
 static inline void *
@@ -271,7 +200,7 @@ compat_named_segment(const char *name, size_t				 size,
 #endif
 }
 
-/* Whether a user owns a relation; 16 has one function for objects of all kinds. */
+/* Returns true if a user owns a relation.  PostgreSQL 16 unified such functions. */
 static inline bool
 compat_owns_relation(Oid relid, Oid userid)
 {
@@ -282,7 +211,7 @@ compat_owns_relation(Oid relid, Oid userid)
 #endif
 }
 
-/* 17 names the wait events of extensions. */
+/* Returns a wait event.  From PostgreSQL 17 on, extensions can name theirs. */
 static inline uint32
 compat_wait_event(const char *name)
 {
@@ -294,18 +223,7 @@ compat_wait_event(const char *name)
 #endif
 }
 
-/* A random number from 0 to 1; 15 has the better generator. */
-static inline double
-compat_random_fraction(void)
-{
-#if PG_VERSION_NUM >= 150000
-	return pg_prng_double(&pg_global_prng_state);
-#else
-	return (double) random() / ((double) MAX_RANDOM_VALUE + 1);
-#endif
-}
-
-/* Reads so many bytes, or fails; 16 has a function for that. */
+/* Reads size bytes, or fails.  PostgreSQL 16 has a function for that. */
 static inline void
 compat_buffile_read_exact(BufFile *file, void *bytes, size_t size)
 {
@@ -318,7 +236,7 @@ compat_buffile_read_exact(BufFile *file, void *bytes, size_t size)
 #endif
 }
 
-/* 17 lets the caller own the lexer. */
+/* Makes a JSON lexer, allocated with palloc. */
 static inline JsonLexContext *
 compat_make_json_lexer(char *json, int length, bool need_escapes)
 {
@@ -330,7 +248,7 @@ compat_make_json_lexer(char *json, int length, bool need_escapes)
 #endif
 }
 
-/* Frees such a lexer, one that unescapes; 17 has a function for that. */
+/* Frees a lexer made with need_escapes.  PostgreSQL 17 has a function for that. */
 static inline void
 compat_free_json_lexer(JsonLexContext *lexer)
 {
@@ -343,7 +261,7 @@ compat_free_json_lexer(JsonLexContext *lexer)
 #endif
 }
 
-/* From 16 on the JSON parser's callbacks return a result. */
+/* From PostgreSQL 16 on, the JSON parser's callbacks return a result. */
 #if PG_VERSION_NUM >= 160000
 typedef JsonParseErrorType JsonActionResult;
 #define JSON_ACTION_RETURN return JSON_SUCCESS
@@ -353,8 +271,8 @@ typedef void JsonActionResult;
 #endif
 
 /*
- * The hint for an unknown option, palloc'd, or NULL for none: the closest valid
- * name from 16 on, all of them before.
+ * Returns the hint for an unknown option, palloc'd, or NULL for none.  It names
+ * the closest valid option, and before PostgreSQL 16 all of them.
  */
 static inline char *
 compat_option_hint(const char *given, List *valid_names)
@@ -391,8 +309,8 @@ compat_option_hint(const char *given, List *valid_names)
 }
 
 /*
- * Whether the type's input function can be called so that a bad value is no
- * error: any from 16 on, some built-in ones before.
+ * Returns true if compat_soft_input can call the type's input function: any
+ * from PostgreSQL 16 on, some built-in ones before.
  */
 static inline bool
 compat_has_soft_input(Oid type)
@@ -427,38 +345,6 @@ compat_has_soft_input(Oid type)
 }
 
 /*
- * Prepares a function that returns a set of rows to put them into a tuplestore:
- * ReturnSetInfo then has setResult and setDesc.  15 has a function for that.
- */
-static inline void
-compat_begin_rows(FunctionCallInfo fcinfo)
-{
-#if PG_VERSION_NUM >= 150000
-	InitMaterializedSRF(fcinfo, 0);
-#else
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old_context;
-	TupleDesc descriptor;
-
-	if (result == NULL || !IsA(result, ReturnSetInfo) ||
-		(result->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot "
-						"accept a set")));
-	old_context =
-		MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	result->returnMode = SFRM_Materialize;
-	result->setResult = tuplestore_begin_heap(
-		(result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
-	result->setDesc = descriptor;
-	MemoryContextSwitchTo(old_context);
-#endif
-}
-
-/*
  * Calls an input function for which compat_has_soft_input is true.  On a bad
  * value, returns false and the function's message, palloc'd.
  */
@@ -480,8 +366,8 @@ compat_soft_input(FmgrInfo *input, char *text, Oid input_param, int32 typmod,
 	volatile bool valid = true;
 
 	/*
-	 * These input functions hold nothing that only an abort would release, so
-	 * their complaints about data can be caught without a subtransaction.
+	 * These input functions hold nothing that only an abort releases.  Their
+	 * errors about data can be caught without a subtransaction.
 	 */
 	PG_TRY();
 	{
@@ -500,31 +386,6 @@ compat_soft_input(FmgrInfo *input, char *text, Oid input_param, int32 typmod,
 		valid = false;
 	}
 	PG_END_TRY();
-	return valid;
-#endif
-}
-
-/*
- * How many bytes at the start of a text are valid UTF-8 without NUL.  Before
- * 14 the verifier counts nothing it can return for an invalid text.
- */
-static inline int
-compat_valid_utf8_prefix(const char *text, int length)
-{
-#if PG_VERSION_NUM >= 140000
-	return pg_encoding_verifymbstr(PG_UTF8, text, length);
-#else
-	int valid = 0;
-
-	while (valid < length)
-	{
-		int char_length = pg_utf_mblen((const unsigned char *) text + valid);
-
-		if (text[valid] == '\0' || char_length > length - valid ||
-			!pg_utf8_islegal((const unsigned char *) text + valid, char_length))
-			break;
-		valid += char_length;
-	}
 	return valid;
 #endif
 }

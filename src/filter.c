@@ -294,7 +294,7 @@ is_id_equality(Oid operator_oid, Oid collation)
 static bool
 is_known(PlannerInfo *root, const RelOptInfo *rel, Node *expression)
 {
-	return !bms_is_member(rel->relid, compat_pull_varnos(root, expression)) &&
+	return !bms_is_member(rel->relid, pull_varnos(root, expression)) &&
 		   !contain_volatile_functions(expression);
 }
 

@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
@@ -932,7 +933,8 @@ pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
 	ceiling = Min((int64) HTTP_FIRST_PAUSE << Min(private->pauses, 20),
 				  private->target->max_retry_wait * (int64) 1000 /
 					  HTTP_PAUSES_IN_WAIT);
-	return Min(left, (int64) (ceiling / 2.0 * (1 + compat_random_fraction())));
+	return Min(left, (int64) (ceiling / 2.0 *
+							  (1 + pg_prng_double(&pg_global_prng_state))));
 }
 
 /*

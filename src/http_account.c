@@ -16,7 +16,6 @@
 
 #include "utils/memutils.h"
 
-#include "compat.h"
 #include "http_internal.h"
 
 /* Time held back after which a statement logs it once. */
@@ -102,7 +101,7 @@ http_account_end(HttpTransfer *transfer)
 		transfer->private->budget->bytes += transfer->length;
 	if (transfer->private->resets == transfer->private->counters->resets)
 		count_outcome(transfer);
-	if (compat_is_logged(DEBUG1))
+	if (message_level_is_interesting(DEBUG1))
 		remember(transfer);
 }
 

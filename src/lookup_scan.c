@@ -24,7 +24,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "compat.h"
 #include "explain.h"
 #include "lookup_join.h"
 #include "lookup_source.h"

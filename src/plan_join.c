@@ -11,7 +11,6 @@
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
 
-#include "compat.h"
 #include "filter.h"
 #include "plan_internal.h"
 

@@ -12,8 +12,8 @@
 #include <math.h>
 
 #include "optimizer/optimizer.h"
+#include "utils/selfuncs.h"
 
-#include "compat.h"
 #include "filter.h"
 #include "plan_internal.h"
 
@@ -50,8 +50,8 @@ plan_request_savings(PlannerInfo *root, RelOptInfo *rel, List *condition,
 {
 	const Settings *settings = ((TableInfo *) rel->fdw_private)->settings;
 	double			ids = filter_estimate_ids(root, condition, expressions);
-	double			distinct = compat_estimate_num_groups(
-				 root, variable_expressions(expressions), probes);
+	double			distinct = estimate_num_groups(
+				 root, variable_expressions(expressions), probes, NULL, NULL);
 
 	return settings->fdw_startup_cost *
 		   (probes * plan_count_requests(settings, ids) -
@@ -117,8 +117,8 @@ plan_key_savings(PlannerInfo *root, RelOptInfo *rel, List *clauses,
 	const Settings *settings = ((TableInfo *) rel->fdw_private)->settings;
 	Node *key = pushdown_key_expression(lookup->condition, lookup->expressions);
 	double at_once = Min(settings->page_size, MAX_REMOTE_VALUES);
-	double distinct =
-		Min(compat_estimate_num_groups(root, list_make1(key), probes), probes);
+	double distinct = Min(
+		estimate_num_groups(root, list_make1(key), probes, NULL, NULL), probes);
 	double records =
 		rel->tuples * clauselist_selectivity(root, lookup->clauses, rel->relid,
 											 JOIN_INNER, NULL);

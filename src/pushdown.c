@@ -32,7 +32,6 @@
 #include "utils/typcache.h"
 
 #include "attribute.h"
-#include "compat.h"
 #include "pushdown_internal.h"
 
 /* How deep groups of filters may be nested; the API has a limit of its own. */
@@ -279,7 +278,7 @@ array_condition(Search *search, ScalarArrayOpExpr *clause)
 static List *
 function_condition(Search *search, FuncExpr *clause)
 {
-	if (clause->funcid != COMPAT_F_STARTS_WITH ||
+	if (clause->funcid != F_STARTS_WITH ||
 		!is_deterministic(clause->inputcollid))
 		return NIL;
 	return leaf(search, CONDITION_STARTS_WITH,
@@ -388,7 +387,7 @@ comparison_kind(RemoteKind remote_kind, Oid operator_oid, Oid collation,
 
 	if (operator_oid == OID_TEXT_LIKE_OP)
 		*kind = CONDITION_LIKE;
-	else if (get_opcode(operator_oid) == COMPAT_F_STARTS_WITH)
+	else if (get_opcode(operator_oid) == F_STARTS_WITH)
 		*kind = CONDITION_STARTS_WITH;
 	else if (get_op_opfamily_strategy(get_negator(operator_oid), family) ==
 			 BTEqualStrategyNumber)
@@ -493,7 +492,7 @@ static bool
 is_known(const Search *search, Node *expression)
 {
 	return !bms_is_member(search->rel->relid,
-						  compat_pull_varnos(search->root, expression)) &&
+						  pull_varnos(search->root, expression)) &&
 		   !contain_volatile_functions(expression);
 }
 

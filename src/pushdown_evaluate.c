@@ -29,7 +29,6 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#include "compat.h"
 #include "id.h"
 #include "iso8601.h"
 #include "pushdown_internal.h"
@@ -697,8 +696,9 @@ text_to_utf8(const char *text)
 	/* A server without an encoding has the API's bytes as they came. */
 	if (is_ascii || GetDatabaseEncoding() == PG_SQL_ASCII ||
 		GetDatabaseEncoding() == PG_UTF8)
-		return compat_valid_utf8_prefix(text, length) == length ? pstrdup(text)
-																: NULL;
+		return pg_encoding_verifymbstr(PG_UTF8, text, length) == length
+				   ? pstrdup(text)
+				   : NULL;
 
 	/* In an encoding of several bytes, several characters may become one. */
 	if (pg_database_encoding_max_length() > 1)

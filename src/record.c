@@ -284,7 +284,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 {
 	JsonSemAction	   actions = {0};
 	JsonParseErrorType error;
-	int				   valid = compat_valid_utf8_prefix(body, length);
+	int				   valid = pg_encoding_verifymbstr(PG_UTF8, body, length);
 
 	/* A truncated body may end within a character. */
 	if (valid < length)

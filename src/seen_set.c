@@ -27,6 +27,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "common/pg_prng.h"
 #include "lib/bloomfilter.h"
 #include "miscadmin.h"
 #include "storage/buffile.h"
@@ -136,7 +137,8 @@ seen_set_create(void)
 
 	set->context = context;
 	set->owner = CurrentResourceOwner;
-	set->seed = (uint64) (compat_random_fraction() * (double) PG_INT64_MAX);
+	set->seed = (uint64) (pg_prng_double(&pg_global_prng_state) *
+						  (double) PG_INT64_MAX);
 	set->max_capacity = largest_capacity();
 	set->capacity = Min(FIRST_CAPACITY, set->max_capacity);
 	set->slots = make_slots(set, set->capacity);

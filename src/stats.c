@@ -17,7 +17,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
 #include "stats.h"
 
 #define SECOND 1000000 /* in microseconds, as the counters have it */

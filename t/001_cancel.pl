@@ -52,19 +52,14 @@ SOURCE
 }
 
 my $resolver = make_slow_resolver();
-my $node = Reevo::new_node('cancel');
+my $node = PostgreSQL::Test::Cluster->new('cancel');
 $node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
+$node->append_conf('postgresql.conf', "client_connection_check_interval = '100ms'");
 my $start_node = sub {
 	local $ENV{LD_PRELOAD} = $resolver if defined $resolver;
 	$node->start;
 };
 $start_node->();
-my $version = Reevo::server_version($node);
-if ($version >= 14)
-{
-	$node->append_conf('postgresql.conf', "client_connection_check_interval = '100ms'");
-	$node->reload;
-}
 
 # --- The stages, each with a server and a table of its own ---
 
@@ -266,7 +261,6 @@ for my $stage (@stages)
 	cmp_ok($ms, '<', $BOUND, "$stage: pg_terminate_backend acts at once");
 	note(sprintf('%s: terminated after %.0f ms', $stage, $ms));
 
-	next if $version < 14;
 	$session = Reevo::Session->new($node);
 	enter($session, $stage);
 	$started = time;

@@ -14,7 +14,6 @@ use Test::More;
 my $id = $Reevo::EXAMPLE;
 my $api = Reevo::start();
 my $node = Reevo::cluster('privileges');
-my $version = Reevo::server_version($node);
 
 # The owner of all has test-key; reader, with rights and no mapping, reads its
 # views; analyst has a key of its own; keyless has a mapping without one.
@@ -121,22 +120,18 @@ refused('analyst', 'a view whose owner has no mapping', by_id('crm.of_reader'), 
 	qr/^user mapping not found for .*"reader"/);
 $super->query('DROP VIEW crm.of_reader; REVOKE ALL ON crm.opportunity FROM reader');
 
-SKIP:
-{
-	skip 'security_invoker views come with PostgreSQL 15', 1 if $version < 15;
-	$session{owner}->query('CREATE VIEW crm.invoker WITH (security_invoker) AS SELECT id, display_name FROM crm.opportunity; '
-		  . 'GRANT SELECT ON crm.invoker TO reader, analyst, keyless');
-	reads('analyst', 'its own key through a security_invoker view', by_id('crm.invoker'), 'other-key 1');
-	reads('owner', "the owner's through the same", by_id('crm.invoker'), 'test-key 1');
-	refused('reader', 'no right behind a security_invoker view', by_id('crm.invoker'), '42501',
-		qr/^permission denied for foreign table opportunity$/);
-	refused('keyless', 'no key behind a security_invoker view', by_id('crm.invoker'), '28000', qr/has no api_key$/);
-	$session{owner}->query('CREATE VIEW crm.on_invoker AS SELECT * FROM crm.invoker; GRANT SELECT ON crm.on_invoker TO reader, analyst');
-	# As PostgreSQL has it, that counts as if it had been named in the query itself.
-	reads('analyst', 'its own key through a view on a security_invoker view', by_id('crm.on_invoker'), 'other-key 1');
-	refused('reader', 'no right behind a view on a security_invoker view', by_id('crm.on_invoker'), '42501',
-		qr/^permission denied for foreign table opportunity$/);
-}
+$session{owner}->query('CREATE VIEW crm.invoker WITH (security_invoker) AS SELECT id, display_name FROM crm.opportunity; '
+	  . 'GRANT SELECT ON crm.invoker TO reader, analyst, keyless');
+reads('analyst', 'its own key through a security_invoker view', by_id('crm.invoker'), 'other-key 1');
+reads('owner', "the owner's through the same", by_id('crm.invoker'), 'test-key 1');
+refused('reader', 'no right behind a security_invoker view', by_id('crm.invoker'), '42501',
+	qr/^permission denied for foreign table opportunity$/);
+refused('keyless', 'no key behind a security_invoker view', by_id('crm.invoker'), '28000', qr/has no api_key$/);
+$session{owner}->query('CREATE VIEW crm.on_invoker AS SELECT * FROM crm.invoker; GRANT SELECT ON crm.on_invoker TO reader, analyst');
+# As PostgreSQL has it, that counts as if it had been named in the query itself.
+reads('analyst', 'its own key through a view on a security_invoker view', by_id('crm.on_invoker'), 'other-key 1');
+refused('reader', 'no right behind a view on a security_invoker view', by_id('crm.on_invoker'), '42501',
+	qr/^permission denied for foreign table opportunity$/);
 
 # --- Functions, cursors, SET ROLE ---
 

@@ -23,7 +23,6 @@ my $CONTEXT_SLACK = 128;
 my $id = $Reevo::EXAMPLE;
 my $api = Reevo::start();
 my $node = Reevo::cluster('memory', 'log_statement = none');
-my $version = Reevo::server_version($node);
 Reevo::set_up($node, $api->url, "max_retries '1'", "max_retry_wait '0.001'");
 my $session = Reevo::Session->new($node);
 
@@ -60,14 +59,12 @@ $session->query(q(
 	END $$;));
 
 # What the backend has at the moment: memory in kB, memory contexts in kB and
-# by number (14 and later), and files.
+# by number, and files.
 sub holdings
 {
-	my ($contexts, $count) = (0, 0);
-	($contexts, $count) = split(/\|/, $session->query(q(
+	my ($contexts, $count) = split(/\|/, $session->query(q(
 		SELECT sum(total_bytes) / 1024, count(*) FILTER (WHERE name LIKE 'opportunity_fdw%')
-		FROM pg_backend_memory_contexts))->{out})
-	  if $version >= 14;
+		FROM pg_backend_memory_contexts))->{out});
 	return {
 		memory => Reevo::resident($session->{backend}),
 		contexts => int($contexts),

@@ -156,9 +156,7 @@ sub holdings
 {
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	my $count = Reevo::open_files($session->{backend});
-	my $contexts = Reevo::server_version($node) < 14
-	  ? 0
-	  : $session->query(q(SELECT count(*), coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts
+	my $contexts = $session->query(q(SELECT count(*), coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts
 		WHERE name LIKE 'opportunity_fdw%'))->{out};
 	return "$count files, contexts $contexts";
 }

@@ -286,7 +286,7 @@ sub generated
 	$query .= ' ON true' if $query =~ /LEFT JOIN LATERAL/;
 	my @settings = ('work_mem=' . one_of('4MB', '4MB', '64kB'));
 	push @settings, map { chance(25) ? "enable_$_=off" : () } qw(hashjoin mergejoin material sort seqscan hashagg);
-	push @settings, 'enable_memoize=off' if $version >= 14 && chance(50);
+	push @settings, 'enable_memoize=off' if chance(50);
 	return ($query, join(' ', @settings));
 }
 

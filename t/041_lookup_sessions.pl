@@ -21,7 +21,6 @@ my $SLACK = 4096;
 
 my $api = Reevo::start();
 my $node = Reevo::cluster('lookup_sessions', 'max_parallel_workers_per_gather = 0');
-my $version = Reevo::server_version($node);
 Reevo::set_up($node, $api->url, "page_size '10'", "connect_timeout '60'", "request_timeout '60'");
 my $admin = Reevo::Session->new($node);
 my $result = $admin->query(q(
@@ -126,11 +125,10 @@ for my $stage (sort keys %stage)
 	$session->quit;
 }
 
-# The extension's memory contexts, by number (14 and later).
+# The extension's memory contexts, by number.
 sub contexts
 {
 	my ($session) = @_;
-	return 0 if $version < 14;
 	return $session->query("SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'opportunity_fdw%'")->{out};
 }
 
@@ -227,16 +225,12 @@ $admin->query("ALTER FOREIGN TABLE opportunity OPTIONS (ADD cache_ttl '3600')");
 	is($spent->($one), 5, 'and forgets');
 
 	# No more memory than work_mem, but for what allocating it takes.
-	SKIP:
-	{
-		skip 'needs pg_backend_memory_contexts', 2 if $version < 14;
-		my $held = "SELECT round(sum(used_bytes) / 1024), round(sum(total_bytes) / 1024) FROM pg_backend_memory_contexts WHERE name = 'opportunity_fdw session'";
-		$one->query("SET work_mem = '1MB'; SELECT count(*) FROM opportunity WHERE id IN (SELECT id(n) FROM generate_series(1, 900) n)");
-		my ($kept, $taken) = split(/\|/, $one->query($held)->{out});
-		note("$kept kB are held for 1 MB, in blocks of $taken kB");
-		cmp_ok($kept, '<', 1536, 'what a session keeps is bounded by work_mem');
-		cmp_ok($kept, '>', 768, 'and not by less');
-	}
+	my $held = "SELECT round(sum(used_bytes) / 1024), round(sum(total_bytes) / 1024) FROM pg_backend_memory_contexts WHERE name = 'opportunity_fdw session'";
+	$one->query("SET work_mem = '1MB'; SELECT count(*) FROM opportunity WHERE id IN (SELECT id(n) FROM generate_series(1, 900) n)");
+	my ($kept, $taken) = split(/\|/, $one->query($held)->{out});
+	note("$kept kB are held for 1 MB, in blocks of $taken kB");
+	cmp_ok($kept, '<', 1536, 'what a session keeps is bounded by work_mem');
+	cmp_ok($kept, '>', 768, 'and not by less');
 	$_->quit for ($one, $other);
 }
 $admin->query('ALTER FOREIGN TABLE opportunity OPTIONS (DROP cache_ttl)');

@@ -22,7 +22,6 @@ my $only = $ENV{REEVO_VARIANT};
 
 my $api = Reevo::start(records => 120);
 my $node = Reevo::cluster('lookup_keys', "max_parallel_workers_per_gather = 0\njit = off");
-my $version = Reevo::server_version($node);
 Reevo::set_up($node, $api->url, "max_retry_wait '0.02'", "connect_timeout '60'", "request_timeout '60'");
 my $session = Reevo::Session->new($node);
 
@@ -256,7 +255,7 @@ sub generated
 	$query .= ' ON true' if $query =~ /LEFT JOIN LATERAL/;
 	my @settings = ('work_mem=' . one_of('4MB', '4MB', '64kB'));
 	push @settings, map { chance($_ =~ /join/ ? 60 : 20) ? "enable_$_=off" : () } qw(hashjoin mergejoin material sort seqscan hashagg);
-	push @settings, 'enable_memoize=off' if $version >= 14 && chance(50);
+	push @settings, 'enable_memoize=off' if chance(50);
 	return ($query, join(' ', @settings));
 }
 

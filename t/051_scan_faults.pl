@@ -23,7 +23,6 @@ my $BOUND = 3000;
 my $plenty = Plenty::start(100_000);
 my $api = Reevo::start(records => $count);
 my $node = Reevo::cluster('scan_faults', "max_parallel_workers_per_gather = 0\njit = off");
-my $version = Reevo::server_version($node);
 Reevo::set_up($node, $api->url, "page_size '$page'", "max_retries '2'", "max_retry_wait '0.05'");
 my $session = Reevo::Session->new($node);
 my $admin = Reevo::Session->new($node);
@@ -35,9 +34,7 @@ sub holdings
 {
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	my $files = Reevo::open_files($session->{backend});
-	my $contexts = $version < 14
-	  ? 0
-	  : $session->query(q(SELECT count(*), coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts
+	my $contexts = $session->query(q(SELECT count(*), coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts
 		WHERE name LIKE 'opportunity_fdw%'))->{out};
 	return "$files files, contexts $contexts";
 }
@@ -103,9 +100,8 @@ for my $name (sort keys %statements)
 # A backend that is ended, and a client that goes away.
 for my $how ('terminated', 'disconnected')
 {
-	next if $how eq 'disconnected' && $version < 14;
 	my $other = Reevo::Session->new($node);
-	$other->query("SET client_connection_check_interval = '100ms'") if $version >= 14;
+	$other->query("SET client_connection_check_interval = '100ms'");
 	$api->behave('{"delay_ms": 60}');
 	my $asked = $api->requests;
 	$other->send($statements{'in no order'});

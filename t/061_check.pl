@@ -21,7 +21,7 @@ my @STEPS = ('mapping', 'reach', 'tls', 'health', 'key', 'permission', 'query',
 	'record', 'schema', 'round trip', 'archived');
 
 my $api = Reevo::start();
-my $node = Reevo::new_node('check');
+my $node = PostgreSQL::Test::Cluster->new('check');
 $node->init(allows_streaming => 1, extra => [ '--encoding=UTF8', '--no-locale' ]);
 $node->start;
 Reevo::set_up($node, $api->url);
@@ -278,7 +278,7 @@ is($session->query(q(BEGIN READ ONLY; SELECT count(*) FROM opportunity_fdw_check
 	"1\nt", 'no transaction id is taken');
 
 $node->backup('base');
-my $standby = Reevo::new_node('standby');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
 my $reader = Reevo::Session->new($standby);

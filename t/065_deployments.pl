@@ -13,7 +13,7 @@ use Reevo;
 use Test::More;
 
 my $api = Reevo::start(records => 1000);
-my $primary = Reevo::new_node('primary');
+my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1, extra => [ '--encoding=UTF8', '--no-locale' ]);
 $primary->start;
 $primary->safe_psql('postgres', Reevo::set_up_sql($api->url, "max_concurrency '1'") . q(
@@ -99,7 +99,7 @@ is($reader->query("INSERT INTO opportunity (display_name) VALUES ('x')")->{sqlst
 # --- A hot standby ---
 
 $primary->backup('backup');
-my $standby = Reevo::new_node('standby');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'backup', has_streaming => 1);
 $standby->start;
 my $there = Reevo::Session->new($standby);

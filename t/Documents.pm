@@ -8,7 +8,7 @@
 #   ```python   a program
 #   ```conf     settings of the server, which have to be there before it starts
 #
-# A block of SQL may begin with a line `-- PostgreSQL 14 or later` or
+# A block of SQL may begin with a line `-- PostgreSQL 17 or later` or
 # `-- with pg_cron`: where that is not so, it is not run, and the text behind it
 # not compared.
 

@@ -14,22 +14,10 @@ use IO::Select;
 use IO::Socket::INET;
 use IPC::Run ();
 use POSIX qw(WNOHANG);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
-
-# PostgreSQL 15 renamed the modules.
-BEGIN
-{
-	if (eval { require PostgreSQL::Test::Cluster; 1 })
-	{
-		require PostgreSQL::Test::Utils;
-	}
-	else
-	{
-		require PostgresNode;
-		require TestLib;
-	}
-}
 
 # The documented example, and the number of a record as its id.
 our $EXAMPLE = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
@@ -291,20 +279,11 @@ sub Reevo::Proxy::stop
 
 # --- Clusters ---
 
-# new_node(NAME): not initialized.
-sub new_node
-{
-	my ($name) = @_;
-	return PostgreSQL::Test::Cluster->new($name)
-	  if $INC{'PostgreSQL/Test/Cluster.pm'};
-	return PostgresNode->get_new_node($name);
-}
-
 # cluster(NAME, CONFIGURATION): a running cluster in UTF-8.
 sub cluster
 {
 	my ($name, $configuration) = @_;
-	my $node = new_node($name);
+	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
 	$node->append_conf('postgresql.conf', $configuration)
 	  if defined $configuration;
@@ -345,13 +324,13 @@ sub server_version
 	return int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
 }
 
-# reads_together(NODE): are several scans under an Append waited for together? Before
-# 14 there is no such thing, and three minor versions have a defect.
+# reads_together(NODE): true if an Append waits for several scans together. Two
+# minor versions have a defect, with which it does not.
 sub reads_together
 {
 	my ($node) = @_;
 	my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
-	return $version >= 140000 && $version !~ /^(140011|150006|160002)$/;
+	return $version !~ /^(150006|160002)$/;
 }
 
 # --- Certificates ---

@@ -193,12 +193,8 @@ inject_top_memory(PG_FUNCTION_ARGS)
 	MemoryContextCounters counters = {0};
 
 	(void) fcinfo;
-#if PG_VERSION_NUM >= 140000
 	TopMemoryContext->methods->stats(TopMemoryContext, NULL, NULL, &counters,
 									 false);
-#else
-	TopMemoryContext->methods->stats(TopMemoryContext, NULL, NULL, &counters);
-#endif
 	PG_RETURN_INT64(counters.totalspace - counters.freespace);
 }
 

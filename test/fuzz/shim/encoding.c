@@ -37,10 +37,9 @@ shim_is_server_text(const char *text)
 	int length = text != NULL ? strlen(text) : 0;
 
 	return database_encoding != PG_UTF8 ||
-		   compat_valid_utf8_prefix(text, length) == length;
+		   pg_encoding_verifymbstr(PG_UTF8, text, length) == length;
 }
 
-#if PG_VERSION_NUM >= 140000
 /* In place of libpgcommon's, which reads all of a text whatever is in it. */
 int
 pg_encoding_verifymbstr(int encoding, const char *text, int length)
@@ -49,7 +48,6 @@ pg_encoding_verifymbstr(int encoding, const char *text, int length)
 	return pg_wchar_table[encoding].mbverifystr((const unsigned char *) text,
 												length);
 }
-#endif
 
 int
 GetDatabaseEncoding(void)
@@ -103,7 +101,7 @@ pg_server_to_any(const char *text, int length, int encoding)
 static void
 check_utf8(const char *text, int length)
 {
-	if (compat_valid_utf8_prefix(text, length) < length)
+	if (pg_encoding_verifymbstr(PG_UTF8, text, length) < length)
 		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
 						errmsg("invalid byte sequence")));
 }

@@ -87,7 +87,6 @@ ExceptionalCondition(const char *condition, const char *error, const char *file,
 #endif
 
 /* Whatever is said, is said. */
-#if PG_VERSION_NUM >= 140000
 bool
 message_level_is_interesting(int elevel)
 {
@@ -100,10 +99,6 @@ errstart_cold(int elevel, const char *domain)
 {
 	return errstart(elevel, domain);
 }
-#else
-int log_min_messages = DEBUG5;
-int client_min_messages = DEBUG5;
-#endif
 
 void
 errfinish(const char *filename, int lineno, const char *funcname)

@@ -74,10 +74,4 @@ extern bool shim_same_datum(Oid type, Datum a, Datum b);
 /* A domain over text[]. */
 #define SHIM_DOMAINOID FirstNormalObjectId
 
-/* Before 14, the server's headers name few types of arrays. */
-#ifndef UUIDARRAYOID
-#define UUIDARRAYOID 2951
-#define JSONBARRAYOID 3807
-#endif
-
 #endif /* FUZZ_SHIM_H */
