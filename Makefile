@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: PostgreSQL
 # opportunity_fdw: build, install and test with PGXS.
 #
-#   make && sudo make install      needs pg_config, libcurl and jansson
-#   make installcheck              against the running server of PGHOST and PGPORT
-#   make localcheck                against a throwaway server of its own
-#   make prove                     the TAP tests, each with throwaway servers
-#   make format                    clang-format over the C sources
-#   make lint                      what clang-tidy, cppcheck and shellcheck say
-#   make coverage                  the lines that the tests run
-#   make dist                      the committed tree as NAME-VERSION.zip, for PGXN
+# - make && sudo make install: needs pg_config, libcurl and jansson
+# - make installcheck: runs the regression tests on the server at PGHOST and PGPORT
+# - make localcheck: runs them on a throwaway server
+# - make prove: runs the TAP tests on throwaway servers
+# - make format: formats the C sources with clang-format
+# - make lint: runs scripts/lint
+# - make coverage: reports the lines that the tests run
+# - make dist: packs the committed tree as NAME-VERSION.zip for PGXN
 #
 # COPT=-Werror turns warnings into errors, as the tests do.
 
@@ -17,7 +17,7 @@ MODULE_big = opportunity_fdw
 DATA = $(sort $(wildcard $(EXTENSION)--*.sql))
 PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign table"
 
-# In the order of the data's way: plan -> scan -> fetch -> api -> http and back.
+# In the order in which a scan uses them: plan -> scan -> fetch -> api -> http.
 OBJS = \
 	opportunity_fdw.o \
 	src/drift.o \
@@ -92,23 +92,28 @@ REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 EXTRA_CLEAN = tmp_check
 
-# --- libcurl and jansson: pkg-config first, then libcurl's own curl-config ---
+# --- libcurl and jansson ---
+#
+# pkg-config finds them, or else curl-config finds libcurl. Set CURL_LIBS and
+# CURL_CFLAGS to build with another libcurl.
 
 PKG_CONFIG ?= pkg-config
 CURL_CONFIG ?= curl-config
 
-# What compiles nothing does without them.
+# Targets that compile nothing do not need them.
 ifneq ($(filter-out installcheck clean distclean dist format check-format lint coverage,$(or $(MAKECMDGOALS),all)),)
 
-CURL_LIBS := $(shell $(PKG_CONFIG) --libs 'libcurl >= 7.74' 2>/dev/null)
+ifndef CURL_LIBS
+CURL_LIBS := $(shell $(PKG_CONFIG) --libs 'libcurl >= 7.76' 2>/dev/null)
 ifneq ($(CURL_LIBS),)
 CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl)
 else
-CURL_LIBS := $(shell $(CURL_CONFIG) --checkfor 7.74.0 >/dev/null 2>&1 && $(CURL_CONFIG) --libs)
+CURL_LIBS := $(shell $(CURL_CONFIG) --checkfor 7.76.0 >/dev/null 2>&1 && $(CURL_CONFIG) --libs)
 CURL_CFLAGS := $(shell $(CURL_CONFIG) --cflags 2>/dev/null)
 endif
+endif
 ifeq ($(CURL_LIBS),)
-$(error libcurl 7.74 or later was not found; on Debian: apt-get install libcurl4-openssl-dev pkg-config)
+$(error libcurl 7.76 or later was not found; on Debian: apt-get install libcurl4-openssl-dev pkg-config)
 endif
 
 JANSSON_LIBS := $(shell $(PKG_CONFIG) --libs 'jansson >= 2.13' 2>/dev/null)
@@ -120,8 +125,7 @@ endif
 
 SHLIB_LINK = $(CURL_LIBS) $(JANSSON_LIBS)
 
-# PostgreSQL's headers are not written for -Wextra, so they count as system
-# headers; ours have to be clean.
+# PostgreSQL's headers cause warnings with -Wextra, so they count as system headers.
 PG_CONFIG ?= pg_config
 PG_CFLAGS = -Wall -Wextra
 PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null) \
@@ -135,7 +139,7 @@ include $(PGXS)
 
 $(OBJS): $(wildcard src/*.h)
 
-# Every test talks to a simulator of the API that lives as long as the tests do.
+# test/with-simulator runs a simulator of the API during the tests.
 pg_regress_installcheck = test/with-simulator \
 	$(top_builddir)/src/test/regress/pg_regress \
 	--inputdir=$(srcdir) --bindir='$(bindir)' $(EXTRA_REGRESS_OPTS)
@@ -148,7 +152,7 @@ localcheck: all
 prove: all
 	scripts/check prove
 
-# PGXN's versions have three numbers: META.json's.
+# PGXN requires the three numbers of META.json's version.
 DISTRIBUTION = $(EXTENSION)-$(shell sed -n 's/^   "version": "\(.*\)",$$/\1/p' META.json)
 
 dist:
