@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: PostgreSQL
-# What the scripts share that work in chroots of a fresh Debian. Everything happens
-# in namespaces of its own, so that neither a mount nor a process can be left
-# behind, and in a folder that is removed. The packages come from where the
-# machine's own apt gets them.
+# Functions for scripts that work in chroots of a fresh Debian. Each script gets
+# namespaces of its own, so that no mount and no process can outlive it. It removes
+# its folder at the end. The packages come from the mirror that apt is set up with.
 #
 # Sourced after lib.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2154
 
-# enter_namespace ARG...: starts the script again, in namespaces of its own.
+# enter_namespace ARG...: starts the script again in new namespaces.
 enter_namespace() {
     [ "$(id -u)" = 0 ] || die "only root can make a chroot"
     [ -z "${FRESH_NAMESPACE:-}" ] || return 0
@@ -19,20 +18,38 @@ enter_namespace() {
     FRESH_NAMESPACE=1 exec unshare --mount --propagation private --pid --fork --mount-proc "$0" "$@"
 }
 
-# choose_suite [SUITE]: sets $suite, the running one by default, and $mirror: what
-# apt of this machine says about its own suite holds for the others.
+# choose_suite [SUITE]: sets $suite, by default to the running suite, and $mirror to
+# its mirror. The other suites are on the same mirror.
 choose_suite() {
     local running
     # shellcheck disable=SC1091
     running=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
     suite=${1:-$running}
-    # shellcheck disable=SC2016 # apt-get expands them
-    mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
-        sed -n "s/^$running //p" | head -n 1)
+    mirror=$(mirror_of "$running")
+    if [ -z "$mirror" ] && [ "$(id -u)" = 0 ]; then
+        apt-get update -qq || true
+        mirror=$(mirror_of "$running")
+    fi
     [ -n "$mirror" ] || die "apt has no list of $running; try apt-get update"
 }
 
-# make_base: sets $base, a folder that is removed at the end.
+mirror_of() {
+    # shellcheck disable=SC2016 # apt-get expands them
+    apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n "s/^$1 //p" | head -n 1
+}
+
+# reach_mirror: fails if apt cannot download the smallest file of the mirror.
+reach_mirror() {
+    local folder status=0
+    folder=$(mktemp -d)
+    (choose_suite "" && /usr/lib/apt/apt-helper download-file "$mirror/dists/$suite/InRelease" "$folder/InRelease") \
+        >/dev/null 2>&1 || status=1
+    rm -rf -- "$folder"
+    return "$status"
+}
+
+# make_base: makes the folder $base, which the script removes at the end.
 make_base() {
     local folder=${TMPDIR:-/tmp}/chroots
     mkdir -p "$folder"
@@ -40,8 +57,8 @@ make_base() {
     at_exit "rm -rf --one-file-system -- '$base'; rmdir --ignore-fail-on-non-empty '$folder'"
 }
 
-# make_chroot: a tar file, which is unpacked for each run. Lists of a suite in
-# development may have expired.
+# make_chroot: makes a tar file, from which unpack_chroot makes the chroots. The
+# lists of a suite in development may have expired.
 make_chroot() {
     mmdebstrap --quiet --variant=apt --include=git,ca-certificates,sudo,passwd \
         --aptopt='Acquire::Check-Valid-Until "false"' \
@@ -62,7 +79,7 @@ unpack_chroot() {
     echo 'tester ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/tester"
 }
 
-# Lazily, as what is still under way there, when we are stopped, keeps it busy.
+# mount_gone FOLDER...: unmounts lazily, since a process may still use the folder.
 mount_gone() {
     local folder
     for folder; do
@@ -70,20 +87,20 @@ mount_gone() {
     done
 }
 
-# All others of our namespace, whose first process we are.
+# processes_gone: ends all other processes of the namespace.
 processes_gone() {
     [ $$ != 1 ] || kill -KILL -1 2>/dev/null || true
 }
 
-# inside ROOT USER COMMAND...: with an empty environment.
+# inside ROOT USER COMMAND...: runs it in the chroot with an empty environment.
 inside() {
     local root=$1 user=$2
     shift 2
     chroot "$root" env -i PATH="$system_path" runuser -u "$user" -- env -i "$@"
 }
 
-# Processes that outlive their script are a fault of it. We see those of our
-# namespace only: a shell and what it waits for.
+# leftovers ROOT: prints the processes that outlived a script in the chroot. The
+# namespace hides all processes outside of it.
 leftovers() {
     local pid
     for pid in /proc/[0-9]*; do

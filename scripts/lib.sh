@@ -127,6 +127,18 @@ find_clang() {
 # has_libfuzzer CLANG
 has_libfuzzer() { compgen -G "$("$1" -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null; }
 
+# --- Choosing the libcurl ---
+
+libcurl_environment=()
+
+# use_libcurl DIR: lets as_server build and run with the libcurl in DIR/include and
+# DIR/lib. LIBCURL_DIR passes the choice on to scripts that a test calls.
+use_libcurl() {
+    LIBCURL_DIR=$1
+    libcurl_environment=("LIBCURL_DIR=$1" "LD_LIBRARY_PATH=$1/lib" "CURL_CFLAGS=-I$1/include" "CURL_LIBS=-L$1/lib -lcurl")
+}
+[ -z "${LIBCURL_DIR:-}" ] || use_libcurl "$LIBCURL_DIR"
+
 # --- A private folder, and the user that the server runs as ---
 
 # PostgreSQL refuses to run as root, so root hands the server parts to the
@@ -184,7 +196,7 @@ give_to_server() { [ -z "$server_user" ] || chown -R "$server_user:" "$@"; }
 # PGHOST, http_proxy and the like of the caller must change nothing.
 as_server() {
     local command=(env -i "PATH=$test_bindir:$system_path" "HOME=$work" "TMPDIR=$work/tmp"
-        "LANG=C.UTF-8" "TERM=${TERM:-dumb}" "PG_CONFIG=$pg_config" "$@")
+        "LANG=C.UTF-8" "TERM=${TERM:-dumb}" "PG_CONFIG=$pg_config" "${libcurl_environment[@]}" "$@")
     if [ -n "$server_user" ]; then
         runuser -u "$server_user" -- "${command[@]}"
     else
