@@ -34,9 +34,6 @@
 #include "nodes/miscnodes.h"
 #include "nodes/multibitmapset.h"
 #endif
-#if PG_VERSION_NUM >= 170000
-#include "storage/dsm_registry.h"
-#endif
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
@@ -179,24 +176,6 @@ compat_copy_disabled_nodes(Path *target, const Path *source)
 #else
 	(void) target;
 	(void) source;
-#endif
-}
-
-/* PostgreSQL 17 can allocate shared memory after the start of the server. */
-#define COMPAT_HAS_NAMED_SEGMENTS (PG_VERSION_NUM >= 170000)
-
-static inline void *
-compat_named_segment(const char *name, size_t				 size,
-					 void (*initialize)(void *memory), bool *found)
-{
-#if PG_VERSION_NUM >= 170000
-	return GetNamedDSMSegment(name, size, initialize, found);
-#else
-	(void) name;
-	(void) size;
-	(void) initialize;
-	*found = false;
-	return NULL;
 #endif
 }
 
