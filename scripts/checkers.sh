@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: PostgreSQL
-# The ways in which scripts/test watches the server: for memory errors, two, and
-# for the lines that run. Each has a prepare_, called before the build, and a
-# look_for_ for the end.
+# The checkers of scripts/test: the sanitizers, valgrind and coverage. Each has a
+# function prepare_NAME, called before the build, and look_for_NAME, called at the end.
 #
-# The first two put a folder in the place of PostgreSQL's bindir: links to all of it, but
-# for the programs that start the server, which are wrapped. Nothing but the
-# server is to run under a checker.
+# The sanitizers and valgrind replace PostgreSQL's bindir by a folder of links. In it
+# the programs that start the server are wrapped, so that only the server runs
+# under a checker.
 #
 # Sourced by scripts/test.
 # shellcheck shell=bash
 # shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC2154
 
-# wrap_bindir: makes the folder of links, and the variable test_bindir say so.
+# wrap_bindir: makes the folder of links, and sets test_bindir to it.
 wrap_bindir() {
     test_bindir=$work/bin
     mkdir -p "$test_bindir" "$work/reports"
     ln -s "$pg_bindir"/* "$test_bindir/"
 }
 
-# wrap PROGRAM COMMAND...: the program with COMMAND before it.
+# wrap PROGRAM COMMAND...: lets the program run under the command.
 wrap() {
     local program=$1
     shift
@@ -33,11 +32,11 @@ wrap() {
 
 # --- AddressSanitizer and UndefinedBehaviorSanitizer ---
 
-# PostgreSQL's -fwrapv would hide overflows. The program itself is not built
-# with a sanitizer, so its library has to be there before all others. On Debian
-# 12 that would hang: a constructor of libp11-kit allocates, for the first
-# time, while it holds a lock that the sanitizer's own start wants. The shim
-# is initialized before all others (-z initfirst) and allocates without any lock.
+# PostgreSQL's -fwrapv would hide overflows. The server is not built with a
+# sanitizer, so the sanitizer's library is preloaded. On Debian 12 that alone would
+# hang: a constructor of libp11-kit makes the first allocation, and holds a lock that
+# the sanitizer's start needs. The shim prevents that. It is initialized first
+# (-z initfirst) and allocates without a lock.
 prepare_sanitize() {
     local options preload
     build_flags=(with_llvm=no "COPT=-fsanitize=address,undefined -fno-sanitize=object-size
@@ -49,8 +48,8 @@ prepare_sanitize() {
         'first(void) { void *volatile p = malloc(1); free(p); }' >"$work/shim.c"
     gcc -shared -fPIC -Wl,-z,initfirst -o "$work/shim.so" "$work/shim.c"
     preload=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so):$work/shim.so
-    # Leaks are not for it to judge: a backend ends without freeing anything.
-    # Fake stacks would confuse PostgreSQL's check of the stack depth.
+    # A backend ends without freeing anything, so leaks are not reported. Fake
+    # stacks would confuse PostgreSQL's check of the stack depth.
     options=detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=0
     options+=:log_path=$work/reports/asan
     for program in postgres pg_ctl; do
@@ -82,9 +81,8 @@ prepare_valgrind() {
     give_to_server "$work"
 }
 
-# Only an error with the extension on its stack is the extension's. At the end of
-# a backend, what nothing points to any more has leaked; all the rest of what
-# valgrind calls a leak is PostgreSQL's way of ending.
+# Only errors with the extension on their stack count. Of the leaks, only memory
+# without a pointer to it counts, as PostgreSQL ends without freeing the rest.
 look_for_valgrind() {
     say "Looking for reports ..."
     if python3 - "$work/reports" <<'END'
@@ -117,17 +115,17 @@ END
 
 # --- Coverage ---
 
-# The least of all lines that all tests together have to run, in percent.
+# The percentage of all lines that the tests have to run.
 least_coverage=90
 
-# A backend writes what it has counted beside the objects, in the private tree,
-# when it ends. What t/021_failures.pl builds for itself is not counted.
+# A backend writes its counts when it ends, next to the objects in the private tree.
+# The build of t/021_failures.pl is not counted.
 prepare_coverage() {
     build_flags=(with_llvm=no "COPT=-O0 -g --coverage -Wno-cpp")
 }
 
 look_for_coverage() {
-    say "Looking for lines that have not run ..."
+    say "Counting the lines that ran ..."
     local least=$least_coverage
     [ ${#only[@]} = 0 ] || least=0
     if python3 "$top/scripts/coverage.py" "$tree" "$least"; then

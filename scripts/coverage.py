@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Which lines of the C sources have run, by what gcov has counted.
+"""Reports the lines of the C sources that ran, as gcov counted them.
 
     python3 coverage.py TREE LEAST
 
-TREE is where they were built and the server has left its counts; less than LEAST
-percent of all lines is a failure. Prints a line for each file, with the least
-covered first, the total, and below which lines of which functions have not run.
-Called by scripts/checkers.sh.
+TREE is the folder of the build, in which the server left its counts. The exit status
+is 1 if less than LEAST percent of all lines ran. The program prints a line for each
+file, in ascending order of coverage, and the total. Then it prints the lines that
+did not run, by function. scripts/checkers.sh calls it.
 """
 
 import collections
@@ -18,15 +18,16 @@ import sys
 
 
 def counts_of(tree):
-    """By file: the counts of its lines, and its functions as (start, end, name).
+    """Returns two dictionaries by file: the counts of its lines, and its functions.
 
-    A header's inline functions are counted with each file that has them.
+    A function is a tuple (start, end, name). The inline functions of a header count
+    in each file that includes it.
     """
     lines = collections.defaultdict(collections.Counter)
     functions = collections.defaultdict(set)
     objects = sorted(glob.glob(tree + "/*.gcno") + glob.glob(tree + "/src/*.gcno"))
     if not objects:
-        sys.exit("coverage: nothing was built for it in " + tree)
+        sys.exit("coverage: no build for coverage in " + tree)
     for name in objects:
         done = subprocess.run(
             ["gcov", "--json-format", "--stdout", name],
@@ -46,7 +47,7 @@ def counts_of(tree):
 
 
 def ranges(numbers, all_numbers):
-    """Numbers as text; what stands between two of them may be no code."""
+    """Returns line numbers as text. A range may include lines without code."""
     parts = []
     code = sorted(all_numbers)
     following = dict(zip(code, code[1:]))
@@ -86,7 +87,7 @@ def main():
         print("%6.1f %%  of %5d lines  %s" % (share, len(lines[path]), path))
     whole = sum(len(counts) for counts in lines.values())
     run = sum(1 for counts in lines.values() for n in counts.values() if n)
-    print("%6.1f %%  of %5d lines  in all" % (percent(run, whole), whole))
+    print("%6.1f %%  of %5d lines  in total" % (percent(run, whole), whole))
     print("Not run:")
     for share, path in table:
         if share < 100:

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: PostgreSQL
-# What the scripts of this folder share: choosing a PostgreSQL, dropping
-# privileges, private folders that clean up after themselves, and running the
-# tests against an extension that is installed nowhere but in such a folder.
+# Functions for the other scripts of this folder. They choose a PostgreSQL, drop
+# privileges, make private folders and remove them at the end. They also run the
+# tests with the extension installed in such a folder only.
 #
-# Sourced with `set -euo pipefail` in force.
+# The scripts set `set -euo pipefail` first.
 # shellcheck shell=bash
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
-# An empty environment has no PATH, and a user's often lacks the sbin folders.
+# An empty environment has no PATH. The PATH of a user often lacks the sbin folders.
 system_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 PATH=${PATH:+$PATH:}$system_path
 export PATH
 
-# What root makes here is read by the server's user.
+# The server's user reads the files that root makes here.
 umask 022
 
 say() { printf '%s\n' "$*"; }
@@ -23,10 +23,10 @@ die() {
     exit 1
 }
 
-# usage FILE: its header comment.
+# usage FILE: prints the header comment of the file.
 usage() { sed -n '3,/^set /s/^# \{0,1\}//p' "$1"; }
 
-# --- Undoing things at the end, the last one first ---
+# --- Commands for the end of the script, the last one first ---
 
 cleanups=()
 
@@ -42,18 +42,18 @@ run_cleanups() {
 }
 trap run_cleanups EXIT
 
-# --- Adding up what several runs of scripts/test have counted ---
+# --- Totals of several runs of scripts/test ---
 
 passed=0 failed=0
 
-# count_run COMMAND...: runs it, shows what it prints, and adds what it counts. The
-# line in which it does is then $counts, and empty where there is none.
+# count_run COMMAND...: runs the command, shows its output, and adds its counts to
+# the totals. $counts is then the line with the counts, or empty if there is none.
 count_run() {
     local output status=0 more_passed more_failed
     output=$(mktemp)
     "$@" 2>&1 | tee "$output" || status=$?
 
-    # The first such line is that of scripts/test itself.
+    # scripts/test prints the first such line.
     counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$output" | head -n 1 || true)
     rm -f "$output"
     [ -n "$counts" ] || return 0
@@ -63,11 +63,10 @@ count_run() {
     [ "$status" = 0 ] || [ "$more_failed" -gt 0 ] || failed=$((failed + 1))
 }
 
-# --- Choosing the PostgreSQL to build for ---
+# --- Choice of PostgreSQL ---
 
-# usable_pg_config FILE: are the server and its headers there too? The
-# pg_config of libpq-dev alone is of no use, and Debian's client package has
-# PGXS without the headers.
+# usable_pg_config FILE: fails without the server and its headers. libpq-dev has a
+# pg_config without them, and Debian's client package has PGXS without the headers.
 usable_pg_config() {
     local pgxs bindir headers
     pgxs=$("$1" --pgxs 2>/dev/null) && bindir=$("$1" --bindir 2>/dev/null) &&
@@ -75,9 +74,9 @@ usable_pg_config() {
         [ -f "$pgxs" ] && [ -x "$bindir/postgres" ] && [ -f "$headers/postgres.h" ]
 }
 
-# find_pg_config WANTED: prints the path of the pg_config to use. WANTED is a
-# major version, the path of a pg_config, or empty: the one on PATH, else the
-# newest installed.
+# find_pg_config WANTED: prints the path of the pg_config to use. WANTED is a major
+# version or the path of a pg_config. If it is empty, the function prefers the
+# pg_config on PATH to the newest installed one.
 find_pg_config() {
     local candidate candidates=()
     case $1 in
@@ -99,7 +98,7 @@ find_pg_config() {
     return 1
 }
 
-# use_pg WANTED: sets the variables below, which everything here goes by.
+# use_pg WANTED: sets the variables that the functions below use.
 use_pg() {
     pg_config=$(find_pg_config "$1") ||
         die "no PostgreSQL ${1:+$1 }with its server headers was found; scripts/setup installs one"
@@ -108,14 +107,13 @@ use_pg() {
     pgxs_root=$(cd -- "$(dirname -- "$("$pg_config" --pgxs)")/../.." && pwd)
     test_bindir=$pg_bindir
     make_flags=(PG_CONFIG="$pg_config")
-    # The bitcode for JIT takes the very clang that PostgreSQL was built with.
+    # The bitcode for JIT needs the clang that built PostgreSQL.
     local clang
     clang=$(sed -n 's/^CLANG[ \t]*=[ \t]*//p' "$pgxs_root/src/Makefile.global")
     command -v "${clang:-clang}" >/dev/null || make_flags+=(with_llvm=no)
 }
 
-# find_clang: prints the path of a clang, the newest where each has its version
-# in its name.
+# find_clang: prints the path of a clang. Of several clang-N it takes the newest.
 find_clang() {
     local clang
     for clang in clang $(compgen -c clang- | grep -x 'clang-[0-9]*' | sort -ruV); do
@@ -127,7 +125,7 @@ find_clang() {
 # has_libfuzzer CLANG
 has_libfuzzer() { compgen -G "$("$1" -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null; }
 
-# --- Choosing the libcurl ---
+# --- Choice of libcurl ---
 
 libcurl_environment=()
 
@@ -139,10 +137,10 @@ use_libcurl() {
 }
 [ -z "${LIBCURL_DIR:-}" ] || use_libcurl "$LIBCURL_DIR"
 
-# --- A private folder, and the user that the server runs as ---
+# --- The private folder and the user of the server ---
 
-# PostgreSQL refuses to run as root, so root hands the server parts to the
-# user that its package made.
+# choose_server_user: PostgreSQL refuses to run as root. Root runs it as the user
+# that its package made.
 choose_server_user() {
     local user
     server_user=
@@ -157,12 +155,12 @@ choose_server_user() {
     fi
 }
 
-# make_work: makes $work, owned by the server's user and removed at the end.
-# The current folder becomes $work, since that user may not be able to enter
-# the one that we were called in.
+# make_work: makes the folder $work, which belongs to the server's user, and removes
+# it at the end. It also enters $work, as the server's user may lack the right to
+# enter the caller's folder.
 make_work() {
     choose_server_user
-    # The path of a socket, which is in it, may have 107 characters.
+    # It holds sockets, whose paths are limited to 107 characters.
     local parent=${TMPDIR:-/tmp}
     [ ${#parent} -le 40 ] || parent=/tmp
     work=$(mktemp -d "$parent/opportunity_fdw.XXXXXX")
@@ -173,8 +171,8 @@ make_work() {
     cd "$work" || exit
 }
 
-# Where a signal has ended us, what we were waiting for still runs, and servers
-# that it started: these last, as they may be starting just now.
+# remove_work: after a signal, the script's child processes still run, and servers
+# that they started. It ends the servers last, as they may be starting just now.
 remove_work() {
     local pids pid file
     read -r -a pids <"/proc/$$/task/$$/children" || true
@@ -192,8 +190,8 @@ remove_work() {
 
 give_to_server() { [ -z "$server_user" ] || chown -R "$server_user:" "$@"; }
 
-# as_server COMMAND...: as the server's user, in an environment of our own:
-# PGHOST, http_proxy and the like of the caller must change nothing.
+# as_server COMMAND...: runs it as the server's user, in a new environment, so that
+# the caller's PGHOST or http_proxy changes nothing.
 as_server() {
     local command=(env -i "PATH=$test_bindir:$system_path" "HOME=$work" "TMPDIR=$work/tmp"
         "LANG=C.UTF-8" "TERM=${TERM:-dumb}" "PG_CONFIG=$pg_config" "${libcurl_environment[@]}" "$@")
@@ -204,7 +202,7 @@ as_server() {
     fi
 }
 
-# copy_sources DIR: the tree without history and build products.
+# copy_sources DIR: copies the tree without history and build products.
 copy_sources() {
     mkdir -p "$1"
     tar -C "$top" --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.bc' \
@@ -213,8 +211,8 @@ copy_sources() {
         tar -C "$1" --no-same-owner -xf -
 }
 
-# copy_tree DIR: the same, for the server's user, who may not be able to read
-# the original.
+# copy_tree DIR: makes the same copy for the server's user, who may lack the right
+# to read the tree.
 copy_tree() {
     copy_sources "$1"
     give_to_server "$1"
@@ -227,10 +225,10 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
-# --- The extension installed in a private folder ---
+# --- Installation in a private folder ---
 
-# server_config DESTDIR FILE: writes the settings with which a server finds
-# what `make install DESTDIR=...` put there.
+# server_config DESTDIR FILE: writes the settings with which a server loads the
+# extension from DESTDIR of make install.
 server_config() {
     local libdir sharedir
     libdir=$("$pg_config" --pkglibdir)
@@ -248,14 +246,14 @@ server_config() {
     } >"$2"
 }
 
-# loads_privately: whether a server can be told of such a folder: from 18 on, and
-# Debian's own always.
+# loads_privately: succeeds if a setting of the server names such a folder. Servers
+# from 18 on have one, and so do all of Debian's.
 loads_privately() {
     [ "$pg_major" -ge 18 ] || "$pg_bindir/postgres" --describe-config | grep '^extension_destdir' >/dev/null
 }
 
-# copy_pg: where it cannot, a copy of all of PostgreSQL takes the extension in. It
-# finds its files wherever it stands, if it has a folder to itself.
+# copy_pg: copies PostgreSQL, for a server without such a setting. The copy finds its
+# files in any folder, if the original has a folder of its own.
 copy_pg() {
     local prefix
     prefix=$(dirname "$pg_bindir")
@@ -276,8 +274,8 @@ make_in() {
     as_server make --no-print-directory -C "$tree" "${make_flags[@]}" "$@"
 }
 
-# build_private TREE FLAG...: builds there and installs into a private folder
-# that $work/server.conf tells a server of.
+# build_private TREE FLAG...: builds the tree and installs it in a private folder.
+# It writes $work/server.conf, the settings with which a server finds that folder.
 build_private() {
     local tree=$1
     shift
@@ -289,11 +287,11 @@ build_private() {
     fi
 }
 
-# --- Running the tests; TREE is what they are read from, OUT a folder of the
-# --- server's user for all that they write ---
+# --- Tests: they read the folder TREE, and write to the folder OUT, which belongs
+# --- to the server's user ---
 
-# run_regress TREE OUT [NAME...]: pg_regress with a server of its own. The
-# settings are those of $work/server.conf.
+# run_regress TREE OUT [NAME...]: runs pg_regress with a new server, whose settings
+# $work/server.conf has.
 run_regress() {
     local tree=$1 out=$2 options
     shift 2
@@ -305,9 +303,9 @@ run_regress() {
         ${1:+REGRESS="$*"}
 }
 
-# as_tester OUT COMMAND...: as the server's user, with the environment that PGXS's
-# prove_installcheck gives to tests. TESTDATADIR and TESTLOGDIR are TESTDIR's
-# successors in PostgreSQL 16.
+# as_tester OUT COMMAND...: runs it as the server's user, in the environment that
+# PGXS's prove_installcheck sets. PostgreSQL 15 reads TESTDIR, and 16 reads TESTDATADIR
+# and TESTLOGDIR instead.
 as_tester() {
     local out=$1
     shift
@@ -320,7 +318,7 @@ as_tester() {
         "$@"
 }
 
-# run_prove TREE OUT FILE...: TAP tests.
+# run_prove TREE OUT FILE...: runs TAP tests.
 run_prove() {
     local tree=$1 out=$2
     shift 2
@@ -328,8 +326,8 @@ run_prove() {
     as_tester "$out" sh -c 'cd "$0" && exec prove -j2 "$@"' "$tree" "$@"
 }
 
-# prove_result FILE OUTPUT: ok, skipped or FAILED, by what prove printed, which is
-# `t/name.pl .. ok`. A file that it did not come to has failed.
+# prove_result FILE OUTPUT: prints ok, skipped or FAILED. The output of prove has
+# lines like `t/name.pl .. ok`. A file without a line has failed.
 prove_result() {
     local pattern=${1//./\\.}
     if grep -Eq "^$pattern \.+ ok( |$)" "$2"; then
@@ -341,8 +339,8 @@ prove_result() {
     fi
 }
 
-# show_regress_failure OUT, show_prove_failure OUT FILE: what there is to read
-# about it, in bearable length.
+# show_regress_failure OUT, show_prove_failure OUT FILE: print the relevant parts of
+# the logs.
 show_regress_failure() {
     local file found=
     if [ -s "$1/regression.diffs" ]; then
@@ -361,7 +359,7 @@ show_prove_failure() {
     name=$(basename "$2" .pl)
     file=$1/tmp_check/log/regress_log_$name
     if [ -s "$file" ]; then
-        say "--- ${file##*/}: what failed"
+        say "--- ${file##*/}: the failures"
         grep -E -A 12 '(^|\] )not ok |Failed test' "$file" | head -n 100 || true
     fi
     for file in "$file" "$1/tmp_check/log/$name"_*.log; do
