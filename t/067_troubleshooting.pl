@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-# Every message of doc/troubleshooting.md is provoked, and compared with its SQLSTATE;
-# and every message of the code is there.
+# Provokes every message of doc/troubleshooting.md, and compares its SQLSTATE.
 
 use strict;
 use warnings;
@@ -191,32 +190,6 @@ while (my ($message, $provoke) = splice(@provoked, 0, 2))
 		ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'test-key')));
 }
 is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is described is provoked');
-
-# --- All that the code says ---
-
-# Of the machine, of what only its makers meet, what ANALYZE VERBOSE and a running
-# statement tell, and what is no error but a line of the check-up.
-my @others = (
-	qr/^could not manage the connections to the API$/, qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl refused option/,
-	qr/^option "base_url" cannot be read$/, qr/^timestamp out of range$/, qr/records than .* requests can count/,
-	qr/records estimated, /, qr/^reading from the API: /, qr/^the API does not say that it is healthy$/);
-
-# The strings that errmsg and misfit are called with; what is formatted as ...
-my $code = join('', map { Reevo::slurp($_) } glob("$top/src/*.c"));
-my $string = qr/"(?:[^"\\]|\\.)*"/;
-my %said;
-while ($code =~ /\b(?:errmsg\(|misfit\(reader, \w+,\s*psprintf\()\s*((?:$string|INT64_FORMAT|\s)+)/g)
-{
-	my $format = join('', map { /^"(.*)"$/ ? $1 =~ s/\\(.)/$1/gr : '%d' } $1 =~ /$string|INT64_FORMAT/g);
-	$said{ $format =~ s/%(?:\.?\d+|\.\*)?[lz]*[a-z]/.../gr =~ s/%\.\.\./.../gr }++;
-}
-cmp_ok(scalar keys %said, '>', 40, 'the code has messages');
-for my $message (sort keys %said)
-{
-	next if grep { $message =~ $_ } @others;
-	(my $example = $message) =~ s/\.\.\./something/g;
-	ok((grep { $example =~ pattern($_) } keys %sqlstate), "described: $message");
-}
 
 $session->quit;
 done_testing();
