@@ -3,8 +3,11 @@
 #
 # - make && sudo make install: needs pg_config, libcurl and jansson
 # - make installcheck: runs the regression tests on the server at PGHOST and PGPORT
-# - make localcheck: runs them on a throwaway server
-# - make prove: runs the TAP tests on throwaway servers
+# - make check-fast: builds, and runs five regression tests on a throwaway server
+# - make check-most: runs all regression tests and ten TAP tests
+# - make check-all: runs all tests with scripts/test
+# - make localcheck: runs all regression tests on a throwaway server
+# - make prove: runs all TAP tests on throwaway servers
 # - make format: formats the C sources with clang-format
 # - make lint: runs scripts/lint
 # - make coverage: reports the lines that the tests run
@@ -92,6 +95,10 @@ REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 EXTRA_CLEAN = tmp_check
 
+# The tests of check-fast and check-most.
+FAST_REGRESS = import options record explain cache
+MOST_PROVE = 002_errors 003_secrets 004_privileges 005_sessions 010_faults 022_raw_answers 052_append 061_check 063_stats 064_progress
+
 # --- libcurl and jansson ---
 #
 # pkg-config finds them, or else curl-config finds libcurl. Set CURL_LIBS and
@@ -144,12 +151,23 @@ pg_regress_installcheck = test/with-simulator \
 	$(top_builddir)/src/test/regress/pg_regress \
 	--inputdir=$(srcdir) --bindir='$(bindir)' $(EXTRA_REGRESS_OPTS)
 
-.PHONY: localcheck prove dist format check-format lint coverage
+.PHONY: check-fast check-most check-all localcheck prove dist format check-format lint coverage
 
-localcheck: all
+# scripts/check builds first.
+check-fast:
+	scripts/check regress $(FAST_REGRESS)
+
+check-most:
+	scripts/check regress
+	scripts/check prove $(MOST_PROVE)
+
+check-all:
+	scripts/test
+
+localcheck:
 	scripts/check regress
 
-prove: all
+prove:
 	scripts/check prove
 
 # PGXN requires the three numbers of META.json's version.
