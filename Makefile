@@ -96,7 +96,7 @@ REGRESS_OPTS = --encoding=UTF8 --no-locale
 EXTRA_CLEAN = tmp_check
 
 # The tests of check-fast and check-most.
-FAST_REGRESS = import options record explain cache
+FAST_REGRESS = import options record explain attributes
 MOST_PROVE = 002_errors 003_secrets 004_privileges 005_sessions 010_faults 022_raw_answers 052_append 061_check 063_stats 064_progress
 
 # --- libcurl and jansson ---
