@@ -21,6 +21,44 @@ my $pg_config = $ENV{PG_CONFIG} || 'pg_config';
 chomp(my $sharedir = `$pg_config --sharedir`);
 my ($major) = `$pg_config --version` =~ /(\d+)/;
 
+# --- The runner itself ---
+
+my ($parsed, @more) = Documents::blocks(<<'END');
+<!-- API calls: 3 to 12 -->
+<!-- needs PostgreSQL 17 -->
+  ```sql
+  SELECT 1;
+  ```
+
+<!-- numbers may differ -->
+```text
+ a ... 12
+```
+END
+is_deeply([ @{$parsed}{qw(kind code text differs needs)} ],
+	[ 'sql', "SELECT 1;\n", " a ... 12\n", 'numbers', 'PostgreSQL 17' ], 'a block with its markers');
+is_deeply([ $parsed->{calls}, scalar @more ], [ [ 3, 12 ], 0 ], 'and the number of its calls');
+ok(!eval { Documents::blocks("<!-- API call: 3 -->\n"); 1 }, 'an unknown marker is an error');
+
+# is_alike(TEXT, OUTPUT, IS_ALIKE, DIFFERS)
+sub is_alike
+{
+	my ($text, $output, $is_alike, $differs) = @_;
+	my $shows = Documents::shows({ text => $text, differs => $differs }, $output);
+	return is($shows ? 1 : 0, $is_alike, ($is_alike ? 'accepted: ' : 'refused: ') . $output =~ s/\n/ /gr);
+}
+
+is_alike("a\nb\n", "a  \nb\n\n", 1);
+is_alike("a\nb\n", "a\nc\n", 0);
+is_alike("a ... c\n", "a b\nb c\n", 1);
+is_alike("a ... c\n", "a b\nb d\n", 0);
+is_alike(" 12 | x\n", "   7 | x\n", 1, 'numbers');
+is_alike(" 12 | x\n", "   7 | x\n", 0);
+is_alike("QUERY PLAN\n-----\n Scan (actual time=1.0..2.0 rows=3 loops=1)\n(1 row)\n",
+	"   QUERY PLAN\n---\n Scan (actual time=3.1..4.7 rows=3.00 loops=1)\n   Buffers: shared hit=3\n(2 rows)\n", 1);
+is_alike("QUERY PLAN\n-----\n Scan (actual time=1.0..2.0 rows=3 loops=1)\n(1 row)\n",
+	"QUERY PLAN\n-----\n Scan (actual time=1.0..2.0 rows=4 loops=1)\n(1 row)\n", 0);
+
 # --- Links ---
 
 # Returns the anchor that GitHub gives to a heading.
