@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""A longer way to a server: passes every byte on, each way, after a delay.
+"""A relay to a server that delays every byte, in both directions.
 
     relay.py --delay-ms MILLISECONDS [--parent-pid PID] HOST:PORT
 
-prints its own address (http://127.0.0.1:PORT) when it is ready, and ends on SIGTERM, or when
-the process PID has ended. It accepts a connection at once; only what is sent takes its time.
+It prints its own address (http://127.0.0.1:PORT) when it is ready. It ends on SIGTERM, and when
+the process PID ends. It accepts connections without a delay.
 """
 
 import argparse
@@ -17,15 +17,15 @@ _PIECE = 65536
 
 
 def _arguments():
-    parser = argparse.ArgumentParser(description="Passes every byte on after a delay.")
+    parser = argparse.ArgumentParser(description="Relays every byte after a delay.")
     parser.add_argument("--delay-ms", type=float, required=True)
-    parser.add_argument("--parent-pid", type=int, help="end when this process has ended")
+    parser.add_argument("--parent-pid", type=int, help="end when this process ends")
     parser.add_argument("target", help="HOST:PORT")
     return parser.parse_args()
 
 
 async def _read(reader, queue, delay):
-    """Notes when each piece is due; the end, None, is one as well."""
+    """Queues each piece with its due time; an empty piece is the end."""
     loop = asyncio.get_running_loop()
     piece = b" "
     while piece:
@@ -71,7 +71,7 @@ def _has_ended(pid):
     except ProcessLookupError:
         return True
     except PermissionError:
-        pass    # it exists, as another user's
+        pass    # the process exists, as another user's
     return False
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""A simulator for the Reevo API, for tests: see README.md beside this file."""
+"""A simulator of the Reevo API for tests: see README.md in this folder."""
 
 import argparse
 import asyncio
@@ -13,11 +13,11 @@ from simulator import server as server_module
 
 
 def _arguments():
-    parser = argparse.ArgumentParser(description="A simulator for the Reevo API.")
+    parser = argparse.ArgumentParser(description="A simulator of the Reevo API.")
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     parser.add_argument("--records", type=int, default=1000, help="number of opportunities")
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"), help="PEM files")
-    parser.add_argument("--parent-pid", type=int, help="end when this process has ended")
+    parser.add_argument("--parent-pid", type=int, help="end when this process ends")
     return parser.parse_args()
 
 
@@ -38,13 +38,13 @@ async def _watch(pid, stop):
             stop.set()
             return
         except PermissionError:
-            pass    # it exists, as another user's
+            pass    # the process exists, as another user's
 
 
 def _stop_on_signals(loop, stop):
     for number in (signal.SIGTERM, signal.SIGINT):
-        # One that started us in the background may have SIGINT ignored on purpose:
-        # then a Ctrl-C is for the tests, which still need us while they end.
+        # A parent that runs this in the background may have set SIGINT to be ignored. Then
+        # a Ctrl-C is for the tests, which still need the simulator while they end.
         if signal.getsignal(number) != signal.SIG_IGN:
             loop.add_signal_handler(number, stop.set)
 

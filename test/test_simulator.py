@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""Tests of the simulator itself: what it serves, and its faults to the byte."""
+"""Tests of the simulator: its responses, and its faults byte by byte."""
 
 import email.utils
 import gzip
@@ -20,8 +20,8 @@ EXAMPLE = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 FIRST = "00000000-0000-4000-8000-000000000001"
 SEVENTH = "00000000-0000-4000-8000-000000000007"
 
-# The documented example: attribute, value type, whether it is a list; in its order.
-DOCUMENTED = """
+# The documented example, in its order: attribute, value type, and "list" for lists.
+DOCUMENTED = '''
 id uuid; organization_id uuid; created_at timestamp; display_name string; status enum;
 stage opportunity_stage; owner_user_id record_reference; account_id record_reference;
 participant_user_id_list record_reference list; created_by_user_id record_reference;
@@ -39,7 +39,7 @@ owner_team_id record_reference; closed_by_user_id record_reference;
 primary_contact_id record_reference; updated_by_user_id record_reference;
 closed_lost_custom_detail long_text; closed_won_custom_detail long_text;
 competitors_mentioned_other string list; primary_competitor_other string; type_id select
-"""
+'''
 DOCUMENTED = [entry.split() for entry in DOCUMENTED.replace("\n", " ").split(";")]
 KEYS_OF = {
     "opportunity_stage": ["id", "display_value", "api_name", "color", "closing_probability",
@@ -64,7 +64,7 @@ class Answer:
 
 
 def start(*args):
-    """(process, its line)."""
+    """Returns (process, its line)."""
     process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "simulator.py")] + list(args),
                                stdout=subprocess.PIPE)
     return process, process.stdout.readline().decode().strip()
@@ -314,14 +314,14 @@ class Querying(StandIn):
         self.assertEqual(self.stats()["operators"]["starts_with"], 2)
 
     def matching(self, field, operator, *value):
-        """Which of the records 1 to 9 a filter matches, by number."""
+        """Returns the numbers of the records 1 to 9 that a filter matches."""
         among = ["00000000-0000-4000-8000-%012d" % number for number in range(1, 10)]
         filters = [{"field": "id", "operator": "in", "value": among}, {"field": field, "operator": operator}]
         filters[1].update({"value": one for one in value})
         return [int(record["id"][-12:]) for record in self.query({"filters": filters}).json()["data"]]
 
     def give(self, field, value_type, *values):
-        """Gives the attribute to the records from 1 on, and NULL to the others."""
+        """Sets the attribute of the records from 1 on, and NULL in the others."""
         for number in range(1, 10):
             value = values[number - 1] if number <= len(values) else None
             if value_type == "currency" and value is not None:
@@ -330,7 +330,7 @@ class Querying(StandIn):
                          json.dumps({field: {"value": value, "value_type": value_type}}).encode())
 
     def varies(self, behaviours, found, otherwise, *leaf):
-        """A filter matches other records under behaviours."""
+        """Checks that a filter matches other records under behaviours."""
         self.behave(**{name: None for name in behaviours})
         self.assertEqual(self.matching(*leaf), found)
         self.behave(**behaviours)
@@ -674,7 +674,7 @@ class Misbehaving(StandIn):
         self.assertEqual(answers[0].headers["x"], "y")
         self.behave(fail_at=None, fail_first=3, fail_how="error-body", error_bodies=[{"a": 1}, "b"])
         self.assertEqual([self.query({}).body for _ in range(3)], [b'{"a":1}', b"b", b'{"a":1}'])
-        with self.connect() as sock:        # the connection goes on after such an answer
+        with self.connect() as sock:        # the connection stays open after this response
             self.behave(fail_first=1)
             sock.sendall(self.request("POST", "/api/v2/opportunity/_query", b"{}", close=False) * 2)
             time.sleep(0.1)
@@ -710,7 +710,7 @@ class Misbehaving(StandIn):
             self.assertEqual((answer.status, name in answer.body.decode()), (400, True), (name, value))
 
     def broken(self, how):
-        """(what came, whether the connection was reset)."""
+        """Returns (received bytes, whether the connection was reset)."""
         self.behave(fail_first=1, fail_how=how)
         with self.connect() as sock:
             sock.sendall(self.request("GET", "/api/v2/opportunity/" + EXAMPLE, close=False))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The simulator for the Reevo API that the tests talk to."""
+"""The simulator of the Reevo API for the tests."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The API: a request in, an answer out. Knows nothing of sockets."""
+"""The API: makes a response from a request. This file has no sockets."""
 
 import re
 import traceback
@@ -22,7 +22,7 @@ _NOT_FOUND_BODIES = {
 
 
 class Request:
-    """One request as read off the connection."""
+    """A request, as read from a connection."""
 
     __slots__ = ("method", "path", "headers", "head", "body", "kind", "keep_alive", "entry")
 
@@ -38,7 +38,7 @@ class Request:
 
 
 class Answer:
-    """A status and a body."""
+    """A response: status, headers and body."""
 
     __slots__ = ("status", "body", "content_type", "headers")
 
@@ -58,7 +58,7 @@ def detail(status, value, headers=()):
 
 
 def kind_of(path):
-    """The counter that a request belongs to."""
+    """Returns the counter of a request."""
     if not path.startswith(PREFIX + "/"):
         return "other"
     parts = path[len(PREFIX) + 1:].split("?", 1)[0].split("/")
@@ -72,7 +72,7 @@ def kind_of(path):
 
 
 class Api:
-    """Answers requests from the store, as the behaviours say."""
+    """Makes responses from the store, by the behaviours."""
 
     def __init__(self, store, behaviours):
         self.store = store
@@ -83,7 +83,7 @@ class Api:
         try:
             return self._answer(request)
         except Exception:
-            # A mistake in here must not look like a broken connection.
+            # A bug of the simulator must not look like a broken connection.
             traceback.print_exc()
             return error(500, "simulator_bug", traceback.format_exc())
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: PostgreSQL
-"""What a test can ask of the simulator: the behaviours, their defaults and their counters."""
+"""The behaviours that a test can set, their defaults and their counters."""
 
 import collections
 import math
 
-# Behaviours that shape how an answer is delivered; all off leaves the fast path.
+# Behaviours of the delivery of responses. The fast path needs all of them off.
 WIRE = {
     "only": None,
     "delay_ms": 0,
@@ -45,7 +45,7 @@ WIRE = {
     "redirect": None,
 }
 
-# Behaviours that shape what the API says.
+# Behaviours of the API.
 API = {
     "not_found_form": "code",
     "path_prefix_gone": False,
@@ -125,7 +125,7 @@ CHOICES = {
     "truncate_times": (False, True, "filter", "sort"),
 }
 
-# The types that a value may have; those of the items of a list or an object follow.
+# The types of values, then the types of the items of lists and objects.
 TYPES = {
     "fail_at": (list,),
     "error_bodies": (list,),
@@ -158,7 +158,7 @@ ITEM_TYPES = {
 
 
 def _is_one_of(value, types):
-    """Whether a value has one of the types; to Python, a bool is also an int."""
+    """Checks the type of a value; in Python, a bool is also an int."""
     return isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
 
@@ -199,7 +199,7 @@ class Behaviours:
         self._settle()
 
     def merge(self, changes):
-        """Takes over changes (null: the default again); raises ValueError, then nothing changed."""
+        """Applies changes (null: the default); raises ValueError before any change."""
         for name, value in changes.items():
             if name not in DEFAULTS:
                 raise ValueError("unknown behaviour: %s" % name)
@@ -230,7 +230,7 @@ class Behaviours:
         return not self.only or kind in self.only
 
     def next_fault(self):
-        """Counts a request; how it is to fail, a number being a status, or None."""
+        """Counts a request; returns its failure (a number is a status), or None."""
         if not (self.fail_first or self.fail_every or self.fail_after or self.fail_at):
             return None
         self._seen += 1
@@ -246,14 +246,14 @@ class Behaviours:
         return self.fail_status if fault == "status" else fault
 
     def next_error_body(self):
-        """The body of the fault "error-body"."""
+        """Returns the body of the fault "error-body"."""
         if not self.error_bodies:
             return self.error_body
         self._bodies_sent += 1
         return self.error_bodies[(self._bodies_sent - 1) % len(self.error_bodies)]
 
     def throttles(self, now):
-        """The limit that a request is over, "quota" or "rate", or None: then the request counts."""
+        """Returns the limit that a request exceeds, "quota" or "rate"; or counts it and returns None."""
         if self._is_over_quota(now):
             return "quota"
         if self._is_over_rate(now):
@@ -264,7 +264,7 @@ class Behaviours:
         return None
 
     def quota_left(self, now):
-        """Seconds until the quota's window ends."""
+        """Returns the seconds until the window of the quota ends."""
         return max(0, self._quota_end - now)
 
     def _is_over_quota(self, now):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The control endpoints: how a test asks for behaviours and reads the counters."""
+"""The control endpoints: a test sets behaviours and reads counters with them."""
 
 import json
 
@@ -19,7 +19,7 @@ def _bad(message):
 
 
 class Control:
-    """Answers /_control/... requests."""
+    """Handles /_control/... requests."""
 
     def __init__(self, server):
         self.server = server
@@ -59,7 +59,7 @@ class Control:
 
     @staticmethod
     def _target(words):
-        """[id] or [type, id]."""
+        """Returns (type, id) from [id] or [type, id]."""
         record_type = words[0] if len(words) == 2 else "opportunity"
         if len(words) not in (1, 2) or record_type not in records.FIELDS:
             raise ValueError("expected an id, or a record type and an id")
@@ -163,7 +163,7 @@ def _logged(entry):
 
 
 def _key_name(value):
-    """Only the simulator's own keys are repeated, never a key that came in by mistake."""
+    """Shows only the simulator's own keys, never a real key that was sent by mistake."""
     scheme, _, key = value.partition(" ")
     if scheme != "Bearer":
         return "not Bearer"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Delivery of an answer when behaviours are on: late, in pieces, wrong, or not at all."""
+"""Delivery of a response with behaviours: late, in pieces, wrong, or not at all."""
 
 import asyncio
 import email.utils
@@ -14,13 +14,13 @@ import zlib
 from . import api, jsontext, server
 
 _CHUNK = 1000
-# Time for the peer to read what came before a reset.
+# Time for the peer to read before a reset.
 _BEFORE_RESET = 0.05
 _FILLER = b"x" * 16384
 
 
 class Delivery:
-    """One answer on its way; owns the timers, so that a lost connection stops it."""
+    """The delivery of one response; owns its timers, so that a lost connection stops it."""
 
     def __init__(self, connection, request):
         self.connection = connection
@@ -30,7 +30,7 @@ class Delivery:
         self.transport = connection.transport
         self.loop = asyncio.get_running_loop()
         self.timer = None
-        self.source = None      # pieces still to be written while the client reads
+        self.source = None      # pieces to write while the client reads
 
     def cancel(self):
         self.source = None
@@ -40,7 +40,7 @@ class Delivery:
     def later(self, seconds, action, *args):
         self.timer = self.loop.call_later(seconds, action, *args)
 
-    # What to answer
+    # Choice of the response
 
     def start(self):
         behaviours = self.behaviours
@@ -104,12 +104,12 @@ class Delivery:
         return answer
 
     def _clock(self):
-        """Seconds since 1970 by the clock of the simulator."""
+        """Returns the seconds since 1970 by the clock of the simulator."""
         return time.time() + (self.behaviours.date_skew or 0)
 
     def _retry_after(self):
         wanted = self.behaviours.retry_after
-        # Rounded up: the point in time must not be earlier than the test has set it.
+        # Rounded up, so that the time is not earlier than the test has set it.
         moment = self._clock() + self.behaviours.retry_after_date_in
         if wanted == "date":
             return email.utils.formatdate(math.ceil(moment), usegmt=True)
@@ -120,7 +120,7 @@ class Delivery:
         return str(wanted)
 
     def _quota_header(self):
-        """(name, value): when the quota's window ends."""
+        """Returns (name, value) of the header with the end of the quota's window."""
         behaviours = self.behaviours
         form = behaviours.quota_header
         left = behaviours.quota_left(self.loop.time())
@@ -134,7 +134,7 @@ class Delivery:
             return "RateLimit", "limit=%d, remaining=0, reset=%d" % (behaviours.quota_requests, math.ceil(left))
         return form, str(math.ceil(left))
 
-    # How to answer
+    # Delivery of the response
 
     def _send(self, answer, fault):
         behaviours = self.behaviours
@@ -212,7 +212,7 @@ class Delivery:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
-    # Answers in many pieces
+    # Responses in many pieces
 
     def _drip(self, answer, body, extra, keep_alive):
         whole = self._framed(answer, body, extra)
@@ -234,7 +234,7 @@ class Delivery:
         self.resume()
 
     def resume(self):
-        """Writes on while the client reads; called again when it has read."""
+        """Writes pieces while the client reads; runs again when it has read."""
         while self.source is not None and self.connection.writable and not self.transport.is_closing():
             self.transport.write(next(self.source))
 
@@ -263,7 +263,7 @@ def _chunks(body):
 
 
 def _bomb(megabytes):
-    """A small gzip that unpacks to JSON of that many megabytes."""
+    """Returns a small gzip that unpacks to JSON of that number of megabytes."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     made = [packer.compress(b'{"data":"')]
     for _ in range(int(megabytes)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""JSON in and out without loss: numbers keep the text they came with.
+"""Reads and writes JSON without loss: numbers keep their text.
 
 Python's json would turn 1.10 into 1.1 and round a 30-digit number, and then a
 test could not tell whether the extension under test lost the digits.
@@ -8,7 +8,7 @@ test could not tell whether the extension under test lost the digits.
 import json
 import re
 
-# A private-use character that no record has marks the numbers to be spliced in.
+# Marks numbers, with a private-use character that no record has.
 _MARK = "\ue000number:"
 _MARKED = re.compile(r'"(?:\\ue000|\ue000)number:([^"]*)"')
 
@@ -23,21 +23,21 @@ class RawNumber:
 
 
 def _whole_number(text):
-    # "-0" and very long numbers have no faithful int.
+    # An int cannot keep "-0" and very long numbers.
     if len(text) > 18 or text.startswith("-0"):
         return RawNumber(text)
     return int(text)
 
 
 def loads(text):
-    """Parse JSON text (str or UTF-8 bytes); raises ValueError."""
+    """Parses JSON text (str or UTF-8 bytes); raises ValueError."""
     if isinstance(text, bytes):
         text = text.decode("utf-8")
     return json.loads(text, parse_float=RawNumber, parse_int=_whole_number)
 
 
 def body(value):
-    """A body that a test has set: a text as it stands, any other value as JSON."""
+    """Returns the bytes of a body that a test has set: a text unchanged, other values as JSON."""
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else dumps(value)
 
 
@@ -48,7 +48,7 @@ def _mark(value):
 
 
 def dumps(value, ascii_only=False, spaced=False, indent=None):
-    """The JSON text of a value, as UTF-8 bytes."""
+    """Returns the JSON text of a value, as UTF-8 bytes."""
     separators = (", ", ": ") if spaced else (",", ":")
     if indent is not None:
         separators = (",", ": ")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Ports that misbehave below HTTP: silent, full, closed, speaking something else."""
+"""Ports with faults below HTTP: silent, full, closed, or of another protocol."""
 
 import asyncio
 import select
@@ -10,7 +10,7 @@ _FILLERS = 16
 
 
 class _Silent(asyncio.Protocol):
-    """Accepts and reads, never answers."""
+    """Accepts and reads, but sends nothing."""
 
 
 class _Garbage(asyncio.Protocol):
@@ -23,7 +23,7 @@ class _Garbage(asyncio.Protocol):
 
 
 def _connect(port):
-    """A socket on its way to the port, and whether it got there at once."""
+    """Returns a connecting socket, and whether it is connected."""
     sock = socket.socket()
     sock.setblocking(False)
     sock.connect_ex(("127.0.0.1", port))
@@ -32,14 +32,14 @@ def _connect(port):
 
 
 class Ports:
-    """Opened at the start; the full one, which takes a while, on the first question after it."""
+    """The ports. The full one takes a while, so the first request for it opens it."""
 
     def __init__(self):
         self._info = {}
         self._kept = []
 
     async def open(self):
-        """Opens what needs the event loop."""
+        """Opens the ports that need the event loop."""
         loop = asyncio.get_running_loop()
         for name, protocol in (("blackhole_port", _Silent), ("garbage_port", _Garbage)):
             listener = await loop.create_server(protocol, "127.0.0.1", 0)
@@ -53,14 +53,14 @@ class Ports:
         return self._info
 
     def _closed(self):
-        # Bound but not listening: refuses, and nobody else can take the number.
+        # Bound but not listening: it refuses connects, and no other process can take it.
         sock = socket.socket()
         sock.bind(("127.0.0.1", 0))
         self._kept.append(sock)
         return sock.getsockname()[1]
 
     def _full_backlog(self):
-        """A listening port whose queue is full; None where that cannot be had."""
+        """Returns a listening port with a full queue, or None if that is not possible."""
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -69,7 +69,7 @@ class Ports:
         for _ in range(_FILLERS):
             sock, arrived = _connect(port)
             if not arrived:
-                # This one hangs, as the next will. It goes, lest it take a place later.
+                # This connect hangs, as the next one will. Close it, so that it takes no place later.
                 sock.close()
                 return port
             self._kept.append(sock)

@@ -17,7 +17,7 @@ _ID_TYPES = {"uuid", "record_reference"}
 
 
 class Refused(Exception):
-    """A query that the API refuses with one of its documented codes."""
+    """A query that the API rejects with one of its documented codes."""
 
     def __init__(self, code, message, status=None):
         super().__init__(message)
@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 class Dismissed(Exception):
-    """A query that the API refuses without one of its codes."""
+    """A query that the API rejects without one of its codes."""
 
     def __init__(self, status, body):
         super().__init__("status %d" % status)
@@ -35,7 +35,7 @@ class Dismissed(Exception):
 
 
 class Malformed(Exception):
-    """A body that is not of the documented shape."""
+    """A body without the documented shape."""
 
     def __init__(self, where, message, kind="value_error"):
         super().__init__(message)
@@ -144,7 +144,7 @@ class Filters:
         }[operator]
 
     def _wanted(self, name, value_type, operator, given):
-        """A given value; in place of the id of a merged record, that of the surviving one."""
+        """Returns a given value; for the id of a merged record, the id of the surviving record."""
         value = self._value(name, value_type, given)
         if operator not in ("eq", "in") or value_type not in _ID_TYPES:
             return value
@@ -210,7 +210,7 @@ class Filters:
 
 
 def _like(operator, wanted, fold):
-    # What a service does that pastes the value into a LIKE.
+    # Some services paste the value into a LIKE.
     pattern = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in wanted)
     pattern = ("" if operator == "starts_with" else ".*") + pattern
     pattern += "" if operator == "ends_with" else ".*"
@@ -219,7 +219,7 @@ def _like(operator, wanted, fold):
 
 
 def _fold(behaviours, value_type, place="filter"):
-    """What becomes of values before they are compared: the stored and the given, or those of a sort."""
+    """Returns the function that maps values before comparisons, in filters or in sorts."""
     if value_type in schema.NUMBER_TYPES and behaviours.numbers_as_doubles:
         return float
     if behaviours.truncate_times in (True, place):
@@ -282,7 +282,7 @@ def _negated(inner):
 
 
 class _Cursor:
-    """Where a paging stands."""
+    """The position of a query in its pages."""
 
     __slots__ = ("record_type", "filters", "sort", "offset", "page")
 
@@ -295,7 +295,7 @@ class _Cursor:
 
 
 class Queries:
-    """Answers queries from the store; keeps results until something changes."""
+    """Runs queries over the store; keeps results until a change."""
 
     def __init__(self, store, behaviours):
         self.store = store
@@ -308,13 +308,13 @@ class Queries:
         self.forget()
 
     def forget(self):
-        """Drops results, which are made again from the cursors' filters."""
+        """Drops results; cursors have their filters, from which queries run again."""
         self._columns = {}
         self._results = {}
         self._emptied = {}      # (record type, id) -> JSON text with "" for null
 
     def page(self, record_type, asked):
-        """The body of one page, None for 204; raises Refused, Dismissed or Malformed."""
+        """Returns the body of one page, None for 204; raises Refused, Dismissed or Malformed."""
         if not isinstance(asked, dict):
             raise Malformed([], "Input should be a valid dictionary", "dict_type")
         for name in asked:
@@ -333,7 +333,7 @@ class Queries:
         return self._body(record_type, page, following, self._members(following, len(ids), end))
 
     def shown(self, record_type, ident):
-        """The JSON text of a record as the behaviours have it, or None."""
+        """Returns the JSON text of a record under the behaviours, or None."""
         text = (self._with_empty_strings(record_type, ident) if self.behaviours.empty_strings
                 else self.store.encoded(record_type, ident))
         if text is not None and self.behaviours.upper_case_ids:
@@ -413,7 +413,7 @@ class Queries:
         return token
 
     def _cut(self, cursor, ids, limit):
-        """(ids of the page, its end in the result, the cursor after it or None)."""
+        """Returns (ids of the page, its end in the result, the cursor after it or None)."""
         behaviours = self.behaviours
         offset = cursor.offset
         empty = behaviours.empty_pages_with_cursor and cursor.page % 2 == 0
@@ -434,7 +434,7 @@ class Queries:
         return page, end, _Cursor(cursor.record_type, cursor.filters, cursor.sort, end, cursor.page + 1)
 
     def _members(self, token, total, end):
-        """What a page has after its data, as a dictionary."""
+        """Returns the members of a page after its data, as a dictionary."""
         behaviours = self.behaviours
         position = {}
         if token is not None or not behaviours.omit_null_cursor:
@@ -462,7 +462,7 @@ class Queries:
     # Results
 
     def _column(self, record_type, name):
-        """{id: comparable value} of a field."""
+        """Returns {id: comparable value} of a field."""
         key = (record_type, name)
         column = self._columns.get(key)
         if column is None:
@@ -486,7 +486,7 @@ class Queries:
         record_type = cursor.record_type
         fields = self.store.fields(record_type)
         keys = self._sort_keys(fields, cursor.sort)
-        # Compiled in any case: what is refused is refused even if it would be ignored.
+        # Compiled in any case, because ignore_filters must not hide a rejection.
         test = Filters(fields, lambda name: self._column(record_type, name),
                        self.behaviours).compile(cursor.filters if cursor.filters is not None else [])
         ids = self._visible(record_type)
@@ -513,7 +513,7 @@ class Queries:
         return ids
 
     def _sort_keys(self, fields, sort):
-        """[(field, is descending)]."""
+        """Returns [(field, is descending)]."""
         if sort is None:
             return []
         if not isinstance(sort, list):
@@ -544,7 +544,7 @@ class Queries:
 
 
 def _plain(value):
-    """A filter with numbers as text, so that equal filters have equal keys."""
+    """Returns a filter with numbers as text, so that equal filters have equal keys."""
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The records: made from their number alone, so every run serves the same ones.
+"""The records: generated from their numbers, so every run serves the same records.
 
-They are meant to be awkward where the API's documentation leaves room: NULLs in
-three forms, keys in any order, amounts beyond a double, timestamps with
-fractions and offsets, text of many scripts.
+They are awkward wherever the API's documentation permits it. NULLs have three forms,
+keys any order, and amounts exceed a double. Timestamps have fractions and offsets, and
+text is in many scripts.
 """
 
 import datetime
@@ -98,7 +98,7 @@ CONTACT = [
     ("archived_at", "timestamp", False),
 ]
 
-# What a workspace may have added; served with the behaviour custom_fields.
+# Custom fields of a workspace, served with the behaviour custom_fields.
 CUSTOM = [
     ("cf_score", "number", False),
     ("cf_discount", "percent", False),
@@ -118,7 +118,7 @@ CUSTOM = [
 
 FIELDS = {"opportunity": OPPORTUNITY, "account": ACCOUNT, "contact": CONTACT}
 
-# Each type has its own variant digit, so that a mixed-up id finds nothing.
+# Each type has its own digits, so that the id of another type finds no record.
 _ID_FORM = {
     "opportunity": "00000000-0000-4000-8000-%012d",
     "account": "00000000-0000-4000-9000-%012d",
@@ -129,7 +129,7 @@ _ID_FORM = {
 
 
 def option(group, number, name, api_name, color, **more):
-    """One option of a select, or one stage; the first of each group has the example's id."""
+    """Returns an option of a select, or a stage; the first of a group has the example's id."""
     ident = EXAMPLE_ID if number == 0 else "00000000-0000-4000-b%s-%012d" % (group, number)
     made = {"id": ident, "display_value": name, "api_name": api_name, "color": color}
     made.update(more)
@@ -191,21 +191,21 @@ _AMOUNTS = [
     "-0.000000000000000001", "9007199254740993",
 ]
 
-# Never NULL; all the others may be.
+# Never NULL; all other attributes may be NULL.
 _REQUIRED = {
     "id", "organization_id", "created_at", "display_name", "status", "stage", "updated_at",
 }
 
 
 def record_id(record_type, number):
-    """The id of a record by its number."""
+    """Returns the id of a record by its number."""
     if number == 0 and record_type in FIELDS:
         return EXAMPLE_ID
     return _ID_FORM[record_type] % number
 
 
 def record_number(record_type, ident):
-    """The number of a record by its id, or None."""
+    """Returns the number of a record by its id, or None."""
     if ident == EXAMPLE_ID:
         return 0
     prefix = _ID_FORM[record_type][:24]
@@ -216,7 +216,7 @@ def record_number(record_type, ident):
 
 
 def timestamp_text(rng, seconds):
-    """An ISO 8601 text of an instant, in one of the forms a service may use."""
+    """Returns an instant as ISO 8601, in one of the forms of real services."""
     moment = _BASE + datetime.timedelta(seconds=seconds)
     form = rng.random()
     if form < 0.85:
@@ -230,7 +230,7 @@ def timestamp_text(rng, seconds):
 
 
 def _created_seconds(number):
-    """Creation over two years; some records share an instant."""
+    """Returns the second of creation, over two years; some records share an instant."""
     if number % 97 == 0:
         return _SHARED_INSTANT
     if number % 10 == 4:
@@ -239,7 +239,7 @@ def _created_seconds(number):
 
 
 class _Maker:
-    """Makes one record; holds what its values have in common."""
+    """Makes one record; holds the state that its values share."""
 
     def __init__(self, record_type, number, total):
         self.record_type = record_type
@@ -277,7 +277,7 @@ class _Maker:
     def stamp(self, name):
         rng = self.rng
         if name == "created_at":
-            # From its own generator: records that share the instant also share it to the last digit.
+            # From a generator of its own: records that share an instant also share its fraction.
             base = self.number - 1 if self.number % 10 == 4 else self.number
             return timestamp_text(random.Random(0 if self.number % 97 == 0 else base), self.created)
         if name == "updated_at":
@@ -408,7 +408,7 @@ class _Maker:
         created = attributes["created_at"]["value"]
         updated = attributes["updated_at"]["value"]
         if self.number % 29 == 5:
-            # Then the top is the only place.
+            # These records have both at the top only.
             del attributes["created_at"], attributes["updated_at"]
         record = {}
         if self.number % 6 == 2:
@@ -451,7 +451,7 @@ def _example_value(name, value_type):
 
 
 def _example_record():
-    """Record 0: the documented example, with values where it has placeholders."""
+    """Returns record 0: the documented example, with values in place of its placeholders."""
     attributes = {}
     for name, value_type, is_array in OPPORTUNITY:
         envelope = {"value": _example_value(name, value_type), "value_type": value_type}
@@ -461,7 +461,7 @@ def _example_record():
 
 
 def make_record(record_type, number, total, custom_fields=False):
-    """The record of a type by its number."""
+    """Returns the record of a type by its number."""
     maker = _Maker(record_type, number, total)
     if record_type == "opportunity" and number == 0:
         record = _example_record()
@@ -474,7 +474,7 @@ def make_record(record_type, number, total, custom_fields=False):
 
 
 def text_style(number):
-    """How the JSON of a record is written: keyword arguments of jsontext.dumps."""
+    """Returns the style of the JSON of a record, as arguments of jsontext.dumps."""
     if number % 37 == 36:
         return {"indent": 2}
     return {"ascii_only": number % 2 == 1, "spaced": number % 4 in (1, 2)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The schema document of a record type, and what may be filtered and sorted."""
+"""The schema document of a record type; operators and sorts of each value type."""
 
 from . import jsontext, records
 
@@ -19,7 +19,7 @@ _READ_ONLY = {"id", "organization_id", "created_at", "updated_at", "status", "ou
 
 
 def operators(value_type, is_array):
-    """The operators that a field takes."""
+    """Returns the filter operators of a field."""
     if is_array:
         return _EXISTENCE
     if value_type in TEXT_TYPES:
@@ -60,7 +60,7 @@ def _attribute(name, value_type, is_array, is_custom):
 
 
 def document(store, record_type):
-    """The schema as JSON bytes."""
+    """Returns the schema as JSON bytes."""
     replaced = store.schemas.get(record_type)
     if replaced is not None:
         return replaced

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: PostgreSQL
-"""HTTP/1.1 on asyncio's protocols: parsing, counting, and the fast path of an answer.
+"""HTTP/1.1 on asyncio's protocols: parsing, counting, and the fast path of a response.
 
-Not http.server: the faults need every byte under control, and the tests of
-concurrency need thousands of answers per second.
+http.server does not fit: the faults need control of every byte, and the tests of
+concurrency need thousands of responses per second.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ def reason(status):
 
 
 def head_of(answer, length, extra=()):
-    """Status line and headers; length None leaves Content-Length out, as a 204 does."""
+    """Returns status line and headers; without Content-Length for length None and for 204."""
     lines = ["HTTP/1.1 %d %s" % (answer.status, reason(answer.status))]
     if answer.content_type is not None:
         lines.append("Content-Type: " + answer.content_type)
@@ -34,7 +34,7 @@ def head_of(answer, length, extra=()):
 
 
 class Counters:
-    """What the tests assert: requests, concurrency, connections, and the last requests."""
+    """The counters for tests: requests, concurrency, connections, and the last requests."""
 
     def __init__(self):
         self.open_connections = 0
@@ -81,7 +81,7 @@ class Counters:
         self._count_operators(filters)
 
     def _count_operators(self, node):
-        # Iterative, as the nesting is the client's choice.
+        # Iterative, because the client chooses the depth.
         pending = [node]
         while pending:
             node = pending.pop()
@@ -95,7 +95,7 @@ class Counters:
 
 
 class Server:
-    """What all connections share."""
+    """The state that all connections share."""
 
     def __init__(self, total):
         self.behaviours = behaviour.Behaviours()
@@ -104,24 +104,24 @@ class Server:
         self.counters = Counters()
         self.ports = ports.Ports()
         self.control = control.Control(self)
-        self.ready = {}     # (path, key) -> whole answer, while nothing changes
+        self.ready = {}     # (path, key) -> whole response, until a change
 
     def changed(self):
-        """To be called after every change of records or behaviours."""
+        """Clears caches; call it after each change of records or behaviours."""
         self.ready.clear()
         self.api.queries.forget()
         self.store.set_custom_fields(self.behaviours.custom_fields)
 
 
 class Connection(asyncio.Protocol):
-    """One client connection; requests are answered one after the other."""
+    """A client connection; it handles one request after the other."""
 
     def __init__(self, server):
         self.server = server
         self.transport = None
         self.buffer = b""
-        self.request = None       # head is read, body may still be on its way
-        self.busy = False         # an answer is under way
+        self.request = None       # with its head; the body may be incomplete
+        self.busy = False         # a response is not complete
         self.delivery = None
         self.counted = False
         self.writable = True
@@ -221,7 +221,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(head_of(answer, len(answer.body), [("Connection", "close")]) + answer.body)
         self.transport.close()
 
-    # Answering
+    # Sending responses
 
     def _handle(self, request):
         server = self.server
@@ -262,14 +262,14 @@ class Connection(asyncio.Protocol):
         self.finish(request.keep_alive)
 
     def send_plain(self, request, answer):
-        """An answer outside of counters and behaviours."""
+        """Sends a response without counters and behaviours."""
         extra = () if request.keep_alive else [("Connection", "close")]
         self.transport.write(head_of(answer, len(answer.body), extra) + answer.body)
         if not request.keep_alive:
             self.transport.close()
 
     def finish(self, keep_alive):
-        """The answer is written; the connection goes on or ends."""
+        """Ends a written response, and the connection unless it is kept alive."""
         self.delivery = None
         if self.busy:
             self.busy = False

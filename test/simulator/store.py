@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The records as served: generated on demand, changed by the tests, encoded once."""
+"""The served records: generated on demand, changed by tests, encoded once."""
 
 from . import jsontext, records
 
@@ -7,20 +7,20 @@ _NEW_TIME = "2024-06-01T12:00:00Z"
 
 
 class Store:
-    """All records of one simulator."""
+    """All records of a simulator."""
 
     def __init__(self, total):
-        self.total = total        # decides also what the records refer to
+        self.total = total        # also determines the references of records
         self.custom_fields = False
         self._made = {}           # (record type, id) -> record as generated
         self._encoded = {}        # (record type, id) -> JSON text
         self._opportunities = total
-        self._changed = {}        # (record type, id) -> record as a test made it
+        self._changed = {}        # (record type, id) -> record as changed by a test
         self._deleted = set()     # (record type, id)
         self.reset()
 
     def reset(self):
-        """Back to the generated records, of which the encoded text is worth keeping."""
+        """Restores the generated records, and keeps their encoded text."""
         self.bodies = {}          # id -> raw bytes for GET
         self.schemas = {}         # record type -> raw bytes
         self.extra_fields = {}    # record type -> {name: (value_type, is_array)}
@@ -32,7 +32,7 @@ class Store:
         self._deleted = set()
 
     def set_custom_fields(self, wanted):
-        """Generates the custom fields, or leaves them out."""
+        """Adds the custom fields to all records, or removes them."""
         if wanted != self.custom_fields:
             self.custom_fields = wanted
             self._made = {}
@@ -55,7 +55,7 @@ class Store:
         return max(2, self.total // divisor)
 
     def ids(self, record_type):
-        """All ids, in the order in which the API lists them."""
+        """Returns all ids, in the order of the API."""
         made = [records.record_id(record_type, n) for n in range(self.count(record_type))]
         made += self._added.get(record_type, [])
         if not self._deleted:
@@ -63,7 +63,7 @@ class Store:
         return [ident for ident in made if (record_type, ident) not in self._deleted]
 
     def get(self, record_type, ident):
-        """The record, or None."""
+        """Returns the record, or None."""
         key = (record_type, ident)
         if key in self._deleted:
             return None
@@ -77,7 +77,7 @@ class Store:
         return record
 
     def encoded(self, record_type, ident):
-        """The JSON text of the record as bytes, or None."""
+        """Returns the JSON text of the record as bytes, or None."""
         key = (record_type, ident)
         text = self._encoded.get(key)
         if text is None:
@@ -89,7 +89,7 @@ class Store:
         return text
 
     def fields(self, record_type):
-        """{name: (value_type, is_array)} in order."""
+        """Returns {name: (value_type, is_array)} in order."""
         made = {name: (vtype, arr) for name, vtype, arr in records.FIELDS[record_type]}
         if self.custom_fields and record_type == "opportunity":
             made.update({name: (vtype, arr) for name, vtype, arr in records.CUSTOM})
@@ -97,7 +97,7 @@ class Store:
         return made
 
     def merge_attributes(self, record_type, ident, attributes):
-        """Merges envelopes into a record, which is created when there is none."""
+        """Merges envelopes into a record, or creates the record."""
         record = self.get(record_type, ident)
         if record is None:
             record = self._new_record(record_type, ident)
@@ -124,7 +124,7 @@ class Store:
 
     @staticmethod
     def _set_top(record, name, envelope):
-        # The top must not contradict the attribute that a test has just set.
+        # The top must not contradict the attribute that a test has set.
         if isinstance(envelope, dict) and envelope.get("value") is not None:
             record[name] = envelope["value"]
         else:
@@ -145,13 +145,13 @@ class Store:
 
 
 def text_of(record_type, ident, record):
-    """The JSON text of a record, in the style of its number."""
+    """Returns the JSON text of a record, in the style of its number."""
     number = records.record_number(record_type, ident) or 0
     return jsontext.dumps(record, **records.text_style(number))
 
 
 def attribute(record, name):
-    """The attribute as it stands in the record: id and times may stand at the top only."""
+    """Returns an attribute of a record; the id and the times may be at the top only."""
     value = record["attributes"].get(name)
     if value is None and name in ("id", "created_at", "updated_at") and name in record:
         return {"value": record[name], "value_type": "uuid" if name == "id" else "timestamp"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Values as they compare: out of a record's envelopes, and out of a filter."""
+"""Comparable values, from the envelopes of a record and from filters."""
 
 import datetime
 import decimal
@@ -18,7 +18,7 @@ _EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def number(value):
-    """A Decimal, exact; None if the value is no number."""
+    """Returns an exact Decimal; None if the value is not a number."""
     if isinstance(value, bool):
         return None
     text = value.text if isinstance(value, RawNumber) else str(value)
@@ -26,7 +26,7 @@ def number(value):
 
 
 def timestamp(value):
-    """Nanoseconds since 1970 in UTC; None if the value is no timestamp."""
+    """Returns nanoseconds since 1970 in UTC; None if the value is not a timestamp."""
     match = _TIMESTAMP.match(value) if isinstance(value, str) else None
     if not match:
         return None
@@ -56,7 +56,7 @@ def _key(value, name):
 
 
 def of_record(envelope, value_type):
-    """The comparable value of an attribute; None is NULL. Lists stay lists."""
+    """Returns the comparable value of an attribute; None is NULL. Lists stay lists."""
     if isinstance(envelope, list):
         return envelope
     value = envelope.get("value") if isinstance(envelope, dict) else None
@@ -72,7 +72,7 @@ def of_record(envelope, value_type):
 
 
 def of_scalar(value, value_type):
-    """The comparable value of a scalar, from a record or a filter; None if it does not fit."""
+    """Returns the comparable value of a scalar of a record or a filter; None if it does not fit."""
     if value_type in ("number", "percent", "currency"):
         return number(value)
     if value_type == "timestamp":
