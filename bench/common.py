@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""What the measurements of this folder share: servers, sessions, and how numbers are shown."""
+"""Servers, sessions and the format of numbers, shared by the measurements of this folder."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import time
 
 
 class Server:
-    """A server of the records, after a delay."""
+    """A server of records; delay is in milliseconds before each response."""
 
     def __init__(self, program, path, delay):
         self.process = subprocess.Popen([program, path, str(delay)], stdin=subprocess.PIPE,
@@ -24,7 +24,7 @@ class Server:
 
 
 def make_certificate(folder):
-    """One for 127.0.0.1 that trusts itself, for TlsServer; returns its file."""
+    """Makes a self-signed certificate for 127.0.0.1, for TlsServer; returns its file."""
     path = os.path.join(folder, "ca.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
                     "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
@@ -34,7 +34,7 @@ def make_certificate(folder):
 
 
 class TlsServer:
-    """An nginx that speaks TLS in front of such a server; the folder has its certificate."""
+    """An nginx with TLS in front of a Server; the folder has the certificate."""
 
     def __init__(self, server, folder):
         self.server = server
@@ -60,8 +60,11 @@ class TlsServer:
         self.server.stop()
 
 
-NGINX = """
-daemon off; worker_processes 1; pid %(folder)s/pid; error_log %(folder)s/error.log;
+NGINX = '''
+daemon off;
+worker_processes 1;
+pid %(folder)s/pid;
+error_log %(folder)s/error.log;
 events { worker_connections 256; }
 http {
     access_log off;
@@ -78,11 +81,11 @@ http {
         }
     }
 }
-"""
+'''
 
 
 class Session:
-    """A psql that stays open, as do its session's connections to the server."""
+    """A psql that stays open, with the connections of its session to the API server."""
 
     def __init__(self, command):
         self.process = subprocess.Popen(command + ["-qXAt", "-v", "ON_ERROR_STOP=1"],
@@ -91,7 +94,7 @@ class Session:
         self.run("SET client_min_messages = warning")
 
     def run(self, sql):
-        """What is printed; rows are not where a file takes them."""
+        """Returns the output of a statement."""
         self.process.stdin.write(sql + ";\n\\echo done\n")
         self.process.stdin.flush()
         lines = []
@@ -102,7 +105,7 @@ class Session:
         raise SystemExit("psql has ended")
 
     def seconds(self, sql):
-        """How long the client waited for the last row."""
+        """Returns the seconds until the client had the last row."""
         printed = self.run("\\o /dev/null\n\\timing on\n%s;\n\\timing off\n\\o\n" % sql)
         return float(re.search(r"Time: ([\d.]+) ms", printed).group(1)) / 1000
 
@@ -112,7 +115,7 @@ class Session:
 
 
 def set_up(session, server):
-    """The extension, a server of it and the table opportunity."""
+    """Creates the extension, a foreign server and the table opportunity."""
     session.run("CREATE EXTENSION opportunity_fdw")
     session.run("CREATE SERVER reevo FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url '%s')"
                 % server.url)
@@ -121,7 +124,7 @@ def set_up(session, server):
 
 
 def go_to(session, server):
-    """Makes another server that of the table."""
+    """Points the foreign server to another server."""
     session.run("ALTER SERVER reevo OPTIONS (SET base_url '%s')" % server.url)
 
 
@@ -130,6 +133,6 @@ def trust(session, ca_file):
 
 
 def spread(values, form="%.2f"):
-    """The median, and from where to where."""
+    """Returns the median, with the smallest and the largest value."""
     return "%s (%s..%s)" % tuple(form % value for value in
                                  (statistics.median(values), min(values), max(values)))

@@ -2,10 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * http_server.c
- *	  A server that costs a client as little as a server can: one loop over all
- *	  connections, no answer put together.  What is asked is for others to say.
+ *	  A server that costs a client as little as possible: one loop over all
+ *	  connections, and responses that are sent from where they are in memory.
+ *	  A callback makes the responses.
  *
- * For the measurements of this folder alone.
+ * Only for the measurements of this folder.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,32 +30,32 @@
 
 #define MAX_FD 1024
 #define MAX_REQUEST 65536
-#define EVENTS_AT_ONCE 64
+#define MAX_EVENTS 64
 
-/* One client; its requests are answered one after the other. */
+/* A client, which gets the responses to its requests one after the other. */
 typedef struct Client
 {
 	int			   fd;
 	char		   input[MAX_REQUEST + 1];
 	size_t		   length;
-	Answer		   answer;
-	int			   first; /* piece of the answer that is to be sent */
-	long long	   due;	  /* when it may be sent */
+	Response	   response;
+	int			   first; /* piece of the response to send next */
+	long long	   due;	  /* time to send the response */
 	struct Client *next_due;
 } Client;
 
-static AnswerFunction answer_function;
-static long long	  delay; /* microseconds, as all times */
-static int			  epoll_fd;
-static Client		 *clients[MAX_FD];
+static ResponseFunction response_function;
+static long long		delay; /* microseconds, as all times */
+static int				epoll_fd;
+static Client		   *clients[MAX_FD];
 
-/* All wait equally long, so that the first in the queue is the first due. */
+/* A queue: all responses have the same delay, so the first is due first. */
 static Client  *first_due;
 static Client **last_due = &first_due;
 
 /*
- * Reads a file of records, each ended by a NUL byte.  They stay where they are
- * read to, one after the other.
+ * Reads a file of records, each ended by a NUL byte.  Returns them in the order of
+ * the file, one after the other in memory.
  */
 Record *
 read_records(const char *name, long *count)
@@ -89,19 +90,19 @@ read_records(const char *name, long *count)
 	return records;
 }
 
-/* A piece of the body, which is not copied. */
+/* Adds a piece to the body, without copying it. */
 void
-add_piece(Answer *answer, const char *text, size_t length)
+add_piece(Response *response, const char *text, size_t length)
 {
-	if (answer->count > MAX_PIECES)
+	if (response->count > MAX_PIECES)
 		errx(1, "too many pieces");
-	answer->pieces[answer->count++] = (struct iovec){(void *) text, length};
+	response->pieces[response->count++] = (struct iovec){(void *) text, length};
 }
 
 void
-add_text(Answer *answer, const char *text)
+add_text(Response *response, const char *text)
 {
-	add_piece(answer, text, strlen(text));
+	add_piece(response, text, strlen(text));
 }
 
 static long long
@@ -156,7 +157,7 @@ take_client(int listener)
 	watch(EPOLL_CTL_ADD, fd, EPOLLIN);
 }
 
-/* A client is freed once its answer, if any, is due. */
+/* Closes the connection.  A client in the queue is freed when its response is due. */
 static void
 end_client(Client *client)
 {
@@ -167,40 +168,40 @@ end_client(Client *client)
 		free(client);
 }
 
-/* Has the whole request answered. */
+/* Makes the response to a complete request. */
 static void
-answer_request(Client *client)
+respond(Client *client)
 {
-	Answer *answer = &client->answer;
-	char   *body = strstr(client->input, "\r\n\r\n") + 4;
-	size_t	length = 0;
+	Response *response = &client->response;
+	char	 *body = strstr(client->input, "\r\n\r\n") + 4;
+	size_t	  length = 0;
 
 	*strchr(client->input, '\r') = '\0';
 	client->first = 0;
-	answer->status = "200 OK";
-	answer->count = 1;
-	answer_function(client->input, body, answer);
+	response->status = "200 OK";
+	response->count = 1;
+	response_function(client->input, body, response);
 
-	for (int i = 1; i < answer->count; i++)
-		length += answer->pieces[i].iov_len;
-	answer->pieces[0].iov_base = answer->head;
-	answer->pieces[0].iov_len =
-		snprintf(answer->head, sizeof(answer->head),
+	for (int i = 1; i < response->count; i++)
+		length += response->pieces[i].iov_len;
+	response->pieces[0].iov_base = response->head;
+	response->pieces[0].iov_len =
+		snprintf(response->head, sizeof(response->head),
 				 "HTTP/1.1 %s\r\nContent-Type: application/json\r\n"
 				 "Content-Length: %zu\r\n\r\n",
-				 answer->status, length);
+				 response->status, length);
 }
 
-/* Sends what the client takes of its answer. */
+/* Sends the response, as far as the socket accepts it now. */
 static void
-send_answer(Client *client)
+send_response(Client *client)
 {
-	Answer *answer = &client->answer;
+	Response *response = &client->response;
 
-	while (client->first < answer->count)
+	while (client->first < response->count)
 	{
-		ssize_t sent = writev(client->fd, &answer->pieces[client->first],
-							  answer->count - client->first);
+		ssize_t sent = writev(client->fd, &response->pieces[client->first],
+							  response->count - client->first);
 
 		if (sent < 0 && errno == EAGAIN)
 		{
@@ -214,7 +215,7 @@ send_answer(Client *client)
 		}
 		while (sent > 0)
 		{
-			struct iovec *piece = &answer->pieces[client->first];
+			struct iovec *piece = &response->pieces[client->first];
 			size_t		  part =
 				   (size_t) sent < piece->iov_len ? (size_t) sent : piece->iov_len;
 
@@ -229,7 +230,7 @@ send_answer(Client *client)
 	watch(EPOLL_CTL_MOD, client->fd, EPOLLIN);
 }
 
-/* How long the client's request is, once its head is there; else 0. */
+/* Returns the length of the client's request; 0 while its head is incomplete. */
 static size_t
 request_length(const Client *client)
 {
@@ -260,10 +261,10 @@ read_request(Client *client)
 	if (wanted == 0 || client->length < wanted)
 		return;
 
-	answer_request(client);
+	respond(client);
 	if (delay == 0)
 	{
-		send_answer(client);
+		send_response(client);
 		return;
 	}
 	client->due = now() + delay;
@@ -286,11 +287,11 @@ send_due(void)
 		if (client->fd < 0)
 			free(client);
 		else
-			send_answer(client);
+			send_response(client);
 	}
 }
 
-/* For epoll_wait. */
+/* Returns the timeout for epoll_wait. */
 static int
 milliseconds_to_wait(void)
 {
@@ -303,16 +304,16 @@ milliseconds_to_wait(void)
 }
 
 /*
- * Prints the port that it listens on, answers each request after so many
- * milliseconds, and returns when standard input ends.
+ * Prints the number of its port, and sends each response after that number of
+ * milliseconds.  Returns when standard input ends.
  */
 void
-serve(long milliseconds, AnswerFunction make_answer)
+serve(long milliseconds, ResponseFunction make_response)
 {
 	int listener;
 
 	signal(SIGPIPE, SIG_IGN);
-	answer_function = make_answer;
+	response_function = make_response;
 	delay = milliseconds * 1000LL;
 	epoll_fd = epoll_create1(0);
 	listener = start_listening();
@@ -321,9 +322,9 @@ serve(long milliseconds, AnswerFunction make_answer)
 
 	for (;;)
 	{
-		struct epoll_event events[EVENTS_AT_ONCE];
-		int				   count = epoll_wait(epoll_fd, events, EVENTS_AT_ONCE,
-											  milliseconds_to_wait());
+		struct epoll_event events[MAX_EVENTS];
+		int				   count =
+			epoll_wait(epoll_fd, events, MAX_EVENTS, milliseconds_to_wait());
 
 		send_due();
 		for (int i = 0; i < count; i++)
@@ -335,7 +336,7 @@ serve(long milliseconds, AnswerFunction make_answer)
 			if (fd == listener)
 				take_client(listener);
 			else if (clients[fd] != NULL && (events[i].events & EPOLLOUT))
-				send_answer(clients[fd]);
+				send_response(clients[fd]);
 			else if (clients[fd] != NULL)
 				read_request(clients[fd]);
 		}

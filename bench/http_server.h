@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * http_server.h
- *	  What the servers of this folder share: connections and answers.
+ *	  Connections and responses, shared by the servers of this folder.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,27 +12,27 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
-/* Pieces that an answer may have; writev takes 1024. */
+/* Largest number of pieces of a response; writev takes 1024. */
 #define MAX_PIECES 1000
 
-/* A body is sent from where its pieces are; a small one may be in the scratch. */
-typedef struct Answer
+/* A response, as pieces that stay where they are; the scratch is for a small one. */
+typedef struct Response
 {
 	const char	*status;				 /* "200 OK" */
 	struct iovec pieces[MAX_PIECES + 1]; /* the first is the head */
 	int			 count;
 	char		 head[200];
 	char		 scratch[200];
-} Answer;
+} Response;
 
 /*
- * Makes the answer to a request: its method and path, and its body, both ended by
- * NUL.  The status is 200 unless another is set.
+ * Makes the response to a request, given as its method and path and its body, both
+ * ended by NUL.  The status is 200 unless the function sets another.
  */
-typedef void (*AnswerFunction)(const char *request, const char *body,
-							   Answer *answer);
+typedef void (*ResponseFunction)(const char *request, const char *body,
+								 Response *response);
 
-/* A record's JSON text. */
+/* The JSON text of a record. */
 typedef struct Record
 {
 	char  *text;
@@ -40,8 +40,8 @@ typedef struct Record
 } Record;
 
 extern Record *read_records(const char *name, long *count);
-extern void	   add_piece(Answer *answer, const char *text, size_t length);
-extern void	   add_text(Answer *answer, const char *text);
-extern void	   serve(long milliseconds, AnswerFunction make_answer);
+extern void	   add_piece(Response *response, const char *text, size_t length);
+extern void	   add_text(Response *response, const char *text);
+extern void	   serve(long milliseconds, ResponseFunction make_response);
 
 #endif /* BENCH_HTTP_SERVER_H */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Many ids at once, measured against clients that do less: see bench/ids, which runs this.
+"""Measures reads by many ids, and simpler clients: see bench/ids, which runs this.
 
-Knows nothing of how the extension is built or PostgreSQL started.
+It needs a running PostgreSQL with the extension installed.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 import common
 
@@ -23,32 +24,32 @@ DELAYS = [50, 0]
 PAGE = 100
 CONNECTIONS = 8
 
-# Where every request is a wait, so many GETs say how long more would take.
+# Number of GETs to measure at a delay; the time of all GETs follows from it.
 GETS_MEASURED = 32
 
 QUERY_PATH = "/api/v2/opportunity/_query"
 RECORD_PATH = "/api/v2/opportunity/"
 
-# What is read, and by which statement.
+# Columns to read, and forms of the statement.
 COLUMNS = ["stage", "*"]
 FORMS = ["join", "IN", "ANY"]
 
 
 def record_ids(size):
-    """Ids in no order, the same in every run."""
+    """Returns shuffled ids, the same in every run."""
     numbers = list(range(1, size + 1))
     random.Random(size).shuffle(numbers)
     return [records.record_id("opportunity", number) for number in numbers]
 
 
 def query_body(ids):
-    """What the extension sends for as many ids as one request takes."""
+    """Returns the body that the extension sends for one page of ids."""
     return jsontext.dumps({"filters": [{"field": "id", "operator": "in", "value": ids}],
                            "limit": len(ids)}).decode()
 
 
 def render_records(path):
-    """The records, indented as the documentation's example is."""
+    """Writes the records, indented like the example of the API documentation."""
     with open(path, "wb") as file:
         for number in range(1, max(SIZES) + 1):
             record = records.make_record("opportunity", number, max(SIZES))
@@ -56,7 +57,7 @@ def render_records(path):
 
 
 def statement(columns, form, size):
-    """The statement that reads so many records in one of the forms."""
+    """Returns the statement that reads a number of records in one of the forms."""
     shown = "o." + columns
     if form == "join":
         return "SELECT %s FROM wanted_%d w JOIN opportunity o ON o.id = w.id" % (shown, size)
@@ -67,17 +68,17 @@ def statement(columns, form, size):
             % (shown, size))
 
 
-# --- What is measured; all times are in seconds ---
+# --- Measurements; all times are in seconds ---
 
 
 def h2load(server, body_file, pages):
-    """The same number of pages on eight connections, as fast as can be."""
+    """Fetches the same number of pages with h2load on eight connections."""
     return h2load_run(["-c%d" % min(CONNECTIONS, pages), "-n%d" % pages, "-H", "Content-Type: application/json",
                        "-d", body_file, server.url + QUERY_PATH], pages)
 
 
 def h2load_run(arguments, requests):
-    """Seconds of so many requests, of which none may fail."""
+    """Returns the seconds of a number of requests; all must succeed."""
     printed = subprocess.run(["h2load", "--h1", "-t1"] + arguments,
                              stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
     if " %d succeeded" % requests not in printed:
@@ -87,14 +88,14 @@ def h2load_run(arguments, requests):
 
 
 def curl(config):
-    """Requests of a curl configuration, one after the other on one connection."""
+    """Runs the requests of a curl configuration one after the other on one connection."""
     printed = subprocess.run(["curl", "-sS", "--fail", "-K", "-"], input=config,
                              stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
     return sum(float(line) for line in printed.split())
 
 
 def batched(server, ids):
-    """A query per page of ids."""
+    """Fetches the ids with one query per page."""
     requests = ['url = "%s"\ndata = "%s"\nheader = "Content-Type: application/json"\n'
                 'output = "/dev/null"\nwrite-out = "%%{time_total}\\n"\n'
                 % (server.url + QUERY_PATH, query_body(ids[start:start + PAGE]).replace('"', '\\"'))
@@ -103,14 +104,25 @@ def batched(server, ids):
 
 
 def gets(server, ids):
-    """A GET per id."""
+    """Fetches the ids with one GET each."""
     requests = ['url = "%s"\noutput = "/dev/null"\n' % (server.url + RECORD_PATH + ident)
                 for ident in ids]
     return curl('write-out = "%{time_total}\\n"\n' + "".join(requests))
 
 
+def parallel_gets(server, wanted):
+    """Fetches the ids with one GET each, eight in parallel; includes the start of curl."""
+    config = "".join('url = "%s"\noutput = "/dev/null"\n' % (server.url + RECORD_PATH + ident)
+                     for ident in wanted)
+    started = time.monotonic()
+    subprocess.run(["curl", "-sS", "--fail", "-Z", "--parallel-max", str(CONNECTIONS), "-K", "-"],
+                   input=config, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True,
+                   check=True)
+    return time.monotonic() - started
+
+
 def gets_scaled(server, delay, ids):
-    """The same, of which not all need to be waited for."""
+    """Returns the time of all GETs, from a part of them at a delay."""
     measured = ids[:GETS_MEASURED] if delay > 0 else ids
     return gets(server, measured) * len(ids) / len(measured)
 
@@ -134,7 +146,7 @@ def set_up(session, server):
 
 
 def check(session, size):
-    """That what is measured is what was meant."""
+    """Checks the number of records and requests of each form."""
     for form in FORMS:
         counted = session.run("SELECT count(DISTINCT id) FROM (%s) q" % statement("*", form, size)
                               if form != "join" else
@@ -147,7 +159,7 @@ def check(session, size):
 
 
 def measure(session, server, delay, size, rounds, is_cold):
-    """Prints the lines of one delay and one number of ids; is_cold: each side connects anew."""
+    """Prints the lines of one delay and one number of ids; is_cold: with new connections."""
     ids = record_ids(size)
     queries = [(columns, form) for columns in COLUMNS for form in FORMS]
     took = {query: [] for query in queries}
@@ -158,7 +170,7 @@ def measure(session, server, delay, size, rounds, is_cold):
         body.flush()
         for number in range(rounds):
             one_after_other = {"batched": batched(server, ids), "gets": gets_scaled(server, delay, ids)}
-            # Each query right beside what it is compared with, before or after.
+            # Each query runs right before or after the client to compare with.
             for columns, form in queries[::1 if number % 2 == 0 else -1]:
                 sql = statement(columns, form, size)
                 if number % 2 == 0:
@@ -182,7 +194,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True, help="the program ids_server")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--tls", action="store_true", help="by an nginx that speaks TLS")
+    parser.add_argument("--tls", action="store_true", help="through an nginx with TLS")
     parser.add_argument("psql", nargs="+", help="how to start psql")
     options = parser.parse_args()
 
@@ -201,7 +213,7 @@ def main():
         with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
             body.write(query_body(record_ids(SIZES[0])[:PAGE]))
             body.flush()
-            print("%d bytes a page; h2load gets %.0f pages a second without delay\n"
+            print("%d bytes per page; h2load reads %.0f pages per second without delay\n"
                   % (os.path.getsize(path) * PAGE // max(SIZES), 500 / h2load(servers[0], body.name, 500)))
         print("| delay | ids | columns | query | seconds | h2load | ratio to that | to batches | to GETs |")
         print("|---|---|---|---|---|---|---|---|---|")

@@ -7,12 +7,12 @@
  *	  ids_server RECORDS DELAY
  *
  * RECORDS is a file with the JSON of the records 1, 2, ..., each ended by a NUL
- * byte; DELAY is how many milliseconds pass before each answer.  Prints the
- * port that it listens on, and ends when its standard input does.
+ * byte.  DELAY is the number of milliseconds before each response.  Prints the
+ * number of its port, and ends when its standard input ends.
  *
- * A request is answered with the records whose ids, made of a number as the
- * simulator makes them, stand in its body or its path.  Nothing else of it is
- * looked at.  For the measurements of this folder alone.
+ * A response has the records whose ids are in the body or the path of the request.
+ * The server ignores the rest of the request.  Only for the measurements of this
+ * folder.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,13 +32,13 @@ static Record *records; /* number 1 is the first */
 static long	   record_count;
 
 static void
-make_answer(const char *request, const char *body, Answer *answer)
+make_response(const char *request, const char *body, Response *response)
 {
 	bool		is_query = request[0] == 'P';
 	const char *from = is_query ? body : request;
 	int			found = 0;
 
-	add_text(answer, is_query ? "{\"data\":[" : "{\"data\":");
+	add_text(response, is_query ? "{\"data\":[" : "{\"data\":");
 	while ((from = strstr(from, ID_PREFIX)) != NULL && found < MAX_IDS)
 	{
 		long number = strtol(from + strlen(ID_PREFIX), NULL, 10);
@@ -47,12 +47,13 @@ make_answer(const char *request, const char *body, Answer *answer)
 		if (number < 1 || number > record_count)
 			continue;
 		if (found++ > 0)
-			add_text(answer, ",");
-		add_piece(answer, records[number - 1].text, records[number - 1].length);
+			add_text(response, ",");
+		add_piece(response, records[number - 1].text,
+				  records[number - 1].length);
 	}
 	if (found == 0 && !is_query)
-		answer->status = "404 Not Found";
-	add_text(answer, is_query ? "],\"next_cursor\":null}" : "}");
+		response->status = "404 Not Found";
+	add_text(response, is_query ? "],\"next_cursor\":null}" : "}");
 }
 
 int
@@ -61,6 +62,6 @@ main(int argc, char **argv)
 	if (argc != 3)
 		errx(2, "usage: ids_server RECORDS DELAY");
 	records = read_records(argv[1], &record_count);
-	serve(atoi(argv[2]), make_answer);
+	serve(atoi(argv[2]), make_response);
 	return 0;
 }

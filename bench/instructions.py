@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """Instructions per record: see bench/instructions, which runs this.
 
-Knows nothing of how the extension is built.
+It needs a running PostgreSQL with the extension installed, and stops it.
 """
 
 import argparse
@@ -19,20 +19,20 @@ from simulator import jsontext, records  # noqa: E402
 
 RECORDS = 1000
 
-# What is read of each record, by the line that shows it.
+# Columns to read, by the name of their line.
 COLUMNS = {
     "id": "id",
     "five": "id, display_name, stage, amount, created_at",
     "all": "*",
 }
 
-# What is counted, with all that it calls: the functions are the doors of their files.
+# Functions to count, each with all functions that it calls: the entries of their files.
 WHOLE = "scan_iterate"
 PARTS = {"receive": "http_pool_drive", "parse": "record_parse_page", "convert": "column_reader_read"}
 
 
 def render_records(path):
-    """The records as the server wants them, indented as the documentation's example is."""
+    """Writes the records for the server, indented like the example of the API documentation."""
     with open(path, "wb") as file, open(path + ".times", "w") as times:
         for number in range(RECORDS):
             file.write(jsontext.dumps(records.make_record("opportunity", number, RECORDS), indent=2) + b"\0")
@@ -40,15 +40,15 @@ def render_records(path):
 
 
 def counted(listing, function):
-    """Instructions of a function and all that it calls, in callgrind_annotate's listing."""
+    """Returns the instructions of a function, with all calls, from a listing of callgrind_annotate."""
     found = re.search(r"^ *([\d,]+) .*:%s(?:'\d+)? \[" % function, listing, re.MULTILINE)
     if not found:
-        raise SystemExit("%s was not called:\n%s" % (function, listing[:2000]))
+        raise SystemExit("nothing called %s:\n%s" % (function, listing[:2000]))
     return int(found.group(1).replace(",", ""))
 
 
 def measure(data, folder, columns):
-    """By part, and as a whole."""
+    """Returns the instructions of the whole, and of each part."""
     output = os.path.join(folder, "callgrind")
     statement = "SELECT %s FROM one.opportunity" % columns
     run = subprocess.run(
@@ -79,12 +79,12 @@ def main():
         session.run("IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO one OPTIONS (discover 'false')")
         session.run("ALTER FOREIGN TABLE one.opportunity OPTIONS (max_concurrency '1')")
         if session.run("SELECT count(*) FROM one.opportunity").strip() != str(RECORDS):
-            raise SystemExit("not all records were read")
+            raise SystemExit("the scan did not return all records")
         session.stop()
         subprocess.run(["pg_ctl", "-D", options.data, "-m", "fast", "-w", "stop"], stdout=subprocess.DEVNULL, check=True)
 
         print("Instructions per record, of %d bytes each:\n" % (os.path.getsize(path) // RECORDS))
-        print("| columns | receive | parse | convert | the rest | all |")
+        print("| columns | receive | parse | convert | other | all |")
         print("|---|---|---|---|---|---|")
         for name, columns in COLUMNS.items():
             whole, parts = measure(options.data, folder, columns)

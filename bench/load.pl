@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-# Many sessions at once: see bench/load, which runs this.
+# Measures many sessions in parallel: see bench/load, which runs this.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ my $node = Reevo::cluster('load', "log_statement = none\nmax_connections = " . (
 Load::set_up($api, $node);
 my $load = Load::run($api, $node, $sessions, $seconds);
 
-# show(FORMAT, ...): past the log that PostgreSQL's test modules make of standard output.
+# show(FORMAT, ...): writes to standard output, which PostgreSQL's test modules redirect.
 sub show
 {
 	my ($format, @values) = @_;
@@ -27,7 +27,7 @@ sub show
 	return;
 }
 
-show('| sessions | seconds | transactions | per second | requests | of them failed | sessions lost |');
+show('| sessions | seconds | transactions | per second | requests | failed requests | sessions lost |');
 show('|---|---|---|---|---|---|---|');
 show('| %d | %d | %d | %.0f | %d | %d | %d |', $sessions, $seconds, $load->{transactions}, $load->{tps},
 	$load->{requests}, $load->{requests} / 10, $sessions - $load->{sessions});

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The extension against what one would otherwise use: see bench/run, which runs this.
+"""Compares the extension with other clients: see bench/run, which runs this.
 
-Knows nothing of how the extension is built or PostgreSQL started.
+It needs a running PostgreSQL with the extension installed.
 """
 
 import argparse
 import os
-import subprocess
 import tempfile
-import time
 
 import common
 import ids
@@ -18,37 +16,26 @@ DELAYS = [50, 0]
 POINT_READS = 20
 MANY = 1000
 
-# Where every request is a wait, so many rows say how long more would take.
+# Number of rows to measure at a delay; the time of all rows follows from it.
 ROWS_MEASURED = 32
 
 HEADER = ["delay", "what", "against", "own", "other", "ratio"]
 
 
-def parallel_gets(server, wanted):
-    """Seconds of curl, from its start to its end, for a GET per id, eight at once."""
-    config = "".join('url = "%s"\noutput = "/dev/null"\n' % (server.url + ids.RECORD_PATH + ident)
-                     for ident in wanted)
-    started = time.monotonic()
-    subprocess.run(["curl", "-sS", "--fail", "-Z", "--parallel-max", str(ids.CONNECTIONS), "-K", "-"],
-                   input=config, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True,
-                   check=True)
-    return time.monotonic() - started
-
-
 def h2load_gets(server, ident, number):
-    """Seconds of so many GETs on one connection."""
+    """Returns the seconds of a number of GETs on one connection."""
     return ids.h2load_run(["-c1", "-n%d" % number, server.url + ids.RECORD_PATH + ident], number)
 
 
 def called_per_row(session, server, wanted):
-    """Seconds of one call of http_get per row."""
+    """Returns the seconds of one call of http_get per row."""
     session.run("SELECT http_set_curlopt('CURLOPT_TIMEOUT', '60')")
     return session.seconds("SELECT content::json -> 'data' -> 'attributes' -> 'stage' FROM unnest(ARRAY['%s']) id,"
                            " http_get('%s' || id)" % ("','".join(wanted), server.url + ids.RECORD_PATH))
 
 
 def compare(own, other, rounds):
-    """The times of both, and their ratios: one beside the other, in alternating order."""
+    """Returns the times of both, in alternating order, and their ratios."""
     mine, theirs, ratios = [], [], []
     for number in range(rounds):
         if number % 2 == 0:
@@ -69,7 +56,7 @@ def show(delay, what, against, own, other, rounds):
 
 
 def scaled(measure, delay, wanted):
-    """What it takes for all of them, of which not all need to be waited for."""
+    """Returns the time of all rows, from a part of them at a delay."""
     some = wanted[:ROWS_MEASURED] if delay > 0 else wanted
     return measure(some) * len(wanted) / len(some)
 
@@ -91,7 +78,7 @@ def measure_ids(session, server, delay, rounds, has_http):
     join = lambda: session.seconds("SELECT o.stage FROM wanted_%d w JOIN ids.opportunity o ON o.id = w.id" % MANY)
     show(delay, "1,000 by a join", "GETs", join,
          lambda: scaled(lambda part: ids.gets(server, part), delay, wanted), rounds)
-    show(delay, "1,000 by a join", "curl -Z", join, lambda: parallel_gets(server, wanted), rounds)
+    show(delay, "1,000 by a join", "curl -Z", join, lambda: ids.parallel_gets(server, wanted), rounds)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
         body.write(ids.query_body(wanted[:ids.PAGE]))
         body.flush()
@@ -105,7 +92,7 @@ def measure_ids(session, server, delay, rounds, has_http):
 
 def measure_scan(session, server, program, delay, rounds):
     for columns in scan.COLUMNS:
-        what = "20,000, all there are (%s)" % columns.replace("*", "all columns")
+        what = "all 20,000 (%s)" % columns.replace("*", "all columns")
         show(delay, what, "floor", lambda: session.seconds(scan.statement(columns, "scan.opportunity")),
              lambda: scan.floor(program, server), max(rounds // 2, 1))
 
@@ -135,7 +122,7 @@ def main():
         if has_http:
             session.run("CREATE EXTENSION http")
         else:
-            print("The extension http is not installed: no row for http_get.")
+            print("Without rows for http_get: the extension http is not installed.")
         servers = {delay: {"ids": common.Server(program("ids_server"), by_ids, delay),
                            "scan": common.Server(program("scan_server"), by_time, delay)} for delay in DELAYS}
         for name in ("ids", "scan"):

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: PostgreSQL
-# What the measurements of this folder share: they are written like the TAP tests,
-# with the same helpers, and run in a private folder against a private build.
+# Functions for the measurements of this folder. They run in a private folder,
+# against a private build, with the helpers of the TAP tests.
 #
 # Sourced with `set -euo pipefail` in force.
 # shellcheck shell=bash
 # shellcheck source-path=SCRIPTDIR source=../scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 
-# build_bench: builds into a private folder, as scripts/lib.sh describes; the
-# tree is then $work/tree.
+# build_bench: builds in a private folder, as scripts/lib.sh describes. The tree is
+# then $work/tree.
 build_bench() {
     "$top/scripts/setup" >&2
     use_pg "${PG_CONFIG:-}"
@@ -20,17 +20,48 @@ build_bench() {
     }
 }
 
-# run_bench PROGRAM ARG...: builds, and runs bench/PROGRAM.
+# build_server NAME...: compiles bench/NAME_server.c to $work/tmp/NAME_server.
+build_server() {
+    local name
+    for name; do
+        as_server gcc -O2 -o "$work/tmp/${name}_server" "$work/tree/bench/${name}_server.c" \
+            "$work/tree/bench/http_server.c" -ljansson
+    done
+}
+
+# need_programs PROGRAM...: exits if one of them is missing.
+need_programs() {
+    local program
+    for program; do
+        command -v "$program" >/dev/null ||
+            die "$program is missing; on Debian: apt-get install curl nghttp2-client valgrind libc6-dbg"
+    done
+}
+
+# save_result NAME ARGUMENTS COMMAND...: runs COMMAND, shows its output, and writes it to
+# bench/results/NAME.md if COMMAND succeeds. ARGUMENTS are the script's own.
+save_result() {
+    local name=$1 title="bench/${0##*/}${2:+ $2}"
+    shift 2
+    "$@" | tee "$work/result"
+    {
+        printf "# \`%s\`\n\n%s, PostgreSQL %s, %s cores (%s), load %s.\n\n" "$title" "$(date -u +%F)" "$pg_major" \
+            "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(cut -d ' ' -f 1 /proc/loadavg)"
+        cat "$work/result"
+    } >"$top/bench/results/$name.md"
+}
+
+# run_bench NAME ARG...: builds, runs bench/NAME.pl and saves the result.
 run_bench() {
-    local program=$1
+    local name=$1
     shift
     build_bench
     # shellcheck disable=SC2016 # expanded by the inner shell
-    as_tester "$work/bench" sh -c 'cd "$0" && exec perl "$@"' "$work/tree" "bench/$program" "$@"
+    save_result "$name" "$*" as_tester "$work/bench" sh -c 'cd "$0" && exec perl "$@"' "$work/tree" "bench/$name.pl" "$@"
 }
 
-# start_postgres: a server of the build, which ends with the measurement; the
-# array psql is then how to start psql.
+# start_postgres: starts a server with the build, which ends with the measurement.
+# The array psql is then the command that starts psql.
 start_postgres() {
     local port
     data=$work/data

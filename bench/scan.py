@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-"""A whole table, measured against one request at a time and a plain client: see bench/scan, which runs this.
+"""Measures scans of a whole table, and a plain client: see bench/scan, which runs this.
 
-Knows nothing of how the extension is built or PostgreSQL started.
+It needs a running PostgreSQL with the extension installed.
 """
 
 import argparse
@@ -23,20 +23,20 @@ CONNECTIONS = 8
 DELAYS = [50, 0]
 COLUMNS = ["stage", "*"]
 
-# Requests of a scan beyond the pages of its records: for the ends of the table,
-# and for each range, whose ends are less than a page.
+# Further requests of a scan: for the ends of the table, and for each range, whose
+# first and last pages are not full.
 FOR_ENDS = 3
 FOR_RANGE = 2
 
 
 def created(record):
-    """Nanoseconds since 1970."""
+    """Returns the creation in nanoseconds since 1970."""
     envelope = record["attributes"].get("created_at")
     return values.timestamp(envelope["value"] if envelope else record["created_at"])
 
 
 def render_records(path):
-    """The records as the server wants them, indented as the documentation's example is."""
+    """Writes the records for the server, indented like the example of the API documentation."""
     made = [records.make_record("opportunity", number, RECORDS) for number in range(RECORDS)]
     made.sort(key=created)
     with open(path, "wb") as file, open(path + ".times", "w") as times:
@@ -46,7 +46,7 @@ def render_records(path):
 
 
 def floor(program, server):
-    """Seconds of the plain client."""
+    """Returns the seconds of the plain client."""
     printed = subprocess.run([program, server.url + "/api/v2/opportunity/_query", str(PAGE)],
                              stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
     count, seconds = printed.split()
@@ -69,7 +69,7 @@ def set_up(session, server):
 
 
 def check(session, table):
-    """That what is measured is what was meant."""
+    """Checks the number of records and requests, and returns the latter."""
     counted = session.run("SELECT count(DISTINCT id), count(*) FROM (%s) q" % statement("*", table))
     plan = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + statement("stage", table))
     requests = int(re.search(r"API Calls: (\d+)", plan).group(1))
@@ -81,7 +81,7 @@ def check(session, table):
 
 
 def measure(session, server, options, delay, columns):
-    """Prints the line of one delay and some columns."""
+    """Prints the line of one delay and one set of columns."""
     others = {"one": lambda: session.seconds(statement(columns, "one.opportunity")),
               "floor": lambda: floor(options.floor, server)}
     many = []
@@ -89,7 +89,7 @@ def measure(session, server, options, delay, columns):
     ratios = {name: [] for name in others}
     for number in range(options.rounds):
         for name, other in others.items():
-            # Each right beside what it is compared with, before or after.
+            # Each scan runs right before or after the client to compare with.
             if number % 2 == 0:
                 theirs, own = other(), session.seconds(statement(columns, "many.opportunity"))
             else:
@@ -117,10 +117,10 @@ def main():
         servers = {delay: common.Server(options.server, path, delay) for delay in DELAYS}
         session = common.Session(options.psql)
         set_up(session, servers[0])
-        print("%d records, %d bytes a page; requests: %d with many, %d with one at a time\n"
+        print("%d records, %d bytes per page; requests: %d in parallel, %d one by one\n"
               % (RECORDS, os.path.getsize(path) * PAGE // RECORDS,
                  check(session, "many.opportunity"), check(session, "one.opportunity")))
-        print("| delay | columns | seconds | one at a time | floor | ratio to one | to floor |")
+        print("| delay | columns | seconds | one by one | floor | ratio to one | to floor |")
         print("|---|---|---|---|---|---|---|")
         for delay in DELAYS:
             common.go_to(session, servers[delay])

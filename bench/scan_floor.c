@@ -2,14 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * scan_floor.c
- *	  What a plain client takes to read all records.
+ *	  A plain client that reads all records.
  *
  *	  scan_floor URL PAGE_SIZE
  *
- * URL is that of the queries.  Asks for one page after the other on one
- * connection, and makes a jansson tree of each, which is thrown away.  Prints
- * the number of records, and the seconds from before the first request to after
- * the last tree.
+ * URL is the URL for queries.  Fetches one page after the other on one
+ * connection, makes a jansson tree of each, and frees it.  Prints the number of
+ * records, and the seconds from the first request to the last tree.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +22,7 @@
 #include <string.h>
 #include <time.h>
 
-/* The body of an answer, which has room for the largest so far. */
+/* The body of a response, with room for the largest response so far. */
 typedef struct Body
 {
 	char  *text;
@@ -40,7 +39,7 @@ now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* libcurl's callback for what has come. */
+/* Adds received bytes to the body: the callback of libcurl. */
 static size_t
 take(char *bytes, size_t one, size_t length, void *arg)
 {
@@ -59,16 +58,16 @@ take(char *bytes, size_t one, size_t length, void *arg)
 	return length;
 }
 
-/* Asks for a page, and returns its tree. */
+/* Fetches a page, and returns its tree. */
 static json_t *
-ask(CURL *curl, Body *body, const char *asked)
+fetch(CURL *curl, Body *body, const char *request)
 {
 	long	 status = 0;
 	CURLcode code;
 	json_t	*page;
 
 	body->length = 0;
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, asked);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request);
 	code = curl_easy_perform(curl);
 	if (code != CURLE_OK)
 		errx(1, "%s", curl_easy_strerror(code));
@@ -86,7 +85,7 @@ main(int argc, char **argv)
 	struct curl_slist *headers =
 		curl_slist_append(NULL, "Content-Type: application/json");
 	Body		body = {0};
-	char	   *asked;
+	char	   *request;
 	size_t		count = 0;
 	double		began;
 	const char *cursor;
@@ -94,7 +93,7 @@ main(int argc, char **argv)
 	if (argc != 3)
 		errx(2, "usage: scan_floor URL PAGE_SIZE");
 	if (curl == NULL || headers == NULL ||
-		asprintf(&asked,
+		asprintf(&request,
 				 "{\"sort\":[{\"field\":\"created_at\",\"direction\":\"asc\"}],"
 				 "\"limit\":%s}",
 				 argv[2]) < 0)
@@ -107,18 +106,18 @@ main(int argc, char **argv)
 	began = now();
 	do
 	{
-		json_t *page = ask(curl, &body, asked);
+		json_t *page = fetch(curl, &body, request);
 
-		free(asked);
-		asked = NULL;
+		free(request);
+		request = NULL;
 		count += json_array_size(json_object_get(page, "data"));
 		cursor = json_string_value(json_object_get(page, "next_cursor"));
 		if (cursor != NULL &&
-			asprintf(&asked, "{\"cursor\":\"%s\",\"limit\":%s}", cursor,
+			asprintf(&request, "{\"cursor\":\"%s\",\"limit\":%s}", cursor,
 					 argv[2]) < 0)
 			errx(1, "out of memory");
 		json_decref(page);
-	} while (asked != NULL);
+	} while (request != NULL);
 	printf("%zu %.6f\n", count, now() - began);
 
 	free(body.text);

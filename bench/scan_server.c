@@ -7,14 +7,13 @@
  *	  scan_server RECORDS DELAY
  *
  * RECORDS is a file with the JSON of the records in that order, each ended by a
- * NUL byte; RECORDS.times has a line for each: when it was created, in
- * microseconds since 1970.  DELAY is how many milliseconds pass before each
- * answer.  Prints the port that it listens on, and ends when its standard input
- * does.
+ * NUL byte.  RECORDS.times has a line for each, its created_at in microseconds
+ * since 1970.  DELAY is the number of milliseconds before each response.  Prints
+ * the number of its port, and ends when its standard input ends.
  *
- * Answers queries by created_at, sorted by it, page by page; all others are
- * refused.  A page stands in memory as it is sent: of an ascending one, all
- * records are one piece.  For the measurements of this folder alone.
+ * Serves queries that filter and sort by created_at, page by page, and rejects all
+ * others.  The records of an ascending page are one piece of memory, which the
+ * server sends as it is.  Only for the measurements of this folder.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +32,7 @@
 #define DEFAULT_LIMIT 100
 #define QUERY "POST /api/v2/opportunity/_query "
 
-/* What a query is to return yet: the records from first to before end. */
+/* The records that a query has not returned yet: from first to before end. */
 typedef struct Query
 {
 	long first;
@@ -47,8 +46,8 @@ static long long *times;
 static long		  record_count;
 
 /*
- * Between the records, where their ends were marked, commas come: so they are a
- * list as they stand.
+ * Reads the records and their times.  Writes commas between the records, in place
+ * of the NUL bytes, which makes a list of JSON of them.
  */
 static void
 read_all(const char *name)
@@ -75,7 +74,7 @@ read_all(const char *name)
 	free(times_name);
 }
 
-/* The number of the first record that was created at a time or after it. */
+/* Returns the number of the first record that was created at a time or later. */
 static long
 first_from(long long time)
 {
@@ -118,7 +117,7 @@ read_time(const char *text, long long *time)
 	return strcmp(end, "Z") == 0;
 }
 
-/* Narrows the query; false if the filter is none that is known here. */
+/* Applies a filter to the query; false if this server does not know the filter. */
 static bool
 apply_filter(Query *query, const json_t *filter)
 {
@@ -157,7 +156,7 @@ apply_filter(Query *query, const json_t *filter)
 	return true;
 }
 
-/* false if it is none that is known here */
+/* Applies a sort to the query; false if this server does not know the sort. */
 static bool
 apply_sort(Query *query, const json_t *sort)
 {
@@ -171,19 +170,19 @@ apply_sort(Query *query, const json_t *sort)
 	return true;
 }
 
-/* Reads what is asked for; false if it is nothing that is known here. */
+/* Reads a query; false if this server does not know it. */
 static bool
-read_query(Query *query, const json_t *asked)
+read_query(Query *query, const json_t *wanted)
 {
-	const json_t *limit = json_object_get(asked, "limit");
-	const json_t *filters = json_object_get(asked, "filters");
-	const json_t *sort = json_object_get(asked, "sort");
-	const char	 *cursor = json_string_value(json_object_get(asked, "cursor"));
+	const json_t *limit = json_object_get(wanted, "limit");
+	const json_t *filters = json_object_get(wanted, "filters");
+	const json_t *sort = json_object_get(wanted, "sort");
+	const char	 *cursor = json_string_value(json_object_get(wanted, "cursor"));
 
 	*query = (Query){.end = record_count, .limit = DEFAULT_LIMIT};
 	if (limit != NULL)
 		query->limit = (long) json_integer_value(limit);
-	if (!json_is_object(asked) || query->limit < 1)
+	if (!json_is_object(wanted) || query->limit < 1)
 		return false;
 	if (cursor != NULL)
 	{
@@ -205,9 +204,9 @@ read_query(Query *query, const json_t *asked)
 			apply_sort(query, json_array_get(sort, 0)));
 }
 
-/* Adds the records of a page, and takes them from the query. */
+/* Adds the records of a page to the response, and removes them from the query. */
 static void
-add_page(Answer *answer, Query *query)
+add_page(Response *response, Query *query)
 {
 	long count = query->end - query->first;
 
@@ -220,7 +219,8 @@ add_page(Answer *answer, Query *query)
 		const Record *first = &records[query->first];
 		const Record *last = &first[count - 1];
 
-		add_piece(answer, first->text, last->text + last->length - first->text);
+		add_piece(response, first->text,
+				  last->text + last->length - first->text);
 		query->first += count;
 		return;
 	}
@@ -229,37 +229,37 @@ add_page(Answer *answer, Query *query)
 		const Record *record = &records[--query->end];
 
 		if (i > 0)
-			add_text(answer, ",");
-		add_piece(answer, record->text, record->length);
+			add_text(response, ",");
+		add_piece(response, record->text, record->length);
 	}
 }
 
 static void
-make_answer(const char *request, const char *body, Answer *answer)
+make_response(const char *request, const char *body, Response *response)
 {
-	json_t *asked = json_loads(body, 0, NULL);
+	json_t *wanted = json_loads(body, 0, NULL);
 	Query	query;
 
 	if (strncmp(request, QUERY, strlen(QUERY)) != 0 ||
-		!read_query(&query, asked))
+		!read_query(&query, wanted))
 	{
-		answer->status = "400 Bad Request";
-		add_text(answer, "{\"error\":{\"code\":\"invalid_filter_value\","
-						 "\"message\":\"Not a query that is answered here\"}}");
+		response->status = "400 Bad Request";
+		add_text(response, "{\"error\":{\"code\":\"invalid_filter_value\","
+						   "\"message\":\"Unknown query\"}}");
 	}
 	else
 	{
-		add_text(answer, "{\"data\":[");
-		add_page(answer, &query);
+		add_text(response, "{\"data\":[");
+		add_page(response, &query);
 		if (query.first < query.end)
-			snprintf(answer->scratch, sizeof(answer->scratch),
+			snprintf(response->scratch, sizeof(response->scratch),
 					 "],\"next_cursor\":\"%ld.%ld.%c\"}", query.first,
 					 query.end, query.is_descending ? 'd' : 'a');
 		else
-			strcpy(answer->scratch, "],\"next_cursor\":null}");
-		add_text(answer, answer->scratch);
+			strcpy(response->scratch, "],\"next_cursor\":null}");
+		add_text(response, response->scratch);
 	}
-	json_decref(asked);
+	json_decref(wanted);
 }
 
 int
@@ -268,6 +268,6 @@ main(int argc, char **argv)
 	if (argc != 3)
 		errx(2, "usage: scan_server RECORDS DELAY");
 	read_all(argv[1]);
-	serve(atoi(argv[2]), make_answer);
+	serve(atoi(argv[2]), make_response);
 	return 0;
 }

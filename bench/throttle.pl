@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-# Jobs that a server throttles: see bench/throttle, which runs this.
+# Measures jobs that a server throttles: see bench/throttle, which runs this.
 
 use strict;
 use warnings;
@@ -20,10 +20,10 @@ while (@ARGV && $ARGV[0] eq '--seconds')
 my @wanted = @ARGV;
 my @rates = (5, 20, 50, 200);
 
-# A job takes that much longer than the helpers of the tests have patience for.
+# A job takes longer than the usual time limit of the test helpers.
 $Reevo::TIMEOUT = 60 + 10 * $seconds;
 
-# What nginx says of bursts, and what it adds to a refusal.
+# Name, burst parameters of limit_req, header of a rejection.
 my @nginx_servers = (
 	[ 'nginx', '', '' ],
 	[ 'nginx, burst of 5', 'burst=5 nodelay', '' ],
@@ -46,10 +46,10 @@ sub is_wanted
 my $api = Reevo::start(records => 1 + $rates[-1] * $seconds);
 my $nginx = Nginx->new(nginx_configuration())->start;
 my $node = Reevo::cluster('throttle');
-# One request for each id: it is requests that are throttled.
+# One request for each id, because the server throttles requests.
 Reevo::set_up($node, $api->url, "use_query 'false'");
 
-# show(LINE): past the log that PostgreSQL's test modules make of standard output.
+# show(LINE): writes to standard output, which PostgreSQL's test modules redirect.
 sub show
 {
 	my ($line) = @_;
@@ -79,7 +79,7 @@ sub nginx_configuration
 	return $text;
 }
 
-# measure(NAME, RATE, URL, COUNT): COUNT gives the answers so far by their status.
+# measure(NAME, RATE, URL, COUNT): COUNT returns the number of responses by status.
 sub measure
 {
 	my ($name, $rate, $url, $count) = @_;
@@ -94,7 +94,7 @@ sub measure
 			SELECT ('00000000-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid FROM generate_series(1, $number) i))));
 	my $took = time - $started;
 	$session->quit;
-	Time::HiRes::sleep(0.1);    # what is counted may be a little late
+	Time::HiRes::sleep(0.1);    # the counters may be a little late
 	my %after = $count->();
 	my ($answered, $refused) = map { ($after{$_} || 0) - ($before{$_} || 0) } 200, 429;
 	show(sprintf('| %-35s | %3d | %5d | %6.2f | %5.2f | %5d | %7d | %4d |',
