@@ -28,7 +28,7 @@ my %outcomes = (
 		  page cursor_gone filter_refused not_supported)],
 	options => [qw(base_url proxy ca_file attribute filter_operators record_type api_key
 		  proxy_user proxy_password
-		  max_retries request_timeout invalid_value use_query 42501 HV00D HV024)],
+		  max_retries max_response_size request_timeout invalid_value use_query 42501 HV00D HV024)],
 	iso8601 => [qw(taken refused point timestamp written beyond)]);
 my @targets = sort keys %outcomes;
 

@@ -3,16 +3,15 @@
  *
  * options.c
  *	  Fuzz target: the name and the text of an option -> the validator -> the
- *	  readers, and what libcurl makes of a URL.
+ *	  readers, and libcurl's reading of a URL.
  *
- * An input is a byte, the option's name up to a line's end, and its value:
+ * An input is a byte, the name of the option up to the end of a line, and its
+ * value.  The bits of the byte: 1: a superuser sets the option, 2: the database is
+ * in LATIN1, 4: allow_http is also set.
  *
- *	  bits	1: a superuser sets it, 2: the database is in LATIN1,
- *			4: allow_http is set, too
- *
- * What is checked beside memory: what the validator accepts can be read, lies
- * within its documented range, and means what it was checked for; above all,
- * the key cannot travel in clear text by mistake.
+ * Apart from memory errors, the target checks that the code can read each option
+ * that the validator accepts, with a value in its documented range and with the
+ * checked meaning.  Above all, the key never travels in clear text by mistake.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +19,7 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <math.h>
 
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_foreign_server.h"
@@ -32,6 +32,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "attribute.h"
 #include "url.h"
@@ -50,7 +51,7 @@ static const Oid catalogs[] = {ForeignServerRelationId, ForeignTableRelationId,
 							   InvalidOid};
 
 static bool		   is_superuser;
-static Oid		   catalog; /* of the object that has the options */
+static Oid		   catalog; /* of the object with the options */
 static List		  *options;
 static Settings	  *settings;
 static const char *name;
@@ -86,7 +87,7 @@ fuzz_input(char *data, size_t size)
 	name = data + 1;
 	value = line_end + 1;
 	if (!shim_is_server_text(name) || !shim_is_server_text(value))
-		return; /* not in this database */
+		return; /* not valid in this database */
 
 	shim_libraries_begin();
 	for (size_t i = 0; i < lengthof(catalogs); i++)
@@ -123,7 +124,7 @@ add_option(List *list, const char *option, char *text)
 	return lappend(list, element);
 }
 
-/* What the validator or, for an import, the reader says. */
+/* Runs the validator or, for an import, the reader. */
 static void
 set_options(void *argument)
 {
@@ -141,7 +142,7 @@ set_options(void *argument)
 	opportunity_fdw_validator(fcinfo);
 }
 
-/* What was accepted is used. */
+/* Reads the accepted options. */
 static void
 read_options(void *argument)
 {
@@ -162,7 +163,7 @@ read_options(void *argument)
 	}
 }
 
-/* An unacceptable key or password is not in the message about it. */
+/* Checks that an error does not show a rejected key or password. */
 static void
 check_error(const ErrorData *error)
 {
@@ -182,7 +183,7 @@ check_error(const ErrorData *error)
 				   error->hint == NULL);
 }
 
-/* The ranges of doc/reference.md. */
+/* Checks the ranges of doc/reference.md. */
 static void
 check_settings(void)
 {
@@ -213,7 +214,7 @@ check_settings(void)
 	FUZZ_CHECK(settings->proxy == NULL || strchr(settings->proxy, '@') == NULL);
 }
 
-/* A request goes to the host that was looked at, and the key with it. */
+/* Checks that a request, and its key, goes to the host that the validator checked. */
 static void
 check_base_url(void)
 {
@@ -237,7 +238,7 @@ check_base_url(void)
 	if (!parts.is_loopback)
 		return;
 
-	/* Only an address, so that no name server is asked. */
+	/* Only addresses, because a name needs a name server. */
 	if (parts.host[0] == '[' ||
 		strspn(parts.host, "0123456789.") == strlen(parts.host))
 		check_connects_to_loopback(url);
@@ -256,7 +257,7 @@ check_column(const ColumnSettings *column)
 	FUZZ_CHECK(strchr(path->attribute, '.') == NULL);
 }
 
-/* Nothing that could end the header which carries it. */
+/* Checks that a key has no character that ends its header. */
 static void
 check_key(const char *key)
 {
@@ -267,7 +268,7 @@ check_key(const char *key)
 		FUZZ_CHECK(*key > ' ' && *key <= '~');
 }
 
-/* Without control characters. */
+/* Checks that a credential has no control characters. */
 static void
 check_credential(const char *text)
 {
@@ -278,7 +279,7 @@ check_credential(const char *text)
 		FUZZ_CHECK((unsigned char) *text >= ' ' && *text != 0x7f);
 }
 
-/* NULL where the URL does not have it. */
+/* Returns a part of a URL, or NULL. */
 static char *
 part_of_url(const char *url, CURLUPart part)
 {
@@ -294,7 +295,7 @@ part_of_url(const char *url, CURLUPart part)
 	return copy;
 }
 
-/* Lets libcurl come as far as the address. */
+/* Checks the address that libcurl connects to. */
 static void
 check_connects_to_loopback(const char *url)
 {
@@ -332,7 +333,7 @@ note_address(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	return CURL_SOCKET_BAD;
 }
 
-/* --- In place of the backend's: what catalogs and options say --- */
+/* --- Replacements for functions of the backend: catalogs and options --- */
 
 char *
 defGetString(DefElem *element)
@@ -416,7 +417,7 @@ parse_bool(const char *text, bool *result)
 		   strcmp(text, "0") == 0;
 }
 
-/* Without quotes. */
+/* Splits names; does not handle quotes. */
 bool
 SplitIdentifierString(char *text, char separator, List **names)
 {
@@ -432,7 +433,7 @@ SplitIdentifierString(char *text, char separator, List **names)
 	return true;
 }
 
-/* A file's content is its name. */
+/* Opens a file whose content is its name. */
 FILE *
 AllocateFile(const char *file_name, const char *mode)
 {
@@ -443,6 +444,35 @@ int
 FreeFile(FILE *file)
 {
 	return fclose(file);
+}
+
+/* Reads a size in MB, with the units of guc.c. */
+bool
+parse_int(const char *text, int *result, int flags, const char **hint)
+{
+	static const struct
+	{
+		const char *unit;
+		double		factor;
+	} units[] = {{"", 1},	{"B", 1 / 1048576.0}, {"kB", 1 / 1024.0},
+				 {"MB", 1}, {"GB", 1024},		  {"TB", 1048576}};
+	char  *end;
+	double number = strtod(text, &end);
+
+	(void) hint;
+	FUZZ_CHECK(flags == GUC_UNIT_MB);
+	end += strspn(end, " ");
+	for (size_t i = 0; end > text && i < lengthof(units); i++)
+	{
+		if (strcmp(end, units[i].unit) != 0)
+			continue;
+		number = rint(number * units[i].factor);
+		if (isnan(number) || number < INT_MIN || number > INT_MAX)
+			return false;
+		*result = (int) number;
+		return true;
+	}
+	return false;
 }
 
 #if PG_VERSION_NUM >= 160000
