@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * canary.c
- *	  Fuzz target that has bugs, one of each kind that is to be found: a test
- *	  of the tests, which runs when it is asked for.
+ *	  Fuzz target with one bug of each kind that the tests must find.  It runs only
+ *	  if it is named.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +22,7 @@ fuzz_input(char *data, size_t size)
 		switch ((unsigned char) data[i])
 		{
 			case 0xff:
-				copy[size] = 'x'; /* beyond what was palloc'd */
+				copy[size] = 'x'; /* beyond the end of the palloc */
 				break;
 			case '"':
 				number += 2; /* overflows */

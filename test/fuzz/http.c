@@ -2,27 +2,26 @@
 /*-------------------------------------------------------------------------
  *
  * http.c
- *	  Fuzz target: the bytes of HTTP answers -> a record, its absence, pages of
- *	  records, or an error, by way of libcurl.
+ *	  Fuzz target: the bytes of HTTP responses -> a record, its absence, pages of
+ *	  records, or an error, through libcurl.
  *
- * Each connection that libcurl opens is one end of a pair of sockets; the other
- * end sends the input.  An input is three bytes and the answers, with a
- * separator between them:
+ * Each connection of libcurl is one end of a pair of sockets.  The target sends
+ * the input through the other end.  An input is three bytes and the responses,
+ * with a separator between them:
  *
- *	  bits		1: the database is in LATIN1, 2: the key has odd characters,
- *				4: three requests are too many, 8: the record is wanted again,
- *				16: a second connection cannot be opened, 32: pages of records
- *				are wanted, 128: a query tells whether a record is missing
- *	  pieces	how many bytes are sent at once; '@': an answer
- *	  cancel	behind which wait a cancel comes; '@': none
+ * - bits, for the database and the limits: 1: the database is in LATIN1, 2: the key
+ *	 has odd characters, 4: at most two requests, 16: a second connection fails
+ * - bits, for the requests: 8: the record is fetched twice, 32: a query for pages
+ *	 of records, 128: a query decides whether a record is missing
+ * - pieces: the number of bytes of each piece; '@': a whole response
+ * - cancel: the number of the wait after which a cancel comes; '@': none
  *
- * An answer is sent when a request has come; a connection on which nothing
- * happens any more is closed.  No wait is ever for time to pass: a Retry-After
- * is more than is allowed, and a back-off is none.
+ * A response follows each request.  An idle connection is closed.  There is no
+ * clock: a Retry-After exceeds the limit, and a back-off is zero.
  *
- * What is checked beside memory: that it ends, that it leaves neither files nor
- * memory, what a transfer says of its answer, that only the requests that
- * should do so carry the key, and the error (see shim/answer.c).
+ * Apart from memory errors, the target checks that each run ends without open
+ * files and memory.  It checks the results of transfers and the error
+ * (shim/response.c), and that only the right requests have the key.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +32,7 @@
 
 #include "mb/pg_wchar.h"
 
-#include "answer.h"
+#include "response.h"
 #include "shim.h"
 
 #define LATIN1 1
@@ -44,16 +43,16 @@
 #define QUERY 32
 #define USE_QUERY 128
 
-/* As many connections can be opened; then no more. */
+/* Largest number of connections. */
 #define MOST_CONNECTIONS 16
 
 /* The far end of a connection. */
 typedef struct Peer
 {
 	int			fd;
-	const char *answer; /* what is left of one */
+	const char *answer; /* the unsent rest of a response */
 	size_t		left;
-	size_t		missing;   /* of a request's body */
+	size_t		missing;   /* bytes of the body of a request */
 	bool		is_closed; /* for sending */
 } Peer;
 
@@ -119,7 +118,7 @@ ask(bool is_query)
 		question_ask(question);
 }
 
-/* Called while the backend waits, until that has something to do. */
+/* Runs while the backend waits; true if the backend has something to do. */
 static bool
 serve(void)
 {
@@ -137,7 +136,7 @@ serve(void)
 	return has_sent || has_closed;
 }
 
-/* Takes in a request, and sends some of the answer.  False: nothing was sent. */
+/* Receives a request, and sends a piece of the response; false if it sent none. */
 static bool
 serve_peer(Peer *peer)
 {
@@ -168,8 +167,8 @@ serve_peer(Peer *peer)
 }
 
 /*
- * The head of a request comes in one piece, and the question of health without
- * the key.  Returns how much of its body is still to come.
+ * Checks the head of a request, which comes in one piece; GET /health has no key.
+ * Returns the number of missing bytes of its body.
  */
 static size_t
 check_request(const char *request)
@@ -192,7 +191,7 @@ check_request(const char *request)
 	return 0;
 }
 
-/* A query is JSON, and tells its length. */
+/* Checks that a query is JSON with a length. */
 static size_t
 check_query(const char *request, const char *body)
 {
@@ -210,8 +209,8 @@ check_query(const char *request, const char *body)
 }
 
 /*
- * These are called by libcurl in place of the system's, as the program's own
- * functions come first.  There is no other network.
+ * libcurl calls these functions in place of the system's, because the functions
+ * of a program have priority.  There is no other network.
  */
 int
 socket(int domain, int type, int protocol)
@@ -225,7 +224,7 @@ socket(int domain, int type, int protocol)
 		errno = EAFNOSUPPORT;
 		return -1;
 	}
-	/* Whether it blocks is said here, or later. */
+	/* The type may have SOCK_NONBLOCK. */
 	FUZZ_CHECK(socketpair(AF_UNIX, type, 0, pair) == 0);
 	peers[peer_count++] = (Peer){.fd = pair[1]};
 	return pair[0];

@@ -3,12 +3,12 @@
  *
  * iso8601.c
  *	  Fuzz target: a text -> the parts of a date and a time, and the point in
- *	  time that they are; a point in time -> a text.
+ *	  time; a point in time -> a text.
  *
- * The input is the text, and its first bytes are the point in time, too.  What
- * is checked beside memory: that it is taken or refused, and taken apart, as a
- * regular expression for the same says; that what is written is read as what it
- * was, and what is read is written so that it is read alike.
+ * The input is the text.  Its first bytes are also the point in time.  Apart
+ * from memory errors, the target compares the parser with a regular expression:
+ * both accept the same texts and find the same parts.  A written point in time
+ * reads back as the same point, and a text that was read also does.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,10 +27,10 @@
 #define TIME "([0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?)"
 #define ZONE "([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
 
-/* A date alone, or a time with perhaps a date before it. */
+/* A date, or a time after an optional date. */
 #define PATTERN "^" DATE "$|^(" DATE "[Tt ])?" TIME ZONE "?$"
 
-/* Its parentheses. */
+/* The groups of the pattern. */
 enum
 {
 	GROUP_DATE_ALONE = 1,
@@ -40,7 +40,7 @@ enum
 	GROUP_COUNT = 9
 };
 
-/* What PostgreSQL counts from, in seconds, and the ends of what is written. */
+/* The range of the writer, in seconds from the epoch of PostgreSQL. */
 #define FIRST_SECOND (-63082281600)
 #define LAST_SECOND 252455615999
 
@@ -63,7 +63,7 @@ fuzz_input(char *data, size_t size)
 		return;
 	memcpy(&time, data, sizeof(time));
 	check_writing(time);
-	/* Most numbers are beyond all years; these are within some. */
+	/* Most numbers are beyond all years.  This one is often within them. */
 	check_writing(time % (10000 * (int64) 366 * USECS_PER_DAY));
 }
 
@@ -96,7 +96,7 @@ check_parts(char *data)
 	shim_outcome("taken");
 }
 
-/* What is read is within the years that are written, but for its offset. */
+/* Checks that a parsed time is in the range of the writer, apart from its offset. */
 static void
 check_seconds(const char *text)
 {
@@ -131,7 +131,7 @@ check_seconds(const char *text)
 	if (written == NULL)
 		return;
 	FUZZ_CHECK(iso8601_seconds(written, &again) && again == seconds);
-	/* In UTC and with all its numbers in range, it is written as it was. */
+	/* In UTC and with all numbers in range, the text is the same. */
 	if (parts.zone_is_utc && number_at(text, 11) < 24 &&
 		number_at(text, 14) < 60 &&
 		(parts.time_length < 8 || number_at(text, 17) < 60))
@@ -140,7 +140,7 @@ check_seconds(const char *text)
 					   0);
 }
 
-/* Of a time, in microseconds. */
+/* Returns the fraction of a time, in microseconds. */
 static int64
 fraction_of(const char *clock, int time_length)
 {
@@ -152,7 +152,7 @@ fraction_of(const char *clock, int time_length)
 	return llround(atof(digits) * USECS_PER_SEC);
 }
 
-/* An offset of the other sign leads as far to the other side. */
+/* Checks that the opposite offset moves the time by as much in the other direction. */
 static void
 check_offset(const char *text, const Iso8601 *parts)
 {
@@ -180,7 +180,7 @@ number_at(const char *text, int at)
 	return (text[at] - '0') * 10 + text[at + 1] - '0';
 }
 
-/* What is written is in UTC, and read as the second that the time is in. */
+/* Checks that a written time is in UTC and reads back as its second. */
 static void
 check_writing(TimestampTz time)
 {
@@ -205,7 +205,7 @@ check_writing(TimestampTz time)
 			   strncmp(written, date, strlen(date)) == 0);
 }
 
-/* 0 where it did not match. */
+/* Returns the length of a group; 0 if it did not match. */
 static int
 length_of(const regmatch_t *group)
 {

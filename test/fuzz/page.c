@@ -2,16 +2,16 @@
 /*-------------------------------------------------------------------------
  *
  * page.c
- *	  Fuzz target: the body of an answer to a query -> records and a cursor.
+ *	  Fuzz target: the body of a response to a query -> records and a cursor.
  *
- * An input is three bytes that choose how it is read, and the body:
+ * An input is three bytes of choices and the body:
  *
- *	  bits	1: the database is in LATIN1, 2: the whole record is wanted
- *	  where	two bytes: after how many bytes the body is cut off
+ * - bits: 1: the database is in LATIN1, 2: the whole record is wanted
+ * - where: two bytes: the number of bytes after which the body is cut off
  *
- * What is checked beside memory: that each record of a page has an id, and is
- * read as the same record from its cut form; that a page which ends early is
- * no page.
+ * Apart from memory errors, the target checks that each record of a page has an
+ * id, and that its cut form is the same record.  A page without its end is an
+ * error.
  *
  *-------------------------------------------------------------------------
  */
@@ -89,7 +89,7 @@ fuzz_input(char *data, size_t size)
 				  (unsigned char) data[1] * 256 + (unsigned char) data[2]);
 }
 
-/* Reads a copy of the body, without anything behind it. */
+/* Reads a copy of the body; an access beyond its end is an error. */
 static void
 try_parse(Attempt *attempt, AttributeSet *wanted, const char *body, int length)
 {
@@ -130,7 +130,7 @@ check_record(const AttributeSet *wanted, const Record *record)
 	FUZZ_CHECK(memcmp(&again->id, &record->id, sizeof(record->id)) == 0);
 }
 
-/* A page that is cut off is no page, but for spaces at its end. */
+/* Checks that a page without its end, apart from spaces, is an error. */
 static void
 check_cut_off(AttributeSet *wanted, const char *body, int length, int at)
 {

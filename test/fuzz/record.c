@@ -2,23 +2,22 @@
 /*-------------------------------------------------------------------------
  *
  * record.c
- *	  Fuzz target: the body of an answer -> a record -> the columns of a row.
+ *	  Fuzz target: the body of a response -> a record -> the columns of a row.
  *
- * An input is three bytes that choose how it is read, and the body:
+ * An input is three bytes of choices and the body:
  *
- *	  bits	1: the database is in LATIN1, 2: a column shows the whole record,
- *			4: what does not fit a column is NULL
- *	  where	two bytes: after how many bytes the body is cut off
+ * - bits: 1: the database is in LATIN1, 2: a column has the whole record, 4: a
+ *	 value that does not fit its column is NULL
+ * - where: two bytes: the number of bytes after which the body is cut off
  *
- * What is checked beside memory:
+ * Apart from memory errors, the target checks:
  *
- *	  - a record's cut form, as the statement's cache keeps it, is read as the
- *		same record and gives the same row;
- *	  - a record that ends early is always seen to;
- *	  - the database's encoding makes no difference to what a body is;
- *	  - what stands in the answer for a value is what was read of it;
- *	  - what a column of a JSON type gets is JSON, and what one of a time gets
- *		is ISO 8601 (see shim/types.c).
+ * - The cut form of a record, as the cache of a statement has it, is the same
+ *	 record and gives the same row.
+ * - A record without its end is an error.
+ * - A body has the same outcome in each database encoding.
+ * - The raw text of a value belongs to the parsed value.
+ * - The value of a JSON column is JSON, and a time is ISO 8601 (shim/types.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -36,7 +35,7 @@
 #define WHOLE_RECORD 2
 #define INVALID_IS_NULL 4
 
-/* One of each kind of column.  The first shows the whole record. */
+/* One of each kind of column.  The first has the whole record. */
 static const struct
 {
 	const char *attribute;
@@ -152,7 +151,7 @@ extern size_t LLVMFuzzerMutate(uint8 *data, size_t size, size_t max_size);
 extern size_t LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size,
 									  unsigned int seed);
 
-/* libFuzzer's way to a new input: two of three times by changing JSON. */
+/* Makes a new input for libFuzzer: two of three times by a change of the JSON. */
 size_t
 LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size,
 						unsigned int seed)
@@ -167,7 +166,7 @@ LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size,
 
 #endif
 
-/* The readers of the columns from the given one on. */
+/* Returns the readers of the columns, from the given one on. */
 static ColumnReader **
 make_readers(AttributeSet *wanted, int first, int invalid_value)
 {
@@ -194,7 +193,7 @@ make_readers(AttributeSet *wanted, int first, int invalid_value)
 	return readers;
 }
 
-/* In place of option.c's, which asks a catalog. */
+/* Replaces the function of option.c, which reads a catalog. */
 ColumnSettings *
 column_settings_read(const Settings *table, AttrNumber attnum)
 {
@@ -207,7 +206,7 @@ column_settings_read(const Settings *table, AttrNumber attnum)
 	return column;
 }
 
-/* Reads a copy of the body, without anything behind it. */
+/* Reads a copy of the body; an access beyond its end is an error. */
 static bool
 try_parse(Attempt *attempt, AttributeSet *wanted, const char *body, int length)
 {
@@ -234,7 +233,7 @@ parse(void *argument)
 		FUZZ_CHECK(problem != NULL && shim_is_server_text(problem));
 }
 
-/* A body is the same in a database of the other encoding. */
+/* Checks that a body has the same outcome in the other database encoding. */
 static void
 check_encodings(Attempt *attempt, const char *body, int length)
 {
@@ -245,13 +244,13 @@ check_encodings(Attempt *attempt, const char *body, int length)
 	try_parse(&other, attempt->wanted, body, length);
 	shim_set_database_encoding(encoding);
 
-	/* LATIN1 may not have the characters for the problem. */
+	/* LATIN1 may lack characters of the error message. */
 	if (attempt->error != NULL || other.error != NULL)
 		return;
 
 	/*
-	 * Where an escape stands outside of all strings, at the very end, a body
-	 * that is no JSON may look like one that was cut.
+	 * A body that is not JSON may look like one that was cut, if it ends with
+	 * an escape outside of all strings.
 	 */
 	FUZZ_CHECK((attempt->status == RECORD_OK) == (other.status == RECORD_OK));
 	FUZZ_CHECK((attempt->status == RECORD_UNTRANSLATABLE) ==
@@ -263,7 +262,7 @@ check_encodings(Attempt *attempt, const char *body, int length)
 						  false);
 }
 
-/* A body that is a record is none without its end. */
+/* Checks that a record without its end is an error. */
 static void
 check_cut_off(AttributeSet *wanted, const char *body, int length, int at)
 {
@@ -276,7 +275,7 @@ check_cut_off(AttributeSet *wanted, const char *body, int length, int at)
 	FUZZ_CHECK(attempt.error == NULL && attempt.status == RECORD_CUT);
 }
 
-/* What is kept of a record is the same record. */
+/* Checks that the cut form of a record is the same record. */
 static void
 check_cut_form(Attempt *attempt, ColumnReader **readers, int first)
 {
@@ -294,7 +293,7 @@ check_cut_form(Attempt *attempt, ColumnReader **readers, int first)
 		FUZZ_CHECK(same_slice(attempt->record->whole, again.record->whole));
 }
 
-/* The number of the attribute that a column shows, be it in part. */
+/* Returns the number of the attribute of a column, or of its part. */
 static int
 number_of(AttributeSet *wanted, const char *path)
 {
@@ -350,7 +349,7 @@ same_value(const JsonValue *a, const JsonValue *b, bool in_raw_form)
 		   (!in_raw_form || same_slice(a->raw, b->raw));
 }
 
-/* What stands in the answer starts and ends as the value does. */
+/* Checks the start and the end of the raw text of a value. */
 static void
 check_raw_form(const JsonValue *value)
 {
@@ -387,7 +386,7 @@ same_slice(JsonSlice a, JsonSlice b)
 		   (a.length == 0 || memcmp(a.start, b.start, a.length) == 0);
 }
 
-/* The same value, or the same error. */
+/* Checks that both have the same value, or the same error. */
 static void
 check_same_column(Oid type, ColumnReader *reader, Attempt *a, Attempt *b)
 {

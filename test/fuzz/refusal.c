@@ -2,26 +2,26 @@
 /*-------------------------------------------------------------------------
  *
  * refusal.c
- *	  Fuzz target: the status and the body of an answer -> a record, its
- *	  absence, pages of records, or an error that shows some of the body.
+ *	  Fuzz target: the status and the body of a response -> a record, its
+ *	  absence, pages of records, or an error that quotes the body.
  *
- * The answers come from the input without any HTTP.  An input is two bytes, the
- * content type up to a line's end, and the body:
+ * The responses come from the input, without HTTP.  An input is two bytes, the
+ * content type up to the end of a line, and the body:
  *
- *	  status	which one of those below
- *	  bits		1: the database is in LATIN1, 2: the key has odd characters,
- *				4: no content type, 8: a wait is asked for, 16: pages of
- *				records are asked for, and another list of statuses applies,
- *				32: a query tells whether a record is missing
+ * - status: an index into the lists below
+ * - bits: 1: the database is in LATIN1, 2: the key has odd characters, 4: no
+ *	 content type, 8: a Retry-After
+ * - bits, for the request: 16: a query for pages of records, with its own list of
+ *	 statuses, 32: a query decides whether a record is missing
  *
- * Behind a separator comes another answer, of status 200, which GET /health
- * gets, or the query for the next page or for a record that may be missing.  A
- * response of status 200 that is cut or reports a failure that may pass is
- * fetched again, as long as there is another.
+ * After a separator follows another response, with status 200.  It is for GET
+ * /health, or for the query for the next page or for a record that may be
+ * missing.  A response with status 200 that is cut or reports a transient failure
+ * is fetched again, while there is another response.
  *
- * What is checked beside memory: what each status comes to, and that no message
- * shows the key, is long, or has more than one line (see shim/answer.c); that
- * the key is taken out of a text in the same way wherever that is cut off.
+ * Apart from memory errors, the target checks the outcome of each status, and
+ * that no message shows the key, is long, or has several lines (shim/response.c).
+ * Redaction has the same result wherever the text is cut off.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,7 +31,7 @@
 
 #include "redact.h"
 
-#include "answer.h"
+#include "response.h"
 #include "shim.h"
 
 #define LATIN1 1
@@ -41,10 +41,10 @@
 #define QUERY 16
 #define USE_QUERY 32
 
-/* The start of a body on which the redaction is tried by itself. */
+/* Length of the start of a body for the test of the redaction. */
 #define LONGEST_REDACTED 300
 
-/* Whatever a response may come to; 0: a record or its absence. */
+/* The outcomes of any response; 0: a record or its absence. */
 #define ANY_OUTCOME                                                       \
 	0, ERRCODE_PROTOCOL_VIOLATION, ERRCODE_UNTRANSLATABLE_CHARACTER,      \
 		ERRCODE_CONNECTION_FAILURE, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, \
@@ -52,7 +52,7 @@
 		ERRCODE_INSUFFICIENT_PRIVILEGE, ERRCODE_FDW_TABLE_NOT_FOUND,      \
 		ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION, ERRCODE_FDW_ERROR
 
-/* What a response of that status may come to, beside an end that is missing. */
+/* The outcomes by status, apart from a missing end. */
 static const struct
 {
 	int status;
@@ -60,7 +60,7 @@ static const struct
 } statuses[] = {
 	/* The body may report any failure. */
 	{200, {ANY_OUTCOME}},
-	/* Another response tells what is missing. */
+	/* Another response decides whether the record or the path is missing. */
 	{404, {ANY_OUTCOME}},
 	{400, {ERRCODE_FDW_ERROR}},
 	{401, {ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION}},
@@ -80,7 +80,7 @@ static const struct
 	{201, {ERRCODE_PROTOCOL_VIOLATION}},
 };
 
-/* What an answer to a query may come to that has no code: that, or an error. */
+/* The result of a query by status, without a code; it may also be an error. */
 static const struct
 {
 	int status;
@@ -97,7 +97,7 @@ static const struct
 	{408, ANSWER_NO_RESULT},
 };
 
-/* The input, as far as it was not handed out. */
+/* The unused rest of the input. */
 static char		  *input;
 static char		  *input_end;
 static const char *content_type;
@@ -155,7 +155,7 @@ ask_for_record(Question *question, int number)
 			   outcome == ERRCODE_CONNECTION_FAILURE);
 }
 
-/* A code says more than the status that it comes with. */
+/* A code in the body has priority over the status. */
 static void
 ask_for_pages(Question *question, int number)
 {
@@ -166,7 +166,7 @@ ask_for_pages(Question *question, int number)
 	{
 		case ANSWER_NO_RESULT:
 			FUZZ_CHECK(question->error != NULL);
-			/* Of a refusal, an end that is missing or another path. */
+			/* The response is a rejection, has no end, or has another path. */
 			FUZZ_CHECK(
 				query_statuses[number].status == 200 ||
 				query_statuses[number].result == ANSWER_NO_RESULT ||
@@ -190,7 +190,7 @@ ask_for_pages(Question *question, int number)
 static bool
 may_come_to(int status, int outcome)
 {
-	/* A response that is cut: see http_retry. */
+	/* The response was cut: see http_retry. */
 	if (outcome == ERRCODE_CONNECTION_FAILURE)
 		return true;
 	for (size_t i = 0; i < lengthof(statuses); i++)
@@ -206,7 +206,7 @@ may_come_to(int status, int outcome)
 	return false;
 }
 
-/* What fits is the start of what a larger target would get. */
+/* Checks that a small buffer gets the start of the text for a large one. */
 static void
 check_redaction(const char *key, const char *body, size_t length)
 {
@@ -214,7 +214,7 @@ check_redaction(const char *key, const char *body, size_t length)
 	char  *whole;
 	size_t copied;
 
-	/* Without anything behind it. */
+	/* A copy, so that an access beyond its end is an error. */
 	length = Min(length, LONGEST_REDACTED);
 	text = palloc(length);
 	memcpy(text, body, length);
@@ -233,7 +233,7 @@ check_redaction(const char *key, const char *body, size_t length)
 	}
 }
 
-/* The next body of the input becomes the transfer's, in memory of its own. */
+/* Gives the transfer the next body of the input, in memory of its own. */
 static void
 take_answer(HttpTransfer *transfer)
 {
@@ -252,7 +252,7 @@ take_answer(HttpTransfer *transfer)
 	transfer->body[transfer->length] = '\0';
 }
 
-/* --- In place of http.c --- */
+/* --- Replacements for http.c --- */
 
 HttpTransfer *
 http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
@@ -296,7 +296,7 @@ http_retry(HttpTransfer *transfer, HttpFault fault)
 		transfer->outcome = HTTP_PENDING;
 		return true;
 	}
-	/* Only a body that began can lack its end. */
+	/* Only a body with a beginning can lack its end. */
 	FUZZ_CHECK(fault != HTTP_FAULT_CUT || transfer->status == 200 ||
 			   (transfer->length > 0 &&
 				strspn(transfer->body, " \t\r\n") < transfer->length));

@@ -4,16 +4,14 @@
  * inject.c
  *	  Makes the calls of the extension fail, one at a time, for tests.
  *
- * Linked into a build of the extension that is for tests alone, with --wrap for
- * each function that the file "imports" says can fail: the linker takes every
- * call of such a function from the extension's objects to the wrapper here,
- * which counts it, and either fails in the function's stead or passes it on.
- * Calls within PostgreSQL and within the libraries stay as they are.
+ * Linked into a build of the extension for tests only, with --wrap for each
+ * function that can fail by the file "imports".  The linker directs each call of
+ * such a function from the extension's objects to its wrapper.  The wrapper
+ * counts the call, and fails or passes it on.  Calls within PostgreSQL and within
+ * the libraries do not change.
  *
- * The wrappers also count what is acquired and released, so that a test can ask
- * what is left.
- *
- * Knows nothing of what the extension does.
+ * The wrappers also count acquired and released resources, so that a test can
+ * find leaks.  They do not depend on the purpose of the extension.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,15 +43,15 @@
 #undef curl_multi_setopt
 #undef curl_share_setopt
 
-/* Bytes of arguments on the stack that are passed on: more than any has. */
+/* Bytes of arguments on the stack to pass on; more than any function has. */
 #define STACK_ARGUMENTS 128
 
-/* Places of the extension that call something, at most. */
+/* Largest number of places with calls in the extension. */
 #define MAX_SITES 4096
 
 #define CONTEXT_PREFIX "opportunity_fdw"
 
-/* A place in the extension that was seen calling. */
+/* A place in the extension that calls a function. */
 typedef struct Site
 {
 	void	   *address;
@@ -63,14 +61,14 @@ typedef struct Site
 
 static bool	 is_armed = false;
 static int	 fail_at = 0; /* the number of the call to fail; 0: none */
-static char	 wanted_function[NAMEDATALEN]; /* that is counted; empty: all are */
+static char	 wanted_function[NAMEDATALEN]; /* to count; empty: all */
 static int64 wanted_place = 0;
 static int	 calls = 0;
 static Site	 failed;
 static Site	 sites[MAX_SITES];
 static int	 site_count = 0;
 
-/* What the extension has acquired and not released yet. */
+/* The resources that the extension holds. */
 static struct
 {
 	int easy_handles;
@@ -96,12 +94,12 @@ static int	 count_contexts(MemoryContext context);
 static int	 count_files(void);
 static int	 count_blocked_signals(void);
 
-/* --- What a test calls --- */
+/* --- SQL functions --- */
 
 /*
- * inject_arm(N integer, function text, place bigint): from now on calls are
- * counted, and the N-th fails; 0: none does.  Where a function is named, only
- * its calls from that place count.
+ * inject_arm(N integer, function text, place bigint): counts calls from now on,
+ * and makes the N-th fail; 0: none.  With a function, only its calls from that
+ * place count.
  */
 Datum
 inject_arm(PG_FUNCTION_ARGS)
@@ -118,8 +116,8 @@ inject_arm(PG_FUNCTION_ARGS)
 }
 
 /*
- * inject_outcome() returns text: the calls since, the function that failed and
- * where it was called, as an offset in the library; ends the counting.
+ * inject_outcome() returns text: the number of calls, the function that failed,
+ * and the place of its call as an offset in the library.  Stops counting.
  */
 Datum
 inject_outcome(PG_FUNCTION_ARGS)
@@ -133,9 +131,8 @@ inject_outcome(PG_FUNCTION_ARGS)
 }
 
 /*
- * inject_sites() returns text: a line for each place that has called something
- * since inject_arm, in which none was to fail: the calls and what
- * inject_outcome says of it.
+ * inject_sites() returns text: a line for each place with calls since inject_arm
+ * with N = 0: the number of calls, the function, and the place.
  */
 Datum
 inject_sites(PG_FUNCTION_ARGS)
@@ -152,7 +149,7 @@ inject_sites(PG_FUNCTION_ARGS)
 }
 
 /*
- * inject_held() returns text: what the extension holds, in words, or nothing.
+ * inject_held() returns text: the resources that the extension holds, or nothing.
  */
 Datum
 inject_held(PG_FUNCTION_ARGS)
@@ -186,7 +183,7 @@ inject_held(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(text.data));
 }
 
-/* inject_top_memory() returns bigint: bytes in use of what is never freed. */
+/* inject_top_memory() returns bigint: bytes in use in TopMemoryContext. */
 Datum
 inject_top_memory(PG_FUNCTION_ARGS)
 {
@@ -198,7 +195,7 @@ inject_top_memory(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(counters.totalspace - counters.freespace);
 }
 
-/* Whether a call, from the given return address, is the one to fail. */
+/* Counts a call with the given return address; returns whether it must fail. */
 static bool
 fails(const char *function, void *address)
 {
@@ -237,7 +234,7 @@ note_site(const char *function, void *address)
 	site->calls++;
 }
 
-/* Of the call before a return address. */
+/* Returns the offset in the library of the call before a return address. */
 static int64
 offset_of(void *address)
 {
@@ -255,7 +252,7 @@ raise_out_of_memory(void)
 					errdetail("Injected failure of %s.", failed.function)));
 }
 
-/* The extension's memory contexts at and below one. */
+/* Returns the number of the extension's memory contexts at and below a context. */
 static int
 count_contexts(MemoryContext context)
 {
@@ -269,8 +266,8 @@ count_contexts(MemoryContext context)
 }
 
 /*
- * The files of the kinds that the extension opens.  The backend has some of its
- * own: the first call, before anything was read, says how many.
+ * Returns the number of open files of the extension's kinds.  The first call,
+ * before the extension opens files, counts the backend's own.
  */
 static int
 count_files(void)
@@ -298,7 +295,7 @@ count_files(void)
 	return count - own;
 }
 
-/* Signals that a backend must hear, and that are blocked. */
+/* Returns the number of blocked signals among those that a backend needs. */
 static int
 count_blocked_signals(void)
 {
@@ -315,10 +312,9 @@ count_blocked_signals(void)
 /* --- The wrappers --- */
 
 /*
- * Whatever its arguments and its result are, a call is passed on as it came:
- * that takes no knowledge of a function's type, which may differ from major to
- * major.  A function whose result says that it failed needs no more than that
- * result.
+ * A wrapper passes a call on with its unchanged arguments and result.  It does not
+ * need the type of the function, which may differ between major versions.  If the
+ * result of a function reports failure, the wrapper needs only that result.
  */
 #define PASS_ON(name)                                                       \
 	__builtin_return(__builtin_apply((void (*)()) __real_##name, arguments, \
@@ -353,7 +349,7 @@ count_blocked_signals(void)
 		PASS_ON(name);                            \
 	}
 
-/* Made from the file "imports": RAISES(...) for each that is imported. */
+/* Generated from the file "imports": RAISES(...) for each imported function. */
 #include "raises.h"
 
 RETURNS(CURLcode, curl_global_init, CURLE_OUT_OF_MEMORY, 0)
@@ -376,7 +372,7 @@ RETURNS(FILE *, AllocateFile, NULL, EMFILE)
 RETURNS(char *, fgets, NULL, EIO)
 RETURNS(char *, __fgets_chk, NULL, EIO)
 
-/* Acquires something that is counted in held.member, until it is released. */
+/* Acquires a resource, and counts it in held.member until its release. */
 #define ACQUIRES(type, name, member)                        \
 	extern type __real_##name(void);                        \
 	extern type __wrap_##name(void);                        \
@@ -436,7 +432,7 @@ __wrap_curl_easy_duphandle(CURL *easy)
 	return copy;
 }
 
-/* What is to be taken out and cannot, is not there any more. */
+/* A failing EPOLL_CTL_DEL still removes the file. */
 extern int __real_epoll_ctl(int epoll_fd, int action, int fd,
 							struct epoll_event *event);
 extern int __wrap_epoll_ctl(int epoll_fd, int action, int fd,
@@ -458,7 +454,7 @@ __wrap_epoll_ctl(int epoll_fd, int action, int fd, struct epoll_event *event)
 	return does_fail ? -1 : 0;
 }
 
-/* Whatever becomes of it, the value is the array's. */
+/* The function takes the value, even if it fails. */
 extern int __real_json_array_append_new(json_t *array, json_t *value);
 extern int __wrap_json_array_append_new(json_t *array, json_t *value);
 
@@ -486,7 +482,7 @@ __wrap_json_pack(const char *format, ...)
 	return tree;
 }
 
-/* jansson says nothing of what went wrong where memory was out. */
+/* Without memory, jansson does not set the error. */
 extern json_t *__real_json_loadb(const char *text, size_t length, size_t flags,
 								 json_error_t *error);
 extern json_t *__wrap_json_loadb(const char *text, size_t length, size_t flags,

@@ -2,9 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * seen_test.c
- *	  SQL functions that put ids into a SeenSet, for t/023_seen_set.pl.
+ *	  SQL functions that add ids to a SeenSet, for t/023_seen_set.pl.
  *
- * See build beside it for how they get into the library.
+ * The script build in this folder links them into the library.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +20,7 @@
 
 #include "src/seen_set.h"
 
-/* How often the memory is looked at. */
+/* Number of ids between two checks of the memory. */
 #define LOOK_EVERY 1000
 
 PG_FUNCTION_INFO_V1(seen_test_first);
@@ -30,7 +30,7 @@ PG_FUNCTION_INFO_V1(seen_test_subtransaction);
 static pg_uuid_t numbered_id(int64 number);
 static void add_numbered(SeenSet *set, int64 from, int64 to, bool expected);
 
-/* SQL function: of each id of an array, whether it is the first of its kind. */
+/* SQL function: returns for each id of an array whether it is new. */
 Datum
 seen_test_first(PG_FUNCTION_ARGS)
 {
@@ -58,8 +58,8 @@ seen_test_first(PG_FUNCTION_ARGS)
 }
 
 /*
- * SQL function: adds so many ids, each a second time at the end, and returns the
- * most memory that it took, in bytes.
+ * SQL function: adds a number of ids, then each again, and returns the peak of the
+ * memory in bytes.
  */
 Datum
 seen_test_memory(PG_FUNCTION_ARGS)
@@ -85,8 +85,8 @@ seen_test_memory(PG_FUNCTION_ARGS)
 }
 
 /*
- * SQL function: adds ids within a subtransaction, which then fails, to a set
- * that was made before; returns how many there are after as many more.
+ * SQL function: adds ids to a set in a subtransaction that fails, then the same and
+ * as many new ids outside of it.  Returns the number of ids in the set.
  */
 Datum
 seen_test_subtransaction(PG_FUNCTION_ARGS)
@@ -110,7 +110,7 @@ seen_test_subtransaction(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(total);
 }
 
-/* As ids by the clock are, the first half of it says little. */
+/* Returns an id; like ids by the clock, all have the same first half. */
 static pg_uuid_t
 numbered_id(int64 number)
 {
@@ -122,7 +122,7 @@ numbered_id(int64 number)
 	return id;
 }
 
-/* It takes no interrupts: those that end it come from the set. */
+/* Adds ids; the set checks for interrupts. */
 static void
 add_numbered(SeenSet *set, int64 from, int64 to, bool expected)
 {

@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * encoding.c
- *	  A database in UTF-8 or in LATIN1, and comparing.
+ *	  Databases in UTF-8 and LATIN1, and comparisons.
  *
- * Like the backend's, the conversions refuse what is invalid or has no
- * equivalent.  The comparisons are libc's, as AddressSanitizer watches those; what
- * the verifier reads is looked at here.
+ * Like the backend's, the conversions reject invalid characters and characters
+ * without an equivalent.  The comparisons are libc's, because AddressSanitizer
+ * checks those.  The verifier checks the bounds of its text itself.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +30,7 @@ shim_set_database_encoding(int encoding)
 	database_encoding = encoding;
 }
 
-/* Whether a text, which may be NULL, is valid in the database's encoding. */
+/* Checks that a text, which may be NULL, is valid in the database's encoding. */
 bool
 shim_is_server_text(const char *text)
 {
@@ -40,7 +40,7 @@ shim_is_server_text(const char *text)
 		   pg_encoding_verifymbstr(PG_UTF8, text, length) == length;
 }
 
-/* In place of libpgcommon's, which reads all of a text whatever is in it. */
+/* Replaces the function of libpgcommon, and checks that the text has its length. */
 int
 pg_encoding_verifymbstr(int encoding, const char *text, int length)
 {
@@ -106,7 +106,7 @@ check_utf8(const char *text, int length)
 						errmsg("invalid byte sequence")));
 }
 
-/* A text as a JSON string. */
+/* Appends a text as a JSON string. */
 void
 escape_json(StringInfo target, const char *text)
 {

@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * error.c
- *	  ereport without a server: an ERROR jumps to whoever catches errors, and
- *	  every message is made in full, its context included.
+ *	  ereport without a server: an ERROR jumps to the handler, and every message
+ *	  is formatted, with its context.
  *
- * PG_TRY works as in the backend.  Every text of a message has to be valid in
- * the database's encoding.
+ * PG_TRY works as in the backend.  Every text of a message must be valid in the
+ * database's encoding.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +20,7 @@
 ErrorContextCallback *error_context_stack = NULL;
 sigjmp_buf			 *PG_exception_stack = NULL;
 
-/* The message being made, and the error being handled: one each. */
+/* The current message and the current error. */
 static ErrorData  message;
 static ErrorData *current_error = NULL;
 
@@ -86,7 +86,7 @@ ExceptionalCondition(const char *condition, const char *error, const char *file,
 }
 #endif
 
-/* Whatever is said, is said. */
+/* Every level counts, so that every message is formatted. */
 bool
 message_level_is_interesting(int elevel)
 {
@@ -158,7 +158,7 @@ errcode_for_file_access(void)
 	return errcode(ERRCODE_IO_ERROR);
 }
 
-/* The texts live as long as the input is looked at. */
+/* Formats a text, which lives until the next input. */
 static char *
 format(const char *text, va_list args)
 {
@@ -183,7 +183,7 @@ format(const char *text, va_list args)
 	return result.data;
 }
 
-/* The functions by which ereport gets a part of its message. */
+/* The functions that set a part of the message. */
 #define MESSAGE_PART(function, part)       \
 	int function(const char *text, ...)    \
 	{                                      \

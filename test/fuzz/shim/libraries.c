@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * libraries.c
- *	  Counts what jansson and libcurl have allocated: an error that jumps past
- *	  the release of a tree or a handle shows as a leak.
+ *	  Counts the allocations of jansson and libcurl, so that an error that jumps
+ *	  past the release of a tree or a handle is a leak.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 
 #include "shim.h"
 
-static long allocated; /* pieces, at present */
+static long allocated; /* number of allocations */
 static long at_begin;
 
 static void	 initialize(void);
@@ -39,7 +39,7 @@ shim_libraries_end(void)
 	FUZZ_CHECK(allocated == at_begin);
 }
 
-/* With a seed of jansson's hashes, so that each run is the same. */
+/* Sets a seed for jansson's hashes, so that each run is the same. */
 static void
 initialize(void)
 {

@@ -2,10 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * list.c
- *	  The lists that the extension's parsers make: of pointers, and pairs of
- *	  OIDs.
+ *	  Lists for the parsers of the extension: of pointers, and of pairs of OIDs.
  *
- * Each append copies, so that a pointer into the former list is found out.
+ * Each append copies the list, so that AddressSanitizer finds pointers into the
+ * old one.
  *
  *-------------------------------------------------------------------------
  */
@@ -64,7 +64,7 @@ make_list(NodeTag type, int length)
 	return list;
 }
 
-/* Whether a list of pairs of OIDs has one that is equal. */
+/* Checks whether a list of pairs of OIDs has an equal pair. */
 bool
 list_member(const List *list, const void *datum)
 {

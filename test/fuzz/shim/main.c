@@ -2,10 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * main.c
- *	  What libFuzzer calls with each input, and the tally of what came of them.
+ *	  The entry point of libFuzzer, and the tally of outcomes.
  *
- * Each input starts with the same state, and leaves nothing behind: neither
- * memory nor, where a target waits for the network, files.
+ * Each input starts with the same state, and leaves no memory behind.  A target
+ * that waits for the network also leaves no files.
  *
  *-------------------------------------------------------------------------
  */

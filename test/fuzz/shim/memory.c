@@ -3,7 +3,7 @@
  *
  * memory.c
  *	  Memory contexts in which every palloc is a malloc of its own, so that
- *	  AddressSanitizer sees its bounds and whether it is still there.
+ *	  AddressSanitizer sees its bounds and its lifetime.
  *
  * repalloc always moves.  Contexts have parents, children and callbacks, which
  * run in the backend's order: children first, then callbacks, the last one
@@ -22,7 +22,7 @@
 
 typedef struct ShimContext ShimContext;
 
-/* Before each piece of memory; poisoned, so that nothing runs into it. */
+/* The header before each piece of memory; poisoned, so that each access is an error. */
 typedef struct Chunk
 {
 	ShimContext	 *context;
@@ -109,7 +109,7 @@ MemoryContextRegisterResetCallback(MemoryContext		  context,
 	context->reset_cbs = callback;
 }
 
-/* A context is never reset but to be deleted, so this does both. */
+/* Resets and deletes a context; the code resets no context without deleting it. */
 void
 MemoryContextDelete(MemoryContext context)
 {
@@ -162,7 +162,7 @@ pfree(void *pointer)
 {
 	Chunk *chunk;
 
-	/* The parser of 17, as programs other than the backend have it, frees NULL, too. */
+	/* Outside of the backend, the JSON parser of version 17 also frees NULL. */
 #if PG_VERSION_NUM >= 170000
 	if (pointer == NULL)
 		return;
@@ -191,7 +191,7 @@ set_previous(Chunk *chunk, Chunk *previous)
 }
 
 /*
- * The header of a piece of memory, readable.
+ * Returns the header of a piece of memory, unpoisoned.
  *
  * NOLINTBEGIN(clang-analyzer-unix.Malloc): pfree() takes what it frees off the
  * list of its context.

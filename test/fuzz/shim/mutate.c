@@ -2,10 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * mutate.c
- *	  Changes JSON so that it mostly stays JSON: a value takes the place of
- *	  another or goes in before it, or so does a member of an object.
+ *	  Changes JSON so that it usually stays JSON: copies a value, or a member of
+ *	  an object, over another or before it.
  *
- * Changes of bytes alone nearly always end in the lexer.
+ * Changes of single bytes nearly always end in the lexer.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,8 +29,8 @@ static size_t length_of_value(const char *json, size_t size);
 static size_t length_of_string(const char *json, size_t size);
 
 /*
- * Returns the new size, or 0 where there is nothing to be changed or the result
- * would be larger than max_size.
+ * Returns the new size, or 0 if the input has no piece to change or the result
+ * exceeds max_size.
  */
 size_t
 shim_mutate_json(char *json, size_t size, size_t max_size, unsigned int seed)
@@ -65,7 +65,7 @@ shim_mutate_json(char *json, size_t size, size_t max_size, unsigned int seed)
 	return size - to.length + from.length;
 }
 
-/* The pieces of a text, as far as it looks like JSON. */
+/* Finds the pieces of a text, as far as it looks like JSON. */
 static int
 find_pieces(const char *json, size_t size, Piece *pieces)
 {
@@ -85,7 +85,7 @@ find_pieces(const char *json, size_t size, Piece *pieces)
 	return count;
 }
 
-/* 0 where none starts. */
+/* Returns the length of the member at the start, or 0. */
 static size_t
 length_of_member(const char *json, size_t size)
 {
@@ -100,7 +100,7 @@ length_of_member(const char *json, size_t size)
 	return value > 0 ? key + value : 0;
 }
 
-/* 0 where none starts. */
+/* Returns the length of the value at the start, or 0. */
 static size_t
 length_of_value(const char *json, size_t size)
 {
@@ -127,7 +127,7 @@ length_of_value(const char *json, size_t size)
 	return 0;
 }
 
-/* With its quotes; the rest of the text where the second one is missing. */
+/* Returns the length with both quotes; without a second one, the whole size. */
 static size_t
 length_of_string(const char *json, size_t size)
 {

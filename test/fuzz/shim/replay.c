@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * replay.c
- *	  Where there is no libFuzzer: gives a target the files and folders named
- *	  on the command line, each as it is and changed in a few ways.
+ *	  Replacement for libFuzzer: runs a target with the files and folders of the
+ *	  command line, each unchanged and with a few changes.
  *
  *	  fuzz_TARGET CHANGES PATH...
  *
@@ -86,7 +86,7 @@ run_file(const char *path, int changes)
 	size = fread(original, 1, sizeof(original), file);
 	fclose(file);
 
-	/* Each file's changes depend on nothing but that file. */
+	/* The changes of a file depend only on that file. */
 	srandom(size);
 	for (int i = 0; i <= changes; i++)
 	{
@@ -115,11 +115,11 @@ change(void)
 		case 1:
 			input[at] = "\"\\{}[],:0u\r\n\0\xc3\xff "[choose(17)];
 			break;
-		case 2: /* a piece away */
+		case 2: /* removes a piece */
 			memmove(input + at, input + at + length, input_size - at - length);
 			input_size -= length;
 			break;
-		case 3: /* a piece twice */
+		case 3: /* doubles a piece */
 			if (input_size + length > LARGEST)
 				break;
 			memmove(input + at + length, input + at, input_size - at);
@@ -136,14 +136,14 @@ run(void)
 	LLVMFuzzerTestOneInput((uint8 *) input, input_size);
 }
 
-/* A number from 0 to one less than the limit. */
+/* Returns a random number below the limit. */
 static size_t
 choose(size_t limit)
 {
 	return limit > 0 ? (size_t) random() % limit : 0;
 }
 
-/* It is still there where the program does not come to its end. */
+/* Keeps the input in a file, in case the program crashes. */
 static void
 keep_input(void)
 {

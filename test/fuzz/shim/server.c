@@ -2,11 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * server.c
- *	  How a backend waits: its latch, its interrupts and its files.
+ *	  The waits of a backend: its latch, its interrupts and its files.
  *
- * Who serves an answer does so while the backend waits, so that everything
- * happens in one thread and in the same order each time.  A cancel may come
- * with any wait.
+ * The target sends responses while the backend waits, so that all happens in one
+ * thread and in the same order each time.  A cancel may come with any wait.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,18 +20,18 @@
 
 #include "shim.h"
 
-/* More waits than that, or longer ones, and something does not end. */
+/* Largest number and length of waits; beyond them, a loop does not end. */
 #define MOST_WAITS 20000
 #define LONGEST_WAIT 5000 /* milliseconds */
 
 volatile sig_atomic_t InterruptPending = false;
 struct Latch		 *MyLatch = NULL;
 
-/* Does something that may end a wait; false: there is nothing left to do. */
+/* Does work that may end a wait; returns false if it has no more work. */
 bool (*shim_on_wait)(void) = NULL;
 
 static int waits;
-static int cancel_at; /* the wait's number; 0: never */
+static int cancel_at; /* number of the wait; 0: never */
 static int external_fds;
 static int first_free_fd;
 
@@ -47,7 +46,7 @@ shim_server_begin(void)
 	first_free_fd = next_fd();
 }
 
-/* Whatever happened, no file has stayed open. */
+/* Checks that no file is open. */
 void
 shim_server_end(void)
 {
@@ -55,7 +54,7 @@ shim_server_end(void)
 	FUZZ_CHECK(next_fd() == first_free_fd);
 }
 
-/* The number that the next file gets. */
+/* Returns the number of the next file. */
 static int
 next_fd(void)
 {

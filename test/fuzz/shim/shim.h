@@ -2,13 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * shim.h
- *	  As much of a PostgreSQL backend as the extension's parsers need, for
- *	  programs that run them without a server.
+ *	  The parts of a PostgreSQL backend that the parsers of the extension need,
+ *	  for programs that run them without a server.
  *
- * The functions of the backend that the extension calls are defined in the
- * files of this folder, by the server's own headers; what stands here is what
- * the shim adds to them.  The JSON parser, StringInfo, snprintf and UTF-8 are
- * PostgreSQL's own, from libpgcommon and libpgport.
+ * The files of this folder define the functions of the backend that the
+ * extension calls, with the declarations of the server's own headers.  This file
+ * has only additional functions.  The JSON parser, StringInfo, snprintf and UTF-8
+ * are PostgreSQL's own, from libpgcommon and libpgport.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,12 +19,12 @@
 
 #include "compat.h"
 
-/* What a target does with one input, which has a NUL behind it. */
+/* Runs a target with one input, which has a NUL after its end. */
 extern void fuzz_input(char *data, size_t size);
 
 /*
- * Ends the program unless the condition holds: something that was promised is
- * broken, and the input that shows it is worth keeping.
+ * Ends the program unless the condition holds.  Then a promise is broken, and the
+ * input belongs in the corpus.
  */
 #define FUZZ_CHECK(condition)                                        \
 	do                                                               \
@@ -37,8 +37,8 @@ pg_noreturn extern void shim_broken(const char *file, int line,
 									const char *what);
 
 /*
- * main.c: counts what came of an input.  Somebody should look at the tally now
- * and then: a target that has one outcome alone tests nothing.
+ * main.c: counts the outcomes of inputs.  A target with a single outcome tests
+ * nothing, so check the tally after a change.
  */
 extern void shim_outcome(const char *name);
 extern void shim_outcome_error(const ErrorData *error);
@@ -54,13 +54,13 @@ extern ErrorData *shim_catch(void (*function)(void *), void *argument);
 extern void shim_set_database_encoding(int encoding);
 extern bool shim_is_server_text(const char *text);
 
-/* server.c: what a backend waits with */
+/* server.c: waits of a backend */
 extern void shim_server_begin(void);
 extern void shim_server_end(void);
 extern void shim_cancel_at_wait(int number);
 extern bool (*shim_on_wait)(void);
 
-/* libraries.c: what libcurl and jansson allocate has to be freed, too */
+/* libraries.c: checks that libcurl and jansson free their memory */
 extern void shim_libraries_begin(void);
 extern void shim_libraries_end(void);
 
@@ -68,7 +68,7 @@ extern void shim_libraries_end(void);
 extern size_t shim_mutate_json(char *json, size_t size, size_t max_size,
 							   unsigned int seed);
 
-/* types.c: values, as the shim's input functions make them, can be compared */
+/* types.c: compares values of the shim's input functions */
 extern bool shim_same_datum(Oid type, Datum a, Datum b);
 
 /* A domain over text[]. */

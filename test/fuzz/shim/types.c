@@ -2,12 +2,12 @@
 /*-------------------------------------------------------------------------
  *
  * types.c
- *	  The types that columns of the tests have, and their input functions.
+ *	  The types of the columns of the tests, and their input functions.
  *
- * These are stricter than the backend's where the extension promises something
- * about their input: texts are in the database's encoding, JSON is JSON, and a
- * time is made of what ISO 8601 has.  Nothing is looked up in a catalog: the
- * OID of a type's input function is the type's own.
+ * They check the promises of the extension about their input: texts are in the
+ * database's encoding, JSON is JSON, and times are ISO 8601.  So they are stricter
+ * than the backend's.  There is no catalog: the OID of an input function is the OID of
+ * its type.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,10 +29,10 @@
 
 #include "shim.h"
 
-/* From the epoch of Unix to that of PostgreSQL, in seconds. */
+/* Seconds between the epochs of Unix and PostgreSQL. */
 #define EPOCHS_APART INT64CONST(946684800)
 
-/* The types of which there are arrays. */
+/* The array types and their elements. */
 static const struct
 {
 	Oid array;
@@ -44,7 +44,7 @@ static const struct
 	{SHIM_DOMAINOID, InvalidOid},
 };
 
-/* An array, in place of PostgreSQL's form of it. */
+/* An array, in a simpler form than PostgreSQL's. */
 typedef struct ShimArray
 {
 	int	   count;
@@ -182,7 +182,7 @@ InputFunctionCallSafe(FmgrInfo *info, char *text, Oid param, int32 typmod,
 }
 #endif
 
-/* Of an array, for the domain over it, whose input takes anything. */
+/* Returns the text of an array, for the domain over it, whose input accepts any text. */
 char *
 OidOutputFunctionCall(Oid function, Datum value)
 {
@@ -190,7 +190,7 @@ OidOutputFunctionCall(Oid function, Datum value)
 	return pstrdup("{}");
 }
 
-/* False where the text is no value of the type. */
+/* Returns false if the text is not a value of the type. */
 static bool
 input(Oid type, char *text, Datum *value)
 {
@@ -245,7 +245,7 @@ is_number(const char *text)
 	return end != text && *end == '\0';
 }
 
-/* The one function that is called by its address: uuid_out. */
+/* Calls a function by its address; only uuid_out. */
 Datum
 DirectFunctionCall1Coll(PGFunction function, Oid collation, Datum argument)
 {
@@ -271,7 +271,7 @@ uuid_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(text.data);
 }
 
-/* Without hyphens: as the API writes them, they do not come here. */
+/* Reads a UUID without hyphens; the extension parses the usual form itself. */
 static bool
 read_uuid(const char *text, Datum *value)
 {
@@ -287,7 +287,7 @@ read_uuid(const char *text, Datum *value)
 	return true;
 }
 
-/* Reads what normalize_time may leave: a date, a time and an offset. */
+/* Reads a result of normalize_time: a date, a time and an offset. */
 static bool
 read_timestamptz(const char *text, Datum *value)
 {

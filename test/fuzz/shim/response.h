@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*-------------------------------------------------------------------------
  *
- * answer.h
- *	  What the targets that read whole answers of the API share.
+ * response.h
+ *	  Shared by the targets that read whole responses of the API.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef FUZZ_ANSWER_H
-#define FUZZ_ANSWER_H
+#ifndef FUZZ_RESPONSE_H
+#define FUZZ_RESPONSE_H
 
 #include "postgres.h"
 
@@ -15,14 +15,14 @@
 #include "connection.h"
 #include "statement.h"
 
-/* The record that is asked for, and what stands between two answers. */
+/* The id of the fetched record, and the separator of two responses. */
 #define ANSWER_RECORD_ID "00000000-0000-4000-8000-000000010001"
 #define ANSWER_SEPARATOR "\n%%\n"
 
-/* That no query has a result. */
+/* The value for no result of a query. */
 #define ANSWER_NO_RESULT (-1)
 
-/* A question to the API, and what became of it. */
+/* A question to the API, and its outcome. */
 typedef struct Question
 {
 	Settings	  settings;
@@ -37,7 +37,7 @@ typedef struct Question
 	bool		  found;
 	bool		  is_denied; /* see api_is_denial */
 	Statement	  statement;
-	int			  first_result; /* of a query's first page: a QueryResult, or
+	int			  first_result; /* of the first page: a QueryResult, or
 								 * ANSWER_NO_RESULT */
 	ErrorData	 *error;
 } Question;
@@ -47,4 +47,4 @@ extern void		 question_ask(Question *question);
 extern void		 question_query(Question *question);
 extern char		*next_answer(char **input, char *end, size_t *length);
 
-#endif /* FUZZ_ANSWER_H */
+#endif /* FUZZ_RESPONSE_H */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*-------------------------------------------------------------------------
  *
- * answer.c
- *	  Asks the API for a record, or for records page by page, and looks at what
- *	  is made of its answers: the same checks whether these come as bodies or by
- *	  HTTP.
+ * response.c
+ *	  Fetches a record, or records page by page, and checks the results.  The
+ *	  checks are the same for responses as bodies and over HTTP.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,20 +15,20 @@
 
 #include "page_reader.h"
 
-#include "answer.h"
+#include "response.h"
 #include "shim.h"
 
-/* The second one has what JSON escapes. */
+/* The second one has characters that JSON escapes. */
 #define KEY "test-key"
 #define ODD_KEY "a\"\\b/k"
 
-/* More than a message, a detail or a hint has to say. */
+/* Longer than any message, detail or hint. */
 #define LONGEST_TEXT 1200
 
-/* More milliseconds than any response may ask to wait. */
+/* Longest wait that a response may demand, in milliseconds. */
 #define LONGEST_RETRY_AFTER INT64CONST(1000000000000000)
 
-/* The SQLSTATEs of an answer, whatever it is. */
+/* The SQLSTATEs of all responses. */
 static const int sqlstates[] = {
 	ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION,
 	ERRCODE_CONNECTION_FAILURE,
@@ -44,7 +43,7 @@ static const int sqlstates[] = {
 	ERRCODE_QUERY_CANCELED,
 };
 
-/* Requests that one query may take. */
+/* Largest number of requests of one query. */
 #define MOST_REQUESTS 8
 
 static Question *current;
@@ -58,7 +57,7 @@ static void		  check_transfer(const HttpTransfer *transfer);
 static void		  check_error(const Question *question);
 static void		  check_text(const char *text, const char *key);
 
-/* In the current context, which should be the statement's. */
+/* Returns a question in the current context, which is the statement's. */
 Question *
 question_create(bool odd_key)
 {
@@ -81,7 +80,7 @@ question_create(bool odd_key)
 	return question;
 }
 
-/* In place of connection.c's, which asks a catalog. */
+/* Replaces the function of connection.c, which reads a catalog. */
 Connection *
 connection_acquire(Oid umid, Oid serverid)
 {
@@ -90,7 +89,7 @@ connection_acquire(Oid umid, Oid serverid)
 	return &current->connection;
 }
 
-/* Asks for the record, and checks the error that comes of it. */
+/* Fetches the record, and checks the error. */
 void
 question_ask(Question *question)
 {
@@ -99,7 +98,7 @@ question_ask(Question *question)
 		shim_outcome(question->found ? "record" : "none");
 }
 
-/* Asks for all pages of a query, and checks the same. */
+/* Fetches all pages of a query, and checks the error. */
 void
 question_query(Question *question)
 {
@@ -147,7 +146,7 @@ ask(void *argument)
 		FUZZ_CHECK(pg_strcasecmp(question->record->id_text, ANSWER_RECORD_ID) ==
 				   0);
 
-	/* What can be read without an error is the same, and nothing else is found. */
+	/* The function that raises no errors has the same result. */
 	FUZZ_CHECK(!is_told || question->found == (tried != NULL));
 	FUZZ_CHECK(!question->found || is_told ||
 			   question->transfer->attempts > attempts);
@@ -156,8 +155,8 @@ ask(void *argument)
 }
 
 /*
- * Reads one page after another, and begins anew where the cursor is gone.  What
- * is refused is raised.
+ * Reads one page after another, and starts again if the cursor has expired.
+ * Raises rejections.
  */
 static void
 query(void *argument)
@@ -191,8 +190,8 @@ query(void *argument)
 }
 
 /*
- * Asks for the next page and reads it.  What can be read without an error that
- * may be raised is the same.
+ * Fetches and reads the next page.  The function that raises no errors has the
+ * same result.
  */
 static PageAnswer
 read_page(Question *question, PageReader *reader)
@@ -233,7 +232,7 @@ read_page(Question *question, PageReader *reader)
 	return answer;
 }
 
-/* A refusal is remembered, each once. */
+/* Checks that the API notes each rejection once. */
 static void
 check_refusal(Api *api, const PageReader *reader)
 {
@@ -245,7 +244,7 @@ check_refusal(Api *api, const PageReader *reader)
 	FUZZ_CHECK(strcmp(linitial(api_refusals(api)), reader->query.sort) == 0);
 }
 
-/* What http.h says of a transfer that is over. */
+/* Checks the promises of http.h about a finished transfer. */
 static void
 check_transfer(const HttpTransfer *transfer)
 {
@@ -277,8 +276,8 @@ check_error(const Question *question)
 }
 
 /*
- * A text of a message is short, is one line, and does not have the key, be it
- * with its characters escaped as in JSON.
+ * Checks that a text of a message is short, is one line, and does not have the
+ * key, not even with its characters escaped as in JSON.
  */
 static void
 check_text(const char *text, const char *key)
@@ -309,8 +308,8 @@ check_text(const char *text, const char *key)
 }
 
 /*
- * Takes the next of several answers from an input, up to a separator or its
- * end; NULL where there is none left.
+ * Returns the next response of an input, up to a separator or its end, or NULL if
+ * none is left.
  */
 char *
 next_answer(char **input, char *end, size_t *length)
