@@ -43,7 +43,8 @@
 -- The comment on each view (\dv+ crm_reports.*) has the number of API calls for 1,000
 -- opportunities, of which 729 are open, 102 won and 99 lost. The first number is for
 -- max_concurrency '1'. The number grows with the deals that the view reads, 100 in each
--- call. A condition on a column of a report does not reduce it.
+-- call. A condition on an amount reduces it, because the wrapper pushes it down. A
+-- condition on a stage, a month, a quarter or a number of days does not.
 --
 -- If many people read the reports, let the views read a copy. Then only REFRESH makes
 -- API calls, for example once an hour with pg_cron:
