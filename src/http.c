@@ -327,33 +327,37 @@ http_raise(HttpTransfer *transfer)
 			raise_not_connected(transfer, error);
 			break;
 		case HTTP_PROXY_REFUSED:
-			ereport(ERROR,
-					(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
-					 errmsg("the proxy refused the connection to the API"),
-					 transfer->private->code == CURLE_OK
-						 ? errdetail("Proxy \"%s\" responded with status %ld.",
-									 target->proxy, transfer->status)
-						 : errdetail("Proxy \"%s\" responded to CONNECT with "
-									 "status %ld.",
-									 target->proxy, transfer->status),
-					 errhint("Check the server's option proxy, and proxy_user "
-							 "and proxy_password of the user mapping.")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+				 errmsg("proxy rejected the connection: HTTP status %ld",
+						transfer->status),
+				 transfer->private->code == CURLE_OK
+					 ? errdetail("Proxy \"%s\" rejected the request.",
+								 target->proxy)
+					 : errdetail("Proxy \"%s\" rejected the CONNECT request.",
+								 target->proxy),
+				 errhint("Check the server option \"proxy\" and the user "
+						 "mapping options \"proxy_user\" and "
+						 "\"proxy_password\".")));
 			break;
 		case HTTP_NOT_HTTP:
 			ereport(
 				ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("the API's answer is not HTTP"),
-				 errdetail("Host \"%s\": %s.", target->host, error),
-				 errhint("Check the server's options base_url and proxy.")));
+				 errmsg("API response is not HTTP"),
+				 errdetail("Reading the response of host \"%s\" failed: %s.",
+						   target->host, error),
+				 errhint("Check the server options \"base_url\" and "
+						 "\"proxy\".")));
 			break;
 		case HTTP_TOO_LARGE:
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("the API's answer is larger than %zu MB",
+					 errmsg("API response is larger than %zu MB",
 							target->max_response_size / (1024 * 1024)),
-					 errhint("The server's option max_response_size sets the "
-							 "limit.")));
+					 errhint("Reduce \"page_size\", or increase the server "
+							 "option \"max_response_size\".")));
 			break;
 		case HTTP_OVER_BUDGET:
 			http_account_raise_over_budget(transfer->private->budget);
@@ -368,14 +372,15 @@ http_raise(HttpTransfer *transfer)
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_CONNECTION_FAILURE),
-					 errmsg("the request to the API failed"),
-					 errdetail("Host \"%s\", after %d %s: %s.", target->host,
-							   transfer->attempts,
+					 errmsg("API request failed"),
+					 errdetail("The request to host \"%s\" failed after %d %s: "
+							   "%s.",
+							   target->host, transfer->attempts,
 							   transfer->attempts == 1 ? "attempt" : "attempts",
 							   error),
-					 errhint("The server's options connect_timeout, "
-							 "request_timeout and max_retries set the "
-							 "limits.")));
+					 errhint("Check the network, or increase the server "
+							 "options \"request_timeout\" and "
+							 "\"max_retries\".")));
 	}
 	pg_unreachable();
 }
@@ -390,27 +395,29 @@ raise_not_connected(const HttpTransfer *transfer, const char *error)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
 				 errmsg("could not connect to the API"),
-				 errdetail("The file \"%s\" of option ca_file cannot be used: "
+				 errdetail("File \"%s\" of option \"ca_file\" cannot be used: "
 						   "%s.",
 						   target->ca_file, error),
-				 errhint("Check the server's option ca_file.")));
+				 errhint("Check the server option \"ca_file\".")));
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
 			 errmsg("could not connect to the API"),
-			 errdetail("Host \"%s\", after %d %s: %s.", target->host,
-					   transfer->attempts,
+			 errdetail("The connection to host \"%s\" failed after %d %s: "
+					   "%s.",
+					   target->host, transfer->attempts,
 					   transfer->attempts == 1 ? "attempt" : "attempts", error),
-			 errhint("Check the server's options base_url, proxy and "
-					 "ca_file, and the network.")));
+			 errhint("Check the network and the server options \"base_url\", "
+					 "\"proxy\" and \"ca_file\".")));
 }
 
 static void
 raise_pool_broken(const HttpPool *pool)
 {
 	ereport(ERROR, (errcode(pool->broken_state),
-					errmsg("could not manage the connections to the API"),
+					errmsg("could not manage connections to the API"),
 					errdetail("%s.", pool->broken),
-					errhint("The next statement makes new connections.")));
+					errhint("Run the statement again. It opens new "
+							"connections.")));
 }
 
 /*
@@ -626,7 +633,7 @@ check_option(CURLcode code, const char *what)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-					errmsg("libcurl refused option %s: %s", what,
+					errmsg("libcurl rejected option %s: %s", what,
 						   curl_easy_strerror(code))));
 }
 
@@ -977,7 +984,7 @@ on_header(char *data, size_t size, size_t count, void *arg)
 		return size * count;
 	}
 	private->callback_outcome = HTTP_NOT_HTTP;
-	private->callback_error = "its headers have no end";
+	private->callback_error = "the headers are too large";
 	return 0;
 }
 
@@ -1001,7 +1008,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	if (is_too_slow(private, needed))
 	{
 		private->callback_outcome = HTTP_BROKEN;
-		private->callback_error = "the response comes too slowly";
+		private->callback_error = "the response is too slow";
 		return 0;
 	}
 	if (needed > private->capacity)

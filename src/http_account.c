@@ -71,12 +71,12 @@ http_account_raise_over_budget(const HttpBudget *budget)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("the statement needs more than " INT64_FORMAT
-					" requests to the API",
+			 errmsg("statement needs more than " INT64_FORMAT " API requests",
 					budget->limit),
-			 errhint("Narrow the query, or raise max_requests of the foreign "
-					 "table or its server. With max_concurrency 1, a long read "
-					 "takes the fewest requests.")));
+			 errhint("Narrow the query, or increase the option "
+					 "\"max_requests\" of the foreign table or server. A scan "
+					 "uses the fewest requests with \"max_concurrency\" set "
+					 "to 1.")));
 }
 
 /* Counts an attempt that is handed to libcurl.  Raises no error. */
@@ -174,8 +174,8 @@ http_account_wait(HttpTransfer *transfer, int64 wait, bool held_back)
 	if (budget->waited < HTTP_NOTABLE_WAIT || budget->has_said_so)
 		return;
 	budget->has_said_so = true;
-	ereport(DEBUG1, (errmsg_internal("waiting for the API, which throttles "
-									 "requests or could not be reached")));
+	ereport(DEBUG1, (errmsg_internal("delaying API requests because of "
+									 "throttling or connection failures")));
 }
 
 /* Queues an attempt for the log.  Does nothing if memory is out. */
@@ -243,7 +243,7 @@ tell_log(HttpPool *pool)
 
 		pfree(entry);
 		if (copy.outcome == HTTP_ANSWERED)
-			snprintf(result, sizeof(result), "status %ld", copy.status);
+			snprintf(result, sizeof(result), "HTTP status %ld", copy.status);
 		else
 			strlcpy(result, outcome_text(copy.outcome), sizeof(result));
 		ereport(DEBUG1, (errmsg_internal(
@@ -259,16 +259,16 @@ outcome_text(HttpOutcome outcome)
 	switch (outcome)
 	{
 		case HTTP_NOT_CONNECTED:
-			return "no connection";
+			return "connection failed";
 		case HTTP_PROXY_REFUSED:
-			return "refused by the proxy";
+			return "rejected by the proxy";
 		case HTTP_NOT_HTTP:
-			return "no HTTP";
+			return "not HTTP";
 		case HTTP_TOO_LARGE:
-			return "too large";
+			return "response too large";
 		case HTTP_OUT_OF_MEMORY:
 			return "out of memory";
 		default:
-			return "broken";
+			return "request failed";
 	}
 }

@@ -140,7 +140,7 @@ http_pool_create(void)
 		curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS,
 						  HTTP_MAX_IDLE_CONNECTIONS) != CURLM_OK)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("libcurl could not be set up.")));
+						errdetail("Could not initialize libcurl.")));
 #if LIBCURL_VERSION_NUM >= 0x081400
 	/* Otherwise closing the pool would wait for name lookups. */
 	(void) curl_multi_setopt(pool->multi, CURLMOPT_QUICK_EXIT, 1L);
@@ -684,7 +684,7 @@ initialize_library(void)
 		return;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("libcurl could not be set up.")));
+						errdetail("Could not initialize libcurl.")));
 	initialized = true;
 }
 

@@ -229,7 +229,7 @@ if (exists $url{resolve})
 	my $session = Reevo::Session->new($node);
 	my $result = $session->query(read_from('hasty'));
 	is($result->{sqlstate}, 'HV00N', 'connect_timeout during a lookup');
-	like($result->{detail}, qr/^Host "slow\.test", after 1 attempt: no connection after 1000 milliseconds\.$/,
+	like($result->{detail}, qr/^The connection to host "slow\.test" failed after 1 attempt: no connection after 1000 milliseconds\.$/,
 		'connect_timeout during a lookup: detail');
 	cmp_ok($result->{ms}, '>', 990, 'connect_timeout during a lookup: not before');
 	cmp_ok($result->{ms}, '<', 1000 + $BOUND, 'connect_timeout during a lookup: it is kept');

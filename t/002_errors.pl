@@ -74,32 +74,32 @@ my $check_server = qr/base_url.*ca_file/;
 # A label that is too long for DNS, so that no name server is asked.
 my $long = ('a' x 70) . '.invalid';
 fails_with('a host that does not resolve', server('nowhere', "base_url 'https://$long', $retry"),
-	'HV00N', $not_connected, qr/^Host "\Q$long\E", after 1 attempt: .*resolve/, $check_server);
+	'HV00N', $not_connected, qr/^The connection to host "\Q$long\E" failed after 1 attempt: .*resolve/, $check_server);
 fails_with('a port that refuses',
 	server('refused', sprintf("base_url 'http://127.0.0.1:%d', $retry", $api->port('closed_port'))),
-	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 2 attempts: .*connect/, $check_server);
+	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 2 attempts: .*connect/, $check_server);
 fails_with('a connect that hangs',
 	server('hanging', sprintf("base_url 'http://127.0.0.1:%d', $retry, connect_timeout '0.2'",
 			$api->port('backlog_port'))),
-	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 2 attempts: /, $check_server);
+	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 2 attempts: /, $check_server);
 fails_with('a proxy that refuses',
 	server('bad_proxy', sprintf("base_url 'https://reevo.test', $retry, proxy 'http://127.0.0.1:%d'",
 			$api->port('closed_port'))),
-	'HV00N', $not_connected, qr/^Host "reevo\.test", after 2 attempts: /, $check_server);
+	'HV00N', $not_connected, qr/^The connection to host "reevo\.test" failed after 2 attempts: /, $check_server);
 
 # --- TLS ---
 
 (my $plain_port = $api->url) =~ s/.*://;
 fails_with('TLS to a server without it',
 	server('no_tls', "base_url 'https://127.0.0.1:$plain_port', $retry, connect_timeout '0.3'"),
-	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after /, $check_server);
+	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after /, $check_server);
 fails_with('TLS to something else',
 	server('garbage_tls', sprintf("base_url 'https://127.0.0.1:%d', $retry", $api->port('garbage_port'))),
-	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after /, $check_server);
+	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after /, $check_server);
 fails_with('a TLS handshake that hangs',
 	server('silent_tls', sprintf("base_url 'https://127.0.0.1:%d', $retry, connect_timeout '0.3'",
 			$api->port('blackhole_port'))),
-	'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 2 attempts: /, $check_server);
+	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 2 attempts: /, $check_server);
 
 SKIP:
 {
@@ -117,13 +117,13 @@ SKIP:
 		$name, 'TLS with a certificate that ca_file vouches for');
 	fails_with('a certificate that nobody vouches for',
 		server('tls_unknown', "base_url '" . $tls{good}->url . "', $retry"),
-		'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 1 attempt: .*certificate/i, $check_server);
+		'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: .*certificate/i, $check_server);
 	fails_with('a certificate for another host',
 		server('tls_elsewhere', "base_url '" . $tls{elsewhere}->url . "', $ca_file, $retry"),
-		'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 1 attempt: /, $check_server);
+		'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: /, $check_server);
 	fails_with('a certificate that has expired',
 		server('tls_expired', "base_url '" . $tls{expired}->url . "', $ca_file, $retry"),
-		'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 1 attempt: .*certificate/i, $check_server);
+		'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: .*certificate/i, $check_server);
 	is($tls{$_}->requests, 0, "$_: no request went out over such a connection")
 	  for qw(elsewhere expired);
 	is($tls{good}->requests, 1, 'good: one request in all');
@@ -132,8 +132,8 @@ SKIP:
 
 # --- Broken connections and timeouts ---
 
-my $failed = qr/^the request to the API failed$/;
-my $three = qr/^Host "127\.0\.0\.1", after 3 attempts: /;
+my $failed = qr/^API request failed$/;
+my $three = qr/^The request to host "127\.0\.0\.1" failed after 3 attempts: /;
 my $limits = qr/request_timeout.*max_retries/;
 
 for my $how (qw(close reset half-body-close half-body-reset cut-json bad-length chunked-cut))
@@ -147,7 +147,7 @@ for my $stall (qw(headers mid-headers body))
 {
 	$api->behave(qq({"stall": "$stall"}));
 	fails_with("request_timeout: $stall", $slow, '08006', $failed,
-		qr/^Host "127\.0\.0\.1", after 2 attempts: .*timed out/, $limits);
+		qr/^The request to host "127\.0\.0\.1" failed after 2 attempts: .*timed out/, $limits);
 	$api->reset;
 }
 
@@ -155,7 +155,7 @@ for my $stall (qw(headers mid-headers body))
 # time it may take.
 my $dripping = server('dripping', "base_url '" . $api->url . "', max_retries '0', request_timeout '300', use_query 'false'");
 $api->behave('{"drip": 50}');
-fails_with('a body that drips', $dripping, '08006', $failed, qr/^Host "127\.0\.0\.1", after 1 attempt: the response comes too slowly\.$/, $limits);
+fails_with('a body that drips', $dripping, '08006', $failed, qr/^The request to host "127\.0\.0\.1" failed after 1 attempt: the response is too slow\.$/, $limits);
 $api->reset;
 
 # What has come while a cursor lay idle has not come too late, and only the
@@ -173,7 +173,7 @@ $api->reset;
 
 fails_with('an answer that is no HTTP',
 	server('garbage', sprintf("base_url 'http://127.0.0.1:%d', $retry", $api->port('garbage_port'))),
-	'08P01', qr/^the API's answer is not HTTP$/, qr/^Host "127\.0\.0\.1": /, qr/base_url/);
+	'08P01', qr/^API response is not HTTP$/, qr/^Reading the response of host "127\.0\.0\.1" failed: /, qr/base_url/);
 
 # --- A retry that helps ---
 
@@ -347,10 +347,10 @@ is($session->query($read)->{out}, $name, 'max_requests: a retry within it');
 $api->reset;
 $api->behave('{"status": 503}');
 read_spends('max_requests: a retry beyond it', 2, '53400',
-	qr/^the statement needs more than 2 requests to the API$/, qr/^/, qr/max_requests/);
+	qr/^statement needs more than 2 API requests$/, qr/^/, qr/max_requests/);
 my $three_ids = join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 3);
 fails_with('max_requests: one record too many', "SELECT id FROM opportunity WHERE id IN ($three_ids)",
-	'53400', qr/^the statement needs more than 2 requests to the API$/, qr/^/, qr/max_requests/);
+	'53400', qr/^statement needs more than 2 API requests$/, qr/^/, qr/max_requests/);
 cmp_ok($api->requests, '<=', 2, 'max_requests: never more than that');
 $api->reset;
 $session->query('ALTER SERVER reevo OPTIONS (DROP max_requests, DROP use_query)');
@@ -480,7 +480,7 @@ $api->reset;
 
 # --- Too large ---
 
-my $too_large = qr/^the API's answer is larger than 1 MB$/;
+my $too_large = qr/^API response is larger than 1 MB$/;
 my $raise_it = qr/max_response_size/;
 $api->behave('{"endless_body": true}');
 read_spends('an answer without end', 1, '54000', $too_large, qr/^/, $raise_it);

@@ -285,9 +285,9 @@ for my $status (400, 403, 404, 407, 429)
 {
 	my $got = ask($through, (answer("$status No\r\nRetry-After: 1\r\nProxy-Authenticate: Basic realm=\"open:it\"")) x 3);
 	is($got->{sqlstate}, 'HV00N', "CONNECT, status $status");
-	is($got->{message}, 'the proxy refused the connection to the API', "CONNECT, status $status: message");
-	like($got->{detail}, qr{^Proxy "http://127\.0\.0\.1:\d+" responded to CONNECT with status $status\.$}, "CONNECT, status $status: detail");
-	like($got->{hint}, qr/proxy, and proxy_user and proxy_password/, "CONNECT, status $status: hint");
+	is($got->{message}, "proxy rejected the connection: HTTP status $status", "CONNECT, status $status: message");
+	like($got->{detail}, qr{^Proxy "http://127\.0\.0\.1:\d+" rejected the CONNECT request\.$}, "CONNECT, status $status: detail");
+	like($got->{hint}, qr/"proxy".* "proxy_user" and "proxy_password"/, "CONNECT, status $status: hint");
 	is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 1, "CONNECT, status $status: one attempt");
 	unlike($got->{err}, qr/open:it|test-key/, "CONNECT, status $status: no secret is shown");
 	like($got->{sent}, qr/^Proxy-Authorization: Basic c2VzYW1lOm9wZW46aXQ=\r$/m, 'the proxy gets the credentials');
@@ -300,8 +300,8 @@ $got = ask($through, (answer('501 No')) x 3);
 is($got->{sqlstate}, 'HV00N', 'CONNECT, status 501') or diag($got->{err});
 is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 1, 'CONNECT, status 501: it is final');
 $got = ask("base_url 'http://127.0.0.1:1', proxy 'http://127.0.0.1:{port}'", answer('407 No', 'open:it'));
-is($got->{message}, 'the proxy refused the connection to the API', 'a request through a proxy');
-like($got->{detail}, qr{^Proxy "http://127\.0\.0\.1:\d+" responded with status 407\.$}, 'a request through a proxy: detail');
+is($got->{message}, 'proxy rejected the connection: HTTP status 407', 'a request through a proxy');
+like($got->{detail}, qr{^Proxy "http://127\.0\.0\.1:\d+" rejected the request\.$}, 'a request through a proxy: detail');
 
 my $raw = "base_url 'http://127.0.0.1:{port}', max_retry_wait '20'";
 $got = ask($raw, "HTTP/1.1 103 Early Hints\r\nRetry-After: 3600\r\n\r\n" . answer('503 Not now'), $fine);
@@ -318,7 +318,7 @@ my $ca_file = "$PostgreSQL::Test::Utils::tmp_check/ca.pem";
 $got = ask("base_url 'https://127.0.0.1:{port}', ca_file '$ca_file'", $fine);
 is($got->{sqlstate}, 'HV00N', 'a missing ca_file');
 is($got->{message}, 'could not connect to the API', 'a missing ca_file: message');
-like($got->{detail}, qr/^The file "\Q$ca_file\E" of option ca_file cannot be used: .+\.$/, 'a missing ca_file: detail');
+like($got->{detail}, qr/^File "\Q$ca_file\E" of option "ca_file" cannot be used: .+\.$/, 'a missing ca_file: detail');
 unlike($got->{sent}, qr/GET|test-key/, 'a missing ca_file: nothing is requested');
 
 # --- Programs that PostgreSQL runs get no connection ---

@@ -219,12 +219,12 @@ for my $server (qw(tls12 tls13))
 }
 
 my $not_connected = qr/^could not connect to the API$/;
-my $once = qr/^Host "127\.0\.0\.1", after 1 attempt: .*certificate/i;
+my $once = qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: .*certificate/i;
 fails_with('self', 0, 'HV00N', $not_connected, $once);
 fails_with('elsewhere', 0, 'HV00N', $not_connected,
-	qr/^Host "127\.0\.0\.1", after 1 attempt: .*(127\.0\.0\.1|certificate)/i);
+	qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: .*(127\.0\.0\.1|certificate)/i);
 fails_with('expired', 0, 'HV00N', $not_connected, $once);
-fails_with('tls11', 0, 'HV00N', $not_connected, qr/^Host "127\.0\.0\.1", after 3 attempts: /);
+fails_with('tls11', 0, 'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 3 attempts: /);
 fails_with('wants_certificate', 1, 'HV000', qr/^the API refused the request$/,
 	qr/^Status 400: .*No required SSL certificate/s);
 
@@ -368,8 +368,8 @@ for my $server (qw(unbuffered plain))
 		requests_are($server, 3, "$server, $how: three requests");
 		$api->reset;
 		$api->behave(qq({"fail_first": 3, "fail_how": "$how"}));
-		fails_with($server, 3, '08006', qr/^the request to the API failed$/,
-			qr/^Host "127\.0\.0\.1", after 3 attempts: /);
+		fails_with($server, 3, '08006', qr/^API request failed$/,
+			qr/^The request to host "127\.0\.0\.1" failed after 3 attempts: /);
 		$api->reset;
 	}
 }

@@ -105,16 +105,16 @@ sub logged
 }
 
 is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
-	"GET /api/v2/opportunity/$id: status 200 after T ms, B bytes, attempt 1", 'a record');
+	"GET /api/v2/opportunity/$id: HTTP status 200 after T ms, B bytes, attempt 1", 'a record');
 $api->behave('{"fail_first": 2, "fail_how": [502, "half-body-close"]}');
 is(logged("SELECT count(*) FROM opportunity WHERE id IN ('$id', '" . Reevo::id(4) . "')"),
 	join("\n",
-		'POST /api/v2/opportunity/_query: status 502 after T ms, B bytes, attempt 1',
-		'POST /api/v2/opportunity/_query: broken after T ms, B bytes, attempt 2',
-		'POST /api/v2/opportunity/_query: status 200 after T ms, B bytes, attempt 3'),
+		'POST /api/v2/opportunity/_query: HTTP status 502 after T ms, B bytes, attempt 1',
+		'POST /api/v2/opportunity/_query: request failed after T ms, B bytes, attempt 2',
+		'POST /api/v2/opportunity/_query: HTTP status 200 after T ms, B bytes, attempt 3'),
 	'tries again, and no id of a body');
 $session->query("ALTER SERVER reevo OPTIONS (SET max_retries '0')");
-for my $fault ([ '"header_bomb": true', 'no HTTP' ], [ '"gzip_bomb": 70', 'too large' ])
+for my $fault ([ '"header_bomb": true', 'not HTTP' ], [ '"gzip_bomb": 70', 'response too large' ])
 {
 	$api->reset;
 	$api->behave("{$fault->[0]}");
@@ -124,7 +124,7 @@ for my $fault ([ '"header_bomb": true', 'no HTTP' ], [ '"gzip_bomb": 70', 'too l
 $api->reset;
 $session->query("ALTER SERVER reevo OPTIONS (SET base_url 'http://127.0.0.1:" . $api->port('closed_port') . "', SET max_retries '0')");
 is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
-	"GET /api/v2/opportunity/$id: no connection after T ms, B bytes, attempt 1", 'no connection');
+	"GET /api/v2/opportunity/$id: connection failed after T ms, B bytes, attempt 1", 'no connection');
 $session->query('SET client_min_messages = notice');
 $session->query("ALTER SERVER reevo OPTIONS (SET base_url '" . $api->url . "')");
 is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"), '', 'nobody wants to know');

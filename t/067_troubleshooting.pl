@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# Provokes every message of doc/troubleshooting.md, and compares its SQLSTATE.
+# Every message of doc/troubleshooting.md is provoked, and compared with its SQLSTATE;
+# and every message of the code is there.
 
 use strict;
 use warnings;
@@ -89,12 +90,12 @@ my $read = one('display_name', 'opportunity');
 
 my @provoked = (
 	'could not connect to the API' => elsewhere("base_url '$closed'"),
-	'the proxy refused the connection to the API' => sub {
+	'proxy rejected the connection: HTTP status ...' => sub {
 		$api->behave('{"status": 407}');
 		return elsewhere("base_url 'http://127.0.0.1:1'", "proxy '" . $api->url . "'")->();
 	},
-	'the request to the API failed' => behaves('{"fail_every": 1, "fail_how": "close"}', $read),
-	q(the API's answer is not HTTP) => elsewhere("base_url '$garbage'"),
+	'API request failed' => behaves('{"fail_every": 1, "fail_how": "close"}', $read),
+	q(API response is not HTTP) => elsewhere("base_url '$garbage'"),
 	'the API redirected the request' => behaves('{"redirect": "http://127.0.0.1:1/"}', $read),
 	'the API did not accept the API key' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'expired-key'); $read"),
 	'the API key lacks a permission' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'no-permission'); $read"),
@@ -110,8 +111,8 @@ my @provoked = (
 	},
 	'remote schema "..." does not exist' => says('IMPORT FOREIGN SCHEMA other FROM SERVER reevo INTO imported'),
 	'the API is throttling requests' => behaves('{"status": 429}', $read),
-	'the statement needs more than ... requests to the API' => says('SELECT FROM few'),
-	q(the API's answer is larger than ... MB) => behaves('{"endless_body": true}', $read),
+	'statement needs more than ... API requests' => says('SELECT FROM few'),
+	q(API response is larger than ... MB) => behaves('{"endless_body": true}', $read),
 	q(foreign table "..." cannot be read without a condition on the record's id) => says('SELECT FROM by_id'),
 	'the progress of other sessions is known from PostgreSQL 17 on' =>
 	  $version < 17 ? says('SELECT FROM opportunity_fdw_progress') : undef,
@@ -190,6 +191,32 @@ while (my ($message, $provoke) = splice(@provoked, 0, 2))
 		ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'test-key')));
 }
 is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is described is provoked');
+
+# --- All that the code says ---
+
+# Of the machine, of what only its makers meet, what ANALYZE VERBOSE and a running
+# statement tell, and what is no error but a line of the check-up.
+my @others = (
+	qr/^could not manage connections to the API$/, qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl rejected option/,
+	qr/^option "base_url" cannot be read$/, qr/^timestamp out of range$/, qr/records than .* requests can count/,
+	qr/records estimated, /, qr/^reading from the API: /, qr/^the API does not say that it is healthy$/);
+
+# The strings that errmsg and misfit are called with; what is formatted as ...
+my $code = join('', map { Reevo::slurp($_) } glob("$top/src/*.c"));
+my $string = qr/"(?:[^"\\]|\\.)*"/;
+my %said;
+while ($code =~ /\b(?:errmsg\(|misfit\(reader, \w+,\s*psprintf\()\s*((?:$string|INT64_FORMAT|\s)+)/g)
+{
+	my $format = join('', map { /^"(.*)"$/ ? $1 =~ s/\\(.)/$1/gr : '%d' } $1 =~ /$string|INT64_FORMAT/g);
+	$said{ $format =~ s/%(?:\.?\d+|\.\*)?[lz]*[a-z]/.../gr =~ s/%\.\.\./.../gr }++;
+}
+cmp_ok(scalar keys %said, '>', 40, 'the code has messages');
+for my $message (sort keys %said)
+{
+	next if grep { $message =~ $_ } @others;
+	(my $example = $message) =~ s/\.\.\./something/g;
+	ok((grep { $example =~ pattern($_) } keys %sqlstate), "described: $message");
+}
 
 $session->quit;
 done_testing();
