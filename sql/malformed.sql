@@ -30,7 +30,7 @@ BEGIN
 		SELECT coalesce(p::text, 'no row') INTO STRICT result FROM (SELECT 1) one LEFT JOIN probe p ON p.id = wanted;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-		result := format('%s: %s', SQLSTATE, regexp_replace(SQLERRM, 'not JSON at byte \d+', 'not JSON at byte ...')) || CASE WHEN detail <> '' THEN E'\n ' || detail ELSE '' END;
+		result := format('%s: %s', SQLSTATE, regexp_replace(SQLERRM, 'invalid JSON at byte \d+', 'invalid JSON at byte ...')) || CASE WHEN detail <> '' THEN E'\n ' || detail ELSE '' END;
 	END;
 	IF NOT EXISTS (SELECT FROM probe WHERE id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' AND amount = 125000.50) THEN
 		RAISE 'the next statement does not work';

@@ -66,7 +66,7 @@ BEGIN
   RETURN cardinality(found) || ' rows, ' || CASE WHEN found = variants.rows_of('local_side', query) THEN 'the same' ELSE 'NOT THE SAME' END;
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-  RETURN format('%s: %s', SQLSTATE, regexp_replace(SQLERRM, 'not JSON at byte \d+', 'not JSON at byte ...')) || CASE WHEN detail <> '' THEN E'\n ' || detail ELSE '' END;
+  RETURN format('%s: %s', SQLSTATE, regexp_replace(SQLERRM, 'invalid JSON at byte \d+', 'invalid JSON at byte ...')) || CASE WHEN detail <> '' THEN E'\n ' || detail ELSE '' END;
 END $$;
 \pset format unaligned
 \pset tuples_only on

@@ -72,7 +72,7 @@ api_open(const Settings *settings, Credentials *credentials,
 
 	if (!url_parse(settings->base_url, &parts))
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-						errmsg("option \"base_url\" cannot be read")));
+						errmsg("invalid value for option \"base_url\"")));
 
 	api->context = CurrentMemoryContext;
 	api->settings = settings;
@@ -286,9 +286,9 @@ read_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 	RecordStatus status = record_parse(wanted, api_body(transfer),
 									   transfer->length, record, &reason);
 
-	if (!api_check_answer(api, transfer, "a record",
-						  psprintf("the record %s", id_text(id)), status,
-						  reason, problem))
+	if (!api_check_answer(api, transfer, "record",
+						  psprintf("record %s", id_text(id)), status, reason,
+						  problem))
 		return ANSWER_PROBLEM;
 	api_note_record_path(api);
 	return memcmp(&(*record)->id, id, sizeof(*id)) == 0 ? ANSWER_RECORD
@@ -303,13 +303,12 @@ report_merged(Api *api, const pg_uuid_t *old_id, const pg_uuid_t *id)
 		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("the API returned record %s in place of record %s",
-					id_text(id), id_text(old_id)),
-			 errdetail("Record %s has no row; it was probably merged.%s",
+			 errmsg("API returned record %s instead of record %s", id_text(id),
+					id_text(old_id)),
+			 errdetail("Record %s was probably merged. It has no row.%s",
 					   id_text(old_id),
 					   api->merged_total == MAX_MERGED_REPORTS
-						   ? " Further merged records of this statement are "
-							 "not reported."
+						   ? " Further warnings of this kind are suppressed."
 						   : "")));
 }
 

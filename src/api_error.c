@@ -79,9 +79,9 @@ api_check_answer(const Api *api, HttpTransfer *transfer, const char *what,
 		case RECORD_UNTRANSLATABLE:
 			ereport(ERROR,
 					(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-					 errmsg("the API's answer has a character that PostgreSQL "
+					 errmsg("API response contains a character that PostgreSQL "
 							"cannot store"),
-					 errdetail("\\u0000 in %s.", where)));
+					 errdetail("A string in %s contains \"\\u0000\".", where)));
 	}
 	pg_unreachable();
 }
@@ -480,65 +480,76 @@ api_raise_problem(const Api *api, HttpTransfer *transfer,
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("the API is throttling requests"),
+			 errmsg("API is throttling requests: HTTP status %ld",
+					transfer->status),
 			 transfer->retry_header[0] != '\0'
-				 ? errdetail("The API sent \"%s\", after %d %s.",
+				 ? errdetail("The API sent the header \"%s\" after %d %s.",
 							 transfer->retry_header, transfer->attempts,
 							 transfer->attempts == 1 ? "attempt" : "attempts")
 				 : errdetail_internal("%s", description),
-			 errhint("Try again later, request less in parallel, or raise "
-					 "max_retry_wait of the server.")));
+			 errhint("Try again later, reduce \"max_concurrency\", or increase "
+					 "the server option \"max_retry_wait\".")));
 	if (status == 401)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("the API did not accept the API key"),
-				 errdetail_internal("%s", description),
-				 errhint("Check the option api_key of the user mapping.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+						errmsg("API rejected the API key: HTTP status %ld",
+							   transfer->status),
+						errdetail_internal("%s", description),
+						errhint("Check the user mapping option \"api_key\".")));
 	if (status == 403 && problem->is_gateway)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("a gateway in front of the API refused the request"),
+				 errmsg("gateway rejected the request: HTTP status %ld",
+						transfer->status),
 				 errdetail_internal("%s", description),
-				 errhint("The response is not JSON, so it says nothing about "
-						 "the API key. Check the server's options base_url and "
-						 "proxy, and whether a firewall admits this host.")));
+				 errhint("The response is not JSON, so it is not about the API "
+						 "key. Check the server options \"base_url\" and "
+						 "\"proxy\", and whether a firewall blocks this "
+						 "host.")));
 	if (status == 403)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("the API key lacks a permission"),
+						errmsg("API key lacks a permission: HTTP status %ld",
+							   transfer->status),
 						errdetail_internal("%s", description),
-						errhint("Reading needs the permission \"Opportunities: "
-								"read\", or that of the record type.")));
+						errhint("Use an API key with the permission "
+								"\"Opportunities: read\", or with read "
+								"permission for the record type.")));
 	if (status == 404 || status == 410)
 		api_raise_not_found(api, transfer, problem);
 	if (status == 407)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
-				 errmsg("the proxy refused the request"),
+				 errmsg("proxy rejected the request: HTTP status %ld",
+						transfer->status),
 				 errdetail_internal("%s", description),
-				 errhint("Check the server's option proxy, and the options "
-						 "proxy_user and proxy_password of the user "
-						 "mapping.")));
+				 errhint("Check the server option \"proxy\" and the user "
+						 "mapping options \"proxy_user\" and "
+						 "\"proxy_password\".")));
 	if (status >= 300 && status < 400)
 		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-						errmsg("the API redirected the request"),
+						errmsg("API redirected the request: HTTP status %ld",
+							   transfer->status),
 						errdetail_internal("%s", description),
-						errhint("Redirects are not followed, so that the API "
-								"key cannot get lost. Check the server's "
-								"option base_url.")));
+						errhint("Redirects are not followed, to protect the "
+								"API key. Set the server option \"base_url\" "
+								"to the final address.")));
 	if (status >= 400 && status < 500)
 		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-						errmsg("the API refused the request"),
+						errmsg("API rejected the request: HTTP status %ld",
+							   transfer->status),
 						errdetail_internal("%s", description)));
 	if (status >= 500)
-		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR), errmsg("the API failed"),
-						errdetail_internal("%s", description),
-						errhint("Try again later.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("API server error: HTTP status %ld", transfer->status),
+				 errdetail_internal("%s", description),
+				 errhint("Try again later.")));
 	if (status == 0)
 		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-						errmsg("the API reported an error"),
+						errmsg("API reported an error: HTTP status %ld",
+							   transfer->status),
 						errdetail_internal("%s", description)));
-	api_raise_malformed(api, transfer, "a record",
-						psprintf("status 200 was expected, not %ld", status));
+	api_raise_malformed(api, transfer, "record",
+						psprintf("unexpected HTTP status %ld", status));
 }
 
 /* Raises the error of a path that does not exist. */
@@ -549,23 +560,22 @@ api_raise_not_found(const Api *api, HttpTransfer *transfer,
 	CHECK_FOR_INTERRUPTS();
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-			 errmsg("the API has no records of type \"%s\"",
-					api->settings->record_type),
+			 errmsg("record type \"%s\" not found: HTTP status %ld",
+					api->settings->record_type, transfer->status),
 			 errdetail_internal("%s", api_describe(api, transfer, problem)),
-			 errhint("Check the server's option base_url (\"%s\") and the "
-					 "foreign table's option record_type.",
+			 errhint("Check the server option \"base_url\" (\"%s\") and the "
+					 "foreign table option \"record_type\".",
 					 api->settings->base_url)));
 }
 
-/* Raises the error of a response that is not what, such as "a record". */
+/* Raises the error of a response that is not what, such as "record". */
 void
 api_raise_malformed(const Api *api, const HttpTransfer *transfer,
 					const char *what, const char *problem)
 {
 	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-					errmsg("the API's answer is not %s as documented: %s", what,
-						   problem),
-					errdetail("The answer (%s) starts with: %s",
+					errmsg("API response is not a valid %s: %s", what, problem),
+					errdetail("The response (%s) starts with: %s",
 							  transfer->content_type != NULL
 								  ? excerpt(api, transfer->content_type,
 											strlen(transfer->content_type))
@@ -581,17 +591,24 @@ api_describe(const Api *api, const HttpTransfer *transfer,
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "Status %ld", transfer->status);
+	if (problem->code[0] == '\0' && problem->message[0] == '\0')
+	{
+		if (transfer->length == 0)
+			return pstrdup("The response has no body.");
+		appendStringInfo(&text, "The response starts with: %s",
+						 excerpt(api, transfer->body, transfer->length));
+		return text.data;
+	}
+	appendStringInfoString(&text, "The response reports");
 	if (problem->code[0] != '\0')
-		appendStringInfo(&text, ", %s",
+		appendStringInfo(&text, " error \"%s\"",
 						 excerpt(api, problem->code, strlen(problem->code)));
 	if (problem->message[0] != '\0')
 		appendStringInfo(
 			&text, ": %s",
 			excerpt(api, problem->message, strlen(problem->message)));
-	else if (problem->code[0] == '\0' && transfer->length > 0)
-		appendStringInfo(&text, ": %s",
-						 excerpt(api, transfer->body, transfer->length));
+	else
+		appendStringInfoChar(&text, '.');
 	return text.data;
 }
 

@@ -87,10 +87,11 @@ api_raise_unhealthy(const Api *api, HttpTransfer *transfer)
 	ApiProblem problem = api_read_problem(api, transfer);
 
 	CHECK_FOR_INTERRUPTS();
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("the API does not say that it is healthy"),
-			 errdetail_internal("%s", api_describe(api, transfer, &problem)),
-			 errhint("Check the server's option base_url (\"%s\").",
-					 api->settings->base_url)));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FDW_ERROR),
+		 errmsg("API health check failed: HTTP status %ld", transfer->status),
+		 errdetail_internal("%s", api_describe(api, transfer, &problem)),
+		 errhint("Check the server option \"base_url\" (\"%s\").",
+				 api->settings->base_url)));
 }

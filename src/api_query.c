@@ -115,7 +115,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 			RecordStatus status = record_parse_page(
 				wanted, api_body(transfer), transfer->length, page, &reason);
 
-			if (api_check_answer(api, transfer, "a page of records", "a record",
+			if (api_check_answer(api, transfer, "page of records", "a record",
 								 status, reason, &problem))
 			{
 				api_count_records(api, (*page)->count);
@@ -240,9 +240,9 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 			return QUERY_NOT_SUPPORTED;
 		default:
 			if (problem->status != 0 && problem->status < 300)
-				api_raise_malformed(api, transfer, "a page of records",
-									psprintf("status 200 was expected, not %ld",
-											 problem->status));
+				api_raise_malformed(
+					api, transfer, "page of records",
+					psprintf("unexpected HTTP status %ld", problem->status));
 			api_raise_problem(api, transfer, problem);
 	}
 }

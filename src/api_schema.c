@@ -158,28 +158,30 @@ raise_unavailable(const Api *api, HttpTransfer *transfer,
 		!problem->is_gateway)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the API key may not read the schema of \"%s\"",
-						api->settings->record_type),
+				 errmsg("API key lacks permission to read the schema of "
+						"record type \"%s\": HTTP status %ld",
+						api->settings->record_type, transfer->status),
 				 errdetail_internal("%s", api_describe(api, transfer, problem)),
 				 for_import ? errhint("Import the documented columns with "
 									  "OPTIONS (discover 'false').")
-							: errhint("Use a key that may read it.")));
+							: errhint("Use an API key with read permission for "
+									  "the schema.")));
 	if (problem->status == 404 || problem->status == 405 ||
 		problem->status == 501)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-			 errmsg("the API has no schema of records of type \"%s\"",
-					api->settings->record_type),
+			 errmsg("schema of record type \"%s\" not found: HTTP status %ld",
+					api->settings->record_type, transfer->status),
 			 errdetail_internal("%s", api_describe(api, transfer, problem)),
 			 for_import
-				 ? errhint("Check the server's option base_url (\"%s\"), or "
+				 ? errhint("Check the server option \"base_url\" (\"%s\"), or "
 						   "import the documented columns with OPTIONS "
 						   "(discover 'false').",
 						   api->settings->base_url)
 				 : errhint(
-					   "Check the server's option base_url (\"%s\") and the "
-					   "foreign table's option record_type.",
+					   "Check the server option \"base_url\" (\"%s\") and the "
+					   "foreign table option \"record_type\".",
 					   api->settings->base_url)));
 	api_raise_problem(api, transfer, problem);
 }
@@ -188,12 +190,11 @@ raise_unavailable(const Api *api, HttpTransfer *transfer,
 static void
 raise_too_large(bool for_import)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("the API's schema is larger than %d MB", MAX_SCHEMA_MB),
-			 for_import ? errhint("Import the documented columns with "
-								  "OPTIONS (discover 'false').")
-						: 0));
+	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("API schema is larger than %d MB", MAX_SCHEMA_MB),
+					for_import ? errhint("Import the documented columns with "
+										 "OPTIONS (discover 'false').")
+							   : 0));
 }
 
 static List *
@@ -207,11 +208,11 @@ read_attributes(const Api *api, const HttpTransfer *transfer,
 	json_t		 *value;
 
 	if (root == NULL)
-		problem = "it is not JSON";
+		problem = "invalid JSON";
 	else if (!json_is_object(root))
-		problem = "an object was expected";
+		problem = "response must be an object";
 	else if (!json_is_array(list))
-		problem = "\"attributes\" should be a list";
+		problem = "\"attributes\" must be an array";
 	for (i = 0; problem == NULL && i < json_array_size(list); i++)
 	{
 		value = json_array_get(list, i);
@@ -220,7 +221,7 @@ read_attributes(const Api *api, const HttpTransfer *transfer,
 			problem = psprintf("attribute %d: %s", (int) i + 1, problem);
 	}
 	if (problem != NULL)
-		api_raise_malformed(api, transfer, "a schema", problem);
+		api_raise_malformed(api, transfer, "schema", problem);
 	return attributes;
 }
 
@@ -247,9 +248,9 @@ read_attribute(const json_t *value, const char **problem)
 			read_operators(json_object_get(value, "filter_operators"));
 
 	if (attribute->name == NULL || attribute->name[0] == '\0')
-		*problem = "\"api_name\" should be a text";
+		*problem = "\"api_name\" must be a nonempty string";
 	else if (attribute->value_type == NULL)
-		*problem = "\"value_type\" should be a text";
+		*problem = "\"value_type\" must be a string";
 	return attribute;
 }
 

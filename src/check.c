@@ -134,7 +134,7 @@ note_error(const ErrorData *error, CheckResult *result)
 {
 	result->verdict = CHECK_FAILED;
 	result->detail = error->detail != NULL
-						 ? psprintf("%s: %s", error->message, error->detail)
+						 ? psprintf("%s. %s", error->message, error->detail)
 						 : pstrdup(error->message);
 	if (result->hint == NULL)
 		result->hint = error->hint;

@@ -261,8 +261,7 @@ key_records_next(KeyRecords *reader, Record **record)
 		return false;
 	if (record_parse(record_cache_wanted(reader->cache->records), kept->text,
 					 kept->length, record, &problem) != RECORD_OK)
-		elog(ERROR, "record in the statement's cache cannot be read: %s",
-			 problem);
+		elog(ERROR, "could not read cached record: %s", problem);
 	reader->next = kept->next;
 	return true;
 }

@@ -54,7 +54,7 @@ typedef enum Place
 
 #define PLACE_COUNT (PLACE_IGNORED + 1)
 
-#define KEY_STANDS_TWICE "a key stands twice"
+#define DUPLICATE_KEY "duplicate key"
 
 #define JSON_SPACES " \t\r\n"
 
@@ -71,10 +71,10 @@ static const struct
 	int			allowed;
 	const char *expected;
 } place_rules[PLACE_COUNT] = {
-	[PLACE_ANSWER] = {OBJECT, "an object was expected"},
-	[PLACE_PAGE] = {ARRAY, "\"data\" should be a list"},
+	[PLACE_ANSWER] = {OBJECT, "response must be an object"},
+	[PLACE_PAGE] = {ARRAY, "\"data\" must be an array"},
 	[PLACE_PAGING] = {ANYTHING, NULL},
-	[PLACE_CURSOR] = {STRING | NULLS, "\"next_cursor\" should be a string"},
+	[PLACE_CURSOR] = {STRING | NULLS, "\"next_cursor\" must be a string"},
 	[PLACE_TOTAL] = {ANYTHING, NULL},
 	[PLACE_MORE] = {ANYTHING, NULL},
 	[PLACE_ERROR] = {ANYTHING, NULL},
@@ -82,18 +82,17 @@ static const struct
 	[PLACE_STATUS] = {ANYTHING, NULL},
 	[PLACE_FLAG] = {ANYTHING, NULL},
 	[PLACE_MESSAGE] = {ANYTHING, NULL},
-	[PLACE_DATA] = {OBJECT, "\"data\" should be an object"},
-	[PLACE_ID] = {STRING, "\"id\" should be a string"},
-	[PLACE_CREATED_AT] = {STRING | NULLS, "\"created_at\" should be a string"},
-	[PLACE_UPDATED_AT] = {STRING | NULLS, "\"updated_at\" should be a string"},
-	[PLACE_RECORD_TYPE] = {STRING | NULLS,
-						   "\"record_type\" should be a string"},
-	[PLACE_ATTRIBUTES] = {OBJECT, "\"attributes\" should be an object"},
+	[PLACE_DATA] = {OBJECT, "\"data\" must be an object"},
+	[PLACE_ID] = {STRING, "\"id\" must be a string"},
+	[PLACE_CREATED_AT] = {STRING | NULLS, "\"created_at\" must be a string"},
+	[PLACE_UPDATED_AT] = {STRING | NULLS, "\"updated_at\" must be a string"},
+	[PLACE_RECORD_TYPE] = {STRING | NULLS, "\"record_type\" must be a string"},
+	[PLACE_ATTRIBUTES] = {OBJECT, "\"attributes\" must be an object"},
 	[PLACE_ATTRIBUTE] = {OBJECT | ARRAY | NULLS,
-						 "it should be an object or a list"},
-	[PLACE_ELEMENT] = {OBJECT | NULLS, "a list's element should be an object"},
+						 "value must be an object or an array"},
+	[PLACE_ELEMENT] = {OBJECT | NULLS, "array element must be an object"},
 	[PLACE_VALUE] = {ANYTHING, NULL},
-	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" should be a string"},
+	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" must be a string"},
 	[PLACE_MEMBER] = {ANYTHING, NULL},
 	[PLACE_IGNORED] = {ANYTHING, NULL},
 };
@@ -289,7 +288,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 	/* A truncated body may end within a character. */
 	if (valid < length)
 	{
-		*problem = psprintf("it is not UTF-8 at byte %d", valid);
+		*problem = psprintf("invalid UTF-8 at byte %d", valid);
 		return length - valid < pg_utf_mblen((unsigned char *) body + valid)
 				   ? RECORD_CUT
 				   : RECORD_MALFORMED;
@@ -339,7 +338,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 static char *
 not_json_at(ptrdiff_t position)
 {
-	return psprintf("it is not JSON at byte %d", (int) position);
+	return psprintf("invalid JSON at byte %d", (int) position);
 }
 
 /*
@@ -465,7 +464,7 @@ end_record(RecordParser *parser)
 	if (!parser->seen[PLACE_ID])
 		report(parser, "\"id\" is missing");
 	else if (id != NULL && !id_parse(id, &parser->record->id))
-		report(parser, "\"id\" should be a UUID");
+		report(parser, "\"id\" must be a UUID");
 	else if (!parser->seen[PLACE_ATTRIBUTES])
 		report(parser, "\"attributes\" is missing");
 	apply_tops(parser);
@@ -499,7 +498,8 @@ apply_tops(RecordParser *parser)
 
 			if (record_keys[i].place == PLACE_ID &&
 				(text == NULL || pg_strcasecmp(text, top->text) != 0))
-				report(parser, "attribute \"id\" is not the record's \"id\"");
+				report(parser,
+					   "attribute \"id\" differs from the record's \"id\"");
 			continue;
 		}
 
@@ -546,7 +546,7 @@ begin_value(RecordParser *parser, Place place)
 	if (parser->depth >= RECORD_MAX_NESTING)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("the API's answer is nested more than %d levels deep",
+				 errmsg("API response is nested more than %d levels deep",
 						RECORD_MAX_NESTING)));
 	parser->places[++parser->depth] = place;
 	parser->value_start = parser->lexer->token_start;
@@ -568,7 +568,7 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 
 	if ((place_rules[place].allowed & (1 << kind)) == 0)
 		report(parser, place == PLACE_DATA && parser->page != NULL
-						   ? "it should be an object"
+						   ? "value must be an object"
 						   : place_rules[place].expected);
 
 	if (value != NULL)
@@ -870,7 +870,7 @@ check_members(RecordParser *parser)
 	{
 		if (compare_members(&envelope->members[i - 1], &envelope->members[i]) ==
 			0)
-			report(parser, KEY_STANDS_TWICE);
+			report(parser, DUPLICATE_KEY);
 	}
 }
 
@@ -890,7 +890,7 @@ once(RecordParser *parser, bool *seen, Place place)
 {
 	if (*seen)
 	{
-		report(parser, KEY_STANDS_TWICE);
+		report(parser, DUPLICATE_KEY);
 		return PLACE_IGNORED;
 	}
 	*seen = true;

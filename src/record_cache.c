@@ -286,8 +286,7 @@ record_batch_read(RecordBatch *batch, int number, Record **record,
 		*record = entry->record;
 	else if (record_parse(batch->cache->wanted, entry->text, entry->length,
 						  record, &problem) != RECORD_OK)
-		elog(ERROR, "record in the statement's cache cannot be read: %s",
-			 problem);
+		elog(ERROR, "could not read cached record: %s", problem);
 	return true;
 }
 

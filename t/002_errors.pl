@@ -211,14 +211,14 @@ my $key_of = sub {
 	$session->query("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key '$_[0]')");
 };
 $key_of->('nonsense-key');
-read_spends('a key that is not known', 1, '28000', qr/^the API did not accept the API key$/,
-	qr/^Status 401, UnauthorizedError: Invalid API key$/, qr/\bapi_key\b.*user mapping/);
+read_spends('a key that is not known', 1, '28000', qr/^API rejected the API key: HTTP status 401$/,
+	qr/^The response reports error "UnauthorizedError": Invalid API key$/, qr/user mapping option \"api_key\"/);
 $key_of->('expired-key');
-read_spends('a key that has expired', 1, '28000', qr/^the API did not accept the API key$/,
-	qr/^Status 401, api_key_expired: The API key has expired\.$/, qr/\bapi_key\b.*user mapping/);
+read_spends('a key that has expired', 1, '28000', qr/^API rejected the API key: HTTP status 401$/,
+	qr/^The response reports error "api_key_expired": The API key has expired\.$/, qr/user mapping option \"api_key\"/);
 $key_of->('no-permission');
-read_spends('a key that lacks a permission', 1, '42501', qr/^the API key lacks a permission$/,
-	qr/^Status 403, permission_denied: The API key lacks the permission "Opportunities: read"\.$/,
+read_spends('a key that lacks a permission', 1, '42501', qr/^API key lacks a permission: HTTP status 403$/,
+	qr/^The response reports error "permission_denied": The API key lacks the permission "Opportunities: read"\.$/,
 	qr/permission/);
 $key_of->('test-key');
 
@@ -241,7 +241,7 @@ $api->behave('{"fail_every": 1, "fail_how": "cut-json"}');
 fails_with('404, cut short for good', $nobody, '08006', $failed, $three, $limits);
 $api->reset;
 
-my $no_records = qr/^the API has no records of type "opportunity"$/;
+my $no_records = qr/^record type "opportunity" not found: HTTP status 4(04|10)$/;
 my $which = qr/base_url.*record_type/;
 
 $session->query('SELECT opportunity_fdw_disconnect()');
@@ -265,13 +265,13 @@ $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare", "healthy": false}');
 my $impatient = server('impatient', "$by_id, max_retries '0'") =~ s/'[^']*'$/'99999999-0000-4000-8000-000000000000'/r;
 fails_with('404, bare, and health cannot be asked', $impatient, '53400',
-	qr/^the API is throttling requests$/, qr/^Status 503/, qr/max_retry_wait/);
+	qr/^API is throttling requests: HTTP status 503$/, qr/^The response starts with: /, qr/max_retry_wait/);
 $api->behave('{"not_found_form": "bare", "healthy": true}');
 is($session->query($impatient)->{out}, '', '404, bare: health is asked again once it can be');
 
 $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare", "healthy": "degraded"}');
-fails_with('404, bare, not healthy', $unqueried, 'HV00R', $no_records, qr/^Status 404: Not Found$/, $which);
+fails_with('404, bare, not healthy', $unqueried, 'HV00R', $no_records, qr/^The response reports: Not Found$/, $which);
 $api->reset;
 
 # Whatever the form, one query decides; where that is refused as well, there are
@@ -284,49 +284,49 @@ for my $form (qw(html kong aws express express_long empty gone))
 	is($api->requests, 2, "404, $form: two requests");
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	$api->behave('{"path_prefix_gone": true}');
-	fails_with("404, $form, everywhere", $nobody, 'HV00R', $no_records, qr/^Status 4(04|10)/, $which);
+	fails_with("404, $form, everywhere", $nobody, 'HV00R', $no_records, qr/^The response /, $which);
 	is($api->requests, 4, "404, $form, everywhere: two requests more");
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	$api->behave('{"path_prefix_gone": ["get"]}');
-	fails_with("404, $form, of a record that the query finds", $read, 'HV00R', $no_records, qr/^Status 4(04|10)/, $which);
+	fails_with("404, $form, of a record that the query finds", $read, 'HV00R', $no_records, qr/^The response /, $which);
 	is($api->requests, 6, "404, $form, of a record that the query finds: two requests more");
 	$api->reset;
 }
 
 fails_with('a base_url that leads elsewhere',
 	server('elsewhere', "base_url '" . $api->url . "/other'"),
-	'HV00R', $no_records, qr/^Status 404: Not Found$/, $which);
+	'HV00R', $no_records, qr/^The response reports: Not Found$/, $which);
 $session->query("CREATE FOREIGN TABLE gadget (id uuid) SERVER reevo OPTIONS (record_type 'gadget')");
 fails_with('a record type that there is not', "SELECT id FROM gadget WHERE id = '$id'",
-	'HV00R', qr/^the API has no records of type "gadget"$/, qr/unknown_record_type/, $which);
+	'HV00R', qr/^record type "gadget" not found: HTTP status 404$/, qr/unknown_record_type/, $which);
 
 # --- Throttling ---
 
-my $throttled = qr/^the API is throttling requests$/;
+my $throttled = qr/^API is throttling requests: HTTP status (429|503)$/;
 my $wait_longer = qr/max_retry_wait/;
 
 $api->behave('{"status": 429}');
-read_spends('429 for good', 3, '53400', $throttled, qr/429/, $wait_longer);
+read_spends('429 for good', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 503}');
-read_spends('503 for good', 3, '53400', $throttled, qr/503/, $wait_longer);
+read_spends('503 for good', 3, '53400', qr/^API is throttling requests: HTTP status 503$/, qr/^The response /, $wait_longer);
 for my $status (429, 503)
 {
 	$api->behave(qq({"status": $status, "retry_after": 3000}));
 	my $result = read_spends("$status: Retry-After is beyond max_retry_wait", 1, '53400',
-		$throttled, qr/^The API sent "Retry-After: 3000", after 1 attempt\.$/, $wait_longer);
+		$throttled, qr/^The API sent the header "Retry-After: 3000" after 1 attempt\.$/, $wait_longer);
 	cmp_ok($result->{ms}, '<', 5000, "$status: it is not waited for");
 }
 $api->behave('{"status": 429, "retry_after": "date", "retry_after_date_in": 3000}');
 read_spends('429: a date beyond max_retry_wait', 1, '53400', $throttled,
-	qr/^The API sent "Retry-After: \w{3}, .* GMT", after 1 attempt\.$/, $wait_longer);
+	qr/^The API sent the header "Retry-After: \w{3}, .* GMT" after 1 attempt\.$/, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "soon, maybe"}');
-read_spends('429: Retry-After is nonsense', 3, '53400', $throttled, qr/429/, $wait_longer);
+read_spends('429: Retry-After is nonsense', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "-5"}');
-read_spends('429: Retry-After is negative', 3, '53400', $throttled, qr/429/, $wait_longer);
+read_spends('429: Retry-After is negative', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "9999999999999"}');
 read_spends('429: Retry-After is beyond all measure', 1, '53400', $throttled, qr/"Retry-After: 9999999999999"/, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "0"}');
-read_spends('429: Retry-After is zero', 3, '53400', $throttled, qr/429/, $wait_longer);
+read_spends('429: Retry-After is zero', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 
 my $patient = server('patient', "base_url '" . $api->url . "'");
 for my $header ('1', '"date"')
@@ -357,33 +357,34 @@ $session->query('ALTER SERVER reevo OPTIONS (DROP max_requests, DROP use_query)'
 
 # --- Other 4xx, and the forms of an error ---
 
-my $refused = qr/^the API refused the request$/;
+my $refused = qr/^API rejected the request: HTTP status 4\d\d$/;
 for my $status (400, 405, 409, 422, 451)
 {
 	$api->behave(qq({"status": $status}));
-	read_spends("status $status", 1, 'HV000', $refused, qr/^Status $status, http_$status: /);
+	read_spends("status $status", 1, 'HV000', qr/^API rejected the request: HTTP status $status$/,
+		qr/^The response reports error "http_$status": /);
 }
 
 my @forms = (
 	['error.code, error.message', '{"error": {"code": "bad_thing", "message": "It is bad."}}',
-		qr/^Status 400, bad_thing: It is bad\.$/],
-	['error.message', '{"error": {"message": "It is bad."}}', qr/^Status 400: It is bad\.$/],
-	['error.code', '{"error": {"code": "bad_thing"}}', qr/^Status 400, bad_thing$/],
+		qr/^The response reports error "bad_thing": It is bad\.$/],
+	['error.message', '{"error": {"message": "It is bad."}}', qr/^The response reports: It is bad\.$/],
+	['error.code', '{"error": {"code": "bad_thing"}}', qr/^The response reports error "bad_thing"\.$/],
 	['code, message', '{"message": "It is bad.", "code": "bad_thing"}',
-		qr/^Status 400, bad_thing: It is bad\.$/],
+		qr/^The response reports error "bad_thing": It is bad\.$/],
 	['error, message', '{"error": "BadThing", "message": "It is bad."}',
-		qr/^Status 400, BadThing: It is bad\.$/],
+		qr/^The response reports error "BadThing": It is bad\.$/],
 	['the form of version 1',
 		'{"error_response_type": "GENERIC", "error": "BadThing", "message": "It is bad.", "details": null}',
-		qr/^Status 400, BadThing: It is bad\.$/],
-	['detail', '{"detail": "It is bad."}', qr/^Status 400: It is bad\.$/],
+		qr/^The response reports error "BadThing": It is bad\.$/],
+	['detail', '{"detail": "It is bad."}', qr/^The response reports: It is bad\.$/],
 	['a list of details',
 		'{"detail": [{"type": "missing", "loc": ["header", "x-api-key"], "msg": "Field required", "input": null}]}',
-		qr/^Status 400: .*Field required/],
-	['an empty list of details', '{"detail": []}', qr/^Status 400: \{"detail": ?\[\]\}$/],
-	['a number as the code', '{"error": {"code": 7, "message": "It is bad."}}', qr/^Status 400.*: It is bad\.$/],
-	['JSON that says something else', '{"oops": true}', qr/^Status 400: \{"oops": ?true\}$/],
-	['a list', '[1, 2]', qr/^Status 400: \[1, ?2\]$/]);
+		qr/^The response reports.*Field required/],
+	['an empty list of details', '{"detail": []}', qr/^The response starts with: \{"detail": ?\[\]\}$/],
+	['a number as the code', '{"error": {"code": 7, "message": "It is bad."}}', qr/^The response reports.*: It is bad\.$/],
+	['JSON that says something else', '{"oops": true}', qr/^The response starts with: \{"oops": ?true\}$/],
+	['a list', '[1, 2]', qr/^The response starts with: \[1, ?2\]$/]);
 for my $form (@forms)
 {
 	my ($what, $body, $detail) = @$form;
@@ -391,11 +392,11 @@ for my $form (@forms)
 	fails_with("the form of an error: $what", $read, 'HV000', $refused, $detail);
 }
 my @texts = (
-	['HTML', '<html><body>Bad Request</body></html>', qr/^Status 400: <html><body>Bad Request/],
-	['no body', '', qr/^Status 400$/],
-	['control characters', 'a\u0007\u001b[31mb\r\nc', qr/^Status 400: a\?\?\[31mb  c$/],
-	['a long text', 'long ' x 10000, qr/^Status 400: (long ?){10,}.{0,5}\.\.\.$/],
-	['a NUL', 'a\u0000b', qr/^Status 400: a\?b$/]);
+	['HTML', '<html><body>Bad Request</body></html>', qr/^The response starts with: <html><body>Bad Request/],
+	['no body', '', qr/^The response has no body\.$/],
+	['control characters', 'a\u0007\u001b[31mb\r\nc', qr/^The response starts with: a\?\?\[31mb  c$/],
+	['a long text', 'long ' x 10000, qr/^The response starts with: (long ?){10,}.{0,5}\.\.\.$/],
+	['a NUL', 'a\u0000b', qr/^The response starts with: a\?b$/]);
 for my $text (@texts)
 {
 	my ($what, $body, $detail) = @$text;
@@ -408,30 +409,30 @@ $api->behave('{"status": 400, "body": "{\\"error\\": {\\"code\\": \\"bad_th"}');
 read_spends('the form of an error: JSON that is cut', 3, '08006', $failed, $three, $limits);
 $api->behave('{"status": 400, "body": {"error": {"code": "c\u0007d", "message": "x\u0000y\u001b[31m\nz"}}}');
 fails_with('the form of an error: control characters within', $read, 'HV000', $refused,
-	qr/^Status 400[^\x01-\x1f]*$/);
+	qr/^The response reports [^\x01-\x1f]*$/);
 $api->reset;
 
 # --- 5xx, and statuses that there should not be ---
 
-my $api_failed = qr/^the API failed$/;
+my $api_failed = qr/^API server error: HTTP status 5\d\d$/;
 for my $case ([ 500, 3 ], [ 501, 1 ], [ 502, 3 ], [ 504, 3 ], [ 505, 1 ], [ 599, 3 ])
 {
 	my ($status, $requests) = @$case;
 	$api->behave(qq({"status": $status}));
-	read_spends("$status for good", $requests, 'HV000', $api_failed,
-		qr/^Status $status, http_$status: /, qr/later/);
+	read_spends("$status for good", $requests, 'HV000', qr/^API server error: HTTP status $status$/,
+		qr/^The response reports error "http_$status": /, qr/later/);
 }
 $api->behave('{"redirect": "http://127.0.0.1:1/elsewhere"}');
-read_spends('a redirect', 1, 'HV000', qr/redirected/, qr/^Status 302/, qr/not followed.*base_url/);
+read_spends('a redirect', 1, 'HV000', qr/redirected the request: HTTP status 302$/, qr/^The response /, qr/not followed.*base_url/);
 for my $status (201, 203, 206)
 {
 	$api->behave(qq({"status": $status}));
-	read_spends("status $status", 1, '08P01', qr/\b200\b.*$status|$status.*\b200\b/, qr/^The answer /);
+	read_spends("status $status", 1, '08P01', qr/: unexpected HTTP status $status$/, qr/^The response /);
 }
 
 # --- Not JSON, not the documented shape, not the record ---
 
-my $not_a_record = qr/^the API's answer is not a record as documented: /;
+my $not_a_record = qr/^API response is not a valid record: /;
 my $envelope = qq("id": {"value": "$id", "value_type": "uuid"});
 my @bodies = (
 	['HTML', '<html>Please log in</html>', qr/<html>Please log in/],
@@ -473,7 +474,7 @@ fails_with('nothing at all', $read, '08006', $failed, $three, $limits);
 $api->reset;
 $api->behave('{"swap_id": true}');
 my $merged = $session->query($read);
-like($merged->{err}, qr/^WARNING:  01000: the API returned record $other_id in place of record $id$/m, 'another record: a warning');
+like($merged->{err}, qr/^WARNING:  01000: API returned record $other_id instead of record $id$/m, 'another record: a warning');
 is($merged->{sqlstate} . $merged->{out}, '', 'and no row');
 is($api->requests, 1, 'another record: one request');
 $api->reset;
@@ -512,7 +513,7 @@ $session->query('RESET ROLE');
 is($api->requests, 0, 'neither made a request');
 $session->query('ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (DROP api_key)');
 read_spends('a superuser without a key may ask, and is refused', 1, '28000',
-	qr/^the API did not accept the API key$/, qr/^Status 401/, qr/api_key/);
+	qr/^API rejected the API key: HTTP status 401$/, qr/^The response reports /, qr/api_key/);
 
 # --- A value that does not fit ---
 

@@ -181,8 +181,8 @@ for my $encoding (sort keys %encoding)
 	$api->behave(encode('UTF-8', '{"status": 400, "body": {"error": {"code": "fehler", "message": "Schlüssel 日本 🚀 fehlt"}}}'));
 	my $refused = $read->('id');
 	is($refused->{sqlstate}, 'HV000', "$encoding: a refusal beyond ASCII");
-	like($refused->{detail}, qr/^Status 400, fehler: Schl\S+ssel .* fehlt/, "$encoding: what of it is shown");
-	is($refused->{detail}, encode('UTF-8', 'Status 400, fehler: Schlüssel 日本 🚀 fehlt'), "$encoding: all of it")
+	like($refused->{detail}, qr/^The response reports error "fehler": Schl\S+ssel .* fehlt/, "$encoding: what of it is shown");
+	is($refused->{detail}, encode('UTF-8', 'The response reports error "fehler": Schlüssel 日本 🚀 fehlt'), "$encoding: all of it")
 	  if $encoding eq 'UTF8';
 	$api->reset;
 	is($session->query("SELECT count(*) FROM t WHERE id = '$id'")->{out}, '1', "$encoding: after all that, the session goes on");

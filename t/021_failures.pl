@@ -502,7 +502,7 @@ my @statements = (
 	},
 	{
 		name => 'a check-up',
-		sql => q(SELECT step, ok, milliseconds >= 0, regexp_replace(regexp_replace(detail, '^[0-9.]+ requests', ''), '^could not manage connections to the API: .*', 'caught HV000') FROM opportunity_fdw_check('reevo'))
+		sql => q(SELECT step, ok, milliseconds >= 0, regexp_replace(regexp_replace(detail, '^[0-9.]+ requests', ''), '^could not manage connections to the API\. .*', 'caught HV000') FROM opportunity_fdw_check('reevo'))
 	},
 	{ name => 'a check-up where nothing works', sql => q(SELECT * FROM opportunity_fdw_check('refused')), known => 1 },
 	{ name => 'statistics', sql => 'SELECT * FROM opportunity_fdw_stats' },

@@ -225,8 +225,8 @@ fails_with('elsewhere', 0, 'HV00N', $not_connected,
 	qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: .*(127\.0\.0\.1|certificate)/i);
 fails_with('expired', 0, 'HV00N', $not_connected, $once);
 fails_with('tls11', 0, 'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 3 attempts: /);
-fails_with('wants_certificate', 1, 'HV000', qr/^the API refused the request$/,
-	qr/^Status 400: .*No required SSL certificate/s);
+fails_with('wants_certificate', 1, 'HV000', qr/^API rejected the request: HTTP status 4\d\d$/,
+	qr/^The response starts with: .*No required SSL certificate/s);
 
 # The server that we refuse does speak TLS 1.1, to those who do.
 my $greeting = '';
@@ -355,9 +355,9 @@ for my $case ([ 'bursty', 429 ], [ 'strict', 503 ])
 
 # --- An API that is down, slow, or breaks off behind it ---
 
-my $api_failed = qr/^the API failed$/;
-fails_with('down', 3, 'HV000', $api_failed, qr/^Status 502: .*Bad Gateway/s);
-fails_with('slow', 3, 'HV000', $api_failed, qr/^Status 504: .*Gateway Time-out/s);
+my $api_failed = qr/^API server error: HTTP status 5\d\d$/;
+fails_with('down', 3, 'HV000', qr/^API server error: HTTP status 502$/, qr/^The response starts with: .*Bad Gateway/s);
+fails_with('slow', 3, 'HV000', qr/^API server error: HTTP status 504$/, qr/^The response starts with: .*Gateway Time-out/s);
 for my $server (qw(unbuffered plain))
 {
 	for my $how (qw(half-body-close half-body-reset chunked-cut))
@@ -410,18 +410,18 @@ $api->reset;
 
 # --- nginx's own pages ---
 
-my $no_records = qr/^the API has no records of type "opportunity"$/;
-my $refused = qr/^the API refused the request$/;
-fails_with('not_found', 2, 'HV00R', $no_records, qr/^Status 404: <html>/);
-fails_with('forbidden', 1, 'HV000', qr/^a gateway in front of the API refused the request$/, qr/^Status 403: <html>/);
-fails_with('too_large', 1, 'HV000', $refused, qr/^Status 413: <html>/);
-fails_with('teapot', 1, 'HV000', $refused, qr/^Status 418/);
-fails_with('long', 1, 'HV000', $refused, qr/^Status 414: <html>/);
-fails_with('broken', 3, 'HV000', $api_failed, qr/^Status 500: <html>/);
-fails_with('moved', 1, 'HV000', qr/redirected/, qr/^Status 301/);
+my $no_records = qr/^record type "opportunity" not found: HTTP status 404$/;
+my $refused = qr/^API rejected the request: HTTP status 4\d\d$/;
+fails_with('not_found', 2, 'HV00R', $no_records, qr/^The response starts with: <html>/);
+fails_with('forbidden', 1, 'HV000', qr/^gateway rejected the request: HTTP status 403$/, qr/^The response starts with: <html>/);
+fails_with('too_large', 1, 'HV000', qr/^API rejected the request: HTTP status 413$/, qr/^The response starts with: <html>/);
+fails_with('teapot', 1, 'HV000', qr/^API rejected the request: HTTP status 418$/, qr/^The response /);
+fails_with('long', 1, 'HV000', qr/^API rejected the request: HTTP status 414$/, qr/^The response starts with: <html>/);
+fails_with('broken', 3, 'HV000', qr/^API server error: HTTP status 500$/, qr/^The response starts with: <html>/);
+fails_with('moved', 1, 'HV000', qr/redirected the request: HTTP status 301$/, qr/^The response starts with: /);
 fails_with('empty', 1, '', qr/^$/, qr/^$/);
 fails_with('partial', 1, '08P01', qr/\b200\b/, qr/^The answer /);
-fails_with('login', 1, '08P01', qr/^the API's answer is not a record as documented: /, qr/Please log in/);
+fails_with('login', 1, '08P01', qr/^API response is not a valid record: /, qr/Please log in/);
 
 # --- A server that is far away: 25 milliseconds, there and back ---
 

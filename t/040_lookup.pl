@@ -388,7 +388,7 @@ for my $variant (grep { !defined $only || index($_, $only) >= 0 } @variants)
 			queries => $is_slow ? min($per_variant, 25) : $per_variant,
 			batch => 25,
 			generated => \&generated,
-			arguments => [ $variant =~ /rebuilding/ ? "'HV000 the API reported an error'" : 'NULL' ],
+			arguments => [ $variant =~ /rebuilding/ ? "'HV000 API reported an error: HTTP status 200'" : 'NULL' ],
 			seed => $seed
 		},
 		\%total);

@@ -207,7 +207,7 @@ for my $side (sort keys %damage)
 
 my @sorts_wrong = (may => { %everything, extremes => 0, sorts => 0 }, order_errors => 1);
 my @refuses = (warnings => 1);
-my $reported = qr/^ ?HV000 the API reported an error/;
+my $reported = qr/^ ?HV000 API reported an error/;
 my @variants = (
 	['{}'],
 	[ '{}', sides => [ 'calm', 'near' ] ],

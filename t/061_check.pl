@@ -100,7 +100,7 @@ $api->reset;
 
 my $long = ('a' x 70) . '.invalid';
 $rows = verdicts('a host that does not resolve', server('nowhere', "base_url 'https://$long'"), 'f---------');
-like($rows->{reach}{detail}, qr/^could not connect to the API: The connection to host "\Q$long\E" failed after 1 attempt: .*resolve/, 'says so');
+like($rows->{reach}{detail}, qr/^could not connect to the API\. The connection to host "\Q$long\E" failed after 1 attempt: .*resolve/, 'says so');
 like($rows->{reach}{hint}, qr/base_url.*proxy.*network/, 'with a hint');
 is($rows->{$_}{detail}, 'Not tried, since step "reach" failed.', "$_ is not tried") for @STEPS[ 2 .. $#STEPS ];
 
@@ -150,7 +150,7 @@ SKIP:
 	# The file may be gone, or never have been on this machine.
 	$rows = verdicts('a file of roots that is missing',
 		server('tls_no_file', "base_url 'https://$address', ca_file '/nowhere.pem'"), 'tf--------');
-	like($rows->{tls}{detail}, qr{^could not connect to the API: File "/nowhere\.pem" of option "ca_file" cannot be used: }, 'says so');
+	like($rows->{tls}{detail}, qr{^could not connect to the API\. File "/nowhere\.pem" of option "ca_file" cannot be used: }, 'says so');
 	like($rows->{tls}{hint}, qr/ca_file/, 'with a hint');
 	my $failed = $session->query(q(CREATE FOREIGN TABLE no_file (id uuid) SERVER tls_no_file OPTIONS (use_query 'true'); SELECT * FROM no_file));
 	is($failed->{sqlstate}, 'HV00N', 'and the first request of a query');
@@ -170,7 +170,7 @@ $rows = verdicts('a proxy that hangs',
 # --- No answer ---
 
 $rows = verdicts('a server that keeps silent', server('mute', "base_url 'http://127.0.0.1:$port{blackhole}', $timeouts"), 't-f-------');
-like($rows->{health}{detail}, qr/^API request failed: .*timed out/, 'says so');
+like($rows->{health}{detail}, qr/^API request failed\. .*timed out/, 'says so');
 is($rows->{$_}{detail}, 'Not tried, since step "health" failed.', "$_ is not tried") for @STEPS[ 4 .. $#STEPS ];
 cmp_ok($rows->{took}, '<', 500 + $BOUND, 'one request_timeout');
 verdicts('a server that speaks no HTTP', server('garbage', "base_url 'http://127.0.0.1:$port{garbage}'"), 't-f-------');

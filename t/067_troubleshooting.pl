@@ -96,42 +96,42 @@ my @provoked = (
 	},
 	'API request failed' => behaves('{"fail_every": 1, "fail_how": "close"}', $read),
 	q(API response is not HTTP) => elsewhere("base_url '$garbage'"),
-	'the API redirected the request' => behaves('{"redirect": "http://127.0.0.1:1/"}', $read),
-	'the API did not accept the API key' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'expired-key'); $read"),
-	'the API key lacks a permission' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'no-permission'); $read"),
-	'the API key may not read the schema of "..."' =>
+	'API redirected the request: HTTP status ...' => behaves('{"redirect": "http://127.0.0.1:1/"}', $read),
+	'API rejected the API key: HTTP status ...' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'expired-key'); $read"),
+	'API key lacks a permission: HTTP status ...' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'no-permission'); $read"),
+	'API key lacks permission to read the schema of record type "...": HTTP status ...' =>
 	  says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'no-permission'); " . sprintf($import, 'account')),
 	'user mapping for "..." has no api_key' => says("CREATE USER MAPPING FOR stranger SERVER reevo; SET ROLE stranger; $read"),
 	'user mapping not found for ...' => stranger($read),
-	'the API has no records of type "..."' => says(one('id', 'gadget')),
-	'the API has no schema of records of type "..."' => says(sprintf($import, 'gadget')),
-	q(the API's schema is larger than ... MB) => sub {
+	'record type "..." not found: HTTP status ...' => says(one('id', 'gadget')),
+	'schema of record type "..." not found: HTTP status ...' => says(sprintf($import, 'gadget')),
+	q(API schema is larger than ... MB) => sub {
 		$api->ctl('schema', 'opportunity', ' ' x (9 << 20));
 		return $session->query("BEGIN; ALTER SERVER reevo OPTIONS (SET max_response_size '16'); " . sprintf($import, 'opportunity'));
 	},
 	'remote schema "..." does not exist' => says('IMPORT FOREIGN SCHEMA other FROM SERVER reevo INTO imported'),
-	'the API is throttling requests' => behaves('{"status": 429}', $read),
+	'API is throttling requests: HTTP status ...' => behaves('{"status": 429}', $read),
 	'statement needs more than ... API requests' => says('SELECT FROM few'),
 	q(API response is larger than ... MB) => behaves('{"endless_body": true}', $read),
 	q(foreign table "..." cannot be read without a condition on the record's id) => says('SELECT FROM by_id'),
 	'the progress of other sessions is known from PostgreSQL 17 on' =>
 	  $version < 17 ? says('SELECT FROM opportunity_fdw_progress') : undef,
-	'the API refused the request' => behaves('{"status": 400}', $read),
-	'the API failed' => behaves('{"status": 500}', $read),
-	'the API reported an error' => behaves('{"status": 200, "body": {"data": [], "errors": [{"message": "No."}]}}', $read),
-	'a gateway in front of the API refused the request' =>
+	'API rejected the request: HTTP status ...' => behaves('{"status": 400}', $read),
+	'API server error: HTTP status ...' => behaves('{"status": 500}', $read),
+	'API reported an error: HTTP status ...' => behaves('{"status": 200, "body": {"data": [], "errors": [{"message": "No."}]}}', $read),
+	'gateway rejected the request: HTTP status ...' =>
 	  behaves('{"status": 403, "body": "<html>Access denied</html>", "content_type": "text/html"}', $read),
-	'the proxy refused the request' => behaves('{"status": 407}', $read),
+	'proxy rejected the request: HTTP status ...' => behaves('{"status": 407}', $read),
 	'the API forgets its cursors too soon' => behaves('{"expire_cursors_after": 1}', 'SELECT id FROM unsorted'),
 	'the API returns at most ... records of one query' => behaves('{"result_cap": 20, "cap_how": "refuse"}', 'SELECT id FROM unsorted'),
 	'the API returned ... records of one query, which may be a limit' =>
 	  behaves('{"result_cap": 20, "cap_how": "no_cursor", "total": true}', 'SELECT id FROM unsorted'),
-	'the API returned record ... in place of record ...' => behaves('{"swap_id": true}', $read),
+	'API returned record ... instead of record ...' => behaves('{"swap_id": true}', $read),
 	'the API does not sort by "..." as PostgreSQL does' => behaves('{"ignore_sort": true}', 'SELECT id FROM paged ORDER BY created_at'),
 	q(the API's pages go in a circle) => behaves('{"repeat_cursor": true}', 'SELECT id FROM paged ORDER BY created_at'),
-	q(the API's answer is not ... as documented: ...) => behaves('{"status": 200, "body": "<html>Log in</html>"}', $read),
-	q(the API's answer is nested more than ... levels deep) => behaves('{"status": 200, "body": ' . '[' x 70 . ']' x 70 . '}', $read),
-	q(the API's answer has a character that PostgreSQL cannot store) =>
+	q(API response is not a valid ...: ...) => behaves('{"status": 200, "body": "<html>Log in</html>"}', $read),
+	q(API response is nested more than ... levels deep) => behaves('{"status": 200, "body": ' . '[' x 70 . ']' x 70 . '}', $read),
+	q(API response contains a character that PostgreSQL cannot store) =>
 	  attribute('{"display_name": {"value": "a\u0000b", "value_type": "string"}}', $read),
 	'invalid input syntax for type ...: "..."' => says(one('n', 'misfit')),
 	'invalid ISO 8601 value for type ...: "..."' =>
@@ -198,8 +198,8 @@ is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is describ
 # statement tell, and what is no error but a line of the check-up.
 my @others = (
 	qr/^could not manage connections to the API$/, qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl rejected option/,
-	qr/^option "base_url" cannot be read$/, qr/^timestamp out of range$/, qr/records than .* requests can count/,
-	qr/records estimated, /, qr/^reading from the API: /, qr/^the API does not say that it is healthy$/);
+	qr/^invalid value for option "base_url"$/, qr/^timestamp out of range$/, qr/records than .* requests can count/,
+	qr/records estimated, /, qr/^reading from the API: /, qr/^API health check failed: /);
 
 # The strings that errmsg and misfit are called with; what is formatted as ...
 my $code = join('', map { Reevo::slurp($_) } glob("$top/src/*.c"));
