@@ -21,7 +21,7 @@ SET search_path = checking, public;
 CREATE FUNCTION report(server name, OUT step text, OUT ok boolean, OUT timed boolean, OUT detail text, OUT hint text)
 RETURNS SETOF record LANGUAGE sql AS $$
   SELECT step, ok, milliseconds >= 0,
-      replace(regexp_replace(detail, '(port |^)[0-9.]+(?!\.)($| requests|;)', '\1N\2'), '"' || session_user || '"', '"USER"'),
+      replace(regexp_replace(detail, '(port |^)[0-9]+(\.[0-9])?(\.$|, | requests)', '\1N\3'), '"' || session_user || '"', '"USER"'),
       regexp_replace(hint, '127\.0\.0\.1:[0-9]+', '127.0.0.1:N')
     FROM opportunity_fdw_check(server)
 $$;

@@ -156,7 +156,7 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	{
 		weight = Max(weight, relation->rd_rel->reltuples);
 		ereport(elevel,
-				(errmsg("\"%s\" has more records than %d requests can count",
+				(errmsg("\"%s\": %d requests did not reach the last record",
 						RelationGetRelationName(relation),
 						(int) budget->requests)));
 	}

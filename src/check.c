@@ -66,7 +66,7 @@ opportunity_fdw_check(PG_FUNCTION_ARGS)
 		CheckResult		 result = {.took = -1};
 
 		if (is_hindered(check, step))
-			result.detail = psprintf("Not tried, since step \"%s\" failed.",
+			result.detail = psprintf("Skipped because step \"%s\" failed.",
 									 check->obstacle);
 		else
 			run_step(check, step, &result);

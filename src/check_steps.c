@@ -72,8 +72,8 @@ try_mapping(Check *check, CheckResult *result)
 	const char *name;
 
 	if (!is_own && !has_mapping(InvalidOid, serverid))
-		result->hint = psprintf("CREATE USER MAPPING FOR CURRENT_USER SERVER "
-								"%s OPTIONS (api_key '...')",
+		result->hint = psprintf("Run CREATE USER MAPPING FOR CURRENT_USER "
+								"SERVER %s OPTIONS (api_key '...').",
 								server);
 	check->credentials = credentials_read(check->settings, GetUserId());
 
@@ -82,14 +82,14 @@ try_mapping(Check *check, CheckResult *result)
 	{
 		result->verdict = CHECK_PASSED;
 		result->detail =
-			psprintf("The user mapping for \"%s\" has an api_key.", name);
+			psprintf("The user mapping for \"%s\" has an API key.", name);
 		return;
 	}
-	result->detail = psprintf("The user mapping for \"%s\" has no api_key. A "
-							  "superuser's requests go without.",
+	result->detail = psprintf("The user mapping for \"%s\" has no API key. "
+							  "Requests of a superuser are sent without one.",
 							  name);
-	result->hint = psprintf("ALTER USER MAPPING FOR %s SERVER %s OPTIONS (ADD "
-							"api_key '...')",
+	result->hint = psprintf("Run ALTER USER MAPPING FOR %s SERVER %s OPTIONS "
+							"(ADD api_key '...').",
 							is_own ? "CURRENT_USER" : "PUBLIC", server);
 }
 
@@ -107,21 +107,21 @@ try_reach(Check *check, CheckResult *result)
 	times = http_times(check->health);
 	if (!times.is_connected)
 	{
-		result->hint = pstrdup("Check the server's options base_url and proxy, "
-							   "and the network.");
+		result->hint = pstrdup("Check the network and the server options "
+							   "\"base_url\" and \"proxy\".");
 		http_raise(check->health);
 	}
 	result->verdict = CHECK_PASSED;
 	result->took = times.connect;
 	result->detail =
-		psprintf("%s, port %s%s%s", check->url.host,
+		psprintf("Connected to %s, port %s%s%s.", check->url.host,
 				 check->url.port != NULL ? check->url.port : "unknown",
 				 check->settings->proxy != NULL ? ", through the proxy" : "",
-				 times.was_connected ? "; connected before" : "");
+				 times.was_connected ? ", over an open connection" : "");
 	if (!http_looks_up_in_background())
-		result->hint = pstrdup("This libcurl looks names up in the foreground, "
-							   "so that a lookup cannot be cancelled. Use a "
-							   "libcurl with AsynchDNS.");
+		result->hint = pstrdup("Use a libcurl with the feature AsynchDNS. "
+							   "With this libcurl, you cannot cancel a name "
+							   "lookup.");
 }
 
 /* The certificate is trusted, and that of the host. */
@@ -132,21 +132,23 @@ try_tls(Check *check, CheckResult *result)
 
 	if (strcmp(check->url.scheme, "https") != 0)
 	{
-		result->detail = pstrdup("No TLS: the API key travels in clear text.");
+		result->detail =
+			pstrdup("Without TLS, the API key travels in clear text.");
 		return;
 	}
 	if (check->health->outcome != HTTP_ANSWERED && !times.was_connected &&
 		times.handshake < 0)
 	{
 		result->hint =
-			pstrdup("Check the server's options base_url, proxy and ca_file, "
-					"and the clock of the database's machine.");
+			pstrdup("Check the server options \"base_url\", \"proxy\" and "
+					"\"ca_file\", and the clock of the database host.");
 		http_raise(check->health);
 	}
 	result->verdict = CHECK_PASSED;
 	result->took = times.handshake;
-	result->detail = psprintf("The certificate is trusted%s",
-							  times.was_connected ? "; connected before" : "");
+	result->detail =
+		psprintf("The certificate is trusted%s.",
+				 times.was_connected ? ", over an open connection" : "");
 }
 
 /* It is the API that answers, and it is well. */
@@ -166,13 +168,14 @@ try_health(Check *check, CheckResult *result)
 static void
 try_key(Check *check, CheckResult *result)
 {
-	try_verdict_on_key(check, result, 401, "The API accepts the key.");
+	try_verdict_on_key(check, result, 401, "The API accepts the API key.");
 }
 
 static void
 try_permission(Check *check, CheckResult *result)
 {
-	try_verdict_on_key(check, result, 403, "Opportunities may be read.");
+	try_verdict_on_key(check, result, 403,
+					   "The API key can read opportunities.");
 }
 
 /* Fails where the key, or what it is to do, is refused with that status. */
@@ -184,8 +187,8 @@ try_verdict_on_key(Check *check, CheckResult *result, long refusal,
 
 	if (transfer == NULL)
 	{
-		result->detail = pstrdup("No answer tells: see the steps \"query\" and "
-								 "\"record\".");
+		result->detail = pstrdup("Could not be determined. See steps \"query\" "
+								 "and \"record\".");
 		return;
 	}
 	if (transfer->status == refusal)
@@ -203,8 +206,8 @@ try_query(Check *check, CheckResult *result)
 
 	if (transfer == NULL)
 	{
-		result->detail =
-			pstrdup("Not tried, since the server's option use_query is false.");
+		result->detail = pstrdup(
+			"Skipped because the server option \"use_query\" is false.");
 		return;
 	}
 	if (check->page == NULL)
@@ -212,8 +215,10 @@ try_query(Check *check, CheckResult *result)
 		RecordPage *page;
 
 		(void) api_finish_query(check->api, transfer, check->wanted, &page);
-		result->hint = pstrdup("Set the server's option use_query to 'false': "
-							   "records are then asked for by their id alone.");
+		result->hint =
+			pstrdup("Set the server option \"use_query\" to "
+					"\"false\". The wrapper then requests records by "
+					"id only.");
 		api_raise_refusal(check->api, transfer);
 	}
 	result->verdict = CHECK_PASSED;
@@ -241,9 +246,10 @@ try_record(Check *check, CheckResult *result)
 		psprintf("GET " API_RECORD_PATH "%s", check->settings->record_type, id,
 				 is_there ? ""
 				 : expects_record(check)
-					 ? "; there is no such record, although "
-					   "the query returned it"
-					 : "; there is no such record, as is to be expected");
+					 ? ": The API returned no record, although the query "
+					   "returned its id."
+					 : ": The API returned no record for a nonexistent id, as "
+					   "expected.");
 }
 
 /* The API tells which attributes there are. */
@@ -274,8 +280,8 @@ try_round_trip(Check *check, CheckResult *result)
 	result->verdict = CHECK_PASSED;
 	result->took = check->round_trip;
 	result->detail = psprintf(
-		"%.*f requests per second, one at a time; up to %d are sent "
-		"at once.",
+		"%.*f requests per second in sequence. The wrapper sends up to %d in "
+		"parallel.",
 		per_second < 10 ? 1 : 0, per_second, check->settings->max_concurrency);
 }
 
@@ -293,10 +299,11 @@ try_archived(Check *check, CheckResult *result)
 		check->request_total >= CHECK_MAX_REQUESTS)
 	{
 		result->detail = pstrdup(
-			check->page == NULL ? "Not tried, since there are no queries."
+			check->page == NULL
+				? "Skipped because step \"query\" did not succeed."
 			: check->page->count == 0
-				? "Not tried, since the query returned no record."
-				: "Not tried, since that takes too many requests.");
+				? "Skipped because the query returned no record."
+				: "Skipped because the check has used up its requests.");
 		return;
 	}
 	query.filters = list_make1(&filter);
@@ -306,7 +313,8 @@ try_archived(Check *check, CheckResult *result)
 		QUERY_PAGE)
 		judge_archived(check, page, result);
 	else
-		result->detail = pstrdup("The API refuses to filter by archived_at.");
+		result->detail =
+			pstrdup("The API rejects a filter on \"archived_at\".");
 	result->took = http_times(transfer).answer;
 }
 
@@ -316,13 +324,15 @@ judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
 {
 	if (page->count == 0)
 	{
-		result->detail = pstrdup("No archived record came: either there is "
-								 "none, or queries hide them.");
+		result->detail =
+			pstrdup("The query returned no archived record. Either "
+					"none exists, or queries hide them.");
 		return;
 	}
 	if (!record_has_value(&page->records[0]->attributes[check->archived_at]))
 	{
-		result->detail = pstrdup("The API ignores a filter by archived_at.");
+		result->detail =
+			pstrdup("The API ignores a filter on \"archived_at\".");
 		return;
 	}
 	result->verdict = CHECK_PASSED;
@@ -330,9 +340,9 @@ judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
 							  id_text(&page->records[0]->id));
 	if (!settings_trust_query(check->settings))
 		result->hint =
-			pstrdup("With the server's option query_returns_archived "
-					"'true', ids that a query does not return need "
-					"not be asked for one by one.");
+			pstrdup("Consider setting the server option "
+					"\"query_returns_archived\" to \"true\". The wrapper then "
+					"does not request missing ids one by one.");
 }
 
 /* Whether there is a user mapping; InvalidOid: for everybody. */

@@ -153,8 +153,9 @@ add_columns(List *columns, const SchemaAttribute *attribute)
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_FDW_INVALID_COLUMN_NAME),
-				 errmsg("attribute \"%s\" has no column, because of its name",
-						name)));
+				 errmsg("cannot create a column for attribute \"%s\"", name),
+				 errdetail("The option \"attribute\" does not accept this "
+						   "name.")));
 		return columns;
 	}
 	if (type != NULL && type->is_select)

@@ -382,13 +382,13 @@ credentials_read(const Settings *settings, Oid userid)
 	if (credentials->api_key == NULL && !superuser_arg(userid))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("user mapping for \"%s\" has no api_key",
+				 errmsg("user mapping for \"%s\" has no API key",
 						MappingUserName(userid)),
-				 errdetail("Only a superuser may use server \"%s\" without "
-						   "one.",
+				 errdetail("Only superusers may use server \"%s\" without an "
+						   "API key.",
 						   GetForeignServer(settings->serverid)->servername),
-				 errhint("ALTER USER MAPPING FOR \"%s\" SERVER \"%s\" OPTIONS "
-						 "(ADD api_key '...')",
+				 errhint("Run ALTER USER MAPPING FOR \"%s\" SERVER \"%s\" "
+						 "OPTIONS (ADD api_key '...').",
 						 MappingUserName(userid),
 						 GetForeignServer(settings->serverid)->servername)));
 	return credentials;
@@ -481,8 +481,9 @@ check_option(const OptionDef *option, DefElem *def)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to set option \"%s\"", option->name),
-				 errhint("Only a superuser may set it, or change the other "
-						 "options while it is set.")));
+				 errdetail("Only superusers may set this option, or change "
+						   "other options of a server that has it."),
+				 errhint("Ask a superuser to change the options.")));
 
 	parse_option(option, defGetString(def), &parsed);
 	if (option->check == check_ca_file)
@@ -521,14 +522,18 @@ check_transport(List *options)
 				 errmsg("permission denied to set option \"base_url\" to an "
 						"http URL"),
 				 errdetail("The API key would travel in clear text."),
-				 errhint("Use https, or ask a superuser.")));
+				 errhint("Use an https URL, or ask a superuser to set the "
+						 "option.")));
 	if (!parts.is_loopback && !allow_http)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("option \"base_url\" must be an https URL: the API key "
-						"would travel in clear text to host \"%s\"",
-						parts.host),
-				 errhint("Use https, or set allow_http 'true'.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("option \"base_url\" must be an https URL"),
+			 errdetail("The API key would travel to host \"%s\" in clear "
+					   "text.",
+					   parts.host),
+			 errhint("Use an https URL, or set the option \"allow_http\" to "
+					 "\"true\".")));
 }
 
 /*
@@ -677,16 +682,16 @@ check_base_url(const char *name, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("option \"%s\" is not an https URL", name),
-				 errhint("It should look like https://api.reevo.ai, with a "
-						 "port and a path where needed.")));
+				 errhint("Specify a URL such as \"https://api.reevo.ai\", with "
+						 "an optional port and path.")));
 	if (parts.has_credentials)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("option \"%s\" must not contain a user name or a "
 						"password",
 						name),
-				 errhint("The API key belongs into the user mapping's option "
-						 "api_key.")));
+				 errhint("Set the API key with the user mapping option "
+						 "\"api_key\".")));
 	if (parts.has_query_or_fragment)
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 						errmsg("option \"%s\" must not contain a query or a "
@@ -709,8 +714,8 @@ check_proxy(const char *name, const char *value)
 				 errmsg("option \"%s\" must not contain a user name or a "
 						"password",
 						name),
-				 errhint("Set the user mapping's options proxy_user and "
-						 "proxy_password instead.")));
+				 errhint("Set the user mapping options \"proxy_user\" and "
+						 "\"proxy_password\".")));
 
 	if (strstr(value, "://") == NULL)
 		value = psprintf("http://%s", value);
@@ -724,9 +729,10 @@ check_proxy(const char *name, const char *value)
 	}
 	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 					errmsg("option \"%s\" is not a proxy URL", name),
-					errhint("It should look like http://proxy.example:3128; "
-							"the schemes are http, https, socks4, socks4a, "
-							"socks5 and socks5h.")));
+					errhint("Specify a URL such as "
+							"\"http://proxy.example:3128\". Valid schemes are "
+							"http, https, socks4, socks4a, socks5 and "
+							"socks5h.")));
 }
 
 /*
@@ -759,11 +765,10 @@ try_ca_file(const char *name, const char *value)
 	{
 		ereport(WARNING,
 				(errcode_for_file_access(),
-				 errmsg("could not open the file of option \"%s\", "
-						"\"%s\": %m",
-						name, value),
-				 errhint("Requests fail until the server process can read "
-						 "it.")));
+				 errmsg("could not open file \"%s\" of option \"%s\": %m",
+						value, name),
+				 errhint("Make the file readable for the server process. "
+						 "Until then, requests fail.")));
 		return;
 	}
 	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
@@ -776,10 +781,11 @@ try_ca_file(const char *name, const char *value)
 		FreeFile(file);
 	if (!found)
 		ereport(WARNING, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-						  errmsg("the file of option \"%s\", \"%s\", has no "
-								 "certificate in PEM form",
-								 name, value),
-						  errhint("Requests fail until it has one.")));
+						  errmsg("file \"%s\" of option \"%s\" contains no "
+								 "certificate in PEM format",
+								 value, name),
+						  errhint("Add a certificate to the file. Until then, "
+								  "requests fail.")));
 }
 
 /* Checks record_type: one segment of a path. */
@@ -793,8 +799,8 @@ check_record_type(const char *name, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
-				 errhint("A record type has letters, digits, underscores and "
-						 "hyphens only, such as opportunity.")));
+				 errhint("Specify a record type such as \"opportunity\", of "
+						 "letters, digits, underscores and hyphens.")));
 }
 
 /* Checks attribute: "*", or a name, optionally followed by a dot and a key. */
@@ -808,10 +814,9 @@ check_attribute(const char *name, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
-				 errhint("It is an attribute's API name, with a key of its "
-						 "value where wanted, such as "
-						 "stage.closing_probability, or * for the whole "
-						 "record.")));
+				 errhint("Specify an attribute such as \"stage\", a key of its "
+						 "value such as \"stage.closing_probability\", or "
+						 "\"*\" for the whole record.")));
 }
 
 /* Checks filter_operators: a comma-separated list of documented operators. */
@@ -860,8 +865,8 @@ check_api_key(const char *name, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\"", name),
-				 errdetail("A key is printable ASCII without spaces, at most "
-						   "4096 characters.")));
+				 errdetail("An API key consists of 1 to 4096 printable ASCII "
+						   "characters without spaces.")));
 }
 
 /*
@@ -880,6 +885,6 @@ check_proxy_credential(const char *name, const char *value)
 	if (!valid)
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 						errmsg("invalid value for option \"%s\"", name),
-						errdetail("The value must be text without control "
-								  "characters, from 1 to 4096 bytes long.")));
+						errdetail("The value must have 1 to 4096 bytes, and no "
+								  "control characters.")));
 }

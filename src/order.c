@@ -103,11 +103,12 @@ row_order_check(RowOrder *order, TupleTableSlot *slot)
 							isnull, &order->sort) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("the API does not sort by \"%s\" as PostgreSQL does",
+				 errmsg("API returned records out of order for sort field "
+						"\"%s\"",
 						pg_any_to_server(order->field, strlen(order->field),
 										 PG_UTF8)),
-				 errhint("Set the option sortable of the column \"%s\" to "
-						 "'false'.",
+				 errhint("Set the option \"sortable\" of column \"%s\" to "
+						 "\"false\".",
 						 NameStr(order->attribute->attname))));
 
 	MemoryContextReset(order->context);

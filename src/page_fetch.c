@@ -324,9 +324,8 @@ let_go_of_page(PageFetch *fetch)
 		if (fetch->barren > fetch->barren_allowed)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
-					 errmsg("the API's pages go in a circle"),
-					 errdetail("The last %d pages had no record that had not "
-							   "come before.",
+					 errmsg("API pagination does not terminate"),
+					 errdetail("The last %d pages contained no new records.",
 							   fetch->barren)));
 	}
 	if (fetch->answer.transfer != NULL)
@@ -447,12 +446,12 @@ warn_of_cap(PageFetch *fetch)
 	if (api_warns_of_cap(fetch->source.api))
 		ereport(WARNING,
 				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("the API returned " INT64_FORMAT
-						" records of one query, which may be a limit",
+				 errmsg("result may be incomplete: API returned " INT64_FORMAT
+						" records and no further page",
 						pages->received),
-				 errdetail("The wrapper cannot verify that there are no "
-						   "further records, since the API or the table's "
-						   "options do not allow to sort by created_at.")));
+				 errdetail("The number of records may be a limit of the API. "
+						   "The wrapper cannot verify it, because it cannot "
+						   "sort by \"created_at\".")));
 }
 
 /* The API returns no more records of a query: reads them all by created_at. */
@@ -664,28 +663,27 @@ raise_restarts(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("the API forgets its cursors too soon"),
-			 errdetail("A query was begun anew %d times without reaching a "
-					   "record that had not come before.",
+			 errmsg("API cursors expire before the scan can finish"),
+			 errdetail("The scan was restarted %d times without reaching a new "
+					   "record.",
 					   MAX_RESTARTS),
-			 errhint("Larger pages need fewer cursors: see the option "
-					 "page_size.")));
+			 errhint("Increase the option \"page_size\", so that the scan "
+					 "needs fewer cursors.")));
 }
 
 /* Raises the error for a query that the API caps, and that cannot be resumed. */
 void
 page_fetch_raise_cap(int64 received, bool is_by_time)
 {
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_FDW_ERROR),
-		 errmsg("the API returns at most " INT64_FORMAT " records of one query",
-				received),
-		 is_by_time
-			 ? errdetail("More records than that have the same created_at, "
-						 "so that no query returns the others.")
-			 : errdetail("The query cannot be continued by created_at."),
-		 errhint("Narrow the query, so that it returns fewer records.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("API returns at most " INT64_FORMAT " records per query",
+					received),
+			 is_by_time
+				 ? errdetail("More records than that have the same value of "
+							 "\"created_at\".")
+				 : errdetail("The scan cannot continue by \"created_at\"."),
+			 errhint("Narrow the query so that it returns fewer records.")));
 }
 
 /* Something of a reader's query is refused: it goes on without that. */
@@ -818,13 +816,13 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 	MemoryContextSwitchTo(old_context);
 	ereport(WARNING,
 			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("the API does not filter records of type \"%s\" by %s",
+			 errmsg("API rejected a filter on record type \"%s\": %s",
 					fetch->settings->record_type,
 					pg_any_to_server(uses, strlen(uses), PG_UTF8)),
-			 errdetail("More records are read than are needed, and the "
-					   "condition is checked on them."),
-			 for_good ? errhint("Set the column's option filter_operators to "
-								"the operators that the API takes.")
+			 errdetail("The scan fetches more records than needed, and "
+					   "PostgreSQL checks the condition."),
+			 for_good ? errhint("Set the column option \"filter_operators\" to "
+								"the operators that the API accepts.")
 					  : 0));
 }
 

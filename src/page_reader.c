@@ -96,9 +96,9 @@ void
 page_reader_raise_circle(const PageReader *reader)
 {
 	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-					errmsg("the API's pages go in a circle"),
-					errdetail("The cursor after page %d is the one that page "
-							  "%d was asked for with.",
+					errmsg("API pagination does not terminate"),
+					errdetail("The response to page %d contains the cursor "
+							  "that requested page %d.",
 							  reader->pages, reader->pages)));
 }
 

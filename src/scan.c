@@ -397,12 +397,12 @@ report_unreadable(ForeignScanState *node)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("foreign table \"%s\" cannot be read without a condition "
-					"on the record's id",
+			 errmsg("cannot scan foreign table \"%s\" without a condition on "
+					"attribute \"id\"",
 					RelationGetRelationName(node->ss.ss_currentRelation)),
-			 errhint("Its option use_query is false. Say which records are "
-					 "needed, such as WHERE id = '...', or join the table by "
-					 "its id, the column that shows the attribute id.")));
+			 errdetail("The option \"use_query\" of the table is false."),
+			 errhint("Add a condition such as WHERE id = '...', or join the "
+					 "table by the column of attribute \"id\".")));
 }
 
 /*

@@ -263,10 +263,10 @@ check_not_generated(Form_pg_attribute attribute, const char *table_name)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("column \"%s\" of foreign table \"%s\" is a generated "
-					"column, which opportunity_fdw does not compute",
+			 errmsg("generated column \"%s\" of foreign table \"%s\" is not "
+					"supported",
 					NameStr(attribute->attname), table_name),
-			 errhint("Drop the column, and put its expression into a view.")));
+			 errhint("Drop the column, and use its expression in a view.")));
 }
 
 static ValueForm
@@ -324,12 +324,12 @@ check_record_column(const ColumnReader *reader)
 	ereport(
 		ERROR,
 		(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-		 errmsg("column \"%s\" of foreign table \"%s\" shows the whole "
-				"record and cannot be of type %s",
+		 errmsg("column \"%s\" of foreign table \"%s\" with attribute \"*\" "
+				"cannot have type %s",
 				reader->column_name, reader->table_name,
 				format_type_be(reader->is_array ? get_array_type(reader->type)
 												: reader->type)),
-		 errhint("Declare it as jsonb, json or text.")));
+		 errhint("Declare the column as jsonb, json or text.")));
 }
 
 /* Error context callback: names the value.  Makes no catalog lookup. */
@@ -371,7 +371,7 @@ read_attribute(ColumnReader *reader, const Record *record, Datum *value,
 		return read_envelope(reader, &attribute->envelopes[0], value, isnull);
 	if (reader->form != FORM_JSON)
 		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
-					  psprintf("a list does not fit a column of type %s",
+					  psprintf("cannot convert array value to type %s",
 							   format_type_be(reader->type)),
 					  has_scalars(reader, attribute)
 						  ? psprintf("Declare the column as %s[] or as jsonb.",
@@ -406,8 +406,7 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
 			only == NULL || only->kind == JSON_TOKEN_NULL || is_empty(only);
 		return *isnull ||
 			   misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
-					  psprintf("a value that is not a list does not fit a "
-							   "column of type %s[]",
+					  psprintf("cannot convert non-array value to type %s[]",
 							   format_type_be(reader->type)),
 					  reader->form != FORM_JSON &&
 							  has_scalars(reader, attribute)
@@ -513,21 +512,21 @@ find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
 
 		value = find_member(envelope, key);
 		if (value == NULL)
-			return misfit(
-				reader, ERRCODE_PROTOCOL_VIOLATION,
-				psprintf("a value of type %s has no \"%s\"", type->name, key),
-				NULL);
+			return misfit(reader, ERRCODE_PROTOCOL_VIOLATION,
+						  psprintf("value of type \"%s\" has no key \"%s\"",
+								   type->name, key),
+						  NULL);
 		if (value->kind == JSON_TOKEN_NULL)
 			return true;
 	}
 
 	if (is_structured(value))
 		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
-					  psprintf("a structured value does not fit a column of "
-							   "type %s",
+					  psprintf("cannot convert structured value to type %s",
 							   format_type_be(reader->type)),
-					  "Declare the column as jsonb, or name a key of the value "
-					  "in its option attribute, as in \"stage.color\".");
+					  "Declare the column as jsonb, or select a key of the "
+					  "value with the column option \"attribute\", as in "
+					  "\"stage.color\".");
 	if (reader->is_text || !is_empty(value))
 		*text = value->text;
 	return true;
@@ -946,8 +945,9 @@ warn_once(ColumnReader *reader, const char *message)
 
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("column \"%s\" of foreign table \"%s\" has values that do "
-					"not fit; they are shown as NULL",
+			 errmsg("invalid values in column \"%s\" of foreign table \"%s\" "
+					"are replaced by NULL",
 					reader->column_name, reader->table_name),
-			 errdetail_internal("%s", redact_text(reader->secret, message))));
+			 errdetail("The first error is: %s.",
+					   redact_text(reader->secret, message))));
 }

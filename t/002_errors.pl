@@ -508,7 +508,7 @@ $session->query('CREATE ROLE stranger; GRANT SELECT ON opportunity TO stranger; 
 $session->query('SET ROLE stranger');
 fails_with('no user mapping', $read, '42704', qr/^user mapping not found for (user )?"stranger"/, qr/^/);
 $session->query('RESET ROLE; CREATE USER MAPPING FOR stranger SERVER reevo; SET ROLE stranger');
-fails_with('a user mapping without a key', $read, '28000', qr/"stranger" has no api_key$/, qr/^/, qr/api_key/);
+fails_with('a user mapping without a key', $read, '28000', qr/"stranger" has no API key$/, qr/^/, qr/api_key/);
 $session->query('RESET ROLE');
 is($api->requests, 0, 'neither made a request');
 $session->query('ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (DROP api_key)');

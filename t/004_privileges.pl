@@ -126,7 +126,7 @@ reads('analyst', 'its own key through a security_invoker view', by_id('crm.invok
 reads('owner', "the owner's through the same", by_id('crm.invoker'), 'test-key 1');
 refused('reader', 'no right behind a security_invoker view', by_id('crm.invoker'), '42501',
 	qr/^permission denied for foreign table opportunity$/);
-refused('keyless', 'no key behind a security_invoker view', by_id('crm.invoker'), '28000', qr/has no api_key$/);
+refused('keyless', 'no key behind a security_invoker view', by_id('crm.invoker'), '28000', qr/has no API key$/);
 $session{owner}->query('CREATE VIEW crm.on_invoker AS SELECT * FROM crm.invoker; GRANT SELECT ON crm.on_invoker TO reader, analyst');
 # As PostgreSQL has it, that counts as if it had been named in the query itself.
 reads('analyst', 'its own key through a view on a security_invoker view', by_id('crm.on_invoker'), 'other-key 1');
@@ -194,7 +194,7 @@ refused('reader', 'REFRESH of what is not its own', 'REFRESH MATERIALIZED VIEW c
 # --- Mappings ---
 
 my $keyless = refused('keyless', 'a mapping without a key', by_id('crm.opportunity'), '28000',
-	qr/^user mapping for "keyless" has no api_key$/);
+	qr/^user mapping for "keyless" has no API key$/);
 like($keyless->{hint}, qr/api_key/, 'keyless: the hint names the option');
 refused($super, 'no mapping', by_id('crm.opportunity'), '42704', qr/^user mapping not found for /);
 $super->query('CREATE USER MAPPING FOR CURRENT_USER SERVER reevo');
@@ -205,9 +205,9 @@ $super->query('DROP USER MAPPING FOR CURRENT_USER SERVER reevo');
 $super->query("CREATE USER MAPPING FOR PUBLIC SERVER reevo OPTIONS (api_key 'test-key'); GRANT SELECT ON crm.opportunity TO reader");
 reads('reader', 'the mapping for PUBLIC', by_id('crm.opportunity'), 'test-key 1');
 reads('analyst', 'its own mapping before that for PUBLIC', by_id('crm.opportunity'), 'other-key 1');
-refused('keyless', 'its own mapping, though without a key', by_id('crm.opportunity'), '28000', qr/has no api_key$/);
+refused('keyless', 'its own mapping, though without a key', by_id('crm.opportunity'), '28000', qr/has no API key$/);
 $super->query("ALTER USER MAPPING FOR PUBLIC SERVER reevo OPTIONS (DROP api_key)");
-refused('reader', 'the mapping for PUBLIC without a key', by_id('crm.opportunity'), '28000', qr/has no api_key$/);
+refused('reader', 'the mapping for PUBLIC without a key', by_id('crm.opportunity'), '28000', qr/has no API key$/);
 $super->query('DROP USER MAPPING FOR PUBLIC SERVER reevo');
 
 # A user may be given the right to make a mapping, and makes the own one only.

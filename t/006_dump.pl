@@ -146,7 +146,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE elsewhere');
 ok(IPC::Run::run([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('elsewhere'), '-f', "$folder/plain.sql" ],
 		'<', \undef, '>', \$output, '2>', \$error),
 	'restore, without the file of ca_file') or diag($error);
-my $complaint = qr/WARNING:  (?:58P01: )?could not open the file of option "ca_file", "\Q$folder\E\/ca\.pem": No such file or directory/;
+my $complaint = qr/WARNING:  (?:58P01: )?could not open file "\Q$folder\E\/ca\.pem" of option "ca_file": No such file or directory/;
 like($error, $complaint, 'a warning');
 is(scalar(() = $error =~ /WARNING|ERROR/g), 1, 'and one only');
 is(declarations('elsewhere'), $declarations, 'declares the same');
@@ -176,7 +176,7 @@ for my $content (undef, '', "-----BEGIN PRIVATE KEY-----\n", "----- BEGIN CERTIF
 	}
 	my $result = $session->query($alter);
 	is($result->{sqlstate}, '', 'a file without a certificate is no error');
-	like($result->{err}, qr/WARNING:  HV024: the file of option "ca_file", ".*", has no certificate in PEM form/, 'but a warning');
+	like($result->{err}, qr/WARNING:  HV024: file ".*" of option "ca_file" contains no certificate in PEM format/, 'but a warning');
 	unlink "$folder/ca.pem";
 }
 $session->quit;

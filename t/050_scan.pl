@@ -264,7 +264,7 @@ my @variants = (
 	[ '{"result_cap": 60, "cap_how": "refuse", "cap_status": 422}', sides => [ 'calm', 'near' ] ],
 	[ '{"result_cap": 60, "cap_how": "invalid_cursor"}', sides => [ 'calm', 'near' ] ],
 	[ '{"result_cap": 60, "has_more": true, "cursor_under": "meta"}', sides => [ 'live', 'near_live' ] ],
-	[ '{"result_cap": 20, "total": true}', errors => qr/^ ?HV000 the API returns at most \d+ records of one query/ ],
+	[ '{"result_cap": 20, "total": true}', errors => qr/^ ?HV000 API returns at most \d+ records per query/ ],
 	[ '{"result_cap": 30, "cap_how": "invalid_cursor", "total": true}' ],
 	[ '{"result_cap": 100, "cap_how": "refuse", "cap_status": 413}' ],
 	[ '{"result_cap": 47, "has_more": true, "nulls_first": true}', sides => [ 'calm', 'near' ] ],

@@ -82,7 +82,7 @@ my $timeouts = "connect_timeout '0.5', request_timeout '0.5'";
 # --- Reach ---
 
 my $rows = verdicts('a server that is well', 'reevo', 't-tttttttt');
-like($rows->{reach}{detail}, qr/^127\.0\.0\.1, port $plain_port$/, 'where it is');
+like($rows->{reach}{detail}, qr/^Connected to 127\.0\.0\.1, port $plain_port\.$/, 'where it is');
 
 my %keys = map { $_->{path} => $_->{headers}{authorization} } @{ JSON::PP::decode_json($api->ctl('stats'))->{log} };
 is_deeply(\%keys,
@@ -101,8 +101,8 @@ $api->reset;
 my $long = ('a' x 70) . '.invalid';
 $rows = verdicts('a host that does not resolve', server('nowhere', "base_url 'https://$long'"), 'f---------');
 like($rows->{reach}{detail}, qr/^could not connect to the API\. The connection to host "\Q$long\E" failed after 1 attempt: .*resolve/, 'says so');
-like($rows->{reach}{hint}, qr/base_url.*proxy.*network/, 'with a hint');
-is($rows->{$_}{detail}, 'Not tried, since step "reach" failed.', "$_ is not tried") for @STEPS[ 2 .. $#STEPS ];
+like($rows->{reach}{hint}, qr/network.*base_url.*proxy/, 'with a hint');
+is($rows->{$_}{detail}, 'Skipped because step "reach" failed.', "$_ is not tried") for @STEPS[ 2 .. $#STEPS ];
 
 $rows = verdicts('a port that refuses', server('refused', "base_url 'http://127.0.0.1:$port{closed}'"), 'f---------');
 like($rows->{reach}{detail}, qr/after 1 attempt: .*connect/, 'says so, after one attempt');
@@ -133,15 +133,15 @@ SKIP:
 	$rows = verdicts('a certificate that ca_file vouches for',
 		server('tls_good', "base_url 'https://$address', $ca_file"), 'tttttttttt');
 	cmp_ok($rows->{$_}{ms}, '>', 0, "$_ takes time") for grep { $_ ne 'mapping' } @STEPS;
-	is($rows->{tls}{detail}, 'The certificate is trusted', 'and is fine');
+	is($rows->{tls}{detail}, 'The certificate is trusted.', 'and is fine');
 	is($tls{good}->requests, 5, 'five requests');
 	$rows = verdicts('the same once more', 'tls_good', 'tttttttttt');
-	like($rows->{$_}{detail}, qr/; connected before$/, "$_: connected before") for qw(reach tls);
+	like($rows->{$_}{detail}, qr/, over an open connection\.$/, "$_: connected before") for qw(reach tls);
 	is($rows->{$_}{ms}, '', "$_: which takes no time") for qw(reach tls);
 
 	$rows = verdicts('a certificate that nobody vouches for', server('tls_unknown', "base_url 'https://$address'"), 'tf--------');
 	like($rows->{tls}{detail}, qr/after 1 attempt: .*certificate/i, 'says so');
-	is($rows->{health}{detail}, 'Not tried, since step "tls" failed.', 'and nothing is tried');
+	is($rows->{health}{detail}, 'Skipped because step "tls" failed.', 'and nothing is tried');
 	$rows = verdicts('a certificate for another host',
 		server('tls_elsewhere', "base_url '" . $tls{elsewhere}->url . "', $ca_file"), 'tf--------');
 	is($tls{elsewhere}->requests, 0, 'no request goes out');
@@ -158,7 +158,7 @@ SKIP:
 
 	my $proxy = Reevo::start_proxy($address);
 	$rows = verdicts('through a proxy', server('proxied', "base_url 'https://$address', $ca_file, proxy '" . $proxy->url . "'"), 'tttttttttt');
-	like($rows->{reach}{detail}, qr/^127\.0\.0\.1, port \d+, through the proxy$/, 'says so');
+	like($rows->{reach}{detail}, qr/^Connected to 127\.0\.0\.1, port \d+, through the proxy\.$/, 'says so');
 	$proxy->stop;
 	$_->stop for values %tls;
 }
@@ -171,7 +171,7 @@ $rows = verdicts('a proxy that hangs',
 
 $rows = verdicts('a server that keeps silent', server('mute', "base_url 'http://127.0.0.1:$port{blackhole}', $timeouts"), 't-f-------');
 like($rows->{health}{detail}, qr/^API request failed\. .*timed out/, 'says so');
-is($rows->{$_}{detail}, 'Not tried, since step "health" failed.', "$_ is not tried") for @STEPS[ 4 .. $#STEPS ];
+is($rows->{$_}{detail}, 'Skipped because step "health" failed.', "$_ is not tried") for @STEPS[ 4 .. $#STEPS ];
 cmp_ok($rows->{took}, '<', 500 + $BOUND, 'one request_timeout');
 verdicts('a server that speaks no HTTP', server('garbage', "base_url 'http://127.0.0.1:$port{garbage}'"), 't-f-------');
 

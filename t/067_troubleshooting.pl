@@ -101,7 +101,7 @@ my @provoked = (
 	'API key lacks a permission: HTTP status ...' => says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'no-permission'); $read"),
 	'API key lacks permission to read the schema of record type "...": HTTP status ...' =>
 	  says("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'no-permission'); " . sprintf($import, 'account')),
-	'user mapping for "..." has no api_key' => says("CREATE USER MAPPING FOR stranger SERVER reevo; SET ROLE stranger; $read"),
+	'user mapping for "..." has no API key' => says("CREATE USER MAPPING FOR stranger SERVER reevo; SET ROLE stranger; $read"),
 	'user mapping not found for ...' => stranger($read),
 	'record type "..." not found: HTTP status ...' => says(one('id', 'gadget')),
 	'schema of record type "..." not found: HTTP status ...' => says(sprintf($import, 'gadget')),
@@ -113,7 +113,7 @@ my @provoked = (
 	'API is throttling requests: HTTP status ...' => behaves('{"status": 429}', $read),
 	'statement needs more than ... API requests' => says('SELECT FROM few'),
 	q(API response is larger than ... MB) => behaves('{"endless_body": true}', $read),
-	q(foreign table "..." cannot be read without a condition on the record's id) => says('SELECT FROM by_id'),
+	q(cannot scan foreign table "..." without a condition on attribute "id") => says('SELECT FROM by_id'),
 	'the progress of other sessions is known from PostgreSQL 17 on' =>
 	  $version < 17 ? says('SELECT FROM opportunity_fdw_progress') : undef,
 	'API rejected the request: HTTP status ...' => behaves('{"status": 400}', $read),
@@ -122,13 +122,13 @@ my @provoked = (
 	'gateway rejected the request: HTTP status ...' =>
 	  behaves('{"status": 403, "body": "<html>Access denied</html>", "content_type": "text/html"}', $read),
 	'proxy rejected the request: HTTP status ...' => behaves('{"status": 407}', $read),
-	'the API forgets its cursors too soon' => behaves('{"expire_cursors_after": 1}', 'SELECT id FROM unsorted'),
-	'the API returns at most ... records of one query' => behaves('{"result_cap": 20, "cap_how": "refuse"}', 'SELECT id FROM unsorted'),
-	'the API returned ... records of one query, which may be a limit' =>
+	'API cursors expire before the scan can finish' => behaves('{"expire_cursors_after": 1}', 'SELECT id FROM unsorted'),
+	'API returns at most ... records per query' => behaves('{"result_cap": 20, "cap_how": "refuse"}', 'SELECT id FROM unsorted'),
+	'result may be incomplete: API returned ... records and no further page' =>
 	  behaves('{"result_cap": 20, "cap_how": "no_cursor", "total": true}', 'SELECT id FROM unsorted'),
 	'API returned record ... instead of record ...' => behaves('{"swap_id": true}', $read),
-	'the API does not sort by "..." as PostgreSQL does' => behaves('{"ignore_sort": true}', 'SELECT id FROM paged ORDER BY created_at'),
-	q(the API's pages go in a circle) => behaves('{"repeat_cursor": true}', 'SELECT id FROM paged ORDER BY created_at'),
+	'API returned records out of order for sort field "..."' => behaves('{"ignore_sort": true}', 'SELECT id FROM paged ORDER BY created_at'),
+	q(API pagination does not terminate) => behaves('{"repeat_cursor": true}', 'SELECT id FROM paged ORDER BY created_at'),
 	q(API response is not a valid ...: ...) => behaves('{"status": 200, "body": "<html>Log in</html>"}', $read),
 	q(API response is nested more than ... levels deep) => behaves('{"status": 200, "body": ' . '[' x 70 . ']' x 70 . '}', $read),
 	q(API response contains a character that PostgreSQL cannot store) =>
@@ -136,19 +136,19 @@ my @provoked = (
 	'invalid input syntax for type ...: "..."' => says(one('n', 'misfit')),
 	'invalid ISO 8601 value for type ...: "..."' =>
 	  attribute('{"closed_at": {"value": "yesterday", "value_type": "timestamp"}}', one('closed_at', 'misfit')),
-	'a list does not fit a column of type ...' =>
+	'cannot convert array value to type ...' =>
 	  attribute('{"competitors_mentioned_other": [{"value": "x", "value_type": "string"}]}', one('rivals', 'misfit')),
-	'a value that is not a list does not fit a column of type ...' => says(one('stage_text', 'misfit')),
-	'a structured value does not fit a column of type ...' =>
+	'cannot convert non-array value to type ...' => says(one('stage_text', 'misfit')),
+	'cannot convert structured value to type ...' =>
 	  attribute('{"cf": {"value": {"a": 1}, "value_type": "address"}}', one('raw', 'misfit')),
-	'a value of type ... has no "..."' =>
+	'value of type "..." has no key "..."' =>
 	  attribute('{"amount": {"value": {"currency": "EUR"}, "value_type": "currency"}}', one('amount', 'misfit')),
-	'column "..." of foreign table "..." shows the whole record and cannot be of type ...' => says(one('whole', 'misfit')),
+	'column "..." of foreign table "..." with attribute "*" cannot have type ...' => says(one('whole', 'misfit')),
 	'value "..." is out of range for type ...' =>
 	  attribute('{"display_name": {"value": "1e20", "value_type": "string"}}', one('n', 'misfit')),
-	'column "..." of foreign table "..." is a generated column, which opportunity_fdw does not compute' => says(one('made', 'misfit')),
+	'generated column "..." of foreign table "..." is not supported' => says(one('made', 'misfit')),
 	'"..." is not a foreign table of opportunity_fdw' => says("SELECT opportunity_fdw_describe('pg_class')"),
-	'server "..." is not one of opportunity_fdw' =>
+	'server "..." does not use foreign-data wrapper "opportunity_fdw"' =>
 	  says('CREATE FOREIGN DATA WRAPPER another; CREATE SERVER another FOREIGN DATA WRAPPER another; SELECT opportunity_fdw_check($$another$$)'),
 	'invalid option "..."' => says(server("base_ulr 'https://api.reevo.ai'")),
 	'invalid value for option "...": "..."' => says(server("max_retries 'many'")),
@@ -158,17 +158,17 @@ my @provoked = (
 	'option "..." is not an https URL' => says(server("base_url 'api.reevo.ai'")),
 	'option "..." must not contain a user name or a password' => says(server("base_url 'https://me:secret\@api.reevo.ai'")),
 	'option "..." must not contain a query or a fragment' => says(server("base_url 'https://api.reevo.ai/?a=b'")),
-	'option "base_url" must be an https URL: ...' => says(server("base_url 'http://api.reevo.ai'")),
+	'option "base_url" must be an https URL' => says(server("base_url 'http://api.reevo.ai'")),
 	'option "..." is not a proxy URL' => says(server("proxy 'gopher://proxy.example'")),
 	'option "..." must be an absolute path' => says(server("ca_file 'ca.pem'")),
-	'could not open the file of option "...", "...": ...' => says(server("ca_file '/no/such/file'")),
-	'the file of option "...", "...", has no certificate in PEM form' => says(server("ca_file '$no_pem'")),
+	'could not open file "..." of option "...": ...' => says(server("ca_file '/no/such/file'")),
+	'file "..." of option "..." contains no certificate in PEM format' => says(server("ca_file '$no_pem'")),
 	'permission denied to set option "..."' => stranger(server("allow_http 'true'")),
 	'permission denied to set option "base_url" to an http URL' => stranger(server("base_url 'http://127.0.0.1:1'")),
-	'column "..." of foreign table "..." has values that do not fit; they are shown as NULL' => says(one('n', 'lenient')),
-	'the API does not filter records of type "..." by ...' =>
+	'invalid values in column "..." of foreign table "..." are replaced by NULL' => says(one('n', 'lenient')),
+	'API rejected a filter on record type "...": ...' =>
 	  behaves('{"refuse_operators": ["created_at.gte"]}', q(SELECT id FROM paged WHERE created_at > '2000-01-01')),
-	'attribute "..." has no column, because of its name' => sub {
+	'cannot create a column for attribute "..."' => sub {
 		$api->ctl('schema', 'opportunity', '{"api_name": "opportunity", "attributes": [{"api_name": "a.b", "type_info": {"is_array": false, "value_type": "string"}}]}');
 		return $session->query(sprintf($import, 'opportunity'));
 	});
@@ -198,7 +198,7 @@ is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is describ
 # statement tell, and what is no error but a line of the check-up.
 my @others = (
 	qr/^could not manage connections to the API$/, qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl rejected option/,
-	qr/^invalid value for option "base_url"$/, qr/^timestamp out of range$/, qr/records than .* requests can count/,
+	qr/^invalid value for option "base_url"$/, qr/^timestamp out of range$/, qr/requests did not reach the last record$/,
 	qr/records estimated, /, qr/^reading from the API: /, qr/^API health check failed: /);
 
 # The strings that errmsg and misfit are called with; what is formatted as ...
