@@ -266,7 +266,7 @@ is($super->query("ALTER SERVER own OPTIONS (ADD ca_file '$folder/ca.pem')")->{sq
 refused('owner', 'other options while ca_file is set', "ALTER SERVER own OPTIONS (ADD max_retries '3')", '42501', qr/"ca_file"/);
 is($super->query("ALTER SERVER own OPTIONS (DROP ca_file)")->{sqlstate}, '', 'a superuser: no ca_file');
 is($session{owner}->query("ALTER SERVER own OPTIONS (ADD max_retries '3')")->{sqlstate}, '', 'owner: other options then');
-refused($super, 'http without allow_http', "ALTER SERVER own OPTIONS (SET base_url 'http://api.example')", 'HV024', qr/api\.example/);
+refused($super, 'http without allow_http', "ALTER SERVER own OPTIONS (SET base_url 'http://api.example')", 'HV024', qr/^option "base_url" must be an https URL$/);
 is($super->query("ALTER SERVER own OPTIONS (SET base_url 'http://api.example', ADD allow_http 'true')")->{sqlstate},
 	'', 'a superuser: http with allow_http');
 refused('owner', 'options of a server with http', "ALTER SERVER own OPTIONS (SET max_retries '4')", '42501',
