@@ -24,7 +24,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT STABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION opportunity_fdw_version() IS
-  'versions of the extension and of what it is built on, for bug reports';
+  'versions of the extension, PostgreSQL, libcurl and jansson, for bug reports';
 
 CREATE FUNCTION opportunity_fdw_disconnect()
 RETURNS void
@@ -32,7 +32,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION opportunity_fdw_disconnect() IS
-  'closes the connections that this session keeps to the API';
+  'closes the connections of this session to the API';
 
 CREATE FUNCTION opportunity_fdw_clear_cache()
 RETURNS void
@@ -40,7 +40,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION opportunity_fdw_clear_cache() IS
-  'forgets the records that this session keeps from statement to statement';
+  'clears the cache of records of this session';
 
 CREATE FUNCTION opportunity_fdw_stats(
   OUT serverid oid,
@@ -69,7 +69,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION opportunity_fdw_stats() IS
-  'what this session has spent on each server';
+  'API requests of this session, by server';
 
 CREATE VIEW opportunity_fdw_stats AS
 SELECT s.srvname AS server, f.requests, f.record_requests, f.query_requests,
@@ -81,7 +81,7 @@ FROM opportunity_fdw_stats() f
 JOIN pg_catalog.pg_foreign_server s ON s.oid = f.serverid;
 
 COMMENT ON VIEW opportunity_fdw_stats IS
-  'what this session has spent on each server';
+  'API requests of this session, by server';
 
 GRANT SELECT ON opportunity_fdw_stats TO PUBLIC;
 
@@ -91,7 +91,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION opportunity_fdw_stats_reset() IS
-  'sets what this session has spent to zero';
+  'resets the statistics of this session';
 
 CREATE FUNCTION opportunity_fdw_check(
   server name,
@@ -105,7 +105,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 11;
 
 COMMENT ON FUNCTION opportunity_fdw_check(name) IS
-  'what works of a server for the current user, step by step, with at most five requests';
+  'tests a server for the current user, step by step, with at most five API requests';
 
 CREATE FUNCTION opportunity_fdw_attributes(
   server name,
