@@ -144,7 +144,7 @@ my @provoked = (
 	'value "..." is out of range for type ...' =>
 	  attribute('{"display_name": {"value": "1e20", "value_type": "string"}}', one('n', 'misfit')),
 	'generated column "..." of foreign table "..." is not supported' => says(one('made', 'misfit')),
-	'"..." is not a foreign table of opportunity_fdw' => says("SELECT opportunity_fdw_comment_columns('pg_class')"),
+	'"..." is not a foreign table of opportunity_fdw' => says("SELECT opportunity_fdw_drift('pg_class')"),
 	'server "..." does not use foreign-data wrapper "opportunity_fdw"' =>
 	  says('CREATE FOREIGN DATA WRAPPER another; CREATE SERVER another FOREIGN DATA WRAPPER another; SELECT opportunity_fdw_check($$another$$)'),
 	'invalid option "..."' => says(server("base_ulr 'https://api.reevo.ai'")),
