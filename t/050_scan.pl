@@ -139,7 +139,7 @@ $result = $session->query(q(
 			here := found(queries[i], modes[i] = 'list', sides[2]);
 			line := CASE
 				WHEN here[1] = '' THEN 'illegal ' || array_to_string(here, ' ')
-				WHEN there[1] = '' AND there[2] = 'HV000' AND there[4] LIKE '%option sortable %''false''%' THEN 'order ' || array_to_string(there, ' ')
+				WHEN there[1] = '' AND there[2] = 'HV000' AND there[4] LIKE '%option "sortable" %"false"%' THEN 'order ' || array_to_string(there, ' ')
 				WHEN there[1] = '' THEN 'error ' || array_to_string(there, ' ', '')
 				WHEN CASE modes[i] WHEN 'count' THEN cardinality(here) = cardinality(there) ELSE here = there END THEN 'same ' || cardinality(here)
 				ELSE format('different: %s rows for %s, missing %s, too many %s', cardinality(there), cardinality(here), some_of(here, there), some_of(there, here)) END;
