@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * lookup_ids.c
- *	  A lookup's records, by their ids: see lookup_source.h.
+ *	  Batches of records that are looked up by id: implements lookup_source.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -59,7 +59,7 @@ is_full(const void *batch)
 	return record_batch_is_full(batch);
 }
 
-/* An id has one record at most. */
+/* At most one record has an id. */
 static bool
 is_large(const void *batch)
 {

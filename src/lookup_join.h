@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * lookup_join.h
- *	  Joins that look many records up at once: see lookup_plan.c.
+ *	  Joins that look records up in batches: see lookup_plan.c and
+ *	  lookup_scan.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,32 +16,34 @@
 
 #include "scan.h"
 
-/* The positions of CustomScan.custom_private, all plain nodes. */
+/* Positions of CustomScan.custom_private, all of them plain nodes. */
 typedef enum LookupPrivate
 {
-	/* whether it is by a key that is not the id, a Boolean as an Integer */
+	/* true for a key, false for the id; an Integer */
 	LOOKUP_PRIVATE_IS_BY_KEY,
-	/* the condition on the id as filter.h describes it, or that on the key as
-	 * pushdown.h does; the expressions of all conditions, over the rows of the
-	 * outer side, are in custom_exprs */
+	/* condition on the id in the form of filter.h, or on the key in the form of
+	 * pushdown.h; the expressions of all conditions are in custom_exprs and
+	 * refer to the outer rows */
 	LOOKUP_PRIVATE_CONDITION,
-	/* further conditions to be sent with the keys, as pushdown.h has them */
+	/* further conditions to push down with the keys, in the form of
+	 * pushdown.h */
 	LOOKUP_PRIVATE_FILTERS,
-	/* an Oid list: the foreign table, and the user that reads it or 0 */
+	/* foreign table, and the user whose privileges apply or 0; an Oid list */
 	LOOKUP_PRIVATE_OIDS,
-	/* rows that are likely to do, an Integer; 0: all, LOOKUP_UNKNOWN_LIMIT */
+	/* number of rows after which the query is likely to stop, an Integer; 0: no
+	 * limit; or LOOKUP_UNKNOWN_LIMIT */
 	LOOKUP_PRIVATE_LIMIT
 } LookupPrivate;
 
-/* Somebody may stop reading early, as the reader of a cursor does. */
+/* The reader may stop early, after an unknown number of rows. */
 #define LOOKUP_UNKNOWN_LIMIT (-1)
 
-/* What a lookup has done so far, for EXPLAIN ANALYZE. */
+/* Counters of one lookup, for EXPLAIN ANALYZE. */
 typedef struct LookupCounters
 {
 	ScanCounters scan;
 	int64		 batches;
-	int64		 keys; /* distinct within their batch */
+	int64		 keys; /* sum of the distinct keys of each batch */
 } LookupCounters;
 
 extern void			  lookup_join_initialize(void);

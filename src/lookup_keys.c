@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * lookup_keys.c
- *	  A lookup's records, by keys that many of them may have in common: see
- *	  lookup_source.h.
+ *	  Batches of records that are looked up by a key that several of them may
+ *	  have: implements lookup_source.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,7 @@
 #include "lookup_source.h"
 #include "pushdown.h"
 
-/* NULL in place of the keys: no record can match the further filters. */
+/* Batch of keys; both members are NULL if no record can match the filters. */
 typedef struct LookupKeys
 {
 	KeyCache *cache;
@@ -42,8 +42,8 @@ const LookupMethods lookup_keys_methods = {.begin_batch = begin_batch,
 										   .release = release_batch};
 
 /*
- * The further filters are evaluated for each batch: the API may have refused one
- * in the meantime.
+ * Evaluates the filters for each batch, because the API may have rejected one
+ * since the previous batch.
  */
 static void *
 begin_batch(LookupSource *source, ExprContext *econtext)
@@ -68,7 +68,7 @@ begin_batch(LookupSource *source, ExprContext *econtext)
 	return batch;
 }
 
-/* Returns false where no record can match. */
+/* Evaluates the filters.  Returns false if no record can match. */
 static bool
 evaluate_filters(LookupSource *source, ExprContext *econtext, List **filters)
 {

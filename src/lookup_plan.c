@@ -2,18 +2,18 @@
 /*-------------------------------------------------------------------------
  *
  * lookup_plan.c
- *	  Joins that look many records up at once: the planner's part.
+ *	  Joins that look records up in batches: the planner's part.
  *
- * Where a foreign table is joined by its id, or by another key, a nested loop
- * asks for the records of one key per row of its outer side.  So the nested loop
- * gets its outer rows by way of a custom scan that reads some of them ahead,
- * collects the ids or keys that the loop is going to ask for, and has the
- * statement's cache fetch all of them at once.  The join itself, of whatever type
- * and with whatever further conditions, stays PostgreSQL's own.
+ * If a foreign table is joined by its id or another key, a nested loop reads
+ * the records of one key per outer row.  This file puts a custom scan below
+ * the outer side of the loop.  The custom scan reads outer rows ahead,
+ * collects their ids or keys, and fetches the records in batches into the
+ * statement's cache.  The join itself stays PostgreSQL's own, with any join
+ * type and any further conditions.
  *
- * PostgreSQL offers the place to add such a path for every pair of relations
- * (but before 17 not where the join has a condition without variables: there the
- * plain nested loop remains).
+ * PostgreSQL calls the hook for each pair of relations.  Before 17 it does not
+ * do so for a join that has a condition without variables: there the plain
+ * nested loop remains.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,7 +38,7 @@
 #include "lookup_join.h"
 #include "plan.h"
 
-/* What a custom path keeps for its plan: the positions of custom_private. */
+/* Positions of CustomPath.custom_private. */
 typedef enum PathPrivate
 {
 	PATH_PRIVATE_IS_BY_KEY,
@@ -49,15 +49,17 @@ typedef enum PathPrivate
 	PATH_PRIVATE_LIMIT
 } PathPrivate;
 
-/* How the records are looked up, and what that saves. */
+/* Lookup of the inner table's records. */
 typedef struct Lookup
 {
 	bool  is_by_key;
-	List *condition; /* on the id, or the key */
-	List *filters;	 /* that are sent with the keys */
+	List *condition; /* on the id, or on the key */
+	List *filters;	 /* further conditions to push down with the keys */
 	List *expressions;
-	Cost  saved;		/* requests that the loop alone would make */
-	Cost  before_first; /* until the first row, beyond a probe's */
+	Cost  saved;		/* cost of the requests that the plain loop makes in
+						 * addition */
+	Cost  before_first; /* cost until the first row, in addition to a single
+						 * probe */
 } Lookup;
 
 static bool						   enable_batch_lookup = true;
@@ -86,7 +88,10 @@ static const CustomPathMethods lookup_path_methods = {
 static const CustomScanMethods lookup_scan_methods = {
 	.CustomName = "Batch Lookup", .CreateCustomScanState = lookup_create_state};
 
-/* Called once, when the module is loaded. */
+/*
+ * Defines the setting and registers the hook.  Called once, when the module is
+ * loaded.
+ */
 void
 lookup_join_initialize(void)
 {
@@ -102,8 +107,8 @@ lookup_join_initialize(void)
 }
 
 /*
- * The planner's hook: the ways to look the inner table's records up by ids or
- * keys that the outer side supplies.
+ * Planner hook: adds the joins that look the inner table's records up by ids or
+ * keys of the outer side.
  */
 static void
 add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
@@ -142,7 +147,7 @@ add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 	}
 }
 
-/* Types of joins that go through their outer side row by row. */
+/* Returns true if a join of this type reads its outer side row by row. */
 static bool
 is_supported(JoinType jointype)
 {
@@ -159,7 +164,10 @@ is_supported(JoinType jointype)
 	}
 }
 
-/* The nested loop over one pair of paths, with a lookup between. */
+/*
+ * Adds the nested loop over a pair of paths, with a lookup on the outer path,
+ * if the inner path allows one.
+ */
 static void
 add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 				Path *inner_path, JoinType jointype, JoinPathExtraData *extra)
@@ -176,8 +184,9 @@ add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 		return;
 
 	/*
-	 * A join that is itself to be supplied by others has to be one that these
-	 * can supply; placeholders in it would need a closer look.
+	 * PostgreSQL makes a parameterized join only of relations that can supply
+	 * its parameters (param_source_rels).  Placeholders would need further
+	 * checks, so a query with placeholders gets no parameterized lookup.
 	 */
 	required_outer = calc_nestloop_required_outer(
 		outerrel->relids, PATH_REQ_OUTER(outer_path), innerrel->relids,
@@ -198,7 +207,9 @@ add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 		build_join_pathkeys(root, joinrel, jointype, outer_path->pathkeys),
 		required_outer);
 
-	/* The loop does not know that its requests are made together. */
+	/* The cost of the loop assumes one probe per row.  There is no function
+	 * that returns the cost of a batched loop, so the costs of the finished
+	 * path are corrected here. */
 	join->startup_cost += lookup.before_first;
 	join->total_cost = Max(join->total_cost - lookup.saved,
 						   Max(join->startup_cost, outer_path->total_cost));
@@ -208,8 +219,9 @@ add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 }
 
 /*
- * How many rows of a join are likely to do.  The query's limit says something
- * where nothing but the limit comes after the join.
+ * Returns the number of rows after which the query is likely to stop, 0 if it
+ * reads all, or LOOKUP_UNKNOWN_LIMIT.  The query's limit applies only if no
+ * step but the limit follows the join.
  */
 static int
 likely_limit(PlannerInfo *root, Path *join)
@@ -222,9 +234,9 @@ likely_limit(PlannerInfo *root, Path *join)
 }
 
 /*
- * How the inner path's records can be looked up by what the outer rows alone tell:
- * by ids, or else by a key, if that saves anything.  Returns false where they
- * cannot be.
+ * Finds the lookup of the inner path's records by values of the outer rows: by
+ * ids, or else by a key if that saves requests.  Fills in *lookup.  Returns
+ * false if there is none.
  */
 static bool
 find_lookup(PlannerInfo *root, Path *outer_path, Path *inner_path,
@@ -259,8 +271,8 @@ find_lookup(PlannerInfo *root, Path *outer_path, Path *inner_path,
 }
 
 /*
- * The path that hands on the rows of the outer path and looks ahead for the
- * inner one.
+ * Returns the path that returns the outer path's rows, and fetches the records
+ * for the inner path.
  */
 static CustomPath *
 create_lookup_path(PlannerInfo *root, Path *outer_path, Path *inner_path,
@@ -290,7 +302,7 @@ create_lookup_path(PlannerInfo *root, Path *outer_path, Path *inner_path,
 	return path;
 }
 
-/* Custom path callback: the plan node. */
+/* Custom path callback: returns the plan node. */
 static Plan *
 plan_lookup(PlannerInfo *root, RelOptInfo *rel, CustomPath *best_path,
 			List *tlist, List *clauses, List *custom_plans)
@@ -301,7 +313,7 @@ plan_lookup(PlannerInfo *root, RelOptInfo *rel, CustomPath *best_path,
 
 	(void) root;
 	(void) rel;
-	(void) clauses; /* the outer plan sees to them */
+	(void) clauses; /* the outer plan checks them */
 
 	plan->scan.plan.targetlist = tlist;
 	plan->scan.scanrelid = 0;
@@ -322,10 +334,10 @@ plan_lookup(PlannerInfo *root, RelOptInfo *rel, CustomPath *best_path,
 }
 
 /*
- * An expression over the outer rows, with each variable as it stands in the
- * outer plan's target list.  From 16 on a variable says which outer joins may
- * have made it NULL, and a clause may say less of that than the target list, a
- * List, does.
+ * Returns an expression over the outer rows, with each variable as it occurs in
+ * the outer plan's target list (tlist, a List).  From 16 on a variable names
+ * the outer joins that may have made it NULL.  A clause's variable may name
+ * fewer of them than the target list's.
  */
 static Node *
 as_in_tlist(Node *node, void *tlist)

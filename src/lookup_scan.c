@@ -2,18 +2,17 @@
 /*-------------------------------------------------------------------------
  *
  * lookup_scan.c
- *	  Joins that look many records up at once: the executor's part.
+ *	  Joins that look records up in batches: the executor's part.
  *
- * The node hands on the rows of its child, in their order.  Before it does, it
- * reads them ahead in batches: a batch ends when its ids or keys fill a request,
- * or with the child's rows, or where the rows held would exceed work_mem.  The
- * batch's records are asked for at once and kept until its rows were handed on,
- * so that the foreign scan of the nested loop above finds them in the statement's
- * cache.
+ * The node returns the rows of its child, in their order.  It reads them ahead
+ * in batches.  A batch ends when its ids or keys fill a request, when the
+ * child has no more rows, or when the rows held exceed work_mem.  Its records
+ * are kept until its rows are returned, so that the foreign scan of the nested
+ * loop above finds them in the statement's cache.
  *
- * Up to max_concurrency batches are read ahead, but not beyond a LIMIT; and where
- * nobody knows how much will be read, two at first, until the rows of one are
- * used up.
+ * Up to max_concurrency batches are in flight, but they do not reach beyond a
+ * LIMIT.  If the number of rows to read is unknown, two batches are in flight
+ * until the rows of one have been returned.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,17 +27,17 @@
 #include "lookup_join.h"
 #include "lookup_source.h"
 
-/* Some rows of the child, and the records that they lead to. */
+/* Rows of the child, and the records that they need. */
 typedef struct LookupBatch
 {
 	dlist_node	  node;
 	MemoryContext context;
-	void		 *records; /* of the source's kind */
+	void		 *records; /* batch of the source's kind */
 	MinimalTuple *tuples;
 	int			  count;
 	int			  capacity;
-	int			  next; /* to be handed on */
-	size_t		  size; /* of the tuples */
+	int			  next; /* position of the next row to return */
+	size_t		  size; /* bytes of the tuples */
 } LookupBatch;
 
 typedef struct LookupState
@@ -51,11 +50,12 @@ typedef struct LookupState
 
 	dlist_head batches; /* in the order of their rows */
 	int		   batch_count;
-	size_t	   size;	/* of all rows that are held */
+	size_t	   size;	/* bytes of all rows held */
 	bool	   is_open; /* more than two batches may be read ahead */
 	bool	   is_done; /* the child has no more rows */
-	int		   limit;	/* rows that are likely to do; 0: all */
-	int64	   read;	/* rows of the child so far */
+	int		   limit;	/* rows after which the query is likely to stop; 0:
+						 * all */
+	int64	   read;	/* rows read from the child */
 	int64	   handed_on;
 
 	LookupCounters counters;
@@ -85,7 +85,7 @@ static const CustomExecMethods lookup_exec_methods = {
 	.ReScanCustomScan = rescan_lookup,
 	.ExplainCustomScan = explain_lookup};
 
-/* Custom scan callback: the node's state, still empty. */
+/* Custom scan callback: returns the node's state, still empty. */
 Node *
 lookup_create_state(CustomScan *plan)
 {
@@ -98,7 +98,7 @@ lookup_create_state(CustomScan *plan)
 	return (Node *) state;
 }
 
-/* What the lookup has done so far; all zero where it has not begun. */
+/* Returns the lookup's counters; all are zero before it begins. */
 LookupCounters
 lookup_counters(const CustomScanState *node)
 {
@@ -111,7 +111,7 @@ lookup_counters(const CustomScanState *node)
 	return counters;
 }
 
-/* Custom scan callback.  Makes no request. */
+/* Custom scan callback: prepares the lookup.  Makes no request. */
 static void
 begin_lookup(CustomScanState *node, EState *estate, int eflags)
 {
@@ -143,7 +143,10 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 		estate, ExecGetResultType(state->child), &TTSOpsMinimalTuple);
 }
 
-/* Custom scan callback: the next row of the child. */
+/*
+ * Custom scan callback: returns the next row of the child, or an empty slot at
+ * the end.
+ */
 static TupleTableSlot *
 next_row(CustomScanState *node)
 {
@@ -151,7 +154,7 @@ next_row(CustomScanState *node)
 	LookupBatch *batch;
 	MinimalTuple tuple;
 
-	/* A row that was locked is checked again: its record is there. */
+	/* A locked row is checked again: the cache has its record. */
 	if (node->ss.ps.state->es_epq_active != NULL)
 		return hand_on(state, ExecProcNode(state->child));
 
@@ -179,7 +182,7 @@ next_row(CustomScanState *node)
 	return hand_on(state, state->tuple_slot);
 }
 
-/* Custom scan callback. */
+/* Custom scan callback: releases the batches and the child. */
 static void
 end_lookup(CustomScanState *node)
 {
@@ -189,7 +192,10 @@ end_lookup(CustomScanState *node)
 	ExecEndNode(state->child);
 }
 
-/* Custom scan callback: from the first row on, with other parameters perhaps. */
+/*
+ * Custom scan callback: starts again from the first row, with other parameters
+ * perhaps.
+ */
 static void
 rescan_lookup(CustomScanState *node)
 {
@@ -203,7 +209,7 @@ rescan_lookup(CustomScanState *node)
 		ExecReScan(state->child);
 }
 
-/* Nothing has been read. */
+/* Sets the state to that before the first row. */
 static void
 start(LookupState *state)
 {
@@ -218,8 +224,8 @@ start(LookupState *state)
 }
 
 /*
- * Reads batches, as many as there may be at once and memory allows, but one in
- * any case.
+ * Reads batches up to the limits of parallel batches and of memory, but at
+ * least one.  Sends their requests.
  */
 static void
 read_ahead(LookupState *state)
@@ -243,8 +249,8 @@ read_ahead(LookupState *state)
 }
 
 /*
- * Whether another batch is worth reading.  Rows beyond the limit may be needed
- * after all, where not each has a record.
+ * Returns true if another batch is worth reading.  Rows beyond the limit are
+ * needed if some rows before it had no record.
  */
 static bool
 may_read_more(const LookupState *state)
@@ -260,7 +266,10 @@ may_read_more(const LookupState *state)
 		   (state->read < state->limit || state->handed_on >= state->limit);
 }
 
-/* Reads rows of the child until a batch is full; it may be empty at the end. */
+/*
+ * Reads rows of the child until a batch is full.  Returns the batch, which is
+ * empty if the child has no more rows.
+ */
 static LookupBatch *
 read_batch(LookupState *state)
 {
@@ -294,7 +303,10 @@ read_batch(LookupState *state)
 	return batch;
 }
 
-/* Adds a row to a batch, whose context is the current one, and what it leads to. */
+/*
+ * Adds a row, and the ids or keys that it contains, to a batch.  The current
+ * memory context must be the batch's.
+ */
 static void
 add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
 {
@@ -321,7 +333,7 @@ add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
 	state->source.methods->add_row(&state->source, batch->records, econtext);
 }
 
-/* Lets go of a batch's rows and records. */
+/* Releases a batch's rows and records. */
 static void
 end_batch(LookupState *state, LookupBatch *batch)
 {
@@ -341,7 +353,7 @@ end_all_batches(LookupState *state)
 				  dlist_head_element(LookupBatch, node, &state->batches));
 }
 
-/* The node's result for a row of the child, or NULL for none. */
+/* Returns the node's result for a row of the child: an empty slot for NULL. */
 static TupleTableSlot *
 hand_on(LookupState *state, TupleTableSlot *row)
 {
@@ -359,8 +371,8 @@ hand_on(LookupState *state, TupleTableSlot *row)
 }
 
 /*
- * A row of the child in the slot that the node's expressions read, which is of
- * the kind that they were compiled for.
+ * Returns a row of the child in the scan slot.  The node's expressions were
+ * compiled for the scan slot's kind, which may differ from the child's.
  */
 static TupleTableSlot *
 as_scan_tuple(LookupState *state, TupleTableSlot *row)

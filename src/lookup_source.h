@@ -2,8 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * lookup_source.h
- *	  How a lookup has the records fetched that its rows lead to: by their ids,
- *	  or by keys that many of them may have in common.
+ *	  The interface between a lookup and its two kinds of batches: by id
+ *	  (lookup_ids.c), or by a key that several records may have
+ *	  (lookup_keys.c).
+ *
+ * A lookup does not know which kind it uses.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +19,7 @@
 
 #include "record_cache.h"
 
-/* What is known of a lookup's records; lives as long as the executor state. */
+/* Data of a lookup; lives as long as the executor state. */
 typedef struct LookupSource
 {
 	const struct LookupMethods *methods;
@@ -28,22 +31,23 @@ typedef struct LookupSource
 } LookupSource;
 
 /*
- * What can be done with the records of some rows, a batch.  A batch is made, and
- * added to, in the context that it lives in; expressions are evaluated in the
- * econtext's short-lived one.
+ * Operations on a batch, which holds the records of some outer rows.  A batch
+ * must be created, and added to, in the memory context that it lives in.
+ * Expressions are evaluated in the econtext's per-tuple memory.
  */
 typedef struct LookupMethods
 {
 	void *(*begin_batch)(LookupSource *source, ExprContext *econtext);
-	/* the row is the econtext's scan tuple */
+	/* adds the ids or keys of a row, the econtext's scan tuple */
 	void (*add_row)(LookupSource *source, void *batch, ExprContext *econtext);
-	/* whether what the rows lead to fills a request */
+	/* returns true if the batch fills a request */
 	bool (*is_full)(const void *batch);
-	/* whether there should be no other batch besides */
+	/* returns true if no further batch should be held in addition */
 	bool (*is_large)(const void *batch);
 	void (*send)(void *batch);
-	int (*count)(const void *batch); /* distinct ids or keys */
-	int (*hits)(const void *batch);	 /* of these, what needed no request */
+	int (*count)(const void *batch); /* number of distinct ids or keys */
+	int (*hits)(const void *batch);	 /* number of these that needed no
+									  * request */
 	void (*release)(void *batch);
 } LookupMethods;
 

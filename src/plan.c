@@ -4,8 +4,8 @@
  * plan.c
  *	  The planner's callbacks: sizes, paths, costs and plans.
  *
- * Costs count requests, since these are what a user runs out of.  Planning
- * makes none.
+ * Costs count requests, because the API's quota is the scarce resource.
+ * Planning makes no request, and so never depends on the API's state.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,12 +30,14 @@
 #include "plan_internal.h"
 
 /*
- * The cost of reading a table whose every record nobody can ask for: beyond that
- * of any other plan, even one that the user has disabled.
+ * Cost of a scan that the table's options forbid.  Exceeds disable_cost, so
+ * that any other path wins.
  */
 #define UNREADABLE_COST 1.0e30
 
-/* What it costs to read page after page where several can be read at once. */
+/*
+ * Cost factor of reading with one cursor where several could read in parallel.
+ */
 #define ONE_CURSOR_PENALTY 1.2
 
 static void	  read_columns(TableInfo *table);
@@ -58,7 +60,11 @@ static bool	 has_later_steps(const PlannerInfo *root);
 static List *wanted_columns(RelOptInfo *baserel, Relation relation,
 							List *clauses);
 
-/* FDW callback: how many rows the table's own conditions leave. */
+/*
+ * FDW callback: estimates the number of rows that pass the table's own
+ * conditions.  Stores a TableInfo in baserel->fdw_private.  Raises an error if
+ * the table's options cannot be read.
+ */
 void
 plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 {
@@ -77,9 +83,8 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 }
 
 /*
- * FDW callback: the ways to read the table: by its own conditions, and for each
- * set of other relations whose rows supply the id, or something else to filter
- * by.
+ * FDW callback: adds one path with the table's own conditions, and one for each
+ * set of outer relations that supplies the id or a value to filter by.
  */
 void
 plan_paths(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
@@ -107,7 +112,7 @@ plan_paths(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 	}
 }
 
-/* FDW callback: the plan node of a path. */
+/* FDW callback: returns the plan node of a path. */
 ForeignScan *
 plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 		  ForeignPath *best_path, List *tlist, List *scan_clauses,
@@ -161,9 +166,10 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 }
 
 /*
- * How many rows are likely to do; 0: all.  The query's limit says something where
- * nothing is joined or sorted after the scan; where some rows will be left out
- * here, more of them have to be read.
+ * Returns the number of rows after which the query is likely to stop, 0 if it
+ * reads all, or SCAN_UNKNOWN_LIMIT.  The query's limit applies only if no join
+ * or sort follows the scan.  Conditions that are not pushed down remove rows,
+ * so the limit is divided by their selectivity.
  */
 static int
 likely_limit(PlannerInfo *root, RelOptInfo *baserel, ForeignPath *path,
@@ -171,7 +177,7 @@ likely_limit(PlannerInfo *root, RelOptInfo *baserel, ForeignPath *path,
 {
 	double rows = root->limit_tuples;
 
-	/* EXISTS (...) has no limit, but needs one row. */
+	/* EXISTS (...) has no limit, but needs only one row. */
 	if (rows <= 0 && root->tuple_fraction >= 1 && !has_later_steps(root))
 		rows = root->tuple_fraction;
 	if (rows <= 0 || rows >= INT_MAX ||
@@ -185,7 +191,7 @@ likely_limit(PlannerInfo *root, RelOptInfo *baserel, ForeignPath *path,
 	return (int) Min(ceil(rows), INT_MAX / 2);
 }
 
-/* Whether a query's rows are not simply those of its joins. */
+/* Returns true if a step such as grouping follows the query's joins. */
 static bool
 has_later_steps(const PlannerInfo *root)
 {
@@ -198,9 +204,10 @@ has_later_steps(const PlannerInfo *root)
 }
 
 /*
- * Which clauses are checked again on the rows that come: all of them but lists
- * of ids, which would be searched from end to end for each row.  These are for
- * rows that come from elsewhere, when a locked row is checked again.
+ * Divides the clauses into local_quals, which are checked on every row, and
+ * recheck_quals, which are checked only when a locked row is checked again.
+ * Lists of ids are among the latter: every row of the scan satisfies them, and
+ * searching the list for each row would be slow.
  */
 static void
 split_clauses(List *clauses, List *other_clauses, List **local_quals,
@@ -223,8 +230,8 @@ split_clauses(List *clauses, List *other_clauses, List **local_quals,
 }
 
 /*
- * Whether a condition on the id holds for every record that has one of the ids
- * it allows: id = ANY (array), without any conversion of the id.
+ * Returns true if the clause is id = ANY (array) without a conversion of the
+ * id.  Then every record with one of the array's ids satisfies the clause.
  */
 static bool
 is_list_of_uuids(Node *clause)
@@ -237,14 +244,14 @@ is_list_of_uuids(Node *clause)
 	return IsA(id, Var) && ((Var *) id)->vartype == UUIDOID;
 }
 
-/* Whether a path reads page by page, not by ids. */
+/* Returns true if a path reads pages, false if it reads ids. */
 bool
 plan_is_by_pages(const ForeignPath *path)
 {
 	return linitial_int(path->fdw_private);
 }
 
-/* Whether a relation is one of this extension's tables, read by itself. */
+/* Returns true if rel is a foreign table of this extension, without a join. */
 bool
 plan_is_foreign_table(const RelOptInfo *rel)
 {
@@ -252,7 +259,7 @@ plan_is_foreign_table(const RelOptInfo *rel)
 		   rel->fdwroutine->GetForeignRelSize == plan_rel_size;
 }
 
-/* How many requests it takes to read so many records by their ids. */
+/* Returns the number of requests that reading this number of ids takes. */
 double
 plan_count_requests(const Settings *settings, double ids)
 {
@@ -260,7 +267,7 @@ plan_count_requests(const Settings *settings, double ids)
 							   : Max(ids, 1);
 }
 
-/* Finds out what the table's columns show. */
+/* Fills in the members of table that depend on its columns. */
 static void
 read_columns(TableInfo *table)
 {
@@ -292,8 +299,9 @@ read_columns(TableInfo *table)
 }
 
 /*
- * What a list of RestrictInfos says of the id, or NIL; the clauses that say
- * nothing of it are appended to *other_clauses.
+ * Returns the condition on the id that clauses, a list of RestrictInfos, imply,
+ * in the form of filter.h; NIL for none.  Appends its expressions to
+ * *expressions, and the clauses that do not restrict the id to *other_clauses.
  */
 List *
 plan_ids_of_clauses(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
@@ -319,8 +327,8 @@ plan_ids_of_clauses(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 }
 
 /*
- * How many rows are left under the given clauses, and how many records they
- * name by id; -1 ids where they name none.
+ * Returns the number of rows that pass the clauses.  Sets *ids to the number of
+ * ids that they allow, or to -1 if they do not restrict the id.
  */
 static double
 estimate_rows(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
@@ -366,7 +374,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 	if (param_info != NULL)
 		param_info->ppi_rows = rows;
 
-	/* The first row comes with the first request. */
+	/* The first request returns the first row. */
 	startup_cost = settings->fdw_startup_cost + qual_cost.startup;
 	total_cost =
 		settings->fdw_startup_cost * plan_count_requests(settings, ids) +
@@ -379,8 +387,8 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 }
 
 /*
- * Adds the paths that read page by page: in any order, and in that of the query's
- * first sort key, if the API can be asked for it.
+ * Adds a path that reads pages in any order.  Adds another one in the order of
+ * the query's first sort key, if the API can sort by it.
  */
 static void
 add_query_paths(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
@@ -403,7 +411,7 @@ add_query_paths(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 		plan_sort_of_pathkey(baserel, linitial(root->query_pathkeys)) == NIL)
 		return;
 
-	/* One cursor takes longer than several at once. */
+	/* One cursor is slower than several in parallel. */
 	if (table->may_split && table->settings->max_concurrency > 1)
 		estimate.total_cost *= ONE_CURSOR_PENALTY;
 	add_path(baserel, (Path *) compat_create_foreignscan_path(
@@ -414,9 +422,9 @@ add_query_paths(PlannerInfo *root, RelOptInfo *baserel, Relids required_outer,
 }
 
 /*
- * Whether the table can be read page by page.  Where a query may not show every
- * record that a GET does, a join by the id is not answered so, since the plan
- * would then decide on the answer.
+ * Returns true if the table can be read by pages.  A query may omit records
+ * that a GET shows, see the option query_returns_archived.  Then a join by id
+ * must not read pages: the plan would change the result.
  */
 bool
 plan_is_queryable(const TableInfo *table)
@@ -425,7 +433,10 @@ plan_is_queryable(const TableInfo *table)
 		   (table->id_joins == NIL || settings_trust_query(table->settings));
 }
 
-/* What it takes to read the records that some clauses leave. */
+/*
+ * Returns the estimate for a scan that reads by pages under the clauses.  Its
+ * costs are UNREADABLE_COST if the table cannot be read that way.
+ */
 QueryEstimate
 plan_estimate_query(PlannerInfo *root, RelOptInfo *baserel, List *clauses)
 {
@@ -459,8 +470,9 @@ plan_estimate_query(PlannerInfo *root, RelOptInfo *baserel, List *clauses)
 }
 
 /*
- * What can be sent of some clauses, as a list of conditions; those clauses are
- * appended to *pushed_clauses, their expressions to *expressions.
+ * Returns the conditions that can be pushed down, a list in the form of
+ * pushdown.h.  Appends their clauses to *pushed_clauses, and their expressions
+ * to *expressions.
  */
 static List *
 split_pushed(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
@@ -483,7 +495,10 @@ split_pushed(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 	return conditions;
 }
 
-/* The same of one clause; NIL for nothing. */
+/*
+ * Returns the condition to push down for one clause, or NIL.  Appends its
+ * expressions to *expressions.
+ */
 List *
 plan_pushed_condition(PlannerInfo *root, RelOptInfo *baserel,
 					  RestrictInfo *clause, List **expressions)
@@ -496,7 +511,10 @@ plan_pushed_condition(PlannerInfo *root, RelOptInfo *baserel,
 									(Node *) clause->clause, expressions);
 }
 
-/* What each of some conditions has to do with other relations. */
+/*
+ * Returns the FilterRole of each condition; clauses has the condition's clause
+ * at the same position.
+ */
 static List *
 filter_roles(const RelOptInfo *baserel, List *conditions, List *clauses)
 {
@@ -524,7 +542,9 @@ plan_filter_role(const RelOptInfo *baserel, const List *condition,
 	return pushdown_is_key(condition) ? FILTER_KEY : FILTER_JOINED;
 }
 
-/* The columns that a scan has to fill. */
+/*
+ * Returns the numbers of the columns that the target list or the clauses use.
+ */
 static List *
 wanted_columns(RelOptInfo *baserel, Relation relation, List *clauses)
 {

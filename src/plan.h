@@ -2,7 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * plan.h
- *	  What the planner's part hands to the executor's.
+ *	  The interface between the planner's part and the executor's: the
+ *	  contents of a plan node, and the planner's callbacks.
+ *
+ * Nothing here knows how requests are made.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,67 +18,68 @@
 #include "nodes/pathnodes.h"
 
 /*
- * The positions of ForeignScan.fdw_private.  All are plain nodes: the plan can
- * be copied and kept, and has no secrets.  The expressions that the condition
- * refers to are in fdw_exprs.
+ * Positions of ForeignScan.fdw_private.  All members are plain nodes without
+ * secrets, so that a plan can be copied and cached.  The expressions that the
+ * conditions refer to are in fdw_exprs.
  */
 typedef enum ScanPrivate
 {
 	/* numbers of the columns to fill, an integer list */
 	SCAN_PRIVATE_COLUMNS,
-	/* the condition on the id as filter.h describes it, or NIL: none */
+	/* condition on the id, in the form of filter.h; NIL: none */
 	SCAN_PRIVATE_ID_CONDITION,
-	/* rows that the query is likely to stop after, an Integer; 0: no limit;
-	 * SCAN_UNKNOWN_LIMIT */
+	/* number of rows after which the query is likely to stop, an Integer; 0: no
+	 * limit; or SCAN_UNKNOWN_LIMIT */
 	SCAN_PRIVATE_LIMIT,
-	/* conditions to be sent, as pushdown.h describes them; with a condition on
-	 * the id there are none */
+	/* conditions to push down, in the form of pushdown.h; NIL if there is a
+	 * condition on the id */
 	SCAN_PRIVATE_FILTERS,
-	/* the order that is promised, a list by ScanSort, or NIL */
+	/* promised order, a list by ScanSort; NIL: none */
 	SCAN_PRIVATE_SORT,
-	/* an integer list of ScanFlags */
+	/* flags, an integer list by ScanFlag */
 	SCAN_PRIVATE_FLAGS,
-	/* an integer list: the FilterRole of each of the filters */
+	/* FilterRole of each filter, an integer list */
 	SCAN_PRIVATE_ROLES
 } ScanPrivate;
 
-/* Records that a table is taken to have, where nobody has counted them. */
+/* Assumed number of records of a table that was never analyzed. */
 #define PLAN_DEFAULT_RECORDS 1000
 
-/* Somebody may stop reading early, nobody knows when. */
+/* The reader may stop early, after an unknown number of rows. */
 #define SCAN_UNKNOWN_LIMIT (-1)
 
-/* The positions of SCAN_PRIVATE_SORT. */
+/* Positions of SCAN_PRIVATE_SORT. */
 typedef enum ScanSort
 {
-	SCAN_SORT_FIELD,	 /* a String, in UTF-8 */
-	SCAN_SORT_OIDS,		 /* an Oid list: the ordering operator, its collation */
-	SCAN_SORT_PROPERTIES /* an integer list: the column's number, descending,
-						  * NULLs first, the query keeps no NULLs */
+	SCAN_SORT_FIELD,	 /* API attribute, a String in UTF-8 */
+	SCAN_SORT_OIDS,		 /* ordering operator and its collation, an Oid list */
+	SCAN_SORT_PROPERTIES /* column number, is descending, has NULLs first,
+						  * query excludes NULLs: an integer list */
 } ScanSort;
 
-/* The positions of SCAN_PRIVATE_FLAGS. */
+/* Positions of SCAN_PRIVATE_FLAGS. */
 typedef enum ScanFlag
 {
-	SCAN_FLAG_MAY_SPLIT, /* created_at can be filtered and sorted by */
-	SCAN_FLAG_IS_DATED	 /* the query keeps no record without created_at */
+	SCAN_FLAG_MAY_SPLIT, /* the API can filter and sort by created_at */
+	SCAN_FLAG_IS_DATED	 /* the query excludes records without created_at */
 } ScanFlag;
 
-/* What a filter has to do with the rows of other relations. */
+/* Dependence of a filter on the rows of other relations. */
 typedef enum FilterRole
 {
-	FILTER_OWN,	  /* nothing: it is the same for all of them */
-	FILTER_KEY,	  /* one of them supplies a key: see pushdown_key.c */
-	FILTER_JOINED /* anything else */
+	FILTER_OWN,	  /* none: the same filter for all rows */
+	FILTER_KEY,	  /* an equality with a key that another relation supplies: see
+				   * pushdown_key.c */
+	FILTER_JOINED /* any other dependence */
 } FilterRole;
 
-/* How the records that some rows lead to can be looked up by a key. */
+/* Lookup of records by a key that outer rows supply. */
 typedef struct KeyLookup
 {
-	List *condition;   /* on the key, as pushdown.h describes it */
-	List *filters;	   /* further ones, which are FILTER_OWN */
-	List *expressions; /* of all of these */
-	List *clauses;	   /* the RestrictInfos that they come from */
+	List *condition;   /* condition on the key, in the form of pushdown.h */
+	List *filters;	   /* further conditions, all FILTER_OWN */
+	List *expressions; /* expressions of the condition and the filters */
+	List *clauses;	   /* RestrictInfos of the condition and the filters */
 } KeyLookup;
 
 extern void plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid);
@@ -84,10 +88,10 @@ extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 							  ForeignPath *best_path, List *tlist,
 							  List *scan_clauses, Plan *outer_plan);
 
-/* For scans that an Append waits for. */
+/* Used by async.c. */
 extern bool plan_is_by_pages(const ForeignPath *path);
 
-/* For joins that look many records up at once. */
+/* Used by lookup_plan.c. */
 extern bool	 plan_is_foreign_table(const RelOptInfo *rel);
 extern List *plan_id_condition(PlannerInfo *root, RelOptInfo *rel,
 							   List *clauses, List **expressions);

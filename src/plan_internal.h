@@ -2,9 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * plan_internal.h
- *	  What the parts of the planner's side know of each other.
- *
- * For plan.c, plan_join.c, plan_lookup.c and plan_sort.c alone.
+ *	  Declarations that the planner's files share: plan.c, plan_join.c,
+ *	  plan_lookup.c and plan_sort.c.  No other file includes it.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,21 +16,23 @@
 #include "plan.h"
 #include "pushdown.h"
 
-/* What the planner's callbacks keep of a foreign table. */
+/* Planner's data about a foreign table: RelOptInfo.fdw_private. */
 typedef struct TableInfo
 {
 	Settings	  *settings;
-	Bitmapset	  *id_columns; /* the columns that show the id */
-	RemoteColumn **columns;	   /* by attribute number - 1: see pushdown.h */
+	Bitmapset	  *id_columns; /* numbers of the columns that show the id */
+	RemoteColumn **columns;	   /* pushdown data by attribute number - 1, see
+							    * pushdown.h; NULL: not pushed down */
 	int			   column_count;
-	bool		   may_split; /* created_at can be filtered and sorted by */
-	List		  *id_joins;  /* ParamPathInfos: who can supply the id */
+	bool		   may_split; /* the API can filter and sort by created_at */
+	List		  *id_joins;  /* ParamPathInfos whose outer relations supply
+							   * the id */
 } TableInfo;
 
-/* A way to read the table other than by ids. */
+/* Estimate for a scan that reads pages instead of ids. */
 typedef struct QueryEstimate
 {
-	double records; /* that the API sends */
+	double records; /* number of records that the API returns */
 	Cost   startup_cost;
 	Cost   total_cost;
 } QueryEstimate;

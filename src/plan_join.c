@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * plan_join.c
- *	  Whose rows can supply what a foreign table's records are asked for by.
+ *	  Parameterizations of a foreign table: the sets of outer relations whose
+ *	  rows supply the id, or a value to filter by.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,12 +26,12 @@ static bool matches_id(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 					   EquivalenceMember *member, void *arg);
 
 /*
- * The sets of outer relations that can supply the id (by_id), or another column
- * to filter by, as ParamPathInfos.
+ * Returns the ParamPathInfos of the sets of outer relations that supply the id
+ * (by_id), or a value for another column that can be filtered by.
  *
- * Join conditions reach us in two ways: outer joins' conditions, and others
- * that the planner could not take apart, stand in joininfo; the rest has gone
- * into equivalence classes.
+ * The planner keeps join conditions in two places.  The conditions of outer
+ * joins, and those that it could not take apart, are in joininfo.  The others
+ * are in equivalence classes.
  */
 List *
 plan_join_parameterizations(PlannerInfo *root, RelOptInfo *baserel, bool by_id)
@@ -65,7 +66,10 @@ plan_join_parameterizations(PlannerInfo *root, RelOptInfo *baserel, bool by_id)
 	return found;
 }
 
-/* Whether a join clause tells which records are needed: by the id, or else. */
+/*
+ * Returns true if a join clause restricts the id (by_id), or can be pushed
+ * down.
+ */
 static bool
 is_supplied(PlannerInfo *root, RelOptInfo *baserel, Node *clause, bool by_id)
 {
@@ -78,7 +82,10 @@ is_supplied(PlannerInfo *root, RelOptInfo *baserel, Node *clause, bool by_id)
 									   &ignored)) != NIL;
 }
 
-/* Adds the outer relations that a join clause needs, unless they are known. */
+/*
+ * Adds the ParamPathInfo of the outer relations that a clause needs to found,
+ * unless it is a member already.  Returns the list.
+ */
 static List *
 add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
 					 RestrictInfo *clause, List *found)
@@ -93,7 +100,10 @@ add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
 		found, get_baserel_parampathinfo(root, baserel, required_outer));
 }
 
-/* Callback: whether a member of an equivalence class can be filtered by. */
+/*
+ * Callback: returns true if an equivalence class's member is a column of the
+ * table that can be filtered by.
+ */
 static bool
 matches_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 			   EquivalenceMember *member, void *arg)
@@ -108,7 +118,7 @@ matches_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 		   table->columns[var->varattno - 1] != NULL;
 }
 
-/* Callback: whether a member of an equivalence class is the table's id. */
+/* Callback: returns true if an equivalence class's member is the table's id. */
 static bool
 matches_id(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 		   EquivalenceMember *member, void *arg)

@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * plan_lookup.c
- *	  What the records that a join leads to can be looked up by, and what that
- *	  saves: see lookup_plan.c.
+ *	  Conditions by which a join's records can be looked up in batches, and
+ *	  the requests that this saves.  For lookup_plan.c, which makes the paths.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,8 +20,9 @@
 static List *variable_expressions(List *expressions);
 
 /*
- * What the given clauses and the table's own say of the id, or NIL where the
- * given ones say nothing; see filter_id_condition.
+ * Returns the condition on the id that the clauses and the table's own
+ * conditions imply, in the form of filter.h.  Returns NIL if the clauses alone
+ * do not restrict the id.
  */
 List *
 plan_id_condition(PlannerInfo *root, RelOptInfo *rel, List *clauses,
@@ -41,8 +42,8 @@ plan_id_condition(PlannerInfo *root, RelOptInfo *rel, List *clauses,
 }
 
 /*
- * The cost of the requests that are saved where so many probes of a table are
- * made together: each id once, and as many in one request as it takes.
+ * Returns the cost of the requests that batches save against one lookup by id
+ * per probe.  A batch fetches each distinct id once, page_size ids per request.
  */
 Cost
 plan_request_savings(PlannerInfo *root, RelOptInfo *rel, List *condition,
@@ -59,9 +60,9 @@ plan_request_savings(PlannerInfo *root, RelOptInfo *rel, List *condition,
 }
 
 /*
- * How the records can be looked up by a key that some clauses compare with what
- * other relations supply.  Returns false where there is no such key, and where
- * the table is read by ids.
+ * Finds a key that a clause compares with a value of other relations, and fills
+ * in *lookup.  Returns false if there is no such key, or if the table is read
+ * by ids.
  */
 bool
 plan_key_lookup(PlannerInfo *root, RelOptInfo *rel, List *clauses,
@@ -105,10 +106,10 @@ plan_key_lookup(PlannerInfo *root, RelOptInfo *rel, List *clauses,
 }
 
 /*
- * The cost of the requests that are saved where so many probes of a table, by
- * some clauses, are made together, by a key: each key once, as many in one query
- * as it takes, and all pages of that.  *before_first: what more it costs than a
- * single probe until the first row is there.
+ * Returns the cost of the requests that batches save against one query per
+ * probe.  A batch queries each distinct key once, several keys per query, and
+ * reads all pages.  The result is negative if batches need more requests.  Sets
+ * *before_first to the additional cost until the first row.
  */
 Cost
 plan_key_savings(PlannerInfo *root, RelOptInfo *rel, List *clauses,
@@ -134,7 +135,7 @@ plan_key_savings(PlannerInfo *root, RelOptInfo *rel, List *clauses,
 			ceil(distinct / at_once) * pages_of_batch);
 }
 
-/* Those of some expressions that are not the same for all rows. */
+/* Returns the expressions whose value differs between rows. */
 static List *
 variable_expressions(List *expressions)
 {

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * plan_sort.c
- *	  Which order of a query's rows the API can be asked for.
+ *	  Orders of a query's rows that can be pushed down.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,9 +21,9 @@ static Var *member_column(const RelOptInfo *baserel, const PathKey *pathkey);
 static bool is_never_null(const RelOptInfo *baserel, AttrNumber attnum);
 
 /*
- * How the API is asked for the order of a pathkey, by ScanSort; NIL where it
- * cannot be.  Where it puts NULLs is not known, so there must be none that the
- * query keeps.
+ * Returns the order of a pathkey by ScanSort, or NIL if the API cannot sort by
+ * it.  The API's documentation does not say how it sorts NULLs, so the query
+ * must exclude them.
  */
 List *
 plan_sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey)
@@ -54,7 +54,10 @@ plan_sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey)
 									 is_never_null(baserel, var->varattno)));
 }
 
-/* The column of the table that a pathkey sorts by, if it can be sorted by. */
+/*
+ * Returns the column that a pathkey sorts by, if the API can sort by it; or
+ * NULL.
+ */
 static Var *
 member_column(const RelOptInfo *baserel, const PathKey *pathkey)
 {
@@ -77,7 +80,10 @@ member_column(const RelOptInfo *baserel, const PathKey *pathkey)
 	return NULL;
 }
 
-/* Whether the table's own conditions leave no row where a column is NULL. */
+/*
+ * Returns true if the table's own conditions exclude rows with a NULL in the
+ * column.
+ */
 static bool
 is_never_null(const RelOptInfo *baserel, AttrNumber attnum)
 {
@@ -86,7 +92,7 @@ is_never_null(const RelOptInfo *baserel, AttrNumber attnum)
 	return compat_forces_not_null((Node *) clauses, baserel->relid, attnum);
 }
 
-/* Whether the query keeps no record that has no created_at. */
+/* Returns true if the query excludes records without created_at. */
 bool
 plan_is_dated(const RelOptInfo *baserel)
 {

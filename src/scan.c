@@ -4,6 +4,9 @@
  * scan.c
  *	  The executor's callbacks of a foreign scan: begin, iterate, rescan, end.
  *
+ * The scan evaluates the plan's conditions, starts a fetch (fetch.h), and
+ * turns its records into rows.  It does not know how the records are fetched.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -32,24 +35,25 @@ typedef struct OpportunityScan
 {
 	/* from the plan */
 	List *id_condition;
-	List *filters;	   /* conditions */
+	List *filters;	   /* conditions, in the form of pushdown.h */
 	List *roles;	   /* FilterRoles */
-	List *expressions; /* ExprStates, of both */
+	List *expressions; /* ExprStates of id_condition and filters */
 
-	/* for the rows */
+	/* for the conversion of records into rows */
 	Settings	*settings;
 	RecordCache *cache;
 	RowReader	*rows;
-	RowOrder	*order; /* NULL: none */
+	RowOrder	*order; /* promised order; NULL: none */
 
-	/* for the records */
+	/* for the fetch */
 	IdSet			ids;
 	PageOrder		pages;
-	List		   *own_filters; /* those of pages that are FILTER_OWN */
-	Fetch		   *fetch;		 /* NULL: not started, or there are none */
+	List		   *own_filters; /* members of pages.filters that are
+								  * FILTER_OWN */
+	Fetch		   *fetch;		 /* NULL: not started, or no record can match */
 	bool			is_started;
 	bool			must_not_wait;
-	Tuplesortstate *sorted; /* NULL: the rows come as they are */
+	Tuplesortstate *sorted; /* NULL: rows are not sorted here */
 	TupleTableSlot *sort_slot;
 	HttpBudget		budget;
 	FetchCounters	counters;
@@ -71,8 +75,9 @@ static void				sort_rows(ForeignScanState *node);
 static void				forget_rows(OpportunityScan *scan);
 
 /*
- * FDW callback.  Finds out who reads what, and checks that they may; makes no
- * request.  Does nothing for a mere EXPLAIN.
+ * FDW callback: prepares the scan for the user whose privileges apply.  Makes
+ * no request.  Raises an error if the user has no mapping.  Does nothing for
+ * EXPLAIN without ANALYZE.
  */
 void
 scan_begin(ForeignScanState *node, int eflags)
@@ -114,8 +119,8 @@ scan_begin(ForeignScanState *node, int eflags)
 }
 
 /*
- * What is known of a read of many records.  The attribute that it is split by
- * has to be asked for before the first record is read.
+ * Prepares a scan that reads pages.  Requests created_at, by which a scan is
+ * split into ranges: this must precede the first record.
  */
 static void
 begin_pages(ForeignScanState *node, OpportunityScan *scan)
@@ -140,8 +145,12 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 }
 
 /*
- * Whether somebody fetches rows by DECLARE CURSOR, who may stop at any time: then
- * nothing is read that is not needed yet.
+ * Returns true if the rows are read through a cursor, whose reader may stop at
+ * any time.  Then the scan must not read ahead.
+ *
+ * PostgreSQL has no flag for this.  It sets CURSOR_OPT_FAST_PLAN for DECLARE
+ * CURSOR and for the explicit cursors of PL/pgSQL.  A client that fetches in
+ * portions by the protocol is not recognized.
  */
 static bool
 is_read_on_demand(void)
@@ -150,7 +159,10 @@ is_read_on_demand(void)
 		   (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
 }
 
-/* FDW callback: the next row, or an empty slot at the end. */
+/*
+ * FDW callback: returns the next row, or an empty slot at the end.  The slot
+ * may also be empty while scan_is_waiting returns true.
+ */
 TupleTableSlot *
 scan_iterate(ForeignScanState *node)
 {
@@ -179,7 +191,10 @@ scan_iterate(ForeignScanState *node)
 	return ExecClearTuple(slot);
 }
 
-/* Puts the next row that comes into the slot; false at the end. */
+/*
+ * Stores the next row in the slot.  Returns false, with an empty slot, at the
+ * end.
+ */
 static bool
 next_row(OpportunityScan *scan, TupleTableSlot *slot)
 {
@@ -209,8 +224,8 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 }
 
 /*
- * FDW callback.  The ids may be others now; records that the statement has read
- * by id are still there.
+ * FDW callback: starts again, with other ids perhaps.  The statement's cache
+ * keeps the records that were read by id.
  */
 void
 scan_rescan(ForeignScanState *node)
@@ -218,7 +233,10 @@ scan_rescan(ForeignScanState *node)
 	forget_rows(node->fdw_state);
 }
 
-/* FDW callback.  The contexts end with the executor's state. */
+/*
+ * FDW callback: ends the fetch.  The memory lives as long as the executor
+ * state.
+ */
 void
 scan_end(ForeignScanState *node)
 {
@@ -228,7 +246,7 @@ scan_end(ForeignScanState *node)
 		forget_rows(scan);
 }
 
-/* Nothing has been read. */
+/* Returns the scan to the state before its first row. */
 static void
 forget_rows(OpportunityScan *scan)
 {
@@ -246,7 +264,7 @@ forget_rows(OpportunityScan *scan)
 	MemoryContextReset(scan->scan_context);
 }
 
-/* What the scan has done so far; all zero where it has not begun. */
+/* Returns the scan's counters; all are zero before it begins. */
 ScanCounters
 scan_counters(const ForeignScanState *node)
 {
@@ -265,7 +283,7 @@ scan_counters(const ForeignScanState *node)
 	return counters;
 }
 
-/* The same of the pages it has read. */
+/* Returns the counters of the pages; all are zero before the scan begins. */
 PageCounters
 scan_page_counters(const ForeignScanState *node)
 {
@@ -275,7 +293,10 @@ scan_page_counters(const ForeignScanState *node)
 	return scan != NULL ? scan->page_counters : counters;
 }
 
-/* The filters that were sent last, a list of their JSON; NIL: none, or not yet. */
+/*
+ * Returns the JSON of the filters that the last query was sent with, a list;
+ * NIL if there are none, or if no query was sent yet.
+ */
 List *
 scan_sent_filters(const ForeignScanState *node)
 {
@@ -285,7 +306,11 @@ scan_sent_filters(const ForeignScanState *node)
 											   : NIL;
 }
 
-/* Finds out which records are needed, and sets out for them. */
+/*
+ * Evaluates the conditions, and starts the fetch of the records that they
+ * allow.  Raises an error if the table can be read by ids alone and there is no
+ * condition on the id.
+ */
 static void
 start_fetch(ForeignScanState *node)
 {
@@ -321,8 +346,8 @@ start_fetch(ForeignScanState *node)
 }
 
 /*
- * Finds out what the filters are, in the scan's context.  Returns false where no
- * record can pass them.
+ * Evaluates the filters in the current context, which is the scan's.  Returns
+ * false if no record can match.
  */
 static bool
 evaluate_filters(ForeignScanState *node)
@@ -356,8 +381,9 @@ evaluate_filters(ForeignScanState *node)
 }
 
 /*
- * The records, if a lookup has asked for them by a key, in the scan's context; or
- * NULL.  Conditions that it did not know of are checked on the rows, as all are.
+ * Returns a fetch of the records that a lookup has fetched by key, in the
+ * current context; or NULL if there are none.  The lookup may not have applied
+ * all of the scan's conditions, but PostgreSQL rechecks them.
  */
 static Fetch *
 find_by_key(ForeignScanState *node)
@@ -389,8 +415,8 @@ find_by_key(ForeignScanState *node)
 }
 
 /*
- * Raises the error for a scan that no condition on the id restricts, of a table
- * that is read by ids alone.
+ * Raises the error for a scan without a condition on the id, of a table that
+ * can be read by ids alone.
  */
 static void
 report_unreadable(ForeignScanState *node)
@@ -406,8 +432,8 @@ report_unreadable(ForeignScanState *node)
 }
 
 /*
- * The API has refused to sort: reads all rows, of which the first is in the slot,
- * and sorts them here.
+ * Sorts the rows here, since the API has rejected the sort: reads all of them,
+ * beginning with the one in the slot.
  */
 static void
 sort_rows(ForeignScanState *node)
@@ -416,7 +442,7 @@ sort_rows(ForeignScanState *node)
 	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
 	MemoryContext	 old_context;
 
-	/* The caller's context is that of one row. */
+	/* The caller's context lives for one row only. */
 	old_context = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
 	if (scan->sort_slot == NULL)
 		scan->sort_slot = ExecInitExtraTupleSlot(
@@ -430,7 +456,7 @@ sort_rows(ForeignScanState *node)
 	tuplesort_performsort(scan->sorted);
 }
 
-/* Whether the next row will not have to be waited for. */
+/* Returns true if the next row is available without waiting. */
 bool
 scan_is_ready(const ForeignScanState *node)
 {
@@ -440,8 +466,8 @@ scan_is_ready(const ForeignScanState *node)
 }
 
 /*
- * Whether the scan may wait for its rows.  Where it may not, it can return an
- * empty slot before the end; scan_is_waiting tells.
+ * Permits or forbids that the scan waits for responses.  If it may not wait, it
+ * can return an empty slot before the end: see scan_is_waiting.
  */
 void
 scan_set_patience(ForeignScanState *node, bool may_wait)
@@ -461,7 +487,7 @@ scan_is_waiting(const ForeignScanState *node)
 	return scan->fetch != NULL && fetch_is_waiting(scan->fetch);
 }
 
-/* The descriptor that is readable when there may be something to take in. */
+/* Returns the descriptor that becomes readable when data may have arrived. */
 int
 scan_wait_fd(const ForeignScanState *node)
 {
@@ -470,7 +496,7 @@ scan_wait_fd(const ForeignScanState *node)
 	return api_wait_fd(record_cache_api(scan->cache));
 }
 
-/* Somebody is about to wait for that descriptor. */
+/* Prepares for a wait for that descriptor by the caller. */
 void
 scan_prepare_wait(const ForeignScanState *node)
 {
@@ -479,7 +505,7 @@ scan_prepare_wait(const ForeignScanState *node)
 	api_prepare_wait(record_cache_api(scan->cache));
 }
 
-/* Takes in what has come. */
+/* Processes the data that has arrived, without waiting. */
 void
 scan_take_in(const ForeignScanState *node)
 {

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * scan.h
- *	  The executor's callbacks of a foreign scan.
+ *	  The executor's callbacks of a foreign scan, and its counters.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,15 +15,16 @@
 
 #include "page_fetch.h"
 
-/* What a scan has done so far, for EXPLAIN ANALYZE. */
+/* Counters of one scan, for EXPLAIN ANALYZE. */
 typedef struct ScanCounters
 {
 	int64 requests;
 	int64 retries;
-	int64 bytes; /* of the answers */
+	int64 bytes; /* size of the responses */
 	int64 cache_hits;
 	int64 prefetched; /* records that a lookup requested */
-	int64 waited;	  /* microseconds, because the API could not answer */
+	int64 waited;	  /* microseconds of waiting for the API to accept requests
+					   * again */
 } ScanCounters;
 
 extern void			   scan_begin(ForeignScanState *node, int eflags);
@@ -34,7 +35,7 @@ extern ScanCounters	   scan_counters(const ForeignScanState *node);
 extern PageCounters	   scan_page_counters(const ForeignScanState *node);
 extern List			  *scan_sent_filters(const ForeignScanState *node);
 
-/* For scans that an Append waits for: see async.c. */
+/* Used by async.c. */
 extern bool scan_is_ready(const ForeignScanState *node);
 extern void scan_set_patience(ForeignScanState *node, bool may_wait);
 extern bool scan_is_waiting(const ForeignScanState *node);
