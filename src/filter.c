@@ -2,13 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * filter.c
- *	  Which conditions of a query say what records it needs: those that compare
- *	  the id with something that is known before the record is.
+ *	  Conditions on the id: comparisons with values that are known before the
+ *	  record is read.
  *
- * What is found here may be wider than SQL's condition, and never narrower: it is
- * checked again on the rows that come, unless it is a plain list of UUIDs.
+ * A condition found here may allow more ids than SQL's condition, but never
+ * fewer.  PostgreSQL rechecks the clause on each row, unless it is a plain
+ * list of UUIDs.
  *
- * Knows nothing of requests.
+ * Knows nothing about requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,9 +53,10 @@ static void	 sort_and_deduplicate(IdSet *set);
 static int	 compare_ids(const void *a, const void *b);
 
 /*
- * Whether an expression is the id of one of the relation's rows: a column that
- * shows it, or such a column cast between text and uuid.  As any other type the
- * id may read otherwise: as JSON it has quotes around it.
+ * Returns true if an expression is the id of a row of rel: a column that shows
+ * it, or such a column cast between text and uuid.  Other types are excluded
+ * because the id may have another form in them: in JSON, for example, it has
+ * quotes.
  */
 bool
 filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
@@ -78,7 +80,7 @@ filter_is_id(const RelOptInfo *rel, const Bitmapset *id_columns,
 		   bms_is_member(var->varattno, id_columns) && is_id_type(var->vartype);
 }
 
-/* Whether a value of the type reads as the id does, every character of it. */
+/* Returns true if a value of the type has the same text as the id. */
 static bool
 is_id_type(Oid type)
 {
@@ -89,10 +91,10 @@ is_id_type(Oid type)
 }
 
 /*
- * The condition that a clause puts on the id, or NIL where it puts none.
+ * Returns the condition that a clause puts on the id, or NIL.
  *
- * The expressions that the id is compared with are appended to *expressions;
- * these have no variables of the relation itself, and nothing volatile.
+ * Appends the expressions that the id is compared with to *expressions.  These
+ * have no variables of rel, and no volatile functions.
  */
 List *
 filter_id_condition(PlannerInfo *root, const RelOptInfo *rel,
@@ -115,7 +117,7 @@ filter_id_condition(PlannerInfo *root, const RelOptInfo *rel,
 	}
 }
 
-/* All of the given conditions at once; NIL for none. */
+/* Returns the conjunction of the conditions; NIL if there are none. */
 List *
 filter_conjunction(List *conditions)
 {
@@ -124,7 +126,7 @@ filter_conjunction(List *conditions)
 	return lcons(makeInteger(ID_AND), conditions);
 }
 
-/* Whether a condition allows one id at most. */
+/* Returns true if a condition allows at most one id. */
 bool
 filter_is_single(List *condition)
 {
@@ -148,7 +150,7 @@ filter_is_single(List *condition)
 	return false;
 }
 
-/* How many ids a condition is likely to allow. */
+/* Returns the estimated number of ids that a condition allows. */
 double
 filter_estimate_ids(PlannerInfo *root, List *condition, List *expressions)
 {
@@ -177,8 +179,9 @@ filter_estimate_ids(PlannerInfo *root, List *condition, List *expressions)
 }
 
 /*
- * The ids that a condition allows, in the current context; states are those of
- * the condition's expressions.  NULLs and texts that are no UUID allow none.
+ * Returns the ids that a condition allows, in the current context.  The
+ * argument states has the ExprStates of the condition's expressions.  NULLs and
+ * texts that are not UUIDs allow no id.
  */
 IdSet
 filter_evaluate_ids(List *condition, List *states, ExprContext *econtext)
@@ -201,7 +204,10 @@ filter_evaluate_ids(List *condition, List *states, ExprContext *econtext)
 	return set;
 }
 
-/* id = expression, either way round */
+/*
+ * Returns the condition of id = expression, with the operands in any order; or
+ * NIL.
+ */
 static List *
 comparison_condition(PlannerInfo *root, const RelOptInfo *rel,
 					 const Bitmapset *id_columns, OpExpr *clause,
@@ -221,7 +227,10 @@ comparison_condition(PlannerInfo *root, const RelOptInfo *rel,
 	return NIL;
 }
 
-/* id = ANY (expression), which is what id IN (...) becomes */
+/*
+ * Returns the condition of id = ANY (expression), to which the parser converts
+ * id IN (...); or NIL.
+ */
 static List *
 array_condition(PlannerInfo *root, const RelOptInfo *rel,
 				const Bitmapset *id_columns, ScalarArrayOpExpr *clause,
@@ -237,7 +246,8 @@ array_condition(PlannerInfo *root, const RelOptInfo *rel,
 }
 
 /*
- * AND needs one arm that restricts the id, OR needs that of each of them.
+ * Returns the condition of AND, OR or NOT; or NIL.  AND needs one arm that
+ * restricts the id; for OR each arm must restrict it.
  */
 static List *
 boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
@@ -259,7 +269,7 @@ boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
 		Node *arm = lfirst(cell);
 		List *condition;
 
-		/* Arms of an OR are wrapped once more by the planner. */
+		/* The planner wraps each arm of an OR in a RestrictInfo. */
 		if (IsA(arm, RestrictInfo))
 			arm = (Node *) ((RestrictInfo *) arm)->clause;
 		condition =
@@ -278,8 +288,8 @@ boolean_condition(PlannerInfo *root, const RelOptInfo *rel,
 }
 
 /*
- * Whether an operator is equality of UUIDs, or of texts that are equal only
- * byte by byte.
+ * Returns true if the operator is the equality of UUIDs, or of texts under a
+ * collation in which only identical bytes are equal.
  */
 static bool
 is_id_equality(Oid operator_oid, Oid collation)
@@ -290,7 +300,7 @@ is_id_equality(Oid operator_oid, Oid collation)
 	return operator_oid == lookup_type_cache(UUIDOID, TYPECACHE_EQ_OPR)->eq_opr;
 }
 
-/* Whether an expression can be evaluated before the relation's row is there. */
+/* Returns true if an expression can be evaluated before rel's row is read. */
 static bool
 is_known(PlannerInfo *root, const RelOptInfo *rel, Node *expression)
 {
@@ -346,7 +356,7 @@ evaluate_leaf(IdConditionKind kind, ExprState *state, ExprContext *econtext)
 	return set;
 }
 
-/* Adds a value, unless it is a text that no id can be. */
+/* Adds a value to the set, unless it is a text that is not a UUID. */
 static void
 add_id(IdSet *set, Datum value, Oid type)
 {

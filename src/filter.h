@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * filter.h
- *	  Which conditions of a query say what records it needs.
+ *	  Conditions on the id: the ids of the records that a query needs.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,13 +17,13 @@
 
 /*
  * A condition on the id is a tree of lists, made of plain nodes so that it can
- * stand in a plan: {kind, number of an expression} for the first two kinds,
- * {kind, condition, ...} for the others.
+ * be part of a plan.  The first two kinds are {kind, number of an expression},
+ * the others {kind, condition, ...}.
  */
 typedef enum IdConditionKind
 {
 	ID_EQUAL, /* id = expression */
-	ID_ANY,	  /* id = ANY (expression) */
+	ID_ANY,	  /* Sorted set of distinct ids. */
 	ID_OR,
 	ID_AND
 } IdConditionKind;

@@ -22,8 +22,8 @@ typedef enum LookupPrivate
 	/* true for a key, false for the id; an Integer */
 	LOOKUP_PRIVATE_IS_BY_KEY,
 	/* condition on the id in the form of filter.h, or on the key in the form of
-	 * pushdown.h; the expressions of all conditions are in custom_exprs and
-	 * refer to the outer rows */
+	 * pushdown.h.  The expressions of all conditions are in custom_exprs and
+	 * refer to the outer rows. */
 	LOOKUP_PRIVATE_CONDITION,
 	/* further conditions to push down with the keys, in the form of
 	 * pushdown.h */

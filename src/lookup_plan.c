@@ -207,9 +207,11 @@ add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 		build_join_pathkeys(root, joinrel, jointype, outer_path->pathkeys),
 		required_outer);
 
-	/* The cost of the loop assumes one probe per row.  There is no function
-	 * that returns the cost of a batched loop, so the costs of the finished
-	 * path are corrected here. */
+	/*
+	 * The cost of the loop assumes one probe per row.  No function of
+	 * PostgreSQL returns the cost of a batched loop, so the costs of the
+	 * finished path are corrected here.
+	 */
 	join->startup_cost += lookup.before_first;
 	join->total_cost = Max(join->total_cost - lookup.saved,
 						   Max(join->startup_cost, outer_path->total_cost));

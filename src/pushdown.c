@@ -2,17 +2,17 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown.c
- *	  Which conditions of a query can be sent to the API as filters.
+ *	  Finds the conditions of a query that can be pushed down as the API's
+ *	  filters.
  *
- * A filter may be wider than SQL's condition, and never narrower: what the API
- * makes of case, NULLs, rounding and the forms of values is not known, and
- * every condition is checked again on the rows that come.  So only such
- * conditions are taken whose filter cannot leave out a row that SQL would keep,
- * and only below ANDs and ORs, where a condition that is NULL and one that is
- * false come to the same.
+ * A filter may be wider than SQL's condition, but never narrower.  The API's
+ * treatment of case, NULLs, rounding and forms of values is unknown, so
+ * PostgreSQL rechecks every condition.  A condition is pushed down only if its
+ * filter cannot exclude a row that SQL would keep.  It must also be below ANDs
+ * and ORs alone, where NULL and false have the same effect.
  *
  * This is the planner's side; pushdown_evaluate.c writes the filters.  Knows
- * nothing of requests.
+ * nothing about requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,7 +34,7 @@
 #include "attribute.h"
 #include "pushdown_internal.h"
 
-/* How deep groups of filters may be nested; the API has a limit of its own. */
+/* Limit of the nesting of filter groups.  The API has a limit too. */
 #define MAX_GROUP_DEPTH 3
 
 #define LOWER_BOUND (OPERATOR_BIT(OPERATOR_GTE) | OPERATOR_BIT(OPERATOR_GT))
@@ -44,12 +44,12 @@
 #define PREFIX \
 	(OPERATOR_BIT(OPERATOR_STARTS_WITH) | OPERATOR_BIT(OPERATOR_CONTAINS))
 
-/* A type that conditions can be sent for. */
+/* Type of columns whose conditions can be pushed down. */
 typedef struct KindOfType
 {
 	Oid			type;
 	RemoteKind	kind;
-	const char *name; /* as the catalogue of value types has it */
+	const char *name; /* name in the catalogue of value types */
 } KindOfType;
 
 static const KindOfType kinds_of_types[] = {
@@ -61,7 +61,7 @@ static const KindOfType kinds_of_types[] = {
 	{NUMERICOID, REMOTE_NUMBER, "numeric"},
 };
 
-/* What the search for conditions in one clause goes by. */
+/* State of the search for conditions in one clause. */
 typedef struct Search
 {
 	PlannerInfo		 *root;
@@ -95,12 +95,12 @@ static bool				   is_several(const List *condition);
 static const char		  *leaf_operator_text(const List *condition);
 
 /*
- * What a column of a foreign table can be filtered and sorted by, palloc'd;
- * NULL: by nothing.
+ * Returns the API capabilities of a foreign table's column, palloc'd; or NULL
+ * if the API can neither filter nor sort by it.
  *
- * Such a column shows a whole attribute, in the type that its values have by
- * themselves, and has every value of it: none that became NULL because it did
- * not fit.
+ * Such a column shows a whole attribute, in the type of the attribute's
+ * values.  It also shows every value: invalid values raise an error and do not
+ * become NULL.
  */
 RemoteColumn *
 remote_column_read(const Settings *settings, Form_pg_attribute attribute)
@@ -129,7 +129,7 @@ remote_column_read(const Settings *settings, Form_pg_attribute attribute)
 	if (options->sortable != TERNARY_UNSET)
 		column->is_sortable = options->sortable == TERNARY_TRUE;
 	if (column->kind == REMOTE_TEXT)
-		column->is_sortable = false; /* by which collation is not known */
+		column->is_sortable = false; /* the API's collation is unknown */
 	return column->operators == 0 && !column->is_sortable ? NULL : column;
 }
 
@@ -145,9 +145,9 @@ find_kind_of_type(Oid type)
 }
 
 /*
- * Whether a column's type is that of its attribute, as far as that is
- * documented: of another attribute the user is taken to know.  Sets what the
- * column can do where no option says otherwise.
+ * Returns true if the column's type is the documented type of its attribute.
+ * Sets the column's documented operators and is_sortable.  For an undocumented
+ * attribute it returns true, and the user is responsible.
  */
 static bool
 fits_documentation(const Settings *settings, const ColumnSettings *options,
@@ -163,7 +163,7 @@ fits_documentation(const Settings *settings, const ColumnSettings *options,
 	if (value_type == NULL || attribute->is_list)
 		return false;
 
-	/* The id of a select or a stage, if the user says that it is comparable */
+	/* The id of a select or a stage, if an option says that it is comparable */
 	if (value_type->is_select)
 		return column->kind == REMOTE_UUID && options->filter_operators != NULL;
 
@@ -174,11 +174,11 @@ fits_documentation(const Settings *settings, const ColumnSettings *options,
 }
 
 /*
- * The condition for the API that a clause comes to, or NIL where it comes to
- * none.  It may be a part of the clause, which then has further ANDed parts.
+ * Returns the API condition that a clause implies, or NIL.  The clause may
+ * imply further conditions, which are then not pushed down.
  *
- * The expressions that it needs are appended to *expressions; these have no
- * variables of the relation itself, and nothing volatile.
+ * Appends the condition's expressions to *expressions.  These have no variables
+ * of rel, and no volatile functions.
  */
 List *
 pushdown_condition(PlannerInfo *root, const RelOptInfo *rel,
@@ -201,7 +201,7 @@ pushdown_condition(PlannerInfo *root, const RelOptInfo *rel,
 static List *
 find_condition(Search *search, Node *clause)
 {
-	/* Arms of an OR are wrapped once more by the planner. */
+	/* The planner wraps each arm of an OR in a RestrictInfo. */
 	if (IsA(clause, RestrictInfo))
 		clause = (Node *) ((RestrictInfo *) clause)->clause;
 
@@ -227,7 +227,10 @@ find_condition(Search *search, Node *clause)
 	}
 }
 
-/* column operator expression, either way round */
+/*
+ * Returns the condition of column operator expression, with the operands in any
+ * order; or NIL.
+ */
 static List *
 comparison_condition(Search *search, OpExpr *clause)
 {
@@ -254,7 +257,10 @@ comparison_condition(Search *search, OpExpr *clause)
 	return leaf(search, kind, column, other);
 }
 
-/* column = ANY (expression), column <> ALL (expression): IN and NOT IN, too */
+/*
+ * Returns the condition of column = ANY (expression) or column <> ALL
+ * (expression), to which the parser converts IN and NOT IN; or NIL.
+ */
 static List *
 array_condition(Search *search, ScalarArrayOpExpr *clause)
 {
@@ -274,7 +280,7 @@ array_condition(Search *search, ScalarArrayOpExpr *clause)
 	return NIL;
 }
 
-/* starts_with(column, expression) */
+/* Returns the condition of starts_with(column, expression), or NIL. */
 static List *
 function_condition(Search *search, FuncExpr *clause)
 {
@@ -287,8 +293,8 @@ function_condition(Search *search, FuncExpr *clause)
 }
 
 /*
- * Of an AND each arm that can be sent; of an OR all or nothing; NOT of a
- * column alone.
+ * Returns the condition of AND, OR or NOT; or NIL.  AND pushes down the arms
+ * that it can, OR all arms or none, and NOT only a column.
  */
 static List *
 boolean_condition(Search *search, BoolExpr *clause)
@@ -323,7 +329,7 @@ boolean_condition(Search *search, BoolExpr *clause)
 	return lcons(makeInteger(CONDITION_AND), found);
 }
 
-/* column IS TRUE, column IS FALSE */
+/* Returns the condition of column IS TRUE or column IS FALSE, or NIL. */
 static List *
 truth_condition(Search *search, BooleanTest *clause)
 {
@@ -340,7 +346,7 @@ truth_condition(Search *search, BooleanTest *clause)
 	}
 }
 
-/* column IS NOT NULL */
+/* Returns the condition of column IS NOT NULL, or NIL. */
 static List *
 existence_condition(Search *search, NullTest *clause)
 {
@@ -351,8 +357,8 @@ existence_condition(Search *search, NullTest *clause)
 }
 
 /*
- * What an operator, with the column on its left, compares: false where that is
- * none of the kinds.
+ * Sets *kind to the comparison that an operator makes with the column on its
+ * left.  Returns false if it makes none of them.
  */
 static bool
 comparison_kind(RemoteKind remote_kind, Oid operator_oid, Oid collation,
@@ -362,7 +368,7 @@ comparison_kind(RemoteKind remote_kind, Oid operator_oid, Oid collation,
 								   TYPECACHE_BTREE_OPFAMILY)
 					 ->btree_opf;
 
-	/* Those of others may mean anything. */
+	/* The semantics of user-defined operators are unknown. */
 	if (!OidIsValid(operator_oid) || operator_oid >= FirstNormalObjectId)
 		return false;
 	if (remote_kind == REMOTE_TEXT && !is_deterministic(collation))
@@ -397,14 +403,14 @@ comparison_kind(RemoteKind remote_kind, Oid operator_oid, Oid collation,
 	return true;
 }
 
-/* Whether texts are equal only byte by byte. */
+/* Returns true if a collation considers only identical bytes as equal. */
 static bool
 is_deterministic(Oid collation)
 {
 	return OidIsValid(collation) && get_collation_isdeterministic(collation);
 }
 
-/* Whether values of a type can be sent to be compared with a column. */
+/* Returns true if a column can be compared in the API with values of a type. */
 static bool
 is_comparable(RemoteKind kind, Oid type)
 {
@@ -429,13 +435,12 @@ is_comparable(RemoteKind kind, Oid type)
 }
 
 /*
- * The operators of the API that can serve a condition on a column of a kind;
- * none where it cannot be sent.
+ * Returns the API's operators that can evaluate a condition on a column of a
+ * kind, a set of OPERATOR_BIT; 0 if it cannot be pushed down.
  *
- * A value that is compared as a number or a time is given some leeway, so that
- * "equal" is between two bounds and "not equal" is nothing.  Texts have an order
- * that is not known, may be trimmed and have their case ignored, and an empty one
- * may count as missing.
+ * Numbers and times are compared with some tolerance: "equal" needs two bounds,
+ * and "not equal" has no filter.  The API's order of texts is unknown.  It may
+ * trim them, ignore their case, or treat empty ones as missing.
  */
 static int
 useful_operators(ConditionKind kind, RemoteKind remote_kind)
@@ -475,7 +480,7 @@ useful_operators(ConditionKind kind, RemoteKind remote_kind)
 	return 0;
 }
 
-/* The column that an expression is, by itself; NULL where it is none. */
+/* Returns the column that an expression consists of, or NULL. */
 static const RemoteColumn *
 find_column(const Search *search, Node *expression)
 {
@@ -487,7 +492,7 @@ find_column(const Search *search, Node *expression)
 	return search->columns[var->varattno - 1];
 }
 
-/* Whether an expression can be evaluated before the relation's row is there. */
+/* Returns true if an expression can be evaluated before rel's row is read. */
 static bool
 is_known(const Search *search, Node *expression)
 {
@@ -497,8 +502,8 @@ is_known(const Search *search, Node *expression)
 }
 
 /*
- * A condition on one column, NULL for none; NIL where it cannot be sent.  The
- * expression is NULL for the kinds that have none.
+ * Returns the condition of a column, or NIL if it cannot be pushed down or the
+ * column is NULL.  The expression is NULL for the kinds without one.
  */
 static List *
 leaf(Search *search, ConditionKind kind, const RemoteColumn *column,
@@ -526,8 +531,8 @@ leaf(Search *search, ConditionKind kind, const RemoteColumn *column,
 }
 
 /*
- * How many groups lie within each other at most in the filters of a condition,
- * not counting one around several.
+ * Returns the nesting depth of the groups in a condition's filters, without a
+ * group around the whole condition.
  */
 static int
 group_depth(const List *condition)
@@ -550,7 +555,7 @@ group_depth(const List *condition)
 	return depth;
 }
 
-/* Whether a condition may come to several filters, ANDed. */
+/* Returns true if a condition may have several filters, joined by AND. */
 static bool
 is_several(const List *condition)
 {
@@ -568,8 +573,8 @@ is_several(const List *condition)
 }
 
 /*
- * Appends a condition as EXPLAIN shows it.  The context and the prefix are
- * those of deparse_expression.
+ * Appends a condition in the form that EXPLAIN shows.  The context and the
+ * prefix are arguments of deparse_expression.
  */
 void
 pushdown_deparse(StringInfo target, List *condition, List *expressions,
@@ -609,8 +614,8 @@ pushdown_deparse(StringInfo target, List *condition, List *expressions,
 }
 
 /*
- * What EXPLAIN calls the comparison of a condition: the operator that is sent,
- * unless that depends on the value.
+ * Returns EXPLAIN's name of a condition's comparison: the operator's name,
+ * unless the operator depends on the value.
  */
 static const char *
 leaf_operator_text(const List *condition)

@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown.h
- *	  SQL conditions as filters of the API: which can be sent, and what is sent.
+ *	  SQL conditions as filters of the API: those that can be pushed down, and
+ *	  their JSON.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,10 +21,10 @@
 #include "api.h"
 #include "option.h"
 
-/* The most values of an "in", and the most arms of an "or". */
+/* Limit of the values of an "in", and of the arms of an "or". */
 #define MAX_REMOTE_VALUES 100
 
-/* The types of columns that conditions can be sent for. */
+/* Types of columns whose conditions can be pushed down. */
 typedef enum RemoteKind
 {
 	REMOTE_UUID,
@@ -34,20 +35,21 @@ typedef enum RemoteKind
 	REMOTE_NUMBER
 } RemoteKind;
 
-/* What a column of a foreign table can be filtered and sorted by. */
+/* API capabilities of a foreign table's column. */
 typedef struct RemoteColumn
 {
-	char	  *field; /* the attribute, in UTF-8 */
+	char	  *field; /* name of the API attribute, in UTF-8 */
 	RemoteKind kind;
-	int		   operators; /* a set of OPERATOR_BIT */
+	int		   operators; /* operators that may be pushed down, a set of
+						   * OPERATOR_BIT */
 	bool	   is_sortable;
 } RemoteColumn;
 
-/* What a condition comes to at run time. */
+/* Result of the evaluation of a condition. */
 typedef enum RemoteVerdict
 {
-	REMOTE_ALL,	 /* every record may match: nothing to send */
-	REMOTE_SOME, /* the filter is to be sent */
+	REMOTE_ALL,	 /* every record may match: no filter */
+	REMOTE_SOME, /* the filter restricts the records */
 	REMOTE_NONE	 /* no record can match: no request is needed */
 } RemoteVerdict;
 
@@ -62,7 +64,7 @@ extern RemoteVerdict pushdown_evaluate(List *condition, List *states,
 extern void			 pushdown_deparse(StringInfo target, List *condition,
 									  List *expressions, List *context, bool prefix);
 
-/* For those who look many records up by a key: see pushdown_key.c. */
+/* Used for lookups by key: see pushdown_key.c. */
 extern bool		   pushdown_is_key(const List *condition);
 extern const char *pushdown_key_field(const List *condition);
 extern void		  *pushdown_key_expression(const List *condition,

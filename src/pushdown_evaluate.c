@@ -2,13 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown_evaluate.c
- *	  Writes the filters for the API that conditions come to at run time.
+ *	  Evaluates conditions at run time, and writes the API's filters.
  *
- * What cannot be said exactly is said wider, or not at all: bounds are moved
- * outwards by more than any rounding, and texts that an API may take in another
- * sense than SQL (wildcards, white space at the ends) are not sent.
+ * A value that cannot be expressed exactly makes a wider filter, or none.
+ * Bounds are moved outwards by more than any rounding.  Texts that an API may
+ * interpret in another way than SQL (wildcards, white space at the ends) are
+ * not sent.
  *
- * The planner's side is pushdown.c.  Knows nothing of requests.
+ * The planner's side is pushdown.c.  Knows nothing about requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,53 +35,54 @@
 #include "pushdown_internal.h"
 
 /*
- * The least bound of a number that is sent beside zero: systems do not read
- * much smaller ones alike.
+ * Smallest absolute value of a bound other than zero.  Systems differ in their
+ * treatment of smaller numbers.
  */
 #define SMALLEST_BOUND 1e-9
 
-/* What conditions are evaluated with. */
+/* Arguments of an evaluation. */
 typedef struct Evaluation
 {
-	List		*states; /* of the conditions' expressions */
+	List		*states; /* ExprStates of the conditions' expressions */
 	ExprContext *econtext;
-	List		*refused; /* strings "field operator" */
+	List		*refused; /* strings "field operator" of rejected filters */
 } Evaluation;
 
-/* Filters of which each has to hold. */
+/* Filters that are joined by AND. */
 typedef struct Filters
 {
-	List *json; /* of strings */
-	List *uses; /* of strings "field operator", each once */
+	List *json; /* strings */
+	List *uses; /* distinct strings "field operator" */
 } Filters;
 
-/* A condition on one column. */
+/* Condition on one column. */
 typedef struct Leaf
 {
 	ConditionKind kind;
 	const char	 *field;
 	RemoteKind	  remote_kind;
-	int			  operators; /* that can serve and are not refused */
+	int			  operators; /* usable and not rejected, a set of
+							  * OPERATOR_BIT */
 	int			  expression;
 } Leaf;
 
-/* What a column is compared with. */
+/* Values that a column is compared with. */
 typedef struct Values
 {
-	Datum *values; /* those that are not NULL */
+	Datum *values; /* non-NULL values */
 	int	   count;
-	bool   has_null; /* one of them, or instead of them all */
+	bool   has_null; /* the expression, or an element of it, is NULL */
 	Oid	   type;
 } Values;
 
-/* A value of an ordered kind: a time in its own unit, or a number. */
+/* Value of an ordered kind: a number, or a time in microseconds or days. */
 typedef union Ordinal
 {
 	int64  time;
 	double number;
 } Ordinal;
 
-/* Which way a bound is moved. */
+/* Direction in which a bound is moved. */
 typedef enum Direction
 {
 	DOWN = -1,
@@ -138,11 +140,12 @@ static List *add_string(List *strings, char *string);
 static bool	 has_string(const List *strings, const char *string);
 
 /*
- * The filter that a condition comes to, in the current context; states are
- * those of the condition's expressions.  *filter is NULL but for REMOTE_SOME.
+ * Evaluates a condition and sets *filter to its filter, palloc'd in the current
+ * context, or to NULL unless the result is REMOTE_SOME.  The argument states
+ * has the ExprStates of the condition's expressions.
  *
- * refused are strings "field operator" that the API is known to refuse: such
- * are not sent, and another operator where one will do.
+ * The argument refused has strings "field operator" that the API has rejected.
+ * The filter does not use them, but may use another operator instead.
  */
 RemoteVerdict
 pushdown_evaluate(List *condition, List *states, ExprContext *econtext,
@@ -164,8 +167,8 @@ pushdown_evaluate(List *condition, List *states, ExprContext *econtext,
 }
 
 /*
- * Adds the filters of a condition: none for REMOTE_ALL, and none that matter for
- * REMOTE_NONE.
+ * Adds the filters of a condition.  Adds none for REMOTE_ALL.  For REMOTE_NONE
+ * the added filters have no meaning.
  */
 static RemoteVerdict
 evaluate_condition(const Evaluation *evaluation, List *condition,
@@ -185,7 +188,7 @@ evaluate_condition(const Evaluation *evaluation, List *condition,
 	}
 }
 
-/* An arm that cannot be sent leaves the others. */
+/* Adds the filters of the arms that have any. */
 static RemoteVerdict
 evaluate_and(const Evaluation *evaluation, List *condition, Filters *filters)
 {
@@ -208,7 +211,7 @@ evaluate_and(const Evaluation *evaluation, List *condition, Filters *filters)
 	return verdict;
 }
 
-/* An arm that cannot be sent leaves nothing to send. */
+/* Adds the filters of all arms, or none if one arm has none. */
 static RemoteVerdict
 evaluate_or(const Evaluation *evaluation, List *condition, Filters *filters)
 {
@@ -259,7 +262,10 @@ evaluate_leaf(const Evaluation *evaluation, const Leaf *leaf, Filters *filters)
 			return REMOTE_SOME;
 		case CONDITION_NOT_EQUAL:
 		case CONDITION_NOT_ANY:
-			/* All differ from no value, but nothing for certain from a NULL. */
+			/*
+			 * Every value differs from the elements of an empty list, but the
+			 * comparison with a NULL is never true.
+			 */
 			values = read_values(evaluation, leaf);
 			if (values.has_null)
 				return REMOTE_NONE;
@@ -271,7 +277,7 @@ evaluate_leaf(const Evaluation *evaluation, const Leaf *leaf, Filters *filters)
 			break;
 	}
 
-	/* Nothing compares as true with a NULL, or is one of no values. */
+	/* No comparison with a NULL is true, and no value is in an empty list. */
 	values = read_values(evaluation, leaf);
 	if (values.count == 0)
 		return REMOTE_NONE;
@@ -287,7 +293,7 @@ evaluate_leaf(const Evaluation *evaluation, const Leaf *leaf, Filters *filters)
 	return add_equality(filters, leaf, &values, OPERATOR_EQ, OPERATOR_IN);
 }
 
-/* Takes a condition on one column apart. */
+/* Reads a condition on one column, without the rejected operators. */
 static Leaf
 read_leaf(const Evaluation *evaluation, List *condition)
 {
@@ -308,7 +314,7 @@ read_leaf(const Evaluation *evaluation, List *condition)
 	return leaf;
 }
 
-/* Evaluates what a column is compared with. */
+/* Evaluates the values that a column is compared with. */
 static Values
 read_values(const Evaluation *evaluation, const Leaf *leaf)
 {
@@ -352,8 +358,8 @@ read_values(const Evaluation *evaluation, const Leaf *leaf)
 }
 
 /*
- * Adds that the column is one of some values, or none of them: by the operator
- * for one value, or that for many.
+ * Adds a filter that the column is one of the values, or none of them.  Uses
+ * the operator one for a single value, many for several.
  */
 static RemoteVerdict
 add_equality(Filters *filters, const Leaf *leaf, const Values *values,
@@ -375,7 +381,7 @@ add_equality(Filters *filters, const Leaf *leaf, const Values *values,
 	return add_json_equality(filters, leaf, json, one, many);
 }
 
-/* The same for values that are JSON already. */
+/* Does the same for values in JSON. */
 static RemoteVerdict
 add_json_equality(Filters *filters, const Leaf *leaf, List *json,
 				  RemoteOperator one, RemoteOperator many)
@@ -390,8 +396,8 @@ add_json_equality(Filters *filters, const Leaf *leaf, List *json,
 }
 
 /*
- * Adds the bounds of the values that the column is compared with, those that the
- * comparison has.
+ * Adds the bounds that the comparison has: the least value, the greatest, or
+ * both.
  */
 static RemoteVerdict
 add_range(Filters *filters, const Leaf *leaf, const Values *values)
@@ -422,8 +428,9 @@ add_range(Filters *filters, const Leaf *leaf, const Values *values)
 }
 
 /*
- * Adds one bound, moved outwards; false where it cannot be sent.  Where the API
- * takes no bound that includes its value, it is moved by one step more.
+ * Adds one bound, moved outwards.  If the API has only the operator that
+ * excludes the bound itself, it is moved by one step more.  Returns false if
+ * the bound cannot be pushed down.
  */
 static bool
 add_bound(Filters *filters, const Leaf *leaf, Ordinal value,
@@ -445,9 +452,9 @@ add_bound(Filters *filters, const Leaf *leaf, Ordinal value,
 }
 
 /*
- * Adds that the column is LIKE a pattern, if that has its wildcards at the ends.
- * In the encodings that a server can have, a byte that looks like a wildcard is
- * one.
+ * Adds a filter that the column is LIKE a pattern, if the pattern's wildcards
+ * are at its ends.  In all server encodings, a byte equal to a wildcard's is a
+ * wildcard.
  */
 static RemoteVerdict
 add_pattern(Filters *filters, const Leaf *leaf, const char *pattern)
@@ -474,11 +481,12 @@ add_pattern(Filters *filters, const Leaf *leaf, const char *pattern)
 }
 
 /*
- * Adds that the column has a text in it, where the operator says.
+ * Adds a filter that the column contains a text, at the position that the
+ * operator implies.
  *
- * An API may make one character of a letter and an accent behind it, or look at
- * what follows a letter to tell its case.  So only ASCII is sent, and not the
- * last character, unless the column's text ends with it.
+ * An API may combine a letter and the accent that follows it into one
+ * character, or look at the next letter to find a letter's case.  So only ASCII
+ * is sent, and without the last character unless it ends the column's text.
  */
 static RemoteVerdict
 add_match(Filters *filters, const Leaf *leaf, const char *text,
@@ -509,7 +517,7 @@ add_match(Filters *filters, const Leaf *leaf, const char *text,
 	return REMOTE_SOME;
 }
 
-/* Adds one filter; the value is JSON, or NULL for none. */
+/* Adds one filter.  The value is JSON, or NULL if the operator has none. */
 static void
 add_filter(Filters *filters, const Leaf *leaf, RemoteOperator remote_operator,
 		   const char *value)
@@ -530,7 +538,7 @@ is_allowed(const Leaf *leaf, RemoteOperator remote_operator)
 	return (leaf->operators & OPERATOR_BIT(remote_operator)) != 0;
 }
 
-/* Reads a value of an ordered kind; false for one that is not finite. */
+/* Reads a value of an ordered kind.  Returns false if it is not finite. */
 static bool
 read_ordinal(RemoteKind kind, Datum value, Oid type, Ordinal *ordinal)
 {
@@ -550,8 +558,8 @@ read_ordinal(RemoteKind kind, Datum value, Oid type, Ordinal *ordinal)
 }
 
 /*
- * Reads the point in time that a timestamp, with or without zone, or a date is
- * for PostgreSQL's comparisons; no error where it is out of range.
+ * Reads a timestamp, with or without time zone, or a date as the point in time
+ * that PostgreSQL compares.  Returns false if it is infinite or out of range.
  */
 static bool
 read_timestamp(Datum value, Oid type, int64 *time)
@@ -569,7 +577,10 @@ read_timestamp(Datum value, Oid type, int64 *time)
 	return overflow == 0 && !TIMESTAMP_NOT_FINITE(*time);
 }
 
-/* Reads the day that a date or a timestamp, with or without zone, is in. */
+/*
+ * Reads the day of a date or of a timestamp, with or without time zone.
+ * Returns false if it is infinite.
+ */
 static bool
 read_date(Datum value, Oid type, int64 *days)
 {
@@ -592,8 +603,8 @@ compare_ordinals(RemoteKind kind, Ordinal a, Ordinal b)
 }
 
 /*
- * A value of an ordered kind as a bound: moved outwards by so many steps, or a
- * little more.  NULL where that cannot be written.
+ * Returns the JSON of a bound, moved outwards by at least this number of steps;
+ * or NULL if the result cannot be represented.
  */
 static char *
 bound_json(RemoteKind kind, Ordinal value, Direction direction, int steps)
@@ -609,7 +620,10 @@ bound_json(RemoteKind kind, Ordinal value, Direction direction, int steps)
 	return text == NULL ? NULL : string_json(text);
 }
 
-/* By seconds, to a whole one. */
+/*
+ * Returns the text of a bound; a step is a second, and the result a whole
+ * second.  Returns NULL if it is out of range.
+ */
 static char *
 timestamp_bound(int64 time, Direction direction, int steps)
 {
@@ -620,8 +634,9 @@ timestamp_bound(int64 time, Direction direction, int steps)
 }
 
 /*
- * By the last place that survives a double.  The number is the nearest double to
- * the value, so that its neighbour is beyond the value for certain.
+ * Returns the JSON of a bound; a step is one unit in the last place of a
+ * double.  The number is the double nearest to the SQL value, so its neighbour
+ * is certainly beyond the value.  Returns NULL if the result is not finite.
  */
 static char *
 number_bound(double number, Direction direction, int steps)
@@ -639,7 +654,8 @@ number_bound(double number, Direction direction, int steps)
 }
 
 /*
- * A value of a kind that is not ordered; NULL where it is not sent.
+ * Returns the JSON of a value of a kind that is not ordered, or NULL if it must
+ * not be sent.
  */
 static char *
 scalar_json(RemoteKind kind, Datum value, Oid type)
@@ -657,7 +673,7 @@ scalar_json(RemoteKind kind, Datum value, Oid type)
 	}
 }
 
-/* A text or a name, in the server's encoding. */
+/* Returns a text or a name as a string in the server's encoding. */
 static char *
 text_value(Datum value, Oid type)
 {
@@ -667,8 +683,8 @@ text_value(Datum value, Oid type)
 }
 
 /*
- * A text; NULL where it is not sent, because the API may take it in another way
- * than SQL does.
+ * Returns the JSON of a text, or NULL if it must not be sent because the API
+ * may interpret it in another way than SQL.
  */
 static char *
 text_json(const char *text)
@@ -679,8 +695,9 @@ text_json(const char *text)
 }
 
 /*
- * A text in UTF-8, or NULL where it is none, or not the only one: such a text is
- * for the recheck to find, and no reason for an error.
+ * Returns a text in UTF-8, or NULL if it has no representation there or if the
+ * representation is ambiguous.  Raises no error for such a text: PostgreSQL's
+ * recheck finds its rows.
  */
 static char *
 text_to_utf8(const char *text)
@@ -693,20 +710,20 @@ text_to_utf8(const char *text)
 	for (int i = 0; i < length && is_ascii; i++)
 		is_ascii = !IS_HIGHBIT_SET(text[i]);
 
-	/* A server without an encoding has the API's bytes as they came. */
+	/* A database without an encoding keeps the API's bytes unchanged. */
 	if (is_ascii || GetDatabaseEncoding() == PG_SQL_ASCII ||
 		GetDatabaseEncoding() == PG_UTF8)
 		return pg_encoding_verifymbstr(PG_UTF8, text, length) == length
 				   ? pstrdup(text)
 				   : NULL;
 
-	/* In an encoding of several bytes, several characters may become one. */
+	/* Multibyte encodings may map several characters to the same one. */
 	if (pg_database_encoding_max_length() > 1)
 		return NULL;
 
 	/*
-	 * The conversions hold nothing that only an abort would release, so their
-	 * complaints about characters can be caught without a subtransaction.
+	 * The conversions hold no resource that only an abort would release.  So an
+	 * error about a character can be caught without a subtransaction.
 	 */
 	PG_TRY();
 	{
@@ -727,9 +744,9 @@ text_to_utf8(const char *text)
 }
 
 /*
- * Whether a text, in UTF-8, means the same everywhere: it is not empty, has no
- * white space at its ends, which may be trimmed, no control characters, and
- * nothing that is a wildcard somewhere.
+ * Returns true if any API interprets a text, in UTF-8, in the same way.  It is
+ * not empty, has no white space at its ends that may be trimmed, no control
+ * characters, and no character that is a wildcard in some system.
  */
 static bool
 is_plain(const char *text)
@@ -751,7 +768,7 @@ is_plain(const char *text)
 	return !is_space_character(character);
 }
 
-/* Whether a character is white space, of some width or none. */
+/* Returns true if a character is white space, including that of zero width. */
 static bool
 is_space_character(pg_wchar character)
 {
@@ -763,19 +780,22 @@ is_space_character(pg_wchar character)
 		   character == 0x3000 || character == 0xfeff;
 }
 
-/* A text, in UTF-8, as a string of JSON. */
+/* Returns a text, in UTF-8, as a JSON string. */
 static char *
 string_json(const char *text)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
-	/* It looks at single bytes, so that the server's encoding is no matter. */
+	/*
+	 * The function examines single bytes, so the server's encoding does not
+	 * matter.
+	 */
 	escape_json(&json, text);
 	return json.data;
 }
 
-/* A list of JSON values. */
+/* Returns a JSON array of the elements, which are JSON. */
 static char *
 list_json(List *elements)
 {
@@ -792,7 +812,7 @@ list_json(List *elements)
 	return json.data;
 }
 
-/* A group of filters; of one, that itself. */
+/* Returns a group of filters, or the filter itself if there is only one. */
 static char *
 group_json(const char *name, List *filters)
 {
@@ -801,14 +821,14 @@ group_json(const char *name, List *filters)
 	return psprintf("{\"%s\":%s}", name, list_json(filters));
 }
 
-/* How a filter is known that may be refused. */
+/* Returns the string by which a rejected filter is recorded. */
 static char *
 use_text(const char *field, RemoteOperator remote_operator)
 {
 	return psprintf("%s %s", field, remote_operator_name(remote_operator));
 }
 
-/* Appends a string, unless it is there. */
+/* Appends a string, unless the list has it. */
 static List *
 add_string(List *strings, char *string)
 {

@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown_internal.h
- *	  How a condition for the API stands in a plan: what pushdown.c makes and
- *	  pushdown_evaluate.c reads.
+ *	  Form of an API condition in a plan, which pushdown.c builds and
+ *	  pushdown_evaluate.c reads.  No other file than pushdown*.c includes it.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,9 +15,9 @@
 #include "pushdown.h"
 
 /*
- * A condition is a tree of lists, made of plain nodes so that it can stand in a
- * plan: {kind, condition, ...} for the first two kinds, for the others what
- * LeafPosition names.
+ * A condition is a tree of lists, made of plain nodes so that it can be part of
+ * a plan.  The first two kinds are {kind, condition, ...}.  The other kinds are
+ * lists by LeafPosition.
  */
 typedef enum ConditionKind
 {
@@ -36,26 +36,26 @@ typedef enum ConditionKind
 	CONDITION_EXISTS	   /* column IS NOT NULL, no expression */
 } ConditionKind;
 
-/* What stands where in a condition that has no arms. */
+/* Positions of a condition without arms. */
 typedef enum LeafPosition
 {
 	LEAF_KIND,		  /* ConditionKind */
-	LEAF_FIELD,		  /* the attribute, in UTF-8 */
+	LEAF_FIELD,		  /* name of the API attribute, in UTF-8 */
 	LEAF_REMOTE_KIND, /* RemoteKind */
-	LEAF_OPERATORS,	  /* those allowed that can serve: a set of OPERATOR_BIT */
+	LEAF_OPERATORS,	  /* usable operators, a set of OPERATOR_BIT */
 	LEAF_EXPRESSION	  /* number of the expression, or NO_EXPRESSION */
 } LeafPosition;
 
 #define NO_EXPRESSION (-1)
 
-/* The kind of a condition. */
+/* Returns the kind of a condition. */
 static inline ConditionKind
 condition_kind(const List *condition)
 {
 	return intVal(linitial(condition));
 }
 
-/* Whether values of a kind are compared as a range of them. */
+/* Returns true if values of a kind can be compared with < and >. */
 static inline bool
 remote_kind_is_ordered(RemoteKind kind)
 {

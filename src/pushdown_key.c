@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown_key.c
- *	  Conditions that say by a key which records are needed: a uuid column that
- *	  is equal to something, and that the API can compare with many values at
- *	  once.
+ *	  Conditions on a key: a uuid column equals an expression, and the API
+ *	  supports the operator "in" for it, so that one query can look several
+ *	  keys up.
  *
- * Knows nothing of requests.
+ * Knows nothing about requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 
 #include "pushdown_internal.h"
 
-/* Whether a condition is one on a key. */
+/* Returns true if a condition is on a key. */
 bool
 pushdown_is_key(const List *condition)
 {
@@ -26,21 +26,27 @@ pushdown_is_key(const List *condition)
 			OPERATOR_BIT(OPERATOR_IN)) != 0;
 }
 
-/* The attribute that has the key, in UTF-8. */
+/*
+ * Returns the name of the key's attribute, in UTF-8; it belongs to the
+ * condition.
+ */
 const char *
 pushdown_key_field(const List *condition)
 {
 	return strVal(list_nth(condition, LEAF_FIELD));
 }
 
-/* What the key is equal to, of the condition's expressions or their states. */
+/*
+ * Returns the member of expressions that the key is compared with.  The list
+ * has the condition's expressions or their ExprStates.
+ */
 void *
 pushdown_key_expression(const List *condition, const List *expressions)
 {
 	return list_nth(expressions, intVal(list_nth(condition, LEAF_EXPRESSION)));
 }
 
-/* Evaluates a key; false where it is NULL. */
+/* Evaluates the key into *key.  Returns false if it is NULL. */
 bool
 pushdown_evaluate_key(const List *condition, const List *states,
 					  ExprContext *econtext, pg_uuid_t *key)
