@@ -2,12 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * fetch.c
- *	  Where the records of a scan come from: from a set of ids, asked for in
- *	  batches, several at once; from pages of all that match some filters, for
- *	  which see page_fetch.c; or from what others have asked for, by a key: see
- *	  key_cache.c.
+ *	  Fetches the records of a scan, from one of three sources.
  *
- * Knows the statement's cache, and nothing of plans or of HTTP.
+ * The sources are a set of ids, read in parallel batches; the pages of a query
+ * (page_fetch.c); and the records that a lookup has fetched by key
+ * (key_cache.c).
+ *
+ * Uses the statement's cache.  Knows nothing about plans or HTTP.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,32 +16,38 @@
 
 #include "fetch.h"
 
-/* So many times max_concurrency batches wait for one that backs off. */
+/*
+ * Limit of the number of batches while one of them waits before its next
+ * attempt, as a multiple of max_concurrency.
+ */
 #define RUN_AHEAD 8
 
 struct Fetch
 {
 	PageFetch  *pages;
-	KeyRecords *kept; /* both NULL: by ids, which the rest is for */
+	KeyRecords *kept; /* if this and pages are NULL, the fetch is by ids and
+					   * uses the members below */
 
-	MemoryContext	 context; /* of the batches */
+	MemoryContext	 context; /* context of the batches */
 	RecordCache		*cache;
 	const Settings	*settings;
 	HttpBudget		*budget;
 	FetchCounters	*counters;
 	const pg_uuid_t *ids;
 	int				 count;
-	int				 limit;	 /* as many records are likely to do; 0: all */
-	int				 wanted; /* ids that are in a batch, or were */
-	int				 passed; /* ids whose record was handed out or is missing */
-	int				 found;	 /* records handed out */
+	int				 limit;	 /* number of records that are likely to be read;
+							  * 0: all */
+	int				 wanted; /* number of ids that were added to a batch */
+	int				 passed; /* number of ids whose record was returned or is
+							  * missing */
+	int				 found;	 /* number of records returned */
 
-	/* the batches that are under way, the oldest first */
-	RecordBatch **batches; /* a ring of most_batches */
+	/* batches in flight, the oldest first */
+	RecordBatch **batches; /* ring buffer of most_batches */
 	int			  most_batches;
 	int			  first;
 	int			  batch_count;
-	int			  next; /* in the first batch */
+	int			  next; /* position in the first batch */
 };
 
 static bool may_want_more(const Fetch *fetch);
@@ -48,13 +55,13 @@ static void start_batch(Fetch *fetch);
 static void end_batch(Fetch *fetch);
 
 /*
- * Fetches the records with the given ids, which are distinct.
+ * Returns a fetch of the records with the given ids, which must be distinct.
  *
- * At most max_concurrency of the statement's requests are on their way or
- * waiting to be read at any time.  limit is how many records are likely to do,
- * 0 for all.  Requests are charged to the budget, records that needed none are
- * added to *counters.  Lives in the current context; all that is pointed to
- * must live as long.
+ * At most max_concurrency requests of the statement are in flight or unread at
+ * any time.  The limit is the number of records that are likely to be read; 0
+ * for all.  Charges requests to the budget, and adds the number of records that
+ * needed none to *counters.  The fetch lives in the current context; all
+ * arguments must live as long.
  */
 Fetch *
 fetch_ids(RecordCache *cache, const Settings *settings, const pg_uuid_t *ids,
@@ -75,7 +82,7 @@ fetch_ids(RecordCache *cache, const Settings *settings, const pg_uuid_t *ids,
 	return fetch;
 }
 
-/* Fetches the records that an order describes, as page_fetch_create does. */
+/* Returns a fetch of the records of a query, see page_fetch_create. */
 Fetch *
 fetch_pages(RecordCache *cache, const Settings *settings,
 			const PageOrder *order, HttpBudget *budget, PageCounters *counters)
@@ -86,7 +93,7 @@ fetch_pages(RecordCache *cache, const Settings *settings,
 	return fetch;
 }
 
-/* Fetches the records of a key, which the fetch lets go of. */
+/* Returns a fetch of the records of a key.  The fetch releases them. */
 Fetch *
 fetch_keys(KeyRecords *records)
 {
@@ -96,14 +103,14 @@ fetch_keys(KeyRecords *records)
 	return fetch;
 }
 
-/* As page_fetch_is_sorted. */
+/* Returns the result of page_fetch_is_sorted, or false for other sources. */
 bool
 fetch_is_sorted(const Fetch *fetch)
 {
 	return fetch->pages != NULL && page_fetch_is_sorted(fetch->pages);
 }
 
-/* As page_fetch_filters; NIL where there are none. */
+/* Returns the result of page_fetch_filters, or NIL for other sources. */
 List *
 fetch_filters(const Fetch *fetch)
 {
@@ -111,8 +118,9 @@ fetch_filters(const Fetch *fetch)
 }
 
 /*
- * The next record there is, of ids in their order; false at the end.  It may be
- * made in the current context, and is gone with the next call.
+ * Sets *record to the next record, in the order of the ids, and *id to its id.
+ * Returns false at the end.  The record may be allocated in the current
+ * context, and is valid until the next call.
  */
 bool
 fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
@@ -151,8 +159,8 @@ fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id)
 }
 
 /*
- * Whether the next ids can be asked for now.  Up to the limit, no more is asked
- * for than that.
+ * Returns true if another batch may be started.  Until the limit is reached,
+ * the number of ids in flight does not exceed it.
  */
 static bool
 may_want_more(const Fetch *fetch)
@@ -167,14 +175,16 @@ may_want_more(const Fetch *fetch)
 		return false;
 
 
-	/* Others need not wait while one of them backs off. */
+	/*
+	 * While a batch waits before its next attempt, further ones may be started.
+	 */
 	return fetch->batch_count < (record_cache_delayed(fetch->cache) > 0
 									 ? fetch->most_batches
 									 : fetch->settings->max_concurrency) &&
 		   !record_cache_is_busy(fetch->cache, fetch->settings);
 }
 
-/* Asks for the next ids, as many as one request takes. */
+/* Starts a batch with the next ids, as many as one request can have. */
 static void
 start_batch(Fetch *fetch)
 {
@@ -193,7 +203,7 @@ start_batch(Fetch *fetch)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Lets go of the oldest batch. */
+/* Releases the oldest batch. */
 static void
 end_batch(Fetch *fetch)
 {
@@ -203,7 +213,7 @@ end_batch(Fetch *fetch)
 	fetch->next = 0;
 }
 
-/* Lets go of what is still kept for the fetch. */
+/* Releases the fetch and its requests. */
 void
 fetch_end(Fetch *fetch)
 {
@@ -218,14 +228,17 @@ fetch_end(Fetch *fetch)
 	pfree(fetch);
 }
 
-/* As page_fetch_is_ready; the ids' records are always waited for. */
+/*
+ * Returns the result of page_fetch_is_ready.  A fetch by ids always waits, and
+ * so is always ready.
+ */
 bool
 fetch_is_ready(const Fetch *fetch)
 {
 	return fetch->pages == NULL || page_fetch_is_ready(fetch->pages);
 }
 
-/* As page_fetch_set_patience. */
+/* Calls page_fetch_set_patience; has no effect on other sources. */
 void
 fetch_set_patience(Fetch *fetch, bool may_wait)
 {
@@ -233,7 +246,7 @@ fetch_set_patience(Fetch *fetch, bool may_wait)
 		page_fetch_set_patience(fetch->pages, may_wait);
 }
 
-/* As page_fetch_is_waiting. */
+/* Returns the result of page_fetch_is_waiting, or false for other sources. */
 bool
 fetch_is_waiting(const Fetch *fetch)
 {

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * fetch.h
- *	  Where the records of a scan come from.
+ *	  The records of a scan, independent of their source: ids, pages or keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,7 @@
 #include "key_cache.h"
 #include "page_fetch.h"
 
-/* A scan's way through its records. */
+/* Fetch of a scan's records, and its position. */
 typedef struct Fetch Fetch;
 
 /* Records by id that needed no request of the scan's own. */
@@ -36,7 +36,7 @@ extern List	 *fetch_filters(const Fetch *fetch);
 extern bool	  fetch_next(Fetch *fetch, Record **record, const pg_uuid_t **id);
 extern void	  fetch_end(Fetch *fetch);
 
-/* For scans that others wait for: see async.c. */
+/* Used by async.c through scan.h. */
 extern bool fetch_is_ready(const Fetch *fetch);
 extern void fetch_set_patience(Fetch *fetch, bool may_wait);
 extern bool fetch_is_waiting(const Fetch *fetch);

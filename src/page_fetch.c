@@ -2,18 +2,18 @@
 /*-------------------------------------------------------------------------
  *
  * page_fetch.c
- *	  All records that match some filters, read page by page.
+ *	  Reads the records that match a query's filters, by pages.
  *
- * The first page is read alone.  From the second on, the next page is on its
- * way before the records of one are handed out, unless nobody is likely to want
- * it; and a long read in no particular order goes on with several cursors at
- * once: see range.c.
+ * The first page is read alone.  From the second on, the next page is
+ * requested before the records of the current one are returned, unless the
+ * reader is likely to stop.  A long read without a required order continues
+ * with several cursors in parallel: see range.c.
  *
- * No record is handed out twice, whatever the API does between pages.  What it
- * refuses of the filters and of the sort is left out, and remembered for the
- * session: who reads checks all of it again.
+ * No record is returned twice, even if the API repeats it on another page.  A
+ * filter or a sort that the API rejects is omitted for the rest of the
+ * session.  The caller rechecks the conditions and sorts.
  *
- * Knows nothing of plans or columns.
+ * Knows nothing about plans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,10 +26,10 @@
 #include "created_at.h"
 #include "page_fetch_internal.h"
 
-/* So many pages in a row may have nothing new. */
+/* Limit of successive pages without a new record. */
 #define MAX_BARREN_PAGES 100
 
-/* A query is begun anew so often without a new record in between. */
+/* Limit of restarts of a query without a new record in between. */
 #define MAX_RESTARTS 3
 
 static void		  start(PageFetch *fetch);
@@ -64,9 +64,9 @@ static void		   drop_filter(PageFetch *fetch, RemoteFilter *filter,
 							   QueryResult result);
 
 /*
- * Sets out to read the records that an order describes.  Lives in the current
- * context; all that is pointed to must live as long.  Requests are charged to
- * the budget.  Makes none yet.
+ * Returns a fetch of the records that an order describes.  It lives in the
+ * current context; all arguments must live as long.  Charges requests to the
+ * budget.  Makes no request yet.
  */
 PageFetch *
 page_fetch_create(RecordCache *cache, const Settings *settings,
@@ -98,7 +98,7 @@ page_fetch_create(RecordCache *cache, const Settings *settings,
 	return fetch;
 }
 
-/* Makes the first reader, with the filters that are not known to be refused. */
+/* Creates the first reader, without filters that the API is known to reject. */
 static void
 start(PageFetch *fetch)
 {
@@ -116,8 +116,8 @@ start(PageFetch *fetch)
 }
 
 /*
- * The first reader begins, or begins again without what has turned out to be
- * refused.  Where the sort is refused, all has to be read before it is sorted.
+ * Starts or restarts the first reader, without a rejected sort or filter.  If
+ * the sort is rejected, all records must be read before they can be sorted.
  */
 static void
 begin(PageFetch *fetch)
@@ -136,7 +136,9 @@ begin(PageFetch *fetch)
 						? RANGES_NOT_YET
 						: RANGES_NEVER;
 
-	/* A long read goes by created_at, so that it can be resumed anywhere. */
+	/*
+	 * A long read is sorted by created_at, so that it can be resumed anywhere.
+	 */
 	reader->is_by_time =
 		!fetch->is_sorted && (fetch->limit == 0 || fetch->is_capped) &&
 		order->may_split && !created_at_is_refused(fetch->source.api, false);
@@ -154,7 +156,7 @@ begin(PageFetch *fetch)
 	page_reader_restart(reader->pages);
 }
 
-/* Adds a reader for a query, from its first page on. */
+/* Adds a reader of a query, at its first page. */
 RangeReader *
 page_fetch_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
 					  const char *sort, bool is_descending)
@@ -189,7 +191,7 @@ page_fetch_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
 	return reader;
 }
 
-/* Lets go of a reader that is not the first. */
+/* Releases a reader other than the first. */
 void
 page_fetch_drop_reader(PageFetch *fetch, RangeReader *reader)
 {
@@ -207,9 +209,9 @@ page_fetch_drop_reader(PageFetch *fetch, RangeReader *reader)
 }
 
 /*
- * The next record, in the memory of the page that it came with: it is gone with
- * the next call.  False at the end.  Raises the errors of api.h, and one for
- * pages that never end.
+ * Sets *record to the next record.  It is in the page's memory and valid until
+ * the next call.  Returns false at the end.  Raises the errors of api.h, and an
+ * error for pages that do not end.
  */
 bool
 page_fetch_next(PageFetch *fetch, Record **record)
@@ -224,8 +226,8 @@ page_fetch_next(PageFetch *fetch, Record **record)
 }
 
 /*
- * Whether the records come in the order that was asked for; known once the
- * first has come.
+ * Returns true if the records have the requested order; valid from the first
+ * record on.
  */
 bool
 page_fetch_is_sorted(const PageFetch *fetch)
@@ -233,17 +235,17 @@ page_fetch_is_sorted(const PageFetch *fetch)
 	return fetch->is_sorted;
 }
 
-/* The filters that are sent: those of the order that were not refused. */
+/*
+ * Returns the filters in use: the order's, without the ones that the API has
+ * rejected.
+ */
 List *
 page_fetch_filters(const PageFetch *fetch)
 {
 	return fetch->filters;
 }
 
-/*
- * Whether page_fetch_next will not have to wait for the next answer, as far as
- * that can be known.
- */
+/* Returns true if page_fetch_next will probably not wait for a response. */
 bool
 page_fetch_is_ready(const PageFetch *fetch)
 {
@@ -263,8 +265,8 @@ page_fetch_is_ready(const PageFetch *fetch)
 }
 
 /*
- * Whether page_fetch_next may wait.  Where it may not, it can return false before
- * the end; page_fetch_is_waiting tells.
+ * Permits or forbids that page_fetch_next waits.  If it may not wait, it can
+ * return false before the end: see page_fetch_is_waiting.
  */
 void
 page_fetch_set_patience(PageFetch *fetch, bool may_wait)
@@ -278,7 +280,7 @@ page_fetch_is_waiting(const PageFetch *fetch)
 	return fetch->is_waiting;
 }
 
-/* Lets go of all that is kept and under way. */
+/* Releases the fetch and its requests. */
 void
 page_fetch_end(PageFetch *fetch)
 {
@@ -290,7 +292,10 @@ page_fetch_end(PageFetch *fetch)
 	MemoryContextDelete(fetch->context);
 }
 
-/* The next record of the page in hand that was not handed out before. */
+/*
+ * Sets *record to the current page's next record that was not returned before.
+ * Returns false if there is none.
+ */
 static bool
 take_record(PageFetch *fetch, Record **record)
 {
@@ -309,7 +314,10 @@ take_record(PageFetch *fetch, Record **record)
 	return false;
 }
 
-/* All records of the page in hand have been handed out. */
+/*
+ * Releases the current page, all records of which were returned.  Raises an
+ * error for too many successive pages without a new record.
+ */
 static void
 let_go_of_page(PageFetch *fetch)
 {
@@ -334,7 +342,10 @@ let_go_of_page(PageFetch *fetch)
 	MemoryContextReset(fetch->page_context);
 }
 
-/* Takes the next page in hand, whose ever it is.  False where there is none. */
+/*
+ * Reads the next page of any reader, which becomes the current one.  Returns
+ * false at the end, or if it may not wait.
+ */
 static bool
 next_page(PageFetch *fetch)
 {
@@ -358,9 +369,11 @@ next_page(PageFetch *fetch)
 }
 
 /*
- * All queries have ended, one of them where the API may have capped its result:
- * reads all records again by created_at; those in some order only if the last of
- * them has not been handed out.  Returns whether it does.
+ * Verifies the end after all queries ended, if the API may have limited the
+ * result of one.  Starts to read all records again by created_at if there may
+ * be more, and returns true.  A sorted query is read again only if its last
+ * record, in the opposite order, was not returned.  Raises an error if there
+ * are more records but created_at cannot be used.
  */
 static bool
 verify_end(PageFetch *fetch)
@@ -402,9 +415,9 @@ verify_end(PageFetch *fetch)
 }
 
 /*
- * A query has ended with many records that all have the same created_at, so that it
- * can neither be resumed nor told from a capped one: looks at the first and the last
- * of its ids.  Raises an error if one of them has not been handed out.
+ * Verifies a query that ended with many records of the same created_at.  It
+ * cannot be resumed, so its first and last ids are read.  Raises an error if
+ * one of them was not returned.
  */
 static void
 verify_ids(PageFetch *fetch)
@@ -423,7 +436,9 @@ verify_ids(PageFetch *fetch)
 	}
 }
 
-/* Whether the first page of a query has a record that has not been handed out. */
+/*
+ * Returns true if the first page of a query has a record that was not returned.
+ */
 static bool
 has_new(PageFetch *fetch, const ApiQuery *query)
 {
@@ -437,7 +452,7 @@ has_new(PageFetch *fetch, const ApiQuery *query)
 	return is_new;
 }
 
-/* The end looks like a cap, and cannot be verified. */
+/* Warns, once per session, that the end cannot be verified. */
 static void
 warn_of_cap(PageFetch *fetch)
 {
@@ -454,7 +469,10 @@ warn_of_cap(PageFetch *fetch)
 						   "sort by \"created_at\".")));
 }
 
-/* The API returns no more records of a query: reads them all by created_at. */
+/*
+ * Starts to read all records by created_at, since the API limits a query's
+ * results.
+ */
 static void
 read_by_time(PageFetch *fetch)
 {
@@ -463,7 +481,7 @@ read_by_time(PageFetch *fetch)
 	begin(fetch);
 }
 
-/* Whether a page has a record that has not been handed out. */
+/* Returns true if a page has a record that was not returned. */
 bool
 page_fetch_is_new(const PageFetch *fetch, const RecordPage *page)
 {
@@ -476,11 +494,11 @@ page_fetch_is_new(const PageFetch *fetch, const RecordPage *page)
 }
 
 /*
- * Asks for the next page of each reader that has nothing under way, as far as
- * the statement's concurrency allows; but for one in any case, so that none
- * waits for another scan.
+ * Requests the next page of each reader that has no request in flight, within
+ * the statement's concurrency.  Requests at least one if none is in flight, so
+ * that a fetch never waits for another scan.
  *
- * is_ahead: there is still a page in hand.
+ * The argument is_ahead is true if the current page has unread records.
  */
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)
@@ -507,7 +525,7 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 	}
 }
 
-/* Whether another page is likely to be needed after the one in hand. */
+/* Returns true if another page is likely to be needed after the current one. */
 static bool
 is_worth_asking(const PageFetch *fetch)
 {
@@ -519,7 +537,10 @@ is_worth_asking(const PageFetch *fetch)
 		   fetch->found + left < fetch->limit;
 }
 
-/* Waits for any page that was asked for; NULL: none was. */
+/*
+ * Waits for any requested page.  Returns its reader, or NULL if none was
+ * requested.
+ */
 static RangeReader *
 wait_for_page(PageFetch *fetch)
 {
@@ -545,8 +566,8 @@ wait_for_page(PageFetch *fetch)
 }
 
 /*
- * Reads the answer that has come for a reader.  Returns whether there is a page
- * in hand; otherwise something else is to be asked for.
+ * Reads the response for a reader.  Returns true if there is a new current
+ * page; otherwise another request is needed.
  */
 static bool
 read_page(PageFetch *fetch, RangeReader *reader)
@@ -583,8 +604,9 @@ read_page(PageFetch *fetch, RangeReader *reader)
 }
 
 /*
- * A reader's query has ended, perhaps because the API caps its result: resumes it
- * where it was, or has the end verified before the fetch ends.
+ * Handles the doubtful end of a reader's query, whose result the API may have
+ * limited: resumes the reader at its position, or notes that the end must be
+ * verified.
  */
 static void
 note_end(PageFetch *fetch, RangeReader *reader)
@@ -601,7 +623,10 @@ note_end(PageFetch *fetch, RangeReader *reader)
 	}
 }
 
-/* Whether the fetch may read by created_at what the API has capped. */
+/*
+ * Returns true if a query that the API limits can be read by created_at
+ * instead.
+ */
 static bool
 can_read_by_time(const PageFetch *fetch)
 {
@@ -609,7 +634,7 @@ can_read_by_time(const PageFetch *fetch)
 		   !created_at_is_refused(fetch->source.api, !fetch->order->is_dated);
 }
 
-/* The API has accepted the filters of a reader's query. */
+/* Notes that the API has accepted the filters of a reader's query. */
 static void
 note_accepted_filters(PageFetch *fetch, const RangeReader *reader)
 {
@@ -620,10 +645,10 @@ note_accepted_filters(PageFetch *fetch, const RangeReader *reader)
 }
 
 /*
- * The API does not continue a query: its cursor is gone, or there are more results
- * than the API returns.  The reader begins again, where it was if possible, and
- * records that come again are skipped.  Returns false if it is something else that
- * the API refuses.
+ * Handles a query that the API does not continue: its cursor has expired, or
+ * the API limits its results.  The reader is resumed at its position, or
+ * restarted; its duplicates are skipped.  Returns false if the API rejects the
+ * query for another reason.
  */
 static bool
 settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
@@ -637,7 +662,9 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 		return true;
 	if (reader->is_by_time && range_resume(fetch, reader))
 		return true;
-	/* A cursor that is gone again at the same place is beyond a cap. */
+	/*
+	 * If a cursor fails twice at the same position, the API limits the results.
+	 */
 	is_capped =
 		(result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED) ||
 		fetch->restarts > 0;
@@ -657,7 +684,7 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 	return true;
 }
 
-/* Raises the error for a query whose cursors do not last. */
+/* Raises the error for a query whose cursors expire. */
 static void
 raise_restarts(void)
 {
@@ -671,7 +698,10 @@ raise_restarts(void)
 					 "needs fewer cursors.")));
 }
 
-/* Raises the error for a query that the API caps, and that cannot be resumed. */
+/*
+ * Raises the error for a query whose results the API limits, and that cannot be
+ * resumed.  The argument received is the number of records that it returned.
+ */
 void
 page_fetch_raise_cap(int64 received, bool is_by_time)
 {
@@ -686,7 +716,10 @@ page_fetch_raise_cap(int64 received, bool is_by_time)
 			 errhint("Narrow the query so that it returns fewer records.")));
 }
 
-/* Something of a reader's query is refused: it goes on without that. */
+/*
+ * Handles the rejection of a reader's query: omits the rejected filter or sort,
+ * or raises an error.
+ */
 static void
 settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
 {
@@ -699,7 +732,7 @@ settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
 	if (answer.result == QUERY_NOT_SUPPORTED)
 		api_raise_refusal(fetch->source.api, answer.transfer);
 
-	/* A refusal that does not say what it is about may be about either. */
+	/* A rejection without a reason may concern the sort or a filter. */
 	if (query->sort != NULL &&
 		(answer.result == QUERY_SORT_REFUSED ||
 		 (answer.result == QUERY_REFUSED &&
@@ -713,9 +746,9 @@ settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
 }
 
 /*
- * Asks for a smaller page, where the size was what the API refused: for a first
- * page that can be found out, and a further one may have been larger than those
- * before.  Returns false where it was something else.
+ * Requests a smaller page if the API rejected the page's size.  For a first
+ * page a query for one record shows this.  A further page may have been larger
+ * than the page before it.  Returns false if the size was not the reason.
  */
 static bool
 ask_for_less(PageFetch *fetch, RangeReader *reader)
@@ -737,8 +770,8 @@ ask_for_less(PageFetch *fetch, RangeReader *reader)
 }
 
 /*
- * Drops the filters that the API refuses.  Which these are, it may not tell; so
- * where there are several, each is tried by itself.
+ * Drops the filters that the API rejects.  It may not name them, so several
+ * filters are tested one by one.
  */
 static void
 drop_refused_filters(PageFetch *fetch, QueryResult result)
@@ -758,14 +791,14 @@ drop_refused_filters(PageFetch *fetch, QueryResult result)
 			drop_filter(fetch, lfirst(cell), result);
 	}
 
-	/* Only together they are too much. */
+	/* The API rejects only their combination. */
 	if (list_length(fetch->filters) == list_length(filters))
 		drop_filter(fetch, llast(filters), QUERY_VALUE_REFUSED);
 }
 
 /*
- * What becomes of a query for one record, with some filters and the sort of some
- * query, or NULL for none.
+ * Returns the result of a query for one record, with the given filters, and
+ * with the sort of another query or NULL.
  */
 static QueryResult
 try_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
@@ -782,7 +815,7 @@ try_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
 	return answer.result;
 }
 
-/* The first page of a query; to be given to http_end. */
+/* Returns the first page of a query, to be released with http_end. */
 static PageAnswer
 ask_once(PageFetch *fetch, const ApiQuery *query)
 {
@@ -798,8 +831,8 @@ ask_once(PageFetch *fetch, const ApiQuery *query)
 }
 
 /*
- * Goes on without a filter, and says so; and also later in the session, unless the
- * API refused a mere value of it, or may have.
+ * Continues without a filter, with a warning.  Notes the rejection for the
+ * session, unless it concerned only the filter's value, or may have.
  */
 static void
 drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
@@ -826,7 +859,10 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 					  : 0));
 }
 
-/* What a filter uses, in words: "field operator", or several of them. */
+/*
+ * Returns the fields and operators that a filter uses: "field operator",
+ * separated by commas.
+ */
 static char *
 uses_of(const RemoteFilter *filter)
 {

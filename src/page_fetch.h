@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * page_fetch.h
- *	  All records that match some filters, read page by page.
+ *	  The records that match a query's filters, read by pages.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,28 +13,30 @@
 
 #include "record_cache.h"
 
-/* What is to be read; lives as long as the fetch. */
+/* Description of the records to read; must live as long as the fetch. */
 typedef struct PageOrder
 {
-	List	   *filters; /* RemoteFilters, which are ANDed */
-	const char *sort;	 /* a field, in UTF-8; NULL: in any order */
+	List	   *filters; /* RemoteFilters, joined by AND */
+	const char *sort;	 /* attribute to sort by, in UTF-8; NULL: any order */
 	bool		is_descending;
-	int			limit;		  /* records that are likely to do; 0: all */
-	bool		is_on_demand; /* nothing is to be read that is not needed yet */
-	bool		is_hesitant;  /* a few may do, nobody knows how many */
-	bool		may_split;	  /* created_at can be filtered and sorted by */
-	bool		is_dated;	  /* only records with a created_at are needed */
+	int			limit;		  /* number of records that are likely to be read;
+							   * 0: all */
+	bool		is_on_demand; /* a cursor's reader: no page may be read ahead */
+	bool		is_hesitant;  /* the reader may stop early, after an unknown
+							   * number of records */
+	bool		may_split;	  /* the API can filter and sort by created_at */
+	bool		is_dated;	  /* records without created_at are not needed */
 } PageOrder;
 
-/* How far it has been read. */
+/* Fetch of a query's records, and its position. */
 typedef struct PageFetch PageFetch;
 
-/* What it took, for EXPLAIN ANALYZE. */
+/* Counters of a fetch, for EXPLAIN ANALYZE. */
 typedef struct PageCounters
 {
 	int64 pages;
-	int64 records; /* received */
-	int64 ranges;  /* cursors that were opened at once with others */
+	int64 records; /* received, including duplicates */
+	int64 ranges;  /* cursors that were opened in parallel */
 } PageCounters;
 
 extern PageFetch *page_fetch_create(RecordCache		*cache,

@@ -2,9 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * page_fetch_internal.h
- *	  What reading pages and reading ranges know of each other.
- *
- * For page_fetch.c and range.c alone.
+ *	  Declarations that page_fetch.c and range.c share.  No other file
+ *	  includes it.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,16 +16,16 @@
 #include "page_reader.h"
 #include "seen_set.h"
 
-/* What a reader is for. */
+/* Purpose of a reader. */
 typedef enum RangeKind
 {
-	RANGE_ALL,	   /* everything, perhaps by created_at; the first to be made */
-	RANGE_NEWEST,  /* one page from the end */
-	RANGE_PART,	   /* from some created_at on, by created_at */
-	RANGE_DATELESS /* the records without created_at */
+	RANGE_ALL,	   /* all records, perhaps by created_at; the first reader */
+	RANGE_NEWEST,  /* one page in descending order of created_at */
+	RANGE_PART,	   /* records from a created_at on, in its order */
+	RANGE_DATELESS /* records without created_at */
 } RangeKind;
 
-/* Times are of created_at, in whole seconds since PostgreSQL's epoch. */
+/* Times are values of created_at, in whole seconds since PostgreSQL's epoch. */
 #define NO_TIME PG_INT64_MIN
 #define END_OF_TIME PG_INT64_MAX
 
@@ -34,26 +33,31 @@ typedef struct RangeReader
 {
 	RangeKind	kind;
 	PageReader *pages;
-	bool		is_by_time; /* sorted by created_at */
-	bool		is_part; /* RANGE_ALL: it does not read everything any more */
+	bool		is_by_time; /* the query is sorted by created_at */
+	bool		is_part;	/* RANGE_ALL: its query has a lower bound */
 	bool		is_done;
-	int64		lower;		/* records before are none of its; or NO_TIME */
-	int64		upper;		/* those from there on are somebody else's */
-	int64		position;	/* of the record read last, or NO_TIME */
-	int64		no_split;	/* where a split before was no good, or NO_TIME */
-	int64		resumed_at; /* where its query began again last, or NO_TIME */
-	int64		resumed_after; /* so many records of the query before */
-	bool		is_after_end;  /* it began again because of a doubtful end */
-	char	   *last_text;	   /* created_at of the record read last, or NULL */
-	char	   *bound_text;	   /* the query begins there exactly; NULL: no */
-	int64		last_seconds;  /* its exact time, as is_exact wants it */
+	int64		lower;		/* lower bound of its records, or NO_TIME */
+	int64		upper;		/* upper bound of its records, exclusive */
+	int64		position;	/* time of the last record read, or NO_TIME */
+	int64		no_split;	/* time at which a split had no use, or NO_TIME */
+	int64		resumed_at; /* lower bound of the last resumption, or NO_TIME */
+	int64		resumed_after; /* number of records that the query before it
+							    * returned */
+	bool		is_after_end;  /* the last resumption followed a doubtful end */
+	char	   *last_text;	   /* created_at of the last record read, or NULL */
+	char	   *bound_text;	   /* created_at that is the query's exact lower
+							    * bound; NULL: none */
+	int64		last_seconds;  /* exact time of the last record read, for
+							    * is_exact */
 	int			last_nanoseconds;
-	bool is_exact; /* since the query began, the order is that of exact times */
-	double				density; /* records per second, where it was last */
-	struct RangeReader *parent;	 /* RANGE_PART: whose upper half it took */
+	bool   is_exact; /* the query's records were in the order of exact times so
+				    * far */
+	double density;	 /* records per second on the last page */
+	struct RangeReader *parent; /* RANGE_PART: reader that had its range
+								  * before */
 } RangeReader;
 
-/* Whether a scan reads several ranges of created_at at once. */
+/* State of reading several ranges of created_at in parallel. */
 typedef enum RangeState
 {
 	RANGES_NOT_YET,
@@ -64,46 +68,53 @@ typedef enum RangeState
 struct PageFetch
 {
 	MemoryContext	 context;
-	MemoryContext	 page_context; /* of the page in hand */
+	MemoryContext	 page_context; /* context of the current page */
 	const Settings	*settings;
 	const PageOrder *order;
 	PageCounters	*counters;
 	PageSource		 source;
 	SeenSet			*seen;
 
-	List *filters;	 /* those of the order that the API has not refused */
-	bool  is_capped; /* by the API, so that it is read by created_at */
+	List *filters;	 /* filters of the order that the API has not rejected */
+	bool  is_capped; /* the API limits a query's results, so created_at is used
+					  * to read on */
 	bool  is_sorted;
-	bool  must_read_all; /* since it is not */
-	int	  limit;		 /* as in the order, unless all must be read */
+	bool  must_read_all; /* because it is not sorted */
+	int	  limit;		 /* limit of the order; 0 if all records must be read */
 	bool  is_on_demand;
-	int64 found;		  /* records handed out */
-	int	  pages;		  /* read */
-	int	  barren;		  /* pages in a row that had nothing new */
-	int	  barren_allowed; /* more is taken for a circle */
-	int	  thin;			  /* pages of ranges of which the lesser part was new */
-	int	  restarts;		  /* since the last record that was new */
+	int64 found;		  /* number of records returned */
+	int	  pages;		  /* number of pages read */
+	int	  barren;		  /* number of successive pages without a new record */
+	int	  barren_allowed; /* limit of barren: more is an endless pagination */
+	int	  thin;			  /* number of range pages with at most half of their
+						   * records new */
+	int	  restarts;		  /* restarts since the last new record */
 
-	bool must_not_wait; /* for an answer that has not come yet */
-	bool is_waiting;	/* for one, and has returned because of that */
+	bool must_not_wait; /* for a response */
+	bool is_waiting;	/* the last call returned early because of
+						 * must_not_wait */
 
-	bool  has_cap;	/* there were further records after a doubtful end */
-	List *unproven; /* filters of a query that may have been capped where all
-					 * created_at are the same; NIL: none */
+	bool  has_cap;	/* a resumption after a doubtful end found new records */
+	List *unproven; /* filters of a query that may have been limited within
+					 * equal created_at; NIL: none */
 	int64 unproven_received;
-	int64 most_received; /* records of one query: no cap is less */
-	int64 found_at_cap;	 /* handed out when the API said that there are more */
-	bool  is_doubtful;	 /* the end has to be verified: see verify_end */
+	int64 most_received; /* most records that a query returned: a lower bound
+						  * of the API's limit */
+	int64 found_at_cap;	 /* value of found when the API announced further
+						  * records; -1: it did not */
+	bool  is_doubtful;	 /* the end must be verified, see verify_end */
 
-	/* the page in hand */
+	/* current page */
 	PageAnswer answer;
 	int		   next;
-	int64	   found_before; /* records handed out before it */
+	int64	   found_before; /* value of found before the current page */
 
 	RangeState	  ranges;
-	bool		  has_dateless; /* a RANGE_DATELESS has been opened */
-	int			  created_at;	/* its number among the wanted, or -1 */
-	RangeReader **readers;		/* the first is RANGE_ALL, and stays */
+	bool		  has_dateless; /* a RANGE_DATELESS was opened */
+	int			  created_at;	/* index of created_at among the wanted
+								 * attributes, or -1 */
+	RangeReader **readers;		/* the first is RANGE_ALL and is never
+								 * dropped */
 	int			  reader_count;
 	int			  reader_capacity;
 };

@@ -2,12 +2,12 @@
 /*-------------------------------------------------------------------------
  *
  * page_reader.c
- *	  The answers to one query, page by page.
+ *	  Reads the pages of one query.
  *
- * Neither a short page nor an empty one ends a query, only the absence of a
- * cursor does (from the API's documentation).
+ * A short or empty page does not end a query.  Only the absence of a cursor
+ * does (according to the API's documentation).
  *
- * Knows nothing of what the records are for.
+ * Knows nothing about the use of the records.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,8 +21,9 @@ static void take_answer(PageReader *reader, PageAnswer *answer);
 static void take_cursor(PageReader *reader, PageAnswer *answer);
 
 /*
- * A reader of a query's pages, in the current context, from the first on; the
- * query is copied, but not the texts in it.  Nothing is asked for yet.
+ * Returns a reader of a query's pages, in the current context, at the first
+ * page.  Copies the query, but not the strings that it points to.  Makes no
+ * request.
  */
 PageReader *
 page_reader_create(const PageSource *source, const ApiQuery *query)
@@ -38,8 +39,8 @@ page_reader_create(const PageSource *source, const ApiQuery *query)
 }
 
 /*
- * Asks for the next page.  Nothing may have been asked for that has not been
- * read.  Raises an error where the budget is used up.
+ * Requests the next page.  The page requested before must have been read.
+ * Raises an error if the budget is exhausted.
  */
 void
 page_reader_send(PageReader *reader)
@@ -60,8 +61,9 @@ page_reader_send(PageReader *reader)
 }
 
 /*
- * Waits for the page that was asked for and reads it, in the current context.
- * Raises the errors of api_finish_query.
+ * Waits for the requested page and reads it, in the current context.  The
+ * caller must release the result's transfer with http_end.  Raises the errors
+ * of api_finish_query.
  */
 PageAnswer
 page_reader_read(PageReader *reader)
@@ -76,8 +78,8 @@ page_reader_read(PageReader *reader)
 }
 
 /*
- * The same for an answer that has come.  Returns false where that is no page, and
- * raises no error; it can still be read.
+ * Reads a response that has arrived, in the same way.  If it is not a page,
+ * returns false without an error, and page_reader_read can still read it.
  */
 bool
 page_reader_try(PageReader *reader, PageAnswer *answer)
@@ -91,7 +93,7 @@ page_reader_try(PageReader *reader, PageAnswer *answer)
 	return true;
 }
 
-/* Raises the error for a page that leads to itself. */
+/* Raises the error for a page whose cursor leads to itself. */
 void
 page_reader_raise_circle(const PageReader *reader)
 {
@@ -102,7 +104,7 @@ page_reader_raise_circle(const PageReader *reader)
 							  reader->pages, reader->pages)));
 }
 
-/* The answer has been read, and is the caller's now. */
+/* Passes the transfer to the caller, and reads the page's cursor. */
 static void
 take_answer(PageReader *reader, PageAnswer *answer)
 {
@@ -115,7 +117,7 @@ take_answer(PageReader *reader, PageAnswer *answer)
 		answer->page = NULL;
 }
 
-/* Where the next page is, and how large it may be. */
+/* Notes the end or the next page's cursor, and the next page's size. */
 static void
 take_cursor(PageReader *reader, PageAnswer *answer)
 {
@@ -145,12 +147,15 @@ take_cursor(PageReader *reader, PageAnswer *answer)
 
 	reader->accepted_limit = reader->query.limit;
 
-	/* Where a small page was not enough, a larger one may be. */
+	/* A small page was not enough, so the next one is larger. */
 	reader->query.limit =
 		Min(reader->query.limit * 2, reader->source->page_size);
 }
 
-/* The next page is the first again, of what reader->query says by then. */
+/*
+ * Returns the reader to the first page of reader->query, which the caller may
+ * have changed.
+ */
 void
 page_reader_restart(PageReader *reader)
 {
@@ -165,7 +170,7 @@ page_reader_restart(PageReader *reader)
 	reader->received = 0;
 }
 
-/* Gives up what was asked for, if anything was; it can be asked for again. */
+/* Cancels the request in flight, if any.  It can be sent again. */
 void
 page_reader_stop(PageReader *reader)
 {

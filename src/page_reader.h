@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * page_reader.h
- *	  The answers to one query, page by page.
+ *	  The pages of one query.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,7 @@
 #include "api.h"
 #include "statement.h"
 
-/* On whose behalf pages are read; must live as long as the readers. */
+/* Context of the requests; must live as long as the readers. */
 typedef struct PageSource
 {
 	Api				   *api;
@@ -24,29 +24,32 @@ typedef struct PageSource
 	int					page_size;
 } PageSource;
 
-/* One query, and how far it has been read. */
+/* A query, and the position within its pages. */
 typedef struct PageReader
 {
 	MemoryContext	  context;
 	const PageSource *source;
-	ApiQuery		  query;	/* its limit: of the next page */
-	char			 *cursor;	/* of the next page; NULL: it is the first */
-	HttpTransfer	 *transfer; /* what has been asked for; NULL: nothing */
+	ApiQuery		  query;	/* its limit is the next page's */
+	char			 *cursor;	/* of the next page; NULL: the first page */
+	HttpTransfer	 *transfer; /* request in flight, or a response not yet
+								 * read; NULL: none */
 	bool			  is_at_end;
-	bool			  is_doubtful;	  /* the end: see api_is_doubtful_end */
-	bool			  is_like_cap;	  /* and api_is_like_cap */
-	int				  pages;		  /* read since it started */
-	int64			  received;		  /* records of these */
-	int				  accepted_limit; /* of the page read last */
+	bool			  is_doubtful;	  /* result of api_is_doubtful_end at the
+									   * end */
+	bool			  is_like_cap;	  /* result of api_is_like_cap at the end */
+	int				  pages;		  /* number of pages read since the start */
+	int64			  received;		  /* number of records on these pages */
+	int				  accepted_limit; /* limit of the last page read */
 } PageReader;
 
-/* A page that has been read. */
+/* The response for a page. */
 typedef struct PageAnswer
 {
 	QueryResult	  result;
-	RecordPage	 *page;		 /* NULL unless there is one */
-	HttpTransfer *transfer;	 /* what it points into, to be given to http_end */
-	bool		  is_circle; /* the next page would be the same again */
+	RecordPage	 *page;		 /* NULL unless result is QUERY_PAGE */
+	HttpTransfer *transfer;	 /* owner of the page's memory; to be released with
+							  * http_end */
+	bool		  is_circle; /* the page's cursor leads to itself */
 } PageAnswer;
 
 extern PageReader	   *page_reader_create(const PageSource *source,

@@ -2,22 +2,23 @@
 /*-------------------------------------------------------------------------
  *
  * range.c
- *	  Reads a long table with several cursors at once, over ranges of
- *	  created_at, which never changes.
+ *	  Reads a long table with several cursors in parallel, over ranges of
+ *	  created_at, an attribute that never changes.
  *
- * The first reader goes through everything in the order of created_at, and is
- * enough by itself.  Once its first page was not the last, one page is read from
- * the other end, which tells where the first reader may stop, and another query
- * takes the records without created_at.  From then on, whenever another request
- * may be made, a new reader takes over the upper half of what is left of the
- * range in which most is likely to be.
+ * The first reader reads all records in the order of created_at, and suffices
+ * alone.  If its first page is not the last one, a second reader reads one
+ * page in the opposite order, which shows where the first may stop.  A third
+ * one reads the records without created_at.  From then on, whenever another
+ * request may be in flight, a new reader takes over the upper half of the
+ * range that probably has the most unread records.
  *
- * Ranges are bounded by whole seconds, so that an API that cuts timestamps off
- * sorts the records on either side as we do; and a range's query begins a second
- * earlier.  What does not look like a range (a record outside, another order, a
- * refused filter) ends all that, and the first reader goes on alone.
+ * The bounds of ranges are whole seconds, so that an API which truncates
+ * timestamps sorts the records on either side in the same way.  A range's
+ * query begins a second earlier than the range.  If a response does not fit a
+ * range (a record outside of it, another order, a rejected filter), the first
+ * reader continues alone.
  *
- * Knows nothing of plans or columns.
+ * Knows nothing about plans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,16 +30,20 @@
 #include "iso8601.h"
 #include "page_fetch_internal.h"
 
-/* A range is worth a reader of its own from so many pages on. */
+/* Number of unread pages from which a range is split. */
 #define MIN_PAGES 2.0
 
-/* A limited budget may have one more reader for so many requests. */
+/* Number of remaining requests, of a limited budget, per additional reader. */
 #define BUDGET_PER_READER 20
 
-/* Of so many pages, one more may bring little for the sake of new readers. */
+/*
+ * One page among this number may have few new records because of new readers.
+ */
 #define PAGES_PER_THIN 8
 
-/* The pages after which there are more readers, where few rows may do. */
+/*
+ * Number of pages before further readers start, if the reader may stop early.
+ */
 #define HESITANT_PAGES 3
 
 static bool	  budget_allows(const PageFetch *fetch, int readers, double pages);
@@ -60,7 +65,7 @@ static void	  keep_text(PageFetch *fetch, char **kept, const char *text);
 static void	  read_dateless(PageFetch *fetch, const RangeReader *reader);
 static List	 *filters_from(PageFetch *fetch, int64 lower, const char *exact);
 
-/* Whether a fetch may be read by ranges of created_at. */
+/* Returns true if a fetch may read ranges of created_at in parallel. */
 bool
 range_are_possible(const PageFetch *fetch)
 {
@@ -72,8 +77,8 @@ range_are_possible(const PageFetch *fetch)
 }
 
 /*
- * Opens as many readers as there may be, once there is something to share; the
- * page in hand is used up.
+ * Drops the readers that are done, and opens as many new ones as are permitted
+ * and useful.  The current page has been used up.
  */
 void
 range_open(PageFetch *fetch)
@@ -98,9 +103,9 @@ range_open(PageFetch *fetch)
 }
 
 /*
- * Whether the budget allows so many further readers.  A reader more costs a
- * request more at most, and they have to leave enough for those that the table
- * needs anyway, of which pages is a guess; 0: nobody knows.
+ * Returns true if the budget allows this number of additional readers.  Each
+ * may cost one additional request.  Enough requests must remain for the table's
+ * unread pages, estimated as pages; 0 if unknown.
  */
 static bool
 budget_allows(const PageFetch *fetch, int readers, double pages)
@@ -112,7 +117,10 @@ budget_allows(const PageFetch *fetch, int readers, double pages)
 		   (readers <= left / BUDGET_PER_READER && 2 * pages + readers <= left);
 }
 
-/* The first reader is no longer alone. */
+/*
+ * Opens the reader from the opposite end, and that of records without
+ * created_at.
+ */
 static void
 open_ends(PageFetch *fetch)
 {
@@ -130,9 +138,9 @@ open_ends(PageFetch *fetch)
 }
 
 /*
- * Splits the range in which most is likely to be left, if it is worth it.  Where
- * records lie in heaps, that is a bad guess time and again, which is noticed by
- * pages that bring little.
+ * Splits the range with the most unread records, if it is large enough.
+ * Returns false if it is not.  Its estimate fails for records in clusters: then
+ * many pages have few new records, and no range is split.
  */
 static bool
 split_widest(PageFetch *fetch)
@@ -158,7 +166,10 @@ split_widest(PageFetch *fetch)
 	return true;
 }
 
-/* How many records a reader is likely to find that can be left to another. */
+/*
+ * Returns the estimated number of unread records that another reader could
+ * read.
+ */
 static double
 records_left(const RangeReader *reader)
 {
@@ -171,7 +182,7 @@ records_left(const RangeReader *reader)
 	return reader->density * (double) (reader->upper - from);
 }
 
-/* A new reader takes over the upper half of what is left of a range. */
+/* Gives the upper half of a reader's unread range to a new reader. */
 static void
 split(PageFetch *fetch, RangeReader *reader)
 {
@@ -191,8 +202,7 @@ split(PageFetch *fetch, RangeReader *reader)
 }
 
 /*
- * Looks at the times of a page that has come for a reader, which may be the last
- * that it has to read.
+ * Checks the times on a reader's page, and ends the reader at its upper bound.
  */
 void
 range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
@@ -209,7 +219,7 @@ range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 		fall_back(fetch);
 }
 
-/* Whether a page has nothing but records without created_at. */
+/* Returns true if no record on a page has a created_at. */
 static bool
 is_dateless(const PageFetch *fetch, const RecordPage *page)
 {
@@ -224,8 +234,8 @@ is_dateless(const PageFetch *fetch, const RecordPage *page)
 }
 
 /*
- * The page from the other end: the first reader may stop where it begins.
- * Returns false where it does not go back from the latest.
+ * Handles the page from the opposite end: the first reader may stop where it
+ * begins.  Returns false if the page is not in descending order.
  */
 static bool
 note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
@@ -249,9 +259,9 @@ note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 }
 
 /*
- * A page of a range.  Returns false where it is not in order, or has what does
- * not belong there.  The first reader also meets records without created_at,
- * before the others or after them.
+ * Handles a page of a range.  Returns false if it is not in order, or has
+ * records outside of the range.  The first reader may also receive records
+ * without created_at, before or after the others.
  */
 static bool
 note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
@@ -293,7 +303,7 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	keep_text(fetch, &reader->last_text,
 			  created_at_text(last_record, fetch->created_at));
 
-	/* The end that it was resumed at was none. */
+	/* There were further records after the end at which it was resumed. */
 	if ((reader->is_part || reader->is_after_end) &&
 		page_fetch_is_new(fetch, page))
 	{
@@ -309,7 +319,7 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	return true;
 }
 
-/* Notes whether a reader's records come in the order of exact times. */
+/* Notes whether a reader's records are in the order of exact times. */
 static void
 note_order(PageFetch *fetch, RangeReader *reader, const Record *record)
 {
@@ -327,8 +337,9 @@ note_order(PageFetch *fetch, RangeReader *reader, const Record *record)
 }
 
 /*
- * A whole page of a new range came from before it: so much was made in one second
- * that two readers would go through all that.  The other one gets it back.
+ * Returns a new reader's range to its parent, because a whole page precedes the
+ * range.  One second has more records than a page, so both readers would read
+ * all of them.
  */
 static void
 give_back(PageFetch *fetch, RangeReader *reader)
@@ -343,7 +354,7 @@ give_back(PageFetch *fetch, RangeReader *reader)
 	reader->is_done = true;
 }
 
-/* A reader is to stop at a time that it may have reached. */
+/* Sets a reader's upper bound, and ends the reader if it has reached it. */
 static void
 end_at(RangeReader *reader, int64 upper)
 {
@@ -356,8 +367,8 @@ end_at(RangeReader *reader, int64 upper)
 }
 
 /*
- * What the refusal of a range's query means: ranges are given up.  Returns false
- * if the query was for no range.
+ * Handles the rejection of a range's query: the first reader continues alone.
+ * Returns false if the query has no range.
  */
 bool
 range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
@@ -378,7 +389,7 @@ range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 	return true;
 }
 
-/* The first reader goes on alone, through everything. */
+/* Drops all other readers.  The first one reads all records. */
 static void
 fall_back(PageFetch *fetch)
 {
@@ -403,12 +414,12 @@ fall_back(PageFetch *fetch)
 }
 
 /*
- * Resumes a reader by created_at whose query the API does not continue, or has
- * ended too soon perhaps: the new query begins where the old one was, and records
- * that come again are skipped.  Returns false where that would bring nothing.
+ * Resumes a reader's query at its position by created_at.  The API does not
+ * continue the query, or may have ended it too early.  Duplicates are skipped.
+ * Returns false if resuming cannot return more records.
  *
- * The first reader meets the records without created_at before or after all
- * others; when it does not read everything any more, another reader has to.
+ * The first reader receives the records without created_at before or after all
+ * others.  A resumed query excludes them, so another reader is opened for them.
  */
 bool
 range_resume(PageFetch *fetch, RangeReader *reader)
@@ -435,7 +446,7 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 		return false;
 	else
 	{
-		/* What the API said of further records was not true. */
+		/* The API's announcement of further records was wrong. */
 		if (!reader->pages->is_like_cap)
 			api_note_false_doubt(fetch->source.api);
 		return true;
@@ -455,7 +466,7 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 	return true;
 }
 
-/* Replaces a text of a reader; NULL: there is none. */
+/* Replaces a reader's string by a copy of text, or by NULL. */
 static void
 keep_text(PageFetch *fetch, char **kept, const char *text)
 {
@@ -467,7 +478,10 @@ keep_text(PageFetch *fetch, char **kept, const char *text)
 	*kept = copy;
 }
 
-/* Has the records without created_at read, if the first reader may miss them. */
+/*
+ * Opens a reader of the records without created_at, if the first one may miss
+ * them.
+ */
 static void
 read_dateless(PageFetch *fetch, const RangeReader *reader)
 {
@@ -485,7 +499,10 @@ read_dateless(PageFetch *fetch, const RangeReader *reader)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* The fetch's filters, and that of a range; exact: its bound_text, or NULL. */
+/*
+ * Returns the filters of the fetch and of a range: from lower on, or from the
+ * text exact on unless it is NULL.
+ */
 static List *
 filters_from(PageFetch *fetch, int64 lower, const char *exact)
 {
