@@ -2,10 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * analyze.c
- *	  ANALYZE of a foreign table: rows for the statistics, and how many records
- *	  there are.
+ *	  ANALYZE of a foreign table: sample rows, and the estimated number of
+ *	  records.
  *
- * Which pages are read, and what they say of the others, is sample.c's.
+ * The choice of pages, and the estimate, are sample.c's.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,19 +28,21 @@
 #include "row.h"
 #include "sample.h"
 
-/* What the statistics of one table may cost. */
+/* Limit of the requests of one ANALYZE. */
 #define MAX_REQUESTS 50
 
-/* So few of the rows that are due may be missing; how it is tried. */
+/*
+ * Accepted share of missing rows, and the steps in which the rate is searched.
+ */
 #define MAX_SHORTAGE 0.05
 #define RATE_STEP 0.9
 #define MAX_RATES 100
 
-/* The rows of a page that are in memory. */
+/* Rows of a page. */
 typedef struct PageRows
 {
-	int		   total; /* in the table */
-	int		   count; /* of which so many are still here */
+	int		   total; /* number of the page's rows in the table */
+	int		   count; /* number of rows kept in memory */
 	HeapTuple *rows;
 } PageRows;
 
@@ -48,16 +50,16 @@ typedef struct Analysis
 {
 	Relation	  relation;
 	RowReader	 *reader;
-	MemoryContext rows_context; /* ANALYZE's own, for rows */
+	MemoryContext rows_context; /* ANALYZE's context, for rows */
 	MemoryContext record_context;
 	Datum		 *values;
 	bool		 *isnull;
 
 	PageRows *pages;
 	int		  page_count;
-	double	  records; /* read */
-	double	  total;   /* rows of these records */
-	double	  kept;	   /* rows that are still here */
+	double	  records; /* number of records read */
+	double	  total;   /* number of rows among them */
+	double	  kept;	   /* number of rows kept in memory */
 } Analysis;
 
 static int	  acquire_rows(Relation relation, int elevel, HeapTuple *rows,
@@ -73,8 +75,8 @@ static double find_rate(const Analysis *analysis, const double *weights,
 static void	  choose_some(PageRows *page, int wanted);
 
 /*
- * FDW callback: whether a table can be analyzed, and by what.  Makes no request;
- * so the number of pages is that of the rows that there were last time.
+ * FDW callback: returns true if the table can be analyzed.  Sets *sampler, and
+ * *pages to an estimate from the last known number of rows.  Makes no request.
  */
 bool
 analyze_table(Relation relation, AcquireSampleRowsFunc *sampler,
@@ -93,11 +95,12 @@ analyze_table(Relation relation, AcquireSampleRowsFunc *sampler,
 }
 
 /*
- * Callback of ANALYZE: at most so many rows of the table, in its memory, and an
- * estimate of how many there are.
+ * ANALYZE callback: stores at most wanted sample rows, in ANALYZE's memory
+ * context.  Sets *total_rows to the estimated number of rows, and returns the
+ * number of rows stored.
  *
- * Reads as the user whose rights ANALYZE has taken on, that is the owner of the
- * table, or of the one that it is a part of.
+ * Reads as the current user, which is the owner of the table, or of its parent
+ * if that is analyzed.
  */
 static int
 acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
@@ -106,7 +109,7 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	EState		 *estate = CreateExecutorState();
 	Settings	 *settings = settings_read(RelationGetRelid(relation));
 	Analysis	  analysis = {0};
-	HttpBudget	 *budget; /* transfers point to it */
+	HttpBudget	 *budget; /* palloc'd, because transfers point to it */
 	MemoryContext old_context;
 	RecordCache	 *cache;
 	Sample		 *sample;
@@ -143,7 +146,10 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 			thin_out(&analysis);
 	}
 
-	/* Of the records that are not read, as many are rows as of those that are. */
+	/*
+	 * The share of rows among unread records is assumed to be that among read
+	 * ones.
+	 */
 	weights = sample_unread(sample);
 	for (int i = 0; i < analysis.page_count; i++)
 	{
@@ -173,8 +179,8 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 }
 
 /*
- * The numbers of the columns that have statistics.  *by_time: whether they leave
- * it open to ask for created_at.
+ * Returns the numbers of the columns that have statistics.  Sets *by_time to
+ * true if the table's options permit to sort and filter by created_at.
  */
 static List *
 columns_to_read(const Settings *settings, Relation relation, bool *by_time)
@@ -200,7 +206,7 @@ columns_to_read(const Settings *settings, Relation relation, bool *by_time)
 	return columns;
 }
 
-/* Makes the rows of a page. */
+/* Converts the records of a page into rows. */
 static void
 keep_page(Analysis *analysis, const SamplePage *page)
 {
@@ -233,7 +239,9 @@ keep_page(Analysis *analysis, const SamplePage *page)
 	analysis->kept += kept->total;
 }
 
-/* Each page lets go of half of its rows, so that memory does not grow with them. */
+/*
+ * Drops half of each page's rows, so that memory does not grow with the table.
+ */
 static void
 thin_out(Analysis *analysis)
 {
@@ -245,7 +253,9 @@ thin_out(Analysis *analysis)
 	}
 }
 
-/* Takes rows from each page according to its weight, and returns how many. */
+/*
+ * Chooses rows from each page according to its weight.  Returns their number.
+ */
 static int
 choose_rows(const Analysis *analysis, const double *weights, int wanted,
 			HeapTuple *rows)
@@ -268,8 +278,10 @@ choose_rows(const Analysis *analysis, const double *weights, int wanted,
 }
 
 /*
- * How much of each page's weight there is to be in rows: not so much that pages
- * that stand for many have too few, and the others become too many beside them.
+ * Returns the number of rows to take per unit of weight.  A page whose weight
+ * is large may have too few rows.  The rate is reduced until at most
+ * MAX_SHORTAGE of the rows are missing, so that other pages are not
+ * overrepresented.
  */
 static double
 find_rate(const Analysis *analysis, const double *weights, int wanted)
@@ -293,7 +305,7 @@ find_rate(const Analysis *analysis, const double *weights, int wanted)
 	return rate;
 }
 
-/* Leaves so many of a page's rows, chosen at random and in their order. */
+/* Reduces a page's rows to a random choice of wanted rows, in their order. */
 static void
 choose_some(PageRows *page, int wanted)
 {

@@ -2,14 +2,15 @@
 /*-------------------------------------------------------------------------
  *
  * async.c
- *	  Scans whose pages an Append waits for together.
+ *	  Asynchronous execution of scans below an Append.
  *
- * An Append asks each of its scans for a row; one that would have to wait says so,
- * and names the descriptor that tells when there may be more.  Scans by the same
- * user mapping share a connection pool, and with it the descriptor, of which the
- * Append tells one of them: so that one sees to the others, too.
+ * An Append requests a row from each of its scans.  A scan that would have to
+ * wait returns the descriptor that becomes readable when data may have
+ * arrived.  Scans of one user mapping share a connection pool and its
+ * descriptor, and the Append notifies only one of them.  So that one also
+ * completes the requests of the others.
  *
- * Knows nothing of what the scans read.
+ * Knows nothing about the scans' records.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,7 +47,10 @@ async_set_callbacks(FdwRoutine *routine)
 	routine->ForeignAsyncNotify = notify;
 }
 
-/* FDW callback: pages can be waited for together; a few ids are asked for at once. */
+/*
+ * FDW callback: returns true for scans by pages.  Scans by ids already read in
+ * parallel.
+ */
 static bool
 is_async_capable(ForeignPath *path)
 {
@@ -54,9 +58,10 @@ is_async_capable(ForeignPath *path)
 }
 
 /*
- * Whether the Append of this PostgreSQL leaves an exception handler behind where
- * it finds nothing to wait for: the next error would end the server.  Two minor
- * versions do, and one may run what was built for another.
+ * Returns true if this server's Append leaves a dangling exception handler when
+ * it has nothing to wait for: the next error would crash the server.  Two
+ * minor versions have this bug.  The running version may differ from the one at
+ * build time, so it is read at run time.
  */
 static bool
 is_append_broken(void)
@@ -66,7 +71,7 @@ is_append_broken(void)
 	return version == 150006 || version == 160002;
 }
 
-/* FDW callback: the Append wants a row. */
+/* FDW callback: requests a row. */
 static void
 request_row(AsyncRequest *request)
 {
@@ -74,9 +79,9 @@ request_row(AsyncRequest *request)
 }
 
 /*
- * FDW callback: the Append is about to wait.  It need not where a row is there by
- * now, or some other of its scans has one: that is found out before there is
- * anything to wait for, since it would then wait all the same.
+ * FDW callback: registers the descriptor that the Append waits for.  Completes
+ * all requests that are ready first, since the Append would wait nevertheless
+ * once an event is registered.
  */
 static void
 configure_wait(AsyncRequest *request)
@@ -98,8 +103,8 @@ configure_wait(AsyncRequest *request)
 }
 
 /*
- * Whether the Append is going to wait for a request's descriptor already, since
- * another one shares it; otherwise it is noted that it will.
+ * Returns true if the Append already waits for a request's descriptor, which
+ * another request shares.  Otherwise notes that it will.
  */
 static bool
 is_waited_for(AsyncRequest *request)
@@ -117,7 +122,10 @@ is_waited_for(AsyncRequest *request)
 
 		if (other->requestor != request->requestor)
 			continue;
-		/* Beside the postmaster's death there is nothing: that was before. */
+		/*
+		 * The set has only the event of the postmaster's death, so this is a
+		 * new wait.
+		 */
 		if (is_first)
 			statement->async_waits =
 				foreach_delete_current(statement->async_waits, cell);
@@ -131,7 +139,7 @@ is_waited_for(AsyncRequest *request)
 	return false;
 }
 
-/* FDW callback: there may be something to read. */
+/* FDW callback: processes the data that has arrived. */
 static void
 notify(AsyncRequest *request)
 {
@@ -141,7 +149,7 @@ notify(AsyncRequest *request)
 	produce_row(request);
 }
 
-/* Answers the other requests of the Append that need not wait any more. */
+/* Completes the Append's other requests that need not wait any longer. */
 static void
 answer_others(AsyncRequest *request)
 {
@@ -161,7 +169,7 @@ answer_others(AsyncRequest *request)
 	list_free(pending);
 }
 
-/* A request that was pending is answered outside of its turn. */
+/* Completes a pending request for which the Append was not notified. */
 static void
 answer_pending(AsyncRequest *request)
 {
@@ -173,7 +181,7 @@ answer_pending(AsyncRequest *request)
 							  TupIsNull(request->result) ? 0.0 : 1.0);
 }
 
-/* Answers a request: with a row, with the end, or that it has to wait. */
+/* Completes a request with a row or the end, or marks it as pending. */
 static void
 produce_row(AsyncRequest *request)
 {
@@ -181,7 +189,8 @@ produce_row(AsyncRequest *request)
 	TupleTableSlot	 *row;
 
 	scan_set_patience(node, false);
-	row = node->ss.ps.ExecProcNodeReal(&node->ss.ps); /* not measured twice */
+	row = node->ss.ps.ExecProcNodeReal(&node->ss.ps); /* not instrumented
+													   * twice */
 	scan_set_patience(node, true);
 	if (TupIsNull(row) && scan_is_waiting(node))
 	{
@@ -193,7 +202,7 @@ produce_row(AsyncRequest *request)
 	ExecAsyncRequestDone(request, TupIsNull(row) ? NULL : row);
 }
 
-/* Keeps the statement's list of requests that are pending. */
+/* Adds a request to, or removes it from, the statement's pending requests. */
 static void
 set_pending(AsyncRequest *request, bool is_pending)
 {

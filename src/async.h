@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * async.h
- *	  Scans whose pages an Append waits for together.
+ *	  Asynchronous execution of scans below an Append.
  *
  *-------------------------------------------------------------------------
  */

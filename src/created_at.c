@@ -2,13 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * created_at.c
- *	  Records by the time when they were made: it never changes, so that a
- *	  table can be taken apart by it.
+ *	  The creation time of records.  It never changes, so a table can be
+ *	  divided by it.
  *
- * Times are whole seconds since PostgreSQL's epoch, so that an API that cuts
- * timestamps off sorts the records on either side as we do.
+ * Times are whole seconds since PostgreSQL's epoch, so that an API which
+ * truncates timestamps sorts the records on either side of a time in the same
+ * way.
  *
- * Knows nothing of what is made of the records.
+ * Knows nothing about the use of the records.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,8 +29,8 @@
 static RemoteFilter *make_filter(char *json, const char *use);
 
 /*
- * Whether a column leaves it open to sort by created_at and to ask for it from
- * some time on; one that shows something else does.
+ * Returns true if a column's options permit to sort and filter by created_at.
+ * A column of another attribute has no effect.
  */
 bool
 created_at_is_allowed(const ColumnSettings *column, const AttributePath *path)
@@ -43,8 +44,9 @@ created_at_is_allowed(const ColumnSettings *column, const AttributePath *path)
 }
 
 /*
- * Whether the API is known to refuse that; or_its_absence: or to ask for the
- * records that have none.
+ * Returns true if the API is known to reject sorting by created_at or filtering
+ * from a time on.  If or_its_absence, also if it rejects the filter for records
+ * without created_at.
  */
 bool
 created_at_is_refused(const Api *api, bool or_its_absence)
@@ -54,8 +56,8 @@ created_at_is_refused(const Api *api, bool or_its_absence)
 }
 
 /*
- * What filters the records from some second on, a list in the current context; in
- * years that ISO 8601 does not have, nothing does.
+ * Returns the filters of records from a second on, a list in the current
+ * context; NIL if ISO 8601 cannot represent its year.
  */
 List *
 created_at_filters_from(int64 seconds)
@@ -71,7 +73,10 @@ created_at_filters_from(int64 seconds)
 					FILTER_FROM));
 }
 
-/* The same from some created_at on, as the API writes it in UTF-8. */
+/*
+ * Returns the filters of records from a created_at on.  The text has the API's
+ * form in UTF-8.
+ */
 List *
 created_at_filters_at(const char *text)
 {
@@ -85,7 +90,7 @@ created_at_filters_at(const char *text)
 	return list_make1(make_filter(json.data, FILTER_FROM));
 }
 
-/* The filter for the records that have none; in the current context. */
+/* Returns the filter of records without created_at, in the current context. */
 RemoteFilter *
 created_at_filter_missing(void)
 {
@@ -105,8 +110,9 @@ make_filter(char *json, const char *use)
 }
 
 /*
- * The created_at of a record, as the API writes it; NULL if it has none.  number:
- * that of created_at among the attributes that were wanted.
+ * Returns the created_at of a record in the API's form, or NULL if it has
+ * none.  The argument number is the index of created_at among the wanted
+ * attributes.
  */
 const char *
 created_at_text(const Record *record, int number)
@@ -119,7 +125,10 @@ created_at_text(const Record *record, int number)
 			   : NULL;
 }
 
-/* When a record was made; false if it does not say so. */
+/*
+ * Sets *seconds to the creation time of a record.  Returns false if it has
+ * none.
+ */
 bool
 created_at_read(const Record *record, int number, int64 *seconds)
 {

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * created_at.h
- *	  Records by the time when they were made.
+ *	  The creation time of records: filters, and values.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 #include "option.h"
 #include "record.h"
 
-/* A query for records from some second on begins so many seconds earlier. */
+/* Seconds by which a query for records from a time on begins earlier. */
 #define CREATED_AT_MARGIN 1
 
 extern bool			 created_at_is_allowed(const ColumnSettings *column,

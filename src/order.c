@@ -2,11 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * order.c
- *	  The order of rows that a plan promises: checks that of rows which the API
- *	  has sorted, and sorts them where it has not.
+ *	  The order of rows that a plan promises.  Checks rows that the API has
+ *	  sorted, and sorts rows if it has not.
  *
- * How the API compares values and where it puts NULLs is not documented, so the
- * order is not taken on trust.
+ * The API's documentation does not say how it compares values or where it puts
+ * NULLs, so its order is verified.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,12 +26,12 @@ struct RowOrder
 	const char		 *field;
 	bool			  is_descending;
 	AttrNumber		  attnum;
-	bool			  keeps_nulls; /* false: the query leaves them out */
+	bool			  keeps_nulls; /* false: the query excludes them */
 	Oid				  sort_operator;
 	SortSupportData	  sort;
 	Form_pg_attribute attribute;
 
-	/* the value of the row before */
+	/* value of the previous row */
 	MemoryContext context;
 	bool		  has_previous;
 	Datum		  previous;
@@ -39,8 +39,8 @@ struct RowOrder
 };
 
 /*
- * The order that is described by ScanSort, in the current context; sort must live
- * as long.
+ * Returns the order described by sort, a list by ScanSort, in the current
+ * context.  The list must live as long.
  */
 RowOrder *
 row_order_create(TupleDesc tupdesc, List *sort)
@@ -65,7 +65,7 @@ row_order_create(TupleDesc tupdesc, List *sort)
 	return order;
 }
 
-/* The attribute to sort by, in UTF-8. */
+/* Returns the attribute to sort by, in UTF-8. */
 const char *
 row_order_field(const RowOrder *order)
 {
@@ -78,7 +78,7 @@ row_order_is_descending(const RowOrder *order)
 	return order->is_descending;
 }
 
-/* The next row is the first one. */
+/* Restarts the check: the next row is the first. */
 void
 row_order_start(RowOrder *order)
 {
@@ -86,8 +86,8 @@ row_order_start(RowOrder *order)
 }
 
 /*
- * Raises an error where the row in the slot should have come before the last one.
- * A row that the query will leave out may stand anywhere.
+ * Raises an error if the row in the slot belongs before the previous one.  A
+ * row that the query excludes may be anywhere.
  */
 void
 row_order_check(RowOrder *order, TupleTableSlot *slot)
@@ -121,7 +121,7 @@ row_order_check(RowOrder *order, TupleTableSlot *slot)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* A sort of all rows; to be given to tuplesort_end. */
+/* Returns a sort of all rows, to be released with tuplesort_end. */
 Tuplesortstate *
 row_order_begin_sort(const RowOrder *order, TupleDesc tupdesc)
 {

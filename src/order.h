@@ -14,7 +14,7 @@
 #include "executor/tuptable.h"
 #include "utils/tuplesort.h"
 
-/* One column that rows are sorted by. */
+/* Sort order by one column. */
 typedef struct RowOrder RowOrder;
 
 extern RowOrder		  *row_order_create(TupleDesc tupdesc, List *sort);

@@ -2,9 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * progress.c
- *	  How far a statement is, told to the client while it reads.
+ *	  NOTICEs about the progress of a statement that reads from the API.
  *
- * Knows the counters of a statement, and nothing of what it reads.
+ * Knows the counters of a statement, and nothing about its records.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,16 +14,16 @@
 
 #include "progress.h"
 
-#define SECOND 1000000.0 /* in microseconds, as http_now has it */
+#define SECOND 1000000.0 /* in microseconds, the unit of http_now */
 
-/* The longest time between two notices, in seconds. */
+/* Longest interval between two NOTICEs, in seconds. */
 #define MAX_INTERVAL 86400.0
 
-static double interval = 0; /* seconds; 0: nothing is told */
+static double interval = 0; /* seconds; 0: no NOTICEs */
 
 static void tell(HttpWatch *watch, int64 now);
 
-/* Called once, when the module is loaded. */
+/* Defines the setting.  Called once, when the module is loaded. */
 void
 progress_initialize(void)
 {
@@ -35,7 +35,7 @@ progress_initialize(void)
 							 NULL);
 }
 
-/* A statement begins, whose counters these are. */
+/* Starts the NOTICEs of a statement.  The counters must live as long. */
 void
 progress_start(Progress *progress, const int64 *requests, const int64 *records)
 {
@@ -48,7 +48,10 @@ progress_start(Progress *progress, const int64 *requests, const int64 *records)
 	progress->watch.due = progress->started + (int64) (interval * SECOND);
 }
 
-/* Who is to look on while the statement waits; NULL: nobody. */
+/*
+ * Returns the watch that sends NOTICEs while the statement waits; NULL if they
+ * are turned off.
+ */
 HttpWatch *
 progress_watch(Progress *progress)
 {
@@ -66,7 +69,7 @@ tell(HttpWatch *watch, int64 now)
 	progress->told_at = now;
 	progress->told_records = records;
 
-	/* It may have been turned off meanwhile, as by a function in a query. */
+	/* A function in the query may have turned NOTICEs off. */
 	watch->due =
 		interval > 0 ? now + (int64) (interval * SECOND) : PG_INT64_MAX;
 	ereport(NOTICE, (errmsg("reading from the API: records " INT64_FORMAT

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * progress.h
- *	  How far a statement is, told to the client while it reads.
+ *	  NOTICEs about the progress of a statement that reads from the API.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,7 @@
 
 #include "http.h"
 
-/* What is told of a statement; lives as long as it. */
+/* State of a statement's NOTICEs; lives as long as the statement. */
 typedef struct Progress
 {
 	HttpWatch	 watch;

@@ -2,25 +2,26 @@
 /*-------------------------------------------------------------------------
  *
  * sample.c
- *	  Some pages of a table, and how many records there are beside them.
+ *	  Samples a table's pages, and estimates the number of unread records.
  *
- * The API does not say how many records there are, and who wants to know has
- * only so many requests.  The first pages are read one after another, which is
- * all that a small table takes.  A larger one is then looked at in other places,
- * by created_at: at its end, and from there on wherever most may be hidden.
+ * The API does not return the number of records, and a sample has a limited
+ * number of requests.  It reads the first pages in order, which suffices for a
+ * small table.  In a larger table it then reads pages elsewhere by created_at:
+ * first the last page, and then pages from the gap that may have the most
+ * records.
  *
- * A page that was read covers a stretch of time, in which there are so many
- * records per second.  Between two stretches there is a gap.  What is in it is
- * guessed from the stretches on either side: the geometric mean of their
- * densities counts, so that the second into which thousands were imported says
- * little of the months beside it.  But the next page is read where the greater
- * of both densities would make for most records: a gap between a crowded stretch
- * and a quiet one is what may be most wrong about the guess.
+ * A page covers a stretch of time and has a density, in records per second.
+ * There is a gap between two stretches.  Its number of records is estimated
+ * with the geometric mean of the densities on both sides.  So a second with
+ * thousands of imported records has little effect on the months around it.
+ * The next page, however, is read from the gap that would have the most
+ * records at the greater of its two densities.  The estimate for a gap between
+ * a dense and a sparse stretch may have the greatest error.
  *
- * Where created_at cannot be asked for, or an answer is not what was asked for,
- * the first pages are simply gone on with.
+ * If created_at cannot be used, or a response does not fit the query, the
+ * sample continues to read the pages in order.
  *
- * Knows nothing of plans or columns.
+ * Knows nothing about plans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,54 +37,57 @@
 #include "sample.h"
 #include "seen_set.h"
 
-/* So many pages are read from the start, or this part of all, before others. */
+/*
+ * Number of pages that are read in order before others, and the limit of their
+ * share of the requests, as a divisor.
+ */
 #define FIRST_PAGES 10
 #define FIRST_PART 5
 
-/* A time before and after that of any record, in seconds. */
+/* Times earlier and later than any record's. */
 #define BEFORE_ALL PG_INT64_MIN
 #define AFTER_ALL PG_INT64_MAX
 
-/* The time that a page covers: nothing in between was left out. */
+/* Interval of created_at of which all records were read. */
 typedef struct Stretch
 {
-	int			number; /* of the page */
-	PageReader *reader; /* that goes on behind it, or NULL */
+	int			number; /* index of the page */
+	PageReader *reader; /* reader that continues after it, or NULL */
 	int64		from;
-	int64		to;		 /* there may be more in that second */
+	int64		to;		 /* the last second, which may have unread records */
 	double		density; /* records per second */
 } Stretch;
 
-/* What there may be between a stretch and the next. */
+/* Gap between a stretch and the next. */
 typedef struct Gap
 {
-	int	   after; /* the number of the stretch before it, by time */
-	int64  width; /* seconds */
-	double guess; /* records that are likely in it */
-	double most;  /* those that there may be */
+	int	   after; /* index of the stretch before it */
+	int64  width; /* in seconds */
+	double guess; /* estimated number of records */
+	double most;  /* number of records at the greater density */
 } Gap;
 
 struct Sample
 {
 	MemoryContext	context;
-	MemoryContext	page_context; /* of the page in hand */
+	MemoryContext	page_context; /* context of the current page */
 	const Settings *settings;
 	PageSource		source;
 	SeenSet		   *seen;
-	int				created_at; /* its number among the wanted */
-	int				limit;		/* of requests */
+	int				created_at; /* index among the wanted attributes */
+	int				limit;		/* limit of the number of requests */
 
 	bool		is_by_time;	   /* sorted by created_at */
-	bool		is_spread;	   /* the end has been looked at, too */
-	bool		is_done;	   /* there is nothing left to read, or no way */
-	bool		is_whole;	   /* everything has been read */
-	bool		is_first_gone; /* the first reader cannot go on */
-	PageReader *first;		   /* from the start, through everything */
-	int			pages;		   /* read */
-	int			page_length;   /* records of the longest */
-	PageAnswer	answer;		   /* the page in hand */
+	bool		is_spread;	   /* the last page was read too */
+	bool		is_done;	   /* no further page is needed or can be read */
+	bool		is_whole;	   /* all records were read */
+	bool		is_first_gone; /* the first reader cannot continue */
+	PageReader *first;		   /* reads all records from the start */
+	int			pages;		   /* number of pages read */
+	int			page_length;   /* most records of a page */
+	PageAnswer	answer;		   /* current page */
 
-	Stretch *stretches; /* by time; room for one per request */
+	Stretch *stretches; /* in order of time; room for one per request */
 	int		 stretch_count;
 };
 
@@ -108,9 +112,10 @@ static bool find_widest(const Sample *sample, Gap *widest, bool *can_read_all);
 static void let_go_of_page(Sample *sample);
 
 /*
- * Sets out to read some pages, with at most so many requests, which are charged
- * to the budget.  by_time: the table leaves it open to ask for created_at.  Lives
- * in the current context; makes no request yet.
+ * Returns a sample that uses at most limit requests, which are charged to the
+ * budget.  The argument by_time is true if the table's options permit to sort
+ * and filter by created_at.  The sample lives in the current context.  Makes no
+ * request yet.
  */
 Sample *
 sample_create(RecordCache *cache, const Settings *settings, bool by_time,
@@ -148,9 +153,9 @@ sample_create(RecordCache *cache, const Settings *settings, bool by_time,
 }
 
 /*
- * Reads the next page; its records are gone with the next call.  False where no
- * further page is worth a request, or may be asked for.  Raises the errors of
- * api.h.
+ * Reads the next page; its records are valid until the next call.  Returns
+ * false if no further page is worth a request, or the limit is reached.  Raises
+ * the errors of api.h.
  */
 bool
 sample_next(Sample *sample, SamplePage *page)
@@ -188,7 +193,7 @@ sample_next(Sample *sample, SamplePage *page)
 	return true;
 }
 
-/* How much of the table the pages have shown that were read so far. */
+/* Returns the coverage of the table by the pages read so far. */
 SampleScope
 sample_scope(const Sample *sample)
 {
@@ -198,8 +203,8 @@ sample_scope(const Sample *sample)
 }
 
 /*
- * For each page, how many records there are likely to be that nobody has read and
- * that it stands for; in the current context.
+ * Returns, for each page, the estimated number of unread records that it
+ * represents.  The array is palloc'd in the current context.
  */
 double *
 sample_unread(const Sample *sample)
@@ -219,7 +224,7 @@ sample_unread(const Sample *sample)
 	return unread;
 }
 
-/* Lets go of all that is kept. */
+/* Releases the sample. */
 void
 sample_end(Sample *sample)
 {
@@ -228,7 +233,7 @@ sample_end(Sample *sample)
 	MemoryContextDelete(sample->context);
 }
 
-/* The next page from the start.  Returns whether there is one in hand. */
+/* Reads the next page in order.  Returns true if it became the current page. */
 static bool
 read_first(Sample *sample)
 {
@@ -275,7 +280,7 @@ read_first(Sample *sample)
 	return true;
 }
 
-/* The first reader cannot go on; others begin where it has been. */
+/* Ends the first reader.  Others start at its last time. */
 static void
 end_first(Sample *sample)
 {
@@ -286,7 +291,10 @@ end_first(Sample *sample)
 		sample->is_done = true;
 }
 
-/* Whether it may be the size of the first page that is refused. */
+/*
+ * Halves the size of the first page.  Returns false if the rejection cannot
+ * concern the size.
+ */
 static bool
 ask_for_less(Sample *sample, QueryResult result)
 {
@@ -299,7 +307,7 @@ ask_for_less(Sample *sample, QueryResult result)
 	return true;
 }
 
-/* Whether a refused query may do without its sort; then it begins anew. */
+/* Restarts a rejected query without a sort.  Returns false if it had none. */
 static bool
 begin_without_sort(Sample *sample, QueryResult result)
 {
@@ -316,7 +324,7 @@ begin_without_sort(Sample *sample, QueryResult result)
 	return true;
 }
 
-/* A page from the end.  Returns whether there is one in hand. */
+/* Reads the last page.  Returns true if it became the current page. */
 static bool
 read_end(Sample *sample)
 {
@@ -345,7 +353,7 @@ read_end(Sample *sample)
 		return true;
 	}
 
-	/* Of its first second it may not show everything. */
+	/* The page may lack records of its first second. */
 	insert_stretch(
 		sample, sample->stretch_count, NULL,
 		reader->is_at_end && !reader->is_doubtful ? start : first + 1, last);
@@ -356,8 +364,9 @@ read_end(Sample *sample)
 }
 
 /*
- * A page of the gap about which least is known: from its middle, or going on from
- * its beginning where that may fill it.
+ * Reads a page of the gap with the most records: the page after the preceding
+ * stretch if that may fill the gap, otherwise a page from its middle.  Returns
+ * true if it became the current page.
  */
 static bool
 read_gap(Sample *sample)
@@ -375,7 +384,9 @@ read_gap(Sample *sample)
 	return read_middle(sample, gap);
 }
 
-/* The page behind a stretch.  Returns whether there is one in hand. */
+/*
+ * Reads the page after a stretch.  Returns true if it became the current page.
+ */
 static bool
 read_on(Sample *sample, int after)
 {
@@ -390,7 +401,7 @@ read_on(Sample *sample, int after)
 		reader = reader_from(sample, stretch->to, false);
 	if (!ask(sample, reader, &result))
 	{
-		/* From there on, another query will do. */
+		/* Another query can start there. */
 		stretch->reader = NULL;
 		if (is_new || result == QUERY_NOT_SUPPORTED)
 			note_refusal(sample, result);
@@ -405,13 +416,16 @@ read_on(Sample *sample, int after)
 	sample->is_whole = sample->is_done =
 		reader == sample->first && reader->is_at_end && !reader->is_doubtful;
 	stretch->reader = NULL;
-	/* Those without created_at may come last. */
+	/* Records without created_at may be sorted last. */
 	insert_stretch(sample, after + 1, reader, stretch->to,
 				   first == AFTER_ALL ? AFTER_ALL : last);
 	return true;
 }
 
-/* The page from the middle of a gap.  Returns whether there is one in hand. */
+/*
+ * Reads a page from the middle of a gap.  Returns true if it became the current
+ * page.
+ */
 static bool
 read_middle(Sample *sample, Gap gap)
 {
@@ -426,7 +440,7 @@ read_middle(Sample *sample, Gap gap)
 		note_refusal(sample, result);
 		return false;
 	}
-	/* There was something behind it before. */
+	/* The gap's end is a stretch with records, so the query has a result. */
 	if (!span_of(sample, false, &first, &last) || first == AFTER_ALL ||
 		first < middle - CREATED_AT_MARGIN - 1)
 	{
@@ -437,7 +451,10 @@ read_middle(Sample *sample, Gap gap)
 	return true;
 }
 
-/* A reader of the records from some time on, from the earliest or the latest. */
+/*
+ * Returns a reader of the records from a time on, in either order of
+ * created_at.
+ */
 static PageReader *
 reader_from(Sample *sample, int64 from, bool is_descending)
 {
@@ -455,8 +472,8 @@ reader_from(Sample *sample, int64 from, bool is_descending)
 }
 
 /*
- * Asks for a reader's next page that is not empty, and takes the answer in hand.
- * Returns whether it is a page; if not, what it is.
+ * Requests and reads a reader's next page that is not empty.  Sets *result, and
+ * returns true if the page became the current page.
  */
 static bool
 ask(Sample *sample, PageReader *reader, QueryResult *result)
@@ -480,8 +497,8 @@ ask(Sample *sample, PageReader *reader, QueryResult *result)
 }
 
 /*
- * A query by created_at is refused: the session asks for none again, unless it
- * was only for that time.  Raises an error where all queries are refused.
+ * Notes for the session that the API rejects queries by created_at, unless only
+ * the value was rejected.  Raises an error if the API rejects all queries.
  */
 static void
 note_refusal(Sample *sample, QueryResult result)
@@ -498,7 +515,7 @@ note_refusal(Sample *sample, QueryResult result)
 	give_up_time(sample);
 }
 
-/* Only the first reader goes on. */
+/* Continues with the first reader alone. */
 static void
 give_up_time(Sample *sample)
 {
@@ -507,9 +524,9 @@ give_up_time(Sample *sample)
 }
 
 /*
- * The earliest and the latest second of the page in hand; AFTER_ALL and
- * BEFORE_ALL where no record says when it was made.  Returns false where the page
- * is not in order.
+ * Sets *first and *last to the earliest and the latest second of the current
+ * page; to AFTER_ALL and BEFORE_ALL if no record has a created_at.  Returns
+ * false if the page is not in order.
  */
 static bool
 span_of(const Sample *sample, bool is_descending, int64 *first, int64 *last)
@@ -535,8 +552,9 @@ span_of(const Sample *sample, bool is_descending, int64 *first, int64 *last)
 }
 
 /*
- * The page in hand covers a stretch of time.  It may reach beyond the stretches
- * that come after it; where its reader is at the end, beyond all of them.
+ * Inserts the stretch that the current page covers.  It may overlap the
+ * stretches after it.  If its reader is at the end, it extends to the end of
+ * time.
  */
 static void
 insert_stretch(Sample *sample, int at, PageReader *reader, int64 from, int64 to)
@@ -560,7 +578,7 @@ insert_stretch(Sample *sample, int at, PageReader *reader, int64 from, int64 to)
 			Max(sample->stretches[i].to, sample->stretches[i - 1].to);
 }
 
-/* The gap after a stretch; false where there is none. */
+/* Finds the gap after a stretch.  Returns false if there is none. */
 static bool
 find_gap(const Sample *sample, int after, Gap *gap)
 {
@@ -577,8 +595,9 @@ find_gap(const Sample *sample, int after, Gap *gap)
 }
 
 /*
- * The gap in which there may be most; false where there is none.  *can_read_all:
- * whether the requests that are left fill all gaps.
+ * Finds the gap that may have the most records.  Returns false if there is
+ * none.  Sets *can_read_all to true if the remaining requests suffice for all
+ * gaps.
  */
 static bool
 find_widest(const Sample *sample, Gap *widest, bool *can_read_all)
@@ -599,7 +618,7 @@ find_widest(const Sample *sample, Gap *widest, bool *can_read_all)
 	return widest->most >= 0;
 }
 
-/* The page in hand has been used. */
+/* Releases the current page. */
 static void
 let_go_of_page(Sample *sample)
 {

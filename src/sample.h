@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * sample.h
- *	  Some pages of a table, and how many records there are beside them.
+ *	  A sample of a table's pages, and an estimate of the number of unread
+ *	  records.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,23 +14,24 @@
 
 #include "record_cache.h"
 
-/* Pages that are read one after another, from where they tell most. */
+/* Sample of a table, and its progress. */
 typedef struct Sample Sample;
 
-/* The records of a page that had not come before. */
+/* Records of a page that no earlier page had. */
 typedef struct SamplePage
 {
-	int		 number; /* of the page, from 0 */
+	int		 number; /* index of the page, from 0 */
 	int		 count;
 	Record **records;
 } SamplePage;
 
-/* How much of the table has been seen. */
+/* Coverage of the table by the sample. */
 typedef enum SampleScope
 {
-	SAMPLE_WHOLE,  /* all of it */
-	SAMPLE_SPREAD, /* pages from all over it */
-	SAMPLE_START   /* pages that the API chose; nobody knows what is left */
+	SAMPLE_WHOLE,  /* all records */
+	SAMPLE_SPREAD, /* pages from the whole range of created_at */
+	SAMPLE_START   /* first pages in the API's order; the number of unread
+				    * records is unknown */
 } SampleScope;
 
 extern Sample	  *sample_create(RecordCache *cache, const Settings *settings,

@@ -2,25 +2,24 @@
 /*-------------------------------------------------------------------------
  *
  * seen_set.c
- *	  The ids of the records that a scan has handed out, so that none of them
- *	  comes twice.
+ *	  Set of the ids of records that a scan has returned, so that it returns
+ *	  no record twice.
  *
- * The ids are kept in an open-addressing hash table, 16 bytes for each.  When
- * it has grown to half of work_mem and is full, its ids are written, sorted by
- * their hash values, to a temporary file, a run, and it starts empty again.  A
- * run that is not much larger than what is written is merged with it, so that
- * each run is at least RUN_RATIO times as large as the next: a billion ids are
- * a handful of runs, and each id is rewritten a few times per run.
+ * The ids are in a hash table with open addressing, 16 bytes each.  When the
+ * table has the size of half of work_mem and is full, its ids are written to a
+ * temporary file, sorted by hash value: a run.  The table then starts empty
+ * again.  A run is merged with preceding runs that are not much larger, so
+ * that each run is at least RUN_RATIO times as large as the next.  Even a
+ * billion ids need only a few runs.
  *
- * Hash values spread evenly, whatever the ids are, so that the place of an id in
- * a run is known but for a block or two, and looking for it there costs about as
- * many reads.  Where work_mem is large enough for it, a Bloom filter over all
- * runs saves most of them.
+ * Hash values are distributed evenly, so the position of an id in a run is
+ * known to within one or two blocks, and a search reads about as many.  If
+ * work_mem is large enough, a Bloom filter over all runs avoids most searches.
  *
- * The seed of the hash values is random: who chooses the ids of records cannot
- * choose those that collide.
+ * The seed of the hash values is random, so that ids cannot be chosen to
+ * collide.
  *
- * Knows nothing of records, but that they have ids.
+ * Knows nothing about records except their ids.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,24 +36,24 @@
 #include "compat.h"
 #include "seen_set.h"
 
-/* Slots of the table at first, which a page of records does not fill. */
+/* Initial number of slots, more than the records of a page. */
 #define FIRST_CAPACITY 256
 
-/* How many times as large as the next one a run is at least. */
+/* Minimum ratio of a run's size to the next one's. */
 #define RUN_RATIO 8
 
-/* By that, no number of ids has more runs. */
+/* Limit of the number of runs, which follows from RUN_RATIO. */
 #define MAX_RUNS 22
 
 #define IDS_PER_BLOCK ((int64) (BLCKSZ / sizeof(pg_uuid_t)))
 
-/* lib/bloomfilter.c makes none that is smaller. */
+/* Size of the smallest filter that lib/bloomfilter.c creates. */
 #define SMALLEST_FILTER ((Size) 1024 * 1024)
 
-/* Bits of the filter for each id in a run, when it is as full as it should be. */
+/* Bits of the filter per id at its intended load. */
 #define FILTER_BITS_PER_ID 4
 
-/* An id with its hash value: by this value first, runs are sorted. */
+/* An id and its hash value, by which runs are sorted first. */
 typedef struct SeenKey
 {
 	uint64	  hash;
@@ -67,23 +66,23 @@ typedef struct SeenRun
 	int64	 count;
 } SeenRun;
 
-/* What is merged: a run, or (file is NULL) the sorted ids of the table. */
+/* Source of a merge: a run, or the table's sorted ids (file is NULL). */
 typedef struct MergeSource
 {
 	BufFile			*file;
 	const pg_uuid_t *ids;
-	int64			 remaining; /* the current one included */
+	int64			 remaining; /* includes the current id */
 	SeenKey			 current;
 } MergeSource;
 
 struct SeenSet
 {
-	MemoryContext context; /* of all that the set has */
-	ResourceOwner owner;   /* of its files */
+	MemoryContext context; /* context of the set's memory */
+	ResourceOwner owner;   /* owner of its files */
 	uint64		  seed;
 	int64		  count;
 
-	/* The nil UUID marks a free slot, and stands in none. */
+	/* The nil UUID marks a free slot, so has_nil is true if the set has it. */
 	bool	   has_nil;
 	pg_uuid_t *slots;
 	Size	   capacity; /* a power of two */
@@ -123,10 +122,11 @@ static int	compare_at(const SeenSet *set, const SeenRun *run, int64 position,
 					   const SeenKey *key);
 
 /*
- * An empty set.  It lives in a child of the current memory context, and its
- * files belong to the current resource owner, which has to live as long: that
- * of the portal, when the executor runs.  After an error these two release all;
- * otherwise seen_set_end has to be called, as for any temporary file.
+ * Returns an empty set.  It lives in a child of the current memory context.
+ * Its files belong to the current resource owner, which must live as long: the
+ * portal's owner while the executor runs.  These two release everything after
+ * an error.  Otherwise the caller must call seen_set_end, as for any temporary
+ * file.
  */
 SeenSet *
 seen_set_create(void)
@@ -146,8 +146,8 @@ seen_set_create(void)
 }
 
 /*
- * Adds an id; true if it is new.  After an error in it the set is of no use any
- * more.
+ * Adds an id.  Returns true if it is new.  The set cannot be used after an
+ * error in this function.
  */
 bool
 seen_set_add(SeenSet *set, const pg_uuid_t *id)
@@ -178,7 +178,7 @@ seen_set_add(SeenSet *set, const pg_uuid_t *id)
 	return true;
 }
 
-/* Whether the set has an id. */
+/* Returns true if the set has an id. */
 bool
 seen_set_has(const SeenSet *set, const pg_uuid_t *id)
 {
@@ -189,14 +189,14 @@ seen_set_has(const SeenSet *set, const pg_uuid_t *id)
 	return !is_free(find_slot(set, &key)) || is_in_runs(set, &key);
 }
 
-/* How many ids the set has. */
+/* Returns the number of ids. */
 int64
 seen_set_count(const SeenSet *set)
 {
 	return set->count;
 }
 
-/* Releases all that the set has. */
+/* Releases the set and its files. */
 void
 seen_set_end(SeenSet *set)
 {
@@ -208,8 +208,9 @@ seen_set_end(SeenSet *set)
 /* --- The table --- */
 
 /*
- * Half of work_mem: while the table grows to that, half as much is in use
- * besides, and later a filter and the buffers of the files.
+ * Returns the limit of the table's capacity, which takes half of work_mem.
+ * While the table grows to that size, the old one takes a quarter.  Later the
+ * filter and the buffers of the files take as much.
  */
 static Size
 largest_capacity(void)
@@ -238,7 +239,7 @@ is_free(const pg_uuid_t *slot)
 	return memcmp(slot, &nil_uuid, sizeof(*slot)) == 0;
 }
 
-/* The slot that has the id, or where it is to go. */
+/* Returns the slot of an id, or the free slot where it belongs. */
 static pg_uuid_t *
 find_slot(const SeenSet *set, const SeenKey *key)
 {
@@ -291,8 +292,8 @@ grow(SeenSet *set)
 /* --- Writing runs --- */
 
 /*
- * Moves the ids of the table into a run, together with those of the runs that
- * are too small to stay beside it.
+ * Moves the ids of the table to a run, merged with the preceding runs that are
+ * too small to remain separate.
  */
 static void
 spill(SeenSet *set)
@@ -313,7 +314,7 @@ spill(SeenSet *set)
 	set->used = 0;
 }
 
-/* Moves the ids of the table to its start, in the order of a run. */
+/* Moves the table's ids to its start, in the order of a run. */
 static void
 sort_slots(SeenSet *set)
 {
@@ -344,8 +345,8 @@ compare_keys(const SeenKey *a, const SeenKey *b)
 }
 
 /*
- * The filter gets a quarter of work_mem, if that is enough for one, and keeps
- * its size.  The more ids there are, the less it helps.
+ * Creates the filter, with a quarter of work_mem if that suffices.  Its size is
+ * fixed, so it becomes less effective as ids are added.
  */
 static void
 make_filter(SeenSet *set)
@@ -362,8 +363,8 @@ make_filter(SeenSet *set)
 }
 
 /*
- * Makes a run of the sorted ids of the table and of the runs from first_run on,
- * which it closes.  No id is in two of them.
+ * Returns a run of the table's sorted ids and of the runs from first_run on,
+ * which it closes.  No id is in two of these sources.
  */
 static SeenRun
 merge(SeenSet *set, int first_run)
@@ -373,7 +374,9 @@ merge(SeenSet *set, int first_run)
 	SeenRun		 run = {.file = make_file(set), .count = 0};
 	MergeSource *source;
 
-	/* Counting the one before the first, which is current now. */
+	/*
+	 * The count includes the id that precedes the first one and is current now.
+	 */
 	sources[0].ids = set->slots;
 	sources[0].remaining = (int64) set->used + 1;
 	for (int i = 1; i < count; i++)
@@ -404,7 +407,7 @@ merge(SeenSet *set, int first_run)
 	return run;
 }
 
-/* Makes the next id of a source the current one, if there is one. */
+/* Reads a source's next id into current, unless the source is at its end. */
 static void
 advance(const SeenSet *set, MergeSource *source)
 {
@@ -422,7 +425,9 @@ advance(const SeenSet *set, MergeSource *source)
 	source->current = make_key(set, &id);
 }
 
-/* The source whose current id is the least; NULL when all have ended. */
+/*
+ * Returns the source with the least current id; NULL if all are at their end.
+ */
 static MergeSource *
 least(MergeSource *sources, int count)
 {
@@ -450,7 +455,7 @@ make_file(const SeenSet *set)
 	return file;
 }
 
-/* --- Looking into runs --- */
+/* --- Searches in runs --- */
 
 static bool
 is_in_runs(const SeenSet *set, const SeenKey *key)
@@ -468,8 +473,9 @@ is_in_runs(const SeenSet *set, const SeenKey *key)
 }
 
 /*
- * Starts at the block where the id should be, goes on from there in growing
- * steps until it is passed by, and then halves.
+ * Returns true if a run has an id.  Starts at the block where its hash value
+ * should be, continues in growing steps until it has passed the id, and then
+ * bisects.
  */
 static bool
 is_in_run(const SeenSet *set, const SeenRun *run, const SeenKey *key)
@@ -507,7 +513,7 @@ is_in_run(const SeenSet *set, const SeenRun *run, const SeenKey *key)
 	return false;
 }
 
-/* Whether an id is at one of the positions from low to high of a run. */
+/* Returns true if an id is at a position from low to high of a run. */
 static bool
 is_between(const SeenSet *set, const SeenRun *run, int64 low, int64 high,
 		   const SeenKey *key)
@@ -527,7 +533,7 @@ is_between(const SeenSet *set, const SeenRun *run, int64 low, int64 high,
 	return false;
 }
 
-/* Compares the id at a position of a run with another. */
+/* Compares the id at a position of a run with another one. */
 static int
 compare_at(const SeenSet *set, const SeenRun *run, int64 position,
 		   const SeenKey *key)

@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * seen_set.h
- *	  The ids of the records that a scan has handed out, so that none of them
- *	  comes twice.
+ *	  Set of the ids of records that a scan has returned, so that it returns
+ *	  no record twice.
  *
  *-------------------------------------------------------------------------
  */
