@@ -2,12 +2,12 @@
 /*-------------------------------------------------------------------------
  *
  * check.c
- *	  SQL function opportunity_fdw_check(): what works of a server for the
- *	  current user, and what does not.
+ *	  SQL function opportunity_fdw_check(): tests a server for the current
+ *	  user, step by step.
  *
- * The rows are always the same, in the same order.  Each step runs in a
- * subtransaction, so that its error can become a row; errors that say nothing of
- * the server, a cancel among them, stay errors.
+ * The result always has the same rows, in the same order.  Each step runs in a
+ * subtransaction, so that its error can become a row.  Errors that do not
+ * concern the server, such as a cancel, remain errors.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +25,7 @@
 
 #define CHECK_COLUMNS 5
 
-/* What a step that is run needs. */
+/* Arguments of a step. */
 typedef struct StepRun
 {
 	Check			*check;
@@ -45,7 +45,10 @@ static void	 put_row(ReturnSetInfo *rows, const char *name,
 					 const CheckResult *result);
 static Datum milliseconds(int64 microseconds);
 
-/* SQL function: a row for each step. */
+/*
+ * SQL function: returns a row for each step.  Raises an error if the user may
+ * not use the server, or if the server has another foreign-data wrapper.
+ */
 Datum
 opportunity_fdw_check(PG_FUNCTION_ARGS)
 {
@@ -79,7 +82,7 @@ opportunity_fdw_check(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Before the first step; in the current context. */
+/* Returns the state before the first step, in the current context. */
 static Check *
 create_check(ForeignServer *server)
 {
@@ -98,7 +101,7 @@ create_check(ForeignServer *server)
 	return check;
 }
 
-/* Whether an earlier step's failure leaves nothing to be found out. */
+/* Returns true if an earlier step's failure makes a step useless. */
 static bool
 is_hindered(const Check *check, const CheckStep *step)
 {
@@ -106,7 +109,7 @@ is_hindered(const Check *check, const CheckStep *step)
 		   (step->makes_requests || check->round_trip < 0);
 }
 
-/* Runs a step; what it finds wrong is its result. */
+/* Runs a step.  An error that concerns the server becomes the step's result. */
 static void
 run_step(Check *check, const CheckStep *step, CheckResult *result)
 {
@@ -128,7 +131,7 @@ call_step(void *arg)
 	run->step->run(run->check, run->result);
 }
 
-/* An error as what came of a step. */
+/* Converts an error into a step's result. */
 static void
 note_error(const ErrorData *error, CheckResult *result)
 {
@@ -140,7 +143,7 @@ note_error(const ErrorData *error, CheckResult *result)
 		result->hint = error->hint;
 }
 
-/* Whether an error is about the server, its API or the way there. */
+/* Returns true if an error concerns the server, its API or the network. */
 static bool
 is_finding(int sqlerrcode)
 {
@@ -182,7 +185,7 @@ put_row(ReturnSetInfo *rows, const char *name, const CheckResult *result)
 	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 }
 
-/* As a numeric. */
+/* Returns a time in milliseconds, a numeric. */
 static Datum
 milliseconds(int64 microseconds)
 {

@@ -2,13 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * check_steps.c
- *	  The steps of opportunity_fdw_check(), in the order in which a newcomer
+ *	  The steps of opportunity_fdw_check(), in the order in which a new user
  *	  needs them.
  *
- * One request serves several steps, so that all of them together make no more
- * than CHECK_MAX_REQUESTS.  Each is made when a step first needs its answer.
+ * One request serves several steps, so that all steps together make at most
+ * CHECK_MAX_REQUESTS.  A request is made when a step first needs its response.
  *
- * Knows nothing of libcurl, nor of how the rows get out.
+ * Knows nothing about libcurl or the form of the result.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,7 +62,7 @@ const CheckStep check_steps[] = {
 
 const int check_step_count = lengthof(check_steps);
 
-/* The current user has a mapping, or everybody has, with a key. */
+/* Checks that the current user, or PUBLIC, has a mapping with a key. */
 static void
 try_mapping(Check *check, CheckResult *result)
 {
@@ -93,7 +93,7 @@ try_mapping(Check *check, CheckResult *result)
 							is_own ? "CURRENT_USER" : "PUBLIC", server);
 }
 
-/* There is such a host, or proxy, and it can be connected to. */
+/* Checks that the host, or the proxy, exists and accepts a connection. */
 static void
 try_reach(Check *check, CheckResult *result)
 {
@@ -124,7 +124,7 @@ try_reach(Check *check, CheckResult *result)
 							   "lookup.");
 }
 
-/* The certificate is trusted, and that of the host. */
+/* Checks that the certificate is trusted and names the host. */
 static void
 try_tls(Check *check, CheckResult *result)
 {
@@ -151,11 +151,14 @@ try_tls(Check *check, CheckResult *result)
 				 times.was_connected ? ", over an open connection" : "");
 }
 
-/* It is the API that answers, and it is well. */
+/* Checks that the API responds and is healthy. */
 static void
 try_health(Check *check, CheckResult *result)
 {
-	/* Who gets no answer at all, would only wait for the next ones in vain. */
+	/*
+	 * Without any response, further requests would only wait for their
+	 * timeouts.
+	 */
 	if (check->health->outcome != HTTP_ANSWERED)
 		check->obstacle = "health";
 	if (!api_finish_health(check->api, check->health))
@@ -178,7 +181,10 @@ try_permission(Check *check, CheckResult *result)
 					   "The API key can read opportunities.");
 }
 
-/* Fails where the key, or what it is to do, is refused with that status. */
+/*
+ * Fails if the API rejects the key, or the access, with the HTTP status
+ * refusal.
+ */
 static void
 try_verdict_on_key(Check *check, CheckResult *result, long refusal,
 				   const char *detail)
@@ -198,7 +204,7 @@ try_verdict_on_key(Check *check, CheckResult *result, long refusal,
 	result->detail = pstrdup(detail);
 }
 
-/* There are queries. */
+/* Checks that the API supports queries. */
 static void
 try_query(Check *check, CheckResult *result)
 {
@@ -227,7 +233,10 @@ try_query(Check *check, CheckResult *result)
 		psprintf("POST " API_QUERY_PATH, check->settings->record_type);
 }
 
-/* A record can be read by its id; that there is none is as good an answer. */
+/*
+ * Checks that a record can be read by its id.  The response that there is no
+ * such record is sufficient, if none is known to exist.
+ */
 static void
 try_record(Check *check, CheckResult *result)
 {
@@ -252,7 +261,7 @@ try_record(Check *check, CheckResult *result)
 					   "expected.");
 }
 
-/* The API tells which attributes there are. */
+/* Checks that the API returns the schema. */
 static void
 try_schema(Check *check, CheckResult *result)
 {
@@ -271,7 +280,7 @@ try_schema(Check *check, CheckResult *result)
 				 check->settings->record_type, list_length(attributes));
 }
 
-/* How long the way to the API is, there and back. */
+/* Measures the shortest round trip to the API. */
 static void
 try_round_trip(Check *check, CheckResult *result)
 {
@@ -285,7 +294,9 @@ try_round_trip(Check *check, CheckResult *result)
 		per_second < 10 ? 1 : 0, per_second, check->settings->max_concurrency);
 }
 
-/* Queries show archived records: only one that comes is a proof. */
+/*
+ * Checks that queries return archived records, which only such a record proves.
+ */
 static void
 try_archived(Check *check, CheckResult *result)
 {
@@ -318,7 +329,10 @@ try_archived(Check *check, CheckResult *result)
 	result->took = http_times(transfer).answer;
 }
 
-/* An API that ignores the filter proves nothing. */
+/*
+ * Sets the verdict from the query's page.  An API that ignores the filter
+ * proves nothing.
+ */
 static void
 judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
 {
@@ -345,7 +359,7 @@ judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
 					"does not request missing ids one by one.");
 }
 
-/* Whether there is a user mapping; InvalidOid: for everybody. */
+/* Returns true if there is a user mapping; InvalidOid stands for PUBLIC. */
 static bool
 has_mapping(Oid userid, Oid serverid)
 {
@@ -354,7 +368,7 @@ has_mapping(Oid userid, Oid serverid)
 								 ObjectIdGetDatum(serverid));
 }
 
-/* Waits until a request is over. */
+/* Waits until a request is complete, and notes its round trip. */
 static void
 await(Check *check, HttpTransfer *transfer)
 {
@@ -367,7 +381,7 @@ await(Check *check, HttpTransfer *transfer)
 		check->round_trip = first_byte;
 }
 
-/* The request for some record, which is over; NULL: there are to be no queries. */
+/* Returns the completed request for any record; NULL if use_query is false. */
 static HttpTransfer *
 query_answer(Check *check)
 {
@@ -384,8 +398,8 @@ query_answer(Check *check)
 }
 
 /*
- * The request for the record that the query returned, or else for one that
- * there is not, which is over.
+ * Returns the completed request for the record that the query returned, or for
+ * an id without a record.
  */
 static HttpTransfer *
 record_answer(Check *check)
@@ -403,7 +417,7 @@ record_answer(Check *check)
 	return check->record;
 }
 
-/* Whether it is known which record there is. */
+/* Returns true if the query returned a record. */
 static bool
 expects_record(const Check *check)
 {
@@ -411,8 +425,9 @@ expects_record(const Check *check)
 }
 
 /*
- * The request whose answer says what the API thinks of the key: that is the
- * query, where it works or is denied.  NULL: there is no such answer.
+ * Returns the completed request whose response shows whether the API accepts
+ * the key: the query, if it worked or was denied, otherwise the request for a
+ * record.  Returns NULL if neither shows it.
  */
 static HttpTransfer *
 telling_answer(Check *check)

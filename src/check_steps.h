@@ -24,16 +24,17 @@ typedef enum CheckVerdict
 	CHECK_PASSED
 } CheckVerdict;
 
-/* What came of a step; texts are in the database's encoding. */
+/* Result of a step; strings are in the database's encoding. */
 typedef struct CheckResult
 {
 	CheckVerdict verdict;
-	int64		 took;	 /* microseconds; -1: nothing that takes time */
+	int64		 took;	 /* microseconds; -1: not measured */
 	char		*detail; /* NULL: none */
-	char		*hint; /* NULL: none; where an error follows, instead of its */
+	char		*hint;	 /* NULL: none.  Replaces the hint of an error that
+					    * follows. */
 } CheckResult;
 
-/* What the steps find for one another; everything lives as long. */
+/* State that the steps share.  All members live as long. */
 typedef struct Check
 {
 	ForeignServer *server;
@@ -41,32 +42,35 @@ typedef struct Check
 	int64		   request_total;
 	HttpBudget	   budget;
 	AttributeSet  *wanted;
-	int			   archived_at; /* its number among them */
-	const char *obstacle; /* the step whose failure hinders others, or NULL */
+	int			   archived_at; /* index among the wanted attributes */
+	const char *obstacle; /* failed step because of which others are not tried,
+						   * or NULL */
 
 	Credentials *credentials;
 	Api			*api;
 	UrlParts	 url;
 
-	/* requests whose answers have come, or that got none; NULL: not made */
+	/* completed requests; NULL: not made */
 	HttpTransfer *health;
 	HttpTransfer *query;
 	HttpTransfer *record;
 
-	RecordPage *page;			 /* what the query returned, or NULL */
-	pg_uuid_t	record_id;		 /* that was asked for: of the page, or nil */
-	bool		has_record_told; /* there is one, or there is none */
+	RecordPage *page;			 /* page that the query returned, or NULL */
+	pg_uuid_t	record_id;		 /* id that was requested: from the page, or
+								  * nil */
+	bool		has_record_told; /* the response says whether the record
+								  * exists */
 	Record	   *found;			 /* or NULL */
-	int64		round_trip;		 /* the shortest, in microseconds, or -1 */
+	int64		round_trip;		 /* shortest one in microseconds, or -1 */
 } Check;
 
-/* One step; it raises an error where it fails, or sets the verdict. */
+/* A step.  Its function sets the verdict, or raises an error if it fails. */
 typedef struct CheckStep
 {
 	const char *name;
 	void (*run)(Check *check, CheckResult *result);
-	bool is_vital;		 /* its failure hinders those that follow */
-	bool makes_requests; /* or looks at those of its own */
+	bool is_vital;		 /* its failure prevents the steps after it */
+	bool makes_requests; /* or needs requests of other steps */
 } CheckStep;
 
 extern const CheckStep check_steps[];

@@ -2,14 +2,14 @@
 /*-------------------------------------------------------------------------
  *
  * columns.c
- *	  The columns that show a record type's attributes: their names, types and
- *	  options.
+ *	  Columns of a foreign table for the attributes of a record type: names,
+ *	  types and options.
  *
- * A name is an attribute's, or made of it.  One that two attributes would share
- * goes to the one that has it by itself, in whatever order they come; the others
- * get a number.
+ * A column's name is the attribute's, or derived from it.  If two attributes
+ * map to one name, the column that has the attribute's own name keeps it, and
+ * the others get a number.  The order of the attributes does not matter.
  *
- * Knows nothing of requests.
+ * Knows nothing about requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,12 +25,12 @@
 #include "columns.h"
 #include "schema.h"
 
-/* A key of a select's or a stage's value that gets a column of its own. */
+/* Column for a part of a select's or a stage's value. */
 typedef struct SelectColumn
 {
 	const char *suffix;
 	const char *type;
-	const char *key; /* NULL: the type says which */
+	const char *key; /* NULL: implied by the type */
 	bool		stage_only;
 } SelectColumn;
 
@@ -59,7 +59,7 @@ static void	 add_options(ColumnDefinition *column, const char *record_type,
 						 const SchemaAttribute *attribute);
 static char *join_operators(int operators);
 
-/* The columns of the documented attributes of an opportunity. */
+/* Returns ColumnDefinitions for the documented attributes of an opportunity. */
 List *
 columns_of_documentation(void)
 {
@@ -79,8 +79,9 @@ columns_of_documentation(void)
 }
 
 /*
- * The columns of a list of SchemaAttributes, in their order, with what the
- * schema says of filters and sorts where that is not what is documented.
+ * Returns ColumnDefinitions for a list of SchemaAttributes, in their order.
+ * Sets the options for filters and sorts if the schema differs from the
+ * documentation.
  */
 List *
 columns_of_schema(const char *record_type, List *attributes)
@@ -107,7 +108,7 @@ columns_of_schema(const char *record_type, List *attributes)
 	return columns;
 }
 
-/* Appends a column's definition, as CREATE FOREIGN TABLE takes it. */
+/* Appends a column's definition in the form of CREATE FOREIGN TABLE. */
 void
 column_write(StringInfo target, const ColumnDefinition *column)
 {
@@ -138,8 +139,9 @@ column_write(StringInfo target, const ColumnDefinition *column)
 }
 
 /*
- * Adds the columns of one attribute.  An attribute whose name the option cannot
- * say has none: a dot reaches inside, and the star is the record.
+ * Appends the columns of an attribute.  An attribute whose name contains a dot
+ * or is a star gets none, with a warning: the option attribute gives these
+ * another meaning.
  */
 static List *
 add_columns(List *columns, const SchemaAttribute *attribute)
@@ -165,7 +167,7 @@ add_columns(List *columns, const SchemaAttribute *attribute)
 							   attribute->is_list, name));
 }
 
-/* Whether one of some columns shows an attribute. */
+/* Returns true if one of the columns shows the attribute. */
 static bool
 is_known(List *columns, const char *attribute)
 {
@@ -181,8 +183,8 @@ is_known(List *columns, const char *attribute)
 }
 
 /*
- * The columns of a select or a stage are named after the attribute, less a
- * trailing _id.
+ * Appends the columns of a select or a stage.  Their names begin with the
+ * attribute's name without a trailing _id.
  */
 static List *
 add_select_columns(List *columns, const char *name,
@@ -225,7 +227,10 @@ make_column(const char *name, const char *type, bool is_list,
 	return column;
 }
 
-/* What is to be said of filters by a column, and of sorting. */
+/*
+ * Sets a column's options filter_operators and sortable, if the defaults do not
+ * fit the schema.
+ */
 static void
 add_options(ColumnDefinition *column, const char *record_type,
 			const SchemaAttribute *attribute)
@@ -241,7 +246,7 @@ add_options(ColumnDefinition *column, const char *record_type,
 	int		  known = type != NULL ? type->operators : 0;
 	ListCell *cell;
 
-	/* Nothing is sent for such columns, whatever the API takes. */
+	/* Conditions on such columns are never pushed down. */
 	if (type == NULL || attribute->is_list || !is_whole || is_display ||
 		(!type->is_select && known == 0))
 		return;
@@ -259,7 +264,10 @@ add_options(ColumnDefinition *column, const char *record_type,
 			 strcmp(documented->value_type, attribute->value_type) != 0)
 		known = 0;
 
-	/* What is sent by default has to be taken; more is of no use. */
+	/*
+	 * The defaults are documented operators, so the schema must have all of
+	 * them.  Additional operators are not used.
+	 */
 	if (known == 0 ? operators != 0 : (operators & known) != known)
 		column->filter_operators = join_operators(operators);
 	if (documented == NULL && type->is_sortable && attribute->is_sortable)
@@ -269,7 +277,7 @@ add_options(ColumnDefinition *column, const char *record_type,
 		column->sortable = TERNARY_FALSE;
 }
 
-/* The text of a set of operators, as the option takes it. */
+/* Returns a set of operators in the form of the option filter_operators. */
 static char *
 join_operators(int operators)
 {
@@ -286,10 +294,10 @@ join_operators(int operators)
 }
 
 /*
- * Sees to it that no two columns have the same name, none that of a system column,
- * and none a longer one than PostgreSQL takes.  An attribute's own name comes
- * first; what is left is numbered in the order of the attributes' names, so that
- * it is the same every time.
+ * Makes the columns' names unique, different from those that system columns
+ * have, and no longer than PostgreSQL permits.  Attributes' own names have
+ * priority.  The other columns are numbered in the order of the attributes'
+ * names, so that the result does not depend on the order of the schema.
  */
 static void
 assign_names(List *columns)
@@ -320,8 +328,8 @@ assign_names(List *columns)
 }
 
 /*
- * Renames those of some columns that are to join others with these names, where
- * one of these has that name already.
+ * Renames the columns that have one of the names, which belong to other columns
+ * of the same table.
  */
 void
 columns_make_room(List *columns, List *names)
@@ -351,8 +359,8 @@ columns_make_room(List *columns, List *names)
 }
 
 /*
- * A name that a column can have beside others of these names, as short and with
- * as low a number as need be.
+ * Returns a name that is not taken: the name itself, or with the lowest free
+ * number and shortened if necessary.
  */
 static char *
 free_name(const char *name, List *taken)
@@ -369,7 +377,7 @@ free_name(const char *name, List *taken)
 	return found;
 }
 
-/* Whether a name is among some. */
+/* Returns true if a name is a member of names. */
 static bool
 is_taken(List *names, const char *name)
 {
@@ -383,14 +391,14 @@ is_taken(List *names, const char *name)
 	return false;
 }
 
-/* Whether every table has a system column of that name. */
+/* Returns true if a system column has the name. */
 static bool
 is_reserved(const char *name)
 {
 	return SystemAttributeByName(name) != NULL;
 }
 
-/* By attribute, and among the columns of one by name. */
+/* Compares by attribute, and then by type. */
 static int
 compare_attributes(const ListCell *a, const ListCell *b)
 {
@@ -401,7 +409,10 @@ compare_attributes(const ListCell *a, const ListCell *b)
 	return order != 0 ? order : strcmp(x->type, y->type);
 }
 
-/* The start of a name that has no more than so many bytes. */
+/*
+ * Returns a copy of a name, shortened to at most length bytes at the boundary
+ * of a character.
+ */
 static char *
 clip(const char *name, size_t length)
 {

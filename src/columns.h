@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * columns.h
- *	  The columns that show a record type's attributes.
+ *	  Columns of a foreign table for the attributes of a record type.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,14 +17,15 @@
 #include "api.h"
 #include "option.h"
 
-/* A column to be made; all texts are in the database's encoding. */
+/* Definition of a column; all strings are in the database's encoding. */
 typedef struct ColumnDefinition
 {
 	char	   *name;
-	const char *type; /* of an element, where it is a list */
+	const char *type; /* element type if is_list */
 	bool		is_list;
-	char	   *attribute;		  /* what it shows, as the option has it */
-	char	   *filter_operators; /* what the option is to say, or NULL */
+	char	   *attribute;		  /* value of the option attribute */
+	char	   *filter_operators; /* value of the option filter_operators, or
+								   * NULL */
 	Ternary		sortable;
 	const SchemaAttribute *source; /* NULL: the documentation */
 } ColumnDefinition;

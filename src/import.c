@@ -2,8 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * import.c
- *	  IMPORT FOREIGN SCHEMA: the attributes of the API's records as foreign
- *	  tables.
+ *	  IMPORT FOREIGN SCHEMA: writes CREATE FOREIGN TABLE commands from the
+ *	  API's schema or from the documented attributes.
+ *
+ * Columns are columns.c's, and the request is schema.c's.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +21,7 @@
 #include "option.h"
 #include "schema.h"
 
-/* The one schema that the API is taken to have. */
+/* Name of the only remote schema, which this extension defines. */
 #define REMOTE_SCHEMA "reevo"
 
 static List *wanted_record_types(const ImportForeignSchemaStmt *statement);
@@ -29,9 +31,10 @@ static bool	 has_table(const ImportForeignSchemaStmt *statement,
 					   const char					 *name);
 
 /*
- * FDW callback: the CREATE FOREIGN TABLE commands that make the schema's tables:
- * the types of records that LIMIT TO names, or opportunities.  Asks the API for
- * the attributes of each, unless the documented ones are wanted.
+ * FDW callback: returns CREATE FOREIGN TABLE commands for the record types that
+ * LIMIT TO names, or for opportunities.  Makes one request per record type,
+ * unless the option discover is false.  Raises an error for another remote
+ * schema, and the errors of schema_read.
  */
 List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
@@ -65,7 +68,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 	return commands;
 }
 
-/* The types of records to make tables of. */
+/* Returns the record types to import. */
 static List *
 wanted_record_types(const ImportForeignSchemaStmt *statement)
 {
@@ -82,7 +85,7 @@ wanted_record_types(const ImportForeignSchemaStmt *statement)
 	return types;
 }
 
-/* Whether the statement names a table. */
+/* Returns true if the statement names a table. */
 static bool
 has_table(const ImportForeignSchemaStmt *statement, const char *name)
 {
@@ -96,7 +99,7 @@ has_table(const ImportForeignSchemaStmt *statement, const char *name)
 	return false;
 }
 
-/* CREATE FOREIGN TABLE, with some columns. */
+/* Returns the CREATE FOREIGN TABLE command for a record type. */
 static char *
 table_command(const ImportForeignSchemaStmt *statement, const char *record_type,
 			  List *columns)

@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * schema.c
- *	  The live schema of a type of records, for commands and functions that
- *	  belong to no scan.
+ *	  The API's schema of a record type, for commands and functions that do
+ *	  not scan a table.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,9 +16,9 @@
 #include "schema.h"
 
 /*
- * The attributes of a table's records, as the current user may read them: a list
- * of SchemaAttributes in the current context.  Makes one request, which is added
- * to those of its statement.  Raises the errors of api_read_schema.
+ * Returns the attributes of a table's records, which the current user may read:
+ * a list of SchemaAttributes in the current context.  Makes one request, and
+ * adds it to *request_total.  Raises the errors of api_read_schema.
  */
 List *
 schema_read(const Settings *settings, int64 *request_total, bool for_import)
@@ -42,7 +42,10 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 	return attributes;
 }
 
-/* The attribute of that name, in UTF-8, of a list of SchemaAttributes, or NULL. */
+/*
+ * Returns the attribute with a name, in UTF-8, from a list of SchemaAttributes;
+ * or NULL.
+ */
 const SchemaAttribute *
 schema_find(List *attributes, const char *name)
 {
@@ -58,7 +61,7 @@ schema_find(List *attributes, const char *name)
 	return NULL;
 }
 
-/* A text of the schema in the database's encoding, palloc'd. */
+/* Returns a string of the schema in the database's encoding, palloc'd. */
 char *
 schema_text(const char *text)
 {

@@ -2,10 +2,9 @@
 /*-------------------------------------------------------------------------
  *
  * stats.c
- *	  What a session has spent on each server, and the SQL functions that tell.
+ *	  Counters of a session's API usage, by server, and their SQL functions.
  *
- * The counters are added to by those who spend: http_account.c, api.c and the
- * caches.
+ * http_account.c, api.c and the caches increment the counters.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +18,7 @@
 
 #include "stats.h"
 
-#define SECOND 1000000 /* in microseconds, as the counters have it */
+#define SECOND 1000000 /* in microseconds, the unit of the counters */
 
 #define STATS_COLUMNS (17 + ENDPOINT_COUNT)
 
@@ -40,7 +39,7 @@ static HttpCounters total_of(const SessionStats *stats);
 static int64		outcomes_of(const HttpCounters *counters);
 static void			put_row(ReturnSetInfo *rows, const ServerStats *server);
 
-/* What the session has spent on a server so far, made where it is nothing yet. */
+/* Returns the session's counters for a server; creates them if necessary. */
 SessionStats *
 stats_of_server(Oid serverid)
 {
@@ -60,7 +59,7 @@ stats_of_server(Oid serverid)
 	return &server->public;
 }
 
-/* SQL function: a row for each server that the session has used. */
+/* SQL function: returns a row for each server that the session has used. */
 Datum
 opportunity_fdw_stats(PG_FUNCTION_ARGS)
 {
@@ -73,7 +72,7 @@ opportunity_fdw_stats(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* SQL function: the session has spent nothing. */
+/* SQL function: sets all counters of the session to zero. */
 Datum
 opportunity_fdw_stats_reset(PG_FUNCTION_ARGS)
 {
@@ -125,7 +124,7 @@ put_row(ReturnSetInfo *rows, const ServerStats *server)
 	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 }
 
-/* Over all endpoints. */
+/* Returns the sum of the counters of all endpoints. */
 static HttpCounters
 total_of(const SessionStats *stats)
 {
@@ -151,7 +150,7 @@ total_of(const SessionStats *stats)
 	return total;
 }
 
-/* Requests whose outcome is known. */
+/* Returns the number of requests whose outcome is known. */
 static int64
 outcomes_of(const HttpCounters *counters)
 {

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * stats.h
- *	  What a session has spent on each server.
+ *	  Counters of a session's API usage, by server.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,7 @@
 
 #include "http.h"
 
-/* What is asked of the API. */
+/* Kinds of API requests. */
 typedef enum ApiEndpoint
 {
 	ENDPOINT_RECORD,
@@ -24,12 +24,12 @@ typedef enum ApiEndpoint
 
 #define ENDPOINT_COUNT (ENDPOINT_HEALTH + 1)
 
-/* What a session has spent on one server; it stays there until the session ends. */
+/* Counters of a session for one server; valid until the session ends. */
 typedef struct SessionStats
 {
 	HttpCounters endpoints[ENDPOINT_COUNT];
-	int64		 records;	 /* that came */
-	int64		 cache_hits; /* records, or keys, that needed no request */
+	int64		 records;	 /* received */
+	int64		 cache_hits; /* records or keys that needed no request */
 } SessionStats;
 
 extern SessionStats *stats_of_server(Oid serverid);
