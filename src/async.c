@@ -38,6 +38,7 @@ static void answer_others(AsyncRequest *request);
 static void answer_pending(AsyncRequest *request);
 static void set_pending(AsyncRequest *request, bool is_pending);
 
+/* Sets the FDW callbacks of asynchronous execution. */
 void
 async_set_callbacks(FdwRoutine *routine)
 {

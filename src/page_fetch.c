@@ -274,6 +274,7 @@ page_fetch_set_patience(PageFetch *fetch, bool may_wait)
 	fetch->must_not_wait = !may_wait;
 }
 
+/* Returns true if the last call returned false because it may not wait. */
 bool
 page_fetch_is_waiting(const PageFetch *fetch)
 {

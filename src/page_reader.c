@@ -181,6 +181,7 @@ page_reader_stop(PageReader *reader)
 	reader->source->statement->pending--;
 }
 
+/* Releases a reader and its request. */
 void
 page_reader_end(PageReader *reader)
 {

@@ -529,6 +529,7 @@ filter_roles(const RelOptInfo *baserel, List *conditions, List *clauses)
 	return roles;
 }
 
+/* Returns the FilterRole of a condition that was made of a clause. */
 FilterRole
 plan_filter_role(const RelOptInfo *baserel, const List *condition,
 				 const RestrictInfo *clause)

@@ -479,6 +479,7 @@ scan_set_patience(ForeignScanState *node, bool may_wait)
 		fetch_set_patience(scan->fetch, may_wait);
 }
 
+/* Returns true if the last slot was empty because the scan may not wait. */
 bool
 scan_is_waiting(const ForeignScanState *node)
 {
