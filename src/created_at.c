@@ -24,8 +24,10 @@
 
 #define SORT_BY_TIME "sort created_at"
 #define FILTER_FROM "created_at gte"
+#define FILTER_BEFORE "created_at lt"
 #define FILTER_MISSING "created_at not_exists"
 
+static List			*filters_of_time(const char *use, int64 seconds);
 static RemoteFilter *make_filter(char *json, const char *use);
 
 /*
@@ -62,15 +64,32 @@ created_at_is_refused(const Api *api, bool or_its_absence)
 List *
 created_at_filters_from(int64 seconds)
 {
-	char *time = iso8601_write((seconds - CREATED_AT_MARGIN) * USECS_PER_SEC);
+	return filters_of_time(FILTER_FROM, seconds - CREATED_AT_MARGIN);
+}
+
+/*
+ * Returns the filters of records before a second, a list in the current
+ * context; NIL if ISO 8601 cannot represent its year.
+ */
+List *
+created_at_filters_before(int64 seconds)
+{
+	return filters_of_time(FILTER_BEFORE, seconds);
+}
+
+/* The argument use is the attribute and the operator. */
+static List *
+filters_of_time(const char *use, int64 seconds)
+{
+	char *time = iso8601_write(seconds * USECS_PER_SEC);
 
 	if (time == NULL)
 		return NIL;
 	return list_make1(
-		make_filter(psprintf("{\"field\":\"created_at\",\"operator\":\"gte\","
+		make_filter(psprintf("{\"field\":\"created_at\",\"operator\":\"%s\","
 							 "\"value\":\"%s\"}",
-							 time),
-					FILTER_FROM));
+							 strchr(use, ' ') + 1, time),
+					use));
 }
 
 /*

@@ -32,18 +32,18 @@
 /* Limit of restarts of a query without a new record in between. */
 #define MAX_RESTARTS 3
 
-static void		  start(PageFetch *fetch);
-static void		  begin(PageFetch *fetch);
-static char		 *uses_of(const RemoteFilter *filter);
-static bool		  take_record(PageFetch *fetch, Record **record);
-static void		  let_go_of_page(PageFetch *fetch);
-static bool		  next_page(PageFetch *fetch);
-static bool		  verify_end(PageFetch *fetch);
-static void		  verify_ids(PageFetch *fetch);
-static bool		  has_new(PageFetch *fetch, const ApiQuery *query);
-static void		  warn_of_cap(PageFetch *fetch);
-static void		  read_by_time(PageFetch *fetch);
-static bool		  can_read_by_time(const PageFetch *fetch);
+static void	 start(PageFetch *fetch);
+static void	 begin(PageFetch *fetch);
+static char *uses_of(const RemoteFilter *filter);
+static bool	 take_record(PageFetch *fetch, Record **record);
+static void	 let_go_of_page(PageFetch *fetch);
+static bool	 next_page(PageFetch *fetch);
+static bool	 verify_end(PageFetch *fetch);
+static void	 verify_ids(PageFetch *fetch);
+static bool	 has_new(PageFetch *fetch, const ApiQuery *query, int page_count);
+static void	 warn_of_cap(PageFetch *fetch);
+static void	 read_by_time(PageFetch *fetch);
+static bool	 can_read_by_time(const PageFetch *fetch);
 static PageAnswer ask_once(PageFetch *fetch, const ApiQuery *query);
 static void note_accepted_filters(PageFetch *fetch, const RangeReader *reader);
 static void note_end(PageFetch *fetch, RangeReader *reader);
@@ -395,7 +395,7 @@ verify_end(PageFetch *fetch)
 	{
 		query.limit = fetch->source.page_size;
 		query.is_descending = !query.is_descending;
-		if (!has_new(fetch, &query))
+		if (!has_new(fetch, &query, 1))
 		{
 			if (!pages->is_like_cap)
 				api_note_false_doubt(fetch->source.api);
@@ -416,40 +416,64 @@ verify_end(PageFetch *fetch)
 }
 
 /*
- * Verifies a query that ended with many records of the same created_at.  It
- * cannot be resumed, so its first and last ids are read.  Raises an error if
- * one of them was not returned.
+ * Verifies the queries that ended with many records of the same created_at.
+ * They cannot be resumed, so their first and last records by id are read.
+ * Raises an error if one of them was not returned.
+ *
+ * Two pages are read from each end, because the reader of the newest page may
+ * have returned the records of one end.
  */
 static void
 verify_ids(PageFetch *fetch)
 {
-	ApiQuery query = {0};
+	ApiQuery  query = {0};
+	ListCell *cell;
 
-	query.filters = fetch->unproven;
 	query.sort = ID_FIELD;
 	query.limit = fetch->source.page_size;
-	fetch->unproven = NIL;
-	for (int i = 0; i < 2; i++)
+	foreach(cell, fetch->unproven)
 	{
-		query.is_descending = i == 0;
-		if (has_new(fetch, &query))
-			page_fetch_raise_cap(fetch->unproven_received, true);
+		query.filters = lfirst(cell);
+		for (int i = 0; i < 2; i++)
+		{
+			query.is_descending = i == 0;
+			if (has_new(fetch, &query, 2))
+				page_fetch_raise_cap(fetch->most_received, true);
+		}
 	}
+	fetch->unproven = NIL;
+	if (!fetch->is_like_cap)
+		api_note_false_doubt(fetch->source.api);
 }
 
 /*
- * Returns true if the first page of a query has a record that was not returned.
+ * Returns true if one of a query's first pages, at most page_count of them, has
+ * a record that was not returned.
  */
 static bool
-has_new(PageFetch *fetch, const ApiQuery *query)
+has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 {
-	PageAnswer answer = ask_once(fetch, query);
-	bool	   is_new =
-		answer.result == QUERY_PAGE && page_fetch_is_new(fetch, answer.page);
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
+	PageReader	 *probe = page_reader_create(&fetch->source, query);
+	bool		  is_new = false;
 
-	if (answer.result != QUERY_PAGE)
-		warn_of_cap(fetch);
-	http_end(answer.transfer);
+	while (!is_new && !probe->is_at_end && probe->pages < page_count)
+	{
+		PageAnswer answer;
+
+		page_reader_send(probe);
+		answer = page_reader_read(probe);
+		is_new = answer.result == QUERY_PAGE &&
+				 page_fetch_is_new(fetch, answer.page);
+		http_end(answer.transfer);
+		if (answer.result != QUERY_PAGE)
+		{
+			warn_of_cap(fetch);
+			break;
+		}
+	}
+	page_reader_end(probe);
+	MemoryContextSwitchTo(old_context);
 	return is_new;
 }
 
@@ -619,8 +643,16 @@ note_end(PageFetch *fetch, RangeReader *reader)
 		fetch->is_doubtful = reader->kind == RANGE_ALL;
 	else if (!range_resume(fetch, reader) && reader->position != NO_TIME)
 	{
-		fetch->unproven = reader->pages->query.filters;
-		fetch->unproven_received = reader->pages->received;
+		MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
+		List		 *filters = list_copy(reader->pages->query.filters);
+
+		/* Other readers may have returned the records from its upper bound on. */
+		if (reader->upper != END_OF_TIME)
+			filters =
+				list_concat(filters, created_at_filters_before(reader->upper));
+		fetch->unproven = lappend(fetch->unproven, filters);
+		fetch->is_like_cap = fetch->is_like_cap || reader->pages->is_like_cap;
+		MemoryContextSwitchTo(old_context);
 	}
 }
 

@@ -41,13 +41,10 @@ typedef struct RangeReader
 	int64		position;	/* time of the last record read, or NO_TIME */
 	int64		no_split;	/* time at which a split had no use, or NO_TIME */
 	int64		resumed_at; /* lower bound of the last resumption, or NO_TIME */
-	int64		resumed_after; /* number of records that the query before it
-							    * returned */
-	bool		is_after_end;  /* the last resumption followed a doubtful end */
-	char	   *last_text;	   /* created_at of the last record read, or NULL */
-	char	   *bound_text;	   /* created_at that is the query's exact lower
+	char	   *last_text;	/* created_at of the last record read, or NULL */
+	char	   *bound_text; /* created_at that is the query's exact lower
 							    * bound; NULL: none */
-	int64		last_seconds;  /* exact time of the last record read, for
+	int64		last_seconds; /* exact time of the last record read, for
 							    * is_exact */
 	int			last_nanoseconds;
 	bool   is_exact; /* the query's records were in the order of exact times so
@@ -94,10 +91,9 @@ struct PageFetch
 	bool is_waiting;	/* the last call returned early because of
 						 * must_not_wait */
 
-	bool  has_cap;	/* a resumption after a doubtful end found new records */
-	List *unproven; /* filters of a query that may have been limited within
-					 * equal created_at; NIL: none */
-	int64 unproven_received;
+	List *unproven; /* filters of each query that may have been limited within
+					 * equal created_at */
+	bool  is_like_cap; /* the number of records of one of these is like a cap */
 	int64 most_received; /* most records that a query returned: a lower bound
 						  * of the API's limit */
 	int64 found_at_cap;	 /* value of found when the API announced further

@@ -304,12 +304,8 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 			  created_at_text(last_record, fetch->created_at));
 
 	/* There were further records after the end at which it was resumed. */
-	if ((reader->is_part || reader->is_after_end) &&
-		page_fetch_is_new(fetch, page))
-	{
+	if (reader->is_part && page_fetch_is_new(fetch, page))
 		read_dateless(fetch, reader);
-		fetch->has_cap = fetch->has_cap || reader->is_after_end;
-	}
 	reader->density = (double) page->count / Max(last - first, 1);
 	if (last >= reader->upper)
 		reader->is_done = true;
@@ -437,16 +433,14 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 			 (reader->bound_text == NULL ||
 			  strcmp(reader->last_text, reader->bound_text) != 0))
 		keep_text(fetch, &reader->bound_text, reader->last_text);
-	else if (!is_at_end ||
-			 (reader->pages->received >= fetch->most_received &&
-			  (reader->pages->is_like_cap ||
-			   (reader->pages->received == reader->resumed_after &&
-				(fetch->has_cap ||
-				 reader->pages->received >= fetch->source.page_size)))))
+	else if (!is_at_end || reader->pages->received >= fetch->most_received)
 		return false;
 	else
 	{
-		/* The API's announcement of further records was wrong. */
+		/*
+		 * Another query returned more records, so this one was not limited: the
+		 * API's announcement of further records was wrong.
+		 */
 		if (!reader->pages->is_like_cap)
 			api_note_false_doubt(fetch->source.api);
 		return true;
@@ -455,8 +449,6 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 	if (!is_at_end)
 		read_dateless(fetch, reader);
 	reader->resumed_at = reader->lower = reader->position;
-	reader->resumed_after = reader->pages->received;
-	reader->is_after_end = is_at_end;
 	reader->is_part = reader->kind == RANGE_ALL;
 	reader->is_done = false;
 	reader->pages->query.filters =

@@ -389,6 +389,13 @@ class Querying(StandIn):
         self.assertIsNone(amounts[-1])
         numbers = [float(a) for a in amounts if a is not None]
         self.assertEqual(numbers, sorted(numbers, reverse=True))
+        backward = {"sort": [{"field": "status", "direction": "desc"}], "limit": 5000}
+        before, after = [], []
+        for ids in (before, after):
+            ids += [r["id"] for r in self.query(backward).json()["data"]
+                    if r["attributes"]["status"]["value"] == "open"]
+            self.behave(reverse_ties=True)
+        self.assertEqual(after, before[::-1])
         self.behave(nulls_first=True)
         first = self.query(asked).json()["data"][0]
         self.assertFalse((first["attributes"].get("amount") or {}).get("value"))

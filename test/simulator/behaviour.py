@@ -90,6 +90,7 @@ API = {
     "nulls_first": False,
     "sort_casefold": False,
     "ignore_sort": False,
+    "reverse_ties": False,
     "ignore_filters": False,
     "query_drops_some": [],
     "move_between_pages": False,

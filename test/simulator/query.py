@@ -539,6 +539,8 @@ class Queries:
         fold = _fold(self.behaviours, self.store.fields(record_type)[name][0], "sort")
         nulls = [ident for ident in ids if column[ident] is None]
         others = [ident for ident in ids if column[ident] is not None]
+        if self.behaviours.reverse_ties and descending:
+            others.reverse()
         others.sort(key=lambda ident: fold(column[ident]), reverse=descending)
         return nulls + others if self.behaviours.nulls_first else others + nulls
 
