@@ -17,11 +17,11 @@
 /* Fetch of a scan's records, and its position. */
 typedef struct Fetch Fetch;
 
-/* Records by id that needed no request of the scan's own. */
+/* Counters of the records by id for which the fetch made no request. */
 typedef struct FetchCounters
 {
-	int64 cache_hits; /* read before */
-	int64 prefetched; /* requested by a lookup */
+	int64 cache_hits; /* records that the cache had */
+	int64 prefetched; /* records that a lookup requested */
 } FetchCounters;
 
 extern Fetch *fetch_ids(RecordCache *cache, const Settings *settings,

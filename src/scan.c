@@ -57,7 +57,7 @@ typedef struct OpportunityScan
 	TupleTableSlot *sort_slot;
 	HttpBudget		budget;
 	FetchCounters	counters;
-	bool			is_prefetched; /* by a key */
+	bool			is_prefetched; /* a lookup fetched the records by key */
 	PageCounters	page_counters;
 
 	MemoryContext scan_context;	  /* reset by a rescan */
