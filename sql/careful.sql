@@ -90,10 +90,14 @@ END $$;
 :count :spent
 \! $REEVO_CTL behave '{"fail_after": 4, "error_body": {"data": [], "error": {"code": "permission_denied", "message": "No."}}}'
 :count :spent
+\! $REEVO_CTL behave '{"fail_after": 4, "error_body": {"data": [], "error": {"message": "no"}}}'
+:count :spent
 :recovered
 :count :spent
 -- Members that are empty report nothing.
 \! $REEVO_CTL behave '{"more_members": {"error": null, "errors": [], "fault": {}, "message": "", "success": true, "partial": false, "status": "ok", "code": 0}}'
+:count :spent
+\! $REEVO_CTL behave '{"more_members": {"has_errors": "no", "code": "ok"}}'
 :count :spent
 -- A materialized view, and statistics
 :fresh

@@ -187,7 +187,8 @@ static void begin_value(RecordParser *parser, Place place);
 static void see_value(RecordParser *parser, JsonTokenType kind, char *text);
 static void see_answer_member(RecordParser *parser, Place place,
 							  JsonTokenType kind, const char *text);
-static bool is_failure(Place place, JsonTokenType kind, const char *text);
+static bool is_failure(Place container, Place place, JsonTokenType kind,
+					   const char *text);
 static bool is_one_of(const char *text, const char *const *words, size_t count);
 static bool explains_failure(const char *message);
 static void end_value(RecordParser *parser);
@@ -606,19 +607,20 @@ see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
 	else if (place == PLACE_MESSAGE && kind == JSON_TOKEN_STRING)
 		parser->message = text;
 	else if (place >= PLACE_ERROR && place <= PLACE_FLAG &&
-			 is_failure(place, kind, text))
+			 is_failure(parser->places[parser->depth - 1], place, kind, text))
 		parser->reports_failure = true;
 }
 
 /*
  * Returns true if a value reports a failure.  In PLACE_ERROR, any scalar that
- * is not empty does, at any depth.
+ * is not empty does, at any depth.  The text "no" denies an error if it is the
+ * value of the error's own key, but is a message within an error.
  */
 static bool
-is_failure(Place place, JsonTokenType kind, const char *text)
+is_failure(Place container, Place place, JsonTokenType kind, const char *text)
 {
-	static const char *const nothings[] = {"",	   "0",	 "ok",	 "success",
-										   "none", "no", "null", "false"};
+	static const char *const nothings[] = {"",	   "0",	   "ok",   "success",
+										   "none", "null", "false"};
 	static const char *const statuses[] = {
 		"error",	 "errored", "fail",		 "failed",	"failure",
 		"throttled", "timeout", "timed_out", "partial", "unavailable"};
@@ -632,7 +634,9 @@ is_failure(Place place, JsonTokenType kind, const char *text)
 		case PLACE_ERROR:
 			return kind == JSON_TOKEN_TRUE ||
 				   (kind == JSON_TOKEN_NUMBER && number != 0) ||
-				   (is_text && !is_one_of(text, nothings, lengthof(nothings)));
+				   (is_text && !is_one_of(text, nothings, lengthof(nothings)) &&
+					(container == PLACE_ERROR ||
+					 pg_strcasecmp(text, "no") != 0));
 		case PLACE_CODE:
 			return is_status ||
 				   (is_text && number == 0 &&
