@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- ANALYZE: how many records there are and what is in them, for a bounded number
--- of requests; and the plans that come of it. The simulator has 1000 records; 200
--- accounts. A larger table is one with smaller pages.
+-- ANALYZE estimates the number of records and their statistics with a bounded
+-- number of requests. The simulator has 1000 opportunities and 200 accounts.
+-- Smaller pages stand for a larger table.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -17,13 +17,13 @@ SET datestyle = 'ISO';
 SET jit = off;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER analysis INTO analysis OPTIONS (discover 'false');
 CREATE FOREIGN TABLE account (id uuid, display_name text) SERVER analysis OPTIONS (record_type 'account');
--- A hundred pages.
+-- 1000 records are 100 pages of this table.
 CREATE FOREIGN TABLE tens (id uuid, status text, created_at timestamptz, archived_at timestamptz)
   SERVER analysis OPTIONS (page_size '10');
 
--- :spent prints the requests since it was last used. rows_of and close_to say
--- what the planner takes a table to have, and whether a number is that, give or
--- take some percent.
+-- :spent prints the number of requests since its last use. rows_of returns the
+-- planner's row count of a table. close_to compares two numbers, with a tolerance
+-- in percent.
 \set now `$REEVO_CTL requests`
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 CREATE FUNCTION rows_of(name regclass) RETURNS float8 LANGUAGE sql AS
@@ -35,8 +35,8 @@ $$ SELECT CASE WHEN abs(found - wanted) <= abs(wanted) * percent / 100 THEN 'clo
 \pset null NULL
 
 --
--- All of it: ten pages, and a query that verifies that 1000 records are not the
--- API's limit
+-- The whole table: ten pages, and one query to verify that 1000 records are not a
+-- limit of the API
 --
 SELECT rows_of('opportunity');
 ANALYZE opportunity; :spent
@@ -44,7 +44,7 @@ SELECT rows_of('opportunity'), relpages FROM pg_class WHERE oid = 'opportunity':
 ANALYZE account; :spent
 SELECT rows_of('account');
 
--- The statistics are those of a local copy, all 53 of them.
+-- All 53 columns have the same statistics as in a local copy.
 CREATE TABLE copy AS SELECT * FROM opportunity;
 ANALYZE copy;
 SELECT count(*), count(DISTINCT tablename)
@@ -55,21 +55,22 @@ SELECT attname, null_frac, n_distinct FROM pg_stats
 WHERE schemaname = 'analysis' AND tablename = 'opportunity' AND attname IN ('id', 'stage', 'status') ORDER BY attname;
 
 \set now `$REEVO_CTL requests`
--- Another time, the pages are known; and one column takes no less.
+-- The second ANALYZE knows the number of pages. One column costs as many
+-- requests.
 ANALYZE account (display_name); :spent
 SELECT rows_of('account'), relpages FROM pg_class WHERE oid = 'account'::regclass;
 SET client_min_messages = error;
 VACUUM (ANALYZE) account; :spent
 SET client_min_messages = warning;
 
--- Fewer rows than there are, at random.
+-- A random sample of fewer rows than the table has
 SET default_statistics_target = 1;
 ANALYZE opportunity; :spent
 SELECT rows_of('opportunity');
 RESET default_statistics_target;
 
 --
--- A part of it
+-- A sample of the pages
 --
 ANALYZE tens; :spent
 SELECT close_to(rows_of('tens'), 1000, 15);
@@ -78,7 +79,7 @@ WHERE schemaname = 'analysis' AND tablename = 'tens' AND attname = 'archived_at'
 SELECT close_to(most_common_freqs[1] * 100, (SELECT 100.0 * max(n) / 1000 FROM (SELECT count(*) AS n FROM copy GROUP BY status) s), 20)
 FROM pg_stats WHERE schemaname = 'analysis' AND tablename = 'tens' AND attname = 'status';
 SELECT attname, n_distinct FROM pg_stats WHERE schemaname = 'analysis' AND tablename = 'tens' AND attname = 'id';
--- The quarters of the times are those of all records.
+-- The quartiles of created_at match those in the local copy.
 SELECT string_agg(close_to(extract(epoch FROM bound - '2022-01-01'), extract(epoch FROM wanted - '2022-01-01'), 8), ', ')
 FROM (SELECT bounds[1 + (part * (cardinality(bounds) - 1))::int] AS bound, part
       FROM unnest(ARRAY[0, 0.25, 0.5, 0.75, 1]) part,
@@ -86,8 +87,8 @@ FROM (SELECT bounds[1 + (part * (cardinality(bounds) - 1))::int] AS bound, part
             WHERE schemaname = 'analysis' AND tablename = 'tens' AND attname = 'created_at') b) s,
   LATERAL (SELECT percentile_disc(part) WITHIN GROUP (ORDER BY created_at) AS wanted FROM copy) c;
 \set now `$REEVO_CTL requests`
--- One that is not much larger than its beginning is read whole, after a look at its
--- end, also where cursors do not last.
+-- The wrapper reads a table whole if it is not much larger than the first pages.
+-- One query checks its end first. Expired cursors do not change that.
 CREATE FOREIGN TABLE thirties (id uuid, created_at timestamptz) SERVER analysis OPTIONS (page_size '30');
 ANALYZE thirties; :spent
 SELECT rows_of('thirties');
@@ -95,12 +96,12 @@ SELECT rows_of('thirties');
 ANALYZE thirties; :spent
 SELECT close_to(rows_of('thirties'), 1000, 5);
 \! $REEVO_CTL behave '{"expire_cursors_after": null}'
--- Those that the table leaves out are no rows of it.
+-- The row count excludes the records that the table excludes.
 ALTER FOREIGN TABLE tens OPTIONS (ADD include_archived 'false');
 ANALYZE tens; :spent
 SELECT close_to(rows_of('tens'), (SELECT count(*) FROM copy WHERE archived_at IS NULL), 7);
 ALTER FOREIGN TABLE tens OPTIONS (DROP include_archived);
--- max_requests is not exceeded.
+-- ANALYZE does not exceed max_requests.
 ALTER FOREIGN TABLE tens OPTIONS (ADD max_requests '20');
 ANALYZE tens; :spent
 SELECT close_to(rows_of('tens'), 1000, 25);
@@ -109,8 +110,8 @@ ANALYZE tens; :spent
 ALTER FOREIGN TABLE tens OPTIONS (DROP max_requests);
 
 --
--- Where created_at cannot be asked for, there are at least so many as are read;
--- or as there were.
+-- Without filters on created_at, the row count is at least the number of records
+-- read. A larger former count stays.
 --
 CREATE FOREIGN TABLE unsorted (id uuid, created_at timestamptz OPTIONS (sortable 'false')) SERVER analysis OPTIONS (page_size '10');
 ANALYZE unsorted; :spent
@@ -124,8 +125,8 @@ SELECT rows_of('unsorted');
 CREATE FOREIGN TABLE unfiltered (id uuid, created_at timestamptz OPTIONS (filter_operators 'lte')) SERVER analysis OPTIONS (page_size '10');
 ANALYZE unfiltered; :spent
 SELECT rows_of('unfiltered');
--- The API's answers are not what was asked for; or it refuses, each time in a
--- session that does not know it yet.
+-- The API returns pages in another order or without the filter, or it rejects the
+-- request. Each case has a new session.
 CREATE FOREIGN TABLE odd (id uuid) SERVER analysis OPTIONS (page_size '10', max_requests '30');
 \! $REEVO_CTL behave '{"ignore_sort": true}'
 ANALYZE odd; :spent
@@ -146,7 +147,7 @@ SELECT close_to(rows_of('odd'), 1000, 30);
 CREATE FOREIGN TABLE refused (id uuid) SERVER analysis OPTIONS (page_size '10', max_requests '30');
 ANALYZE refused; :spent
 SELECT rows_of('refused');
--- This is known from then on: one more page is read.
+-- The session remembers the rejection and reads one more page instead.
 ANALYZE refused; :spent
 SELECT rows_of('refused');
 \c
@@ -169,7 +170,7 @@ SET jit = off;
 \set now `$REEVO_CTL requests`
 
 --
--- What cannot be analyzed
+-- Tables that ANALYZE cannot read
 --
 \set VERBOSITY terse
 CREATE FOREIGN TABLE by_id (id uuid) SERVER analysis OPTIONS (use_query 'false');
@@ -184,7 +185,8 @@ SELECT rows_of('misfit'), null_frac FROM pg_stats WHERE schemaname = 'analysis' 
 \! $REEVO_CTL behave '{"status": 404, "body": {"error": {"code": "unknown_record_type", "message": "No."}}}'
 ANALYZE account;
 \! $REEVO_CTL reset
--- Pages of this size are refused: two requests more for a smaller one, but only once.
+-- The API rejects this page size. The first ANALYZE spends two requests to find a
+-- smaller one, and the second spends none.
 \! $REEVO_CTL behave '{"refuse_limit": 40}'
 \set now `$REEVO_CTL requests`
 ANALYZE account; :spent
@@ -194,7 +196,7 @@ SELECT rows_of('account');
 \c
 SET client_min_messages = warning;
 SET search_path = analysis;
--- A table of somebody without a key; and one that is another's.
+-- A table whose owner has no API key, and a table of another owner
 \set now `$REEVO_CTL requests`
 CREATE ROLE regress_keyless;
 GRANT USAGE ON SCHEMA analysis TO regress_keyless;
@@ -209,7 +211,7 @@ ANALYZE account;
 RESET ROLE;
 SET client_min_messages = warning;
 :spent
--- The rights and the key are the owner's, whoever asks.
+-- ANALYZE uses the privileges and the API key of the table's owner.
 CREATE USER MAPPING FOR regress_keyless SERVER analysis OPTIONS (api_key 'no-permission');
 ANALYZE keyless;
 ALTER USER MAPPING FOR regress_keyless SERVER analysis OPTIONS (SET api_key 'other-key');
@@ -221,7 +223,7 @@ DROP USER MAPPING FOR regress_keyless SERVER analysis;
 \set VERBOSITY default
 
 --
--- Columns that are gone or computed, and tables in trees
+-- Dropped columns, generated columns, partitions and child tables
 --
 CREATE FOREIGN TABLE altered (gone text, id uuid, stage text, more text OPTIONS (attribute 'status')) SERVER analysis;
 ALTER FOREIGN TABLE altered DROP COLUMN gone;
@@ -243,7 +245,7 @@ ANALYZE parent;
 SELECT attname, inherited, n_distinct FROM pg_stats WHERE schemaname = 'analysis' AND tablename = 'parent' ORDER BY attname;
 
 --
--- In a transaction, and after it
+-- In a transaction that is rolled back
 --
 \set now `$REEVO_CTL requests`
 BEGIN;

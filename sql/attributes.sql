@@ -28,7 +28,7 @@ SELECT count(*) FROM opportunity_fdw_attributes(record_type => 'contact', server
 -- The flags and operators of custom fields
 \! $REEVO_CTL behave '{"custom_fields": true}'
 SELECT attribute, value_type, is_array, is_sortable, filter_operators FROM opportunity_fdw_attributes('attributes') WHERE is_custom;
--- The rows join with the catalog: attributes that no column shows
+-- The rows join with the catalog. This query lists attributes without a column.
 CREATE SCHEMA attributes;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER attributes INTO attributes OPTIONS (discover 'false');
 SELECT string_agg(attribute, ' ') FROM opportunity_fdw_attributes('attributes') WHERE attribute LIKE 'cf_s%'

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- cache_ttl: the records that a session keeps from statement to statement, for
--- how long, for whom, and what makes it forget them.
+-- cache_ttl: how long a session caches records, which statements and users share
+-- them, and which events clear the cache.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -15,7 +15,8 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
--- Tables of the same records: kept for an hour, a minute, a second, and not at all.
+-- Tables of the same records that are cached for an hour, a minute, a second, or
+-- not
 CREATE FOREIGN TABLE kept (id uuid, display_name text, stage text, amount numeric, archived_at timestamptz) SERVER cache OPTIONS (cache_ttl '3600');
 CREATE FOREIGN TABLE also_kept (number text OPTIONS (attribute 'id'), whole jsonb OPTIONS (attribute '*')) SERVER cache OPTIONS (cache_ttl '3600');
 CREATE FOREIGN TABLE kept_a_minute (id uuid, stage text) SERVER cache OPTIONS (cache_ttl '60');
@@ -34,14 +35,14 @@ ANALYZE wanted;
 \pset format unaligned
 \pset tuples_only on
 \pset null NULL
--- :spent prints the requests for records since it was last used; :forget makes
--- the session forget what it keeps.
+-- :spent prints the number of record requests since its last use. :clear clears
+-- the session's cache.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
-\set forget 'SELECT opportunity_fdw_clear_cache() \\g /dev/null'
+\set clear 'SELECT opportunity_fdw_clear_cache() \\g /dev/null'
 
 --
--- A record that was read serves later statements, whatever they want of it.
+-- Later statements use a cached record, also for other columns.
 --
 SELECT stage FROM not_kept WHERE id = id(1); :spent
 SELECT stage FROM not_kept WHERE id = id(1); :spent
@@ -50,18 +51,18 @@ SELECT stage FROM kept WHERE id = id(1); :spent
 SELECT display_name IS NOT NULL, amount IS NOT NULL FROM kept WHERE id = id(1); :spent
 SELECT number, whole ->> 'id', whole #>> '{attributes,stage,value,display_value}' FROM also_kept WHERE number = id(1)::text; :spent
 SELECT stage FROM kept_a_minute WHERE id = id(1); :spent
--- Not those of a table that keeps nothing, which keeps none for others, either
+-- A table without cache_ttl neither reads nor fills the cache.
 SELECT stage FROM not_kept WHERE id = id(1); :spent
 SELECT stage FROM not_kept WHERE id = id(2); :spent
 SELECT stage FROM kept WHERE id = id(2); :spent
--- Within one statement, whoever asks first
+-- Two tables in one statement share a record, in either order.
 SELECT a.stage = b.stage FROM not_kept a JOIN kept b USING (id) WHERE id = id(3); :spent
--- Another type of records with the same number
+-- A record of another type can have the same id.
 SELECT count(*) FROM account WHERE id = id(1); :spent
 SELECT count(*) FROM account WHERE id = id(1, '9000'); :spent
 SELECT count(*) FROM account WHERE id = id(1, '9000'); :spent
--- A query's records serve a later id, a list or a join, and the other way round;
--- only what is not known is asked for.
+-- The records of a query serve a later lookup by id, a list or a join, and vice
+-- versa. The wrapper fetches only records that are not cached.
 SELECT count(*) FROM kept WHERE id = ANY (ids(101, 120)); :spent
 SELECT stage IS NOT NULL FROM kept WHERE id = id(115); :spent
 SELECT count(*) FROM kept WHERE id = ANY (ids(111, 130)); :spent
@@ -73,7 +74,7 @@ SELECT count(*), count(whole) FROM wanted w JOIN also_kept o ON o.number = w.id:
 SELECT count(*) FROM kept WHERE id IN (SELECT id FROM wanted); :spent
 SELECT count(*), count(o.id) FROM wanted w LEFT JOIN not_archived o USING (id); :spent
 SELECT count(*), count(o.id) FROM wanted w LEFT JOIN kept o USING (id) WHERE o.archived_at IS NULL; :spent
--- Statements in functions and of plans that are kept
+-- Statements in functions, and generic plans
 DO $$ BEGIN FOR n IN 1 .. 20 LOOP PERFORM stage FROM cache.kept WHERE id = cache.id(160 + n % 2); END LOOP; END $$; :spent
 PREPARE by_id (uuid) AS SELECT stage IS NOT NULL FROM kept WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;
@@ -82,7 +83,7 @@ EXECUTE by_id (id(162)); :spent
 EXECUTE by_id (id(162)); :spent
 RESET plan_cache_mode;
 DEALLOCATE ALL;
--- EXPLAIN says so.
+-- EXPLAIN shows the cache hits.
 CREATE FUNCTION counted(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
   line text;
@@ -96,7 +97,7 @@ END $$;
 SELECT counted('SELECT FROM kept WHERE id = cache.id(160)'); :spent
 SELECT counted('SELECT FROM kept WHERE id = ANY (cache.ids(160, 164))'); :spent
 SELECT counted('SELECT o.stage FROM wanted w JOIN kept o USING (id)'); :spent
--- A statement that fails, and a transaction that does, have read what they have.
+-- A failed statement or transaction keeps its records in the cache.
 SELECT 1 / (length(stage) * 0) FROM kept WHERE id = id(170);
 BEGIN;
 SELECT stage IS NOT NULL FROM kept WHERE id = id(171);
@@ -105,7 +106,7 @@ ROLLBACK;
 SELECT count(stage) FROM kept WHERE id IN (id(170), id(171)); :spent
 
 --
--- That there is no such record is kept, too, as GET says it.
+-- The cache also keeps a 404 response to GET.
 --
 SELECT count(*) FROM kept WHERE id = id(9001); :spent
 SELECT count(*) FROM kept WHERE id = id(9001); :spent
@@ -113,7 +114,7 @@ SELECT count(*) FROM kept WHERE id IN (id(9001), id(9002), id(9003), id(101)); :
 SELECT count(*) FROM kept WHERE id IN (id(9001), id(9002), id(9003), id(101)); :spent
 SELECT count(*), count(o.id) FROM generate_series(8999, 9004) n LEFT JOIN kept o ON o.id = id(n); :spent
 SELECT count(*), count(o.id) FROM generate_series(8999, 9004) n LEFT JOIN kept o ON o.id = id(n); :spent
--- What a query has left out is not known to others.
+-- A record that is absent from a query's response is not cached as missing.
 \! $REEVO_CTL behave '{"query_drops_some": ["00000000-0000-4000-8000-000000000181"]}'
 SELECT count(*) FROM trusting WHERE id IN (id(180), id(181)); :spent
 SELECT count(*) FROM kept WHERE id IN (id(180), id(181)); :spent
@@ -121,7 +122,8 @@ SELECT count(*) FROM trusting WHERE id IN (id(180), id(181)); :spent
 \! $REEVO_CTL behave '{"query_drops_some": null}'
 
 --
--- What changes at the API is seen when the time is up, or on request.
+-- The session sees a change at the API after cache_ttl, or after the cache is
+-- cleared.
 --
 \! $REEVO_CTL attributes 00000000-0000-4000-8000-000000000001 '{"stage": {"value": "Changed", "value_type": "string"}}'
 \! $REEVO_CTL attributes 00000000-0000-4000-8000-000000009001 '{"stage": {"value": "New", "value_type": "string"}}'
@@ -129,14 +131,14 @@ SELECT count(*) FROM trusting WHERE id IN (id(180), id(181)); :spent
 SELECT stage FROM kept WHERE id = id(1); :spent
 SELECT stage FROM kept WHERE id = id(9001); :spent
 SELECT count(*) FROM kept WHERE id = id(101); :spent
-:forget
+:clear
 SELECT stage FROM kept WHERE id = id(1); :spent
 SELECT stage FROM kept WHERE id = id(9001); :spent
 SELECT count(*) FROM kept WHERE id = id(101); :spent
 \! $REEVO_CTL reset
 \set now 0
-:forget
--- A second later: for the one table it has been too long, for the other not yet.
+:clear
+-- After one second, the records are too old for one table and not for the other.
 SELECT count(stage) FROM kept_briefly WHERE id = id(1); :spent
 SELECT count(stage) FROM kept_briefly WHERE id IN (id(2), id(3), id(9001)); :spent
 SELECT pg_sleep(1.1);
@@ -144,12 +146,12 @@ SELECT count(stage) FROM kept WHERE id IN (id(1), id(2), id(3), id(9001)); :spen
 SELECT count(stage) FROM kept_briefly WHERE id = id(1); :spent
 SELECT count(stage) FROM kept_briefly WHERE id IN (id(2), id(3), id(9001)); :spent
 SELECT count(stage) FROM kept WHERE id IN (id(1), id(2), id(3), id(9001)); :spent
--- Within a statement, nothing gets too old.
+-- A record does not expire during a statement.
 CREATE FUNCTION slow(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM pg_sleep(0.6); RETURN n; END $$;
 SELECT n, (SELECT stage IS NOT NULL FROM kept_briefly WHERE id = id(5 + slow(n) * 0)) FROM generate_series(1, 4) n; :spent
 
 --
--- What changes here makes the session forget.
+-- A change of the server, the user mapping or the table clears the cache.
 --
 CREATE FUNCTION read_some() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM cache.kept WHERE id IN (cache.id(201), cache.id(9002)) $$;
 CREATE SERVER cache_other FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url');
@@ -169,18 +171,19 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER cache OPTIONS (api_key 'test-key');
 SELECT read_some(); :spent
 ALTER FOREIGN TABLE not_kept OPTIONS (ADD cache_ttl '0');
 SELECT read_some(); :spent
--- Even where it is undone
+-- A change that is rolled back clears it, too.
 BEGIN;
 ALTER SERVER cache OPTIONS (SET page_size '10');
 ROLLBACK;
 SELECT read_some(); :spent
--- Other things do not.
+-- Other changes do not clear it.
 ALTER TABLE wanted ADD COLUMN more int;
 CREATE TABLE another (id uuid);
 SELECT opportunity_fdw_disconnect() \g /dev/null
 SELECT read_some(); :spent
--- A statement that began before keeps nothing of what it reads afterwards.
-:forget
+-- A statement that began before the cache was cleared does not fill it
+-- afterwards.
+:clear
 BEGIN;
 DECLARE c CURSOR FOR SELECT w.number, o.stage FROM wanted w JOIN kept o USING (id);
 MOVE 5 FROM c;
@@ -189,7 +192,7 @@ MOVE ALL FROM c;
 COMMIT;
 \set now `$REEVO_CTL requests`
 SELECT count(*) FROM wanted w JOIN kept o USING (id); :spent
-:forget
+:clear
 BEGIN;
 DECLARE c CURSOR FOR SELECT w.number, o.stage FROM wanted w JOIN kept o USING (id);
 MOVE 5 FROM c;
@@ -198,13 +201,13 @@ MOVE ALL FROM c;
 COMMIT;
 \set now `$REEVO_CTL requests`
 SELECT count(*) FROM wanted w JOIN kept o USING (id); :spent
-:forget
--- 0 keeps nothing any more, and does not use what is kept.
+:clear
+-- cache_ttl 0 stops caching, and ignores the cached records.
 SELECT read_some(); :spent
 SELECT stage IS NOT NULL FROM not_kept WHERE id = id(201); :spent
 
 --
--- Each for himself: two user mappings, be it with the same key
+-- Two user mappings do not share records, even with the same API key.
 --
 CREATE USER MAPPING FOR CURRENT_USER SERVER cache_other OPTIONS (api_key 'test-key');
 CREATE ROLE cache_alice;
@@ -226,7 +229,7 @@ SELECT count(*) FROM kept WHERE id = id(301); :spent
 SELECT count(*) FROM kept WHERE id = id(301); :spent
 SET ROLE cache_bob;
 SELECT count(*) FROM kept WHERE id = id(301); :spent
--- The view's owner has it.
+-- A view uses the cache of its owner's user mapping.
 SELECT count(*) FROM seen WHERE id = id(301); :spent
 SET ROLE cache_nobody;
 \set VERBOSITY sqlstate
@@ -240,12 +243,13 @@ DROP OWNED BY cache_alice, cache_bob, cache_nobody;
 DROP ROLE cache_alice, cache_bob, cache_nobody;
 
 --
--- No more than work_mem holds: what was not used for longest goes first.
+-- The cache holds at most work_mem, and evicts the least recently used records
+-- first.
 --
-:forget
+:clear
 SET work_mem = '64kB';
 SELECT count(*) FROM kept WHERE id = ANY (ids(401, 410)); :spent
--- One after the other, and one of them again and again
+-- A record that is used again and again stays.
 DO $$ BEGIN FOR n IN 411 .. 440 LOOP PERFORM stage FROM cache.kept WHERE id = cache.id(n); PERFORM stage FROM cache.kept WHERE id = cache.id(411); END LOOP; END $$; :spent
 SELECT count(stage) FROM kept WHERE id = id(411); :spent
 SELECT count(stage) FROM kept WHERE id = id(440); :spent
@@ -253,7 +257,7 @@ SELECT count(stage) FROM kept WHERE id = id(402); :spent
 SELECT count(*) FROM kept WHERE id = ANY (ids(401, 500));
 \set now `$REEVO_CTL requests`
 SELECT count(stage) FROM kept WHERE id = id(403); :spent
--- A record that is larger than that is read, and not kept; the others stay.
+-- A record larger than work_mem is not cached, and evicts no other record.
 \! printf '{"display_name": {"value": "%0100000d", "value_type": "string"}}' 0 | $REEVO_CTL attributes 00000000-0000-4000-8000-000000000501 -
 SELECT length(display_name) FROM kept WHERE id = id(501); :spent
 SELECT length(display_name) FROM kept WHERE id = id(501); :spent
@@ -262,7 +266,7 @@ SELECT count(stage) FROM kept WHERE id IN (id(403), id(502)); :spent
 RESET work_mem;
 SELECT length(display_name) FROM kept WHERE id = id(501); :spent
 SELECT length(display_name) FROM kept WHERE id = id(501); :spent
-:forget
+:clear
 SELECT count(*) FROM kept WHERE id = ANY (ids(401, 500)); :spent
 SELECT count(*) FROM kept WHERE id = ANY (ids(401, 500)); :spent
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- A careful client: no row is lost or repeated without an error, a fault costs few
--- requests, and a session is as good as a new one once the API has recovered.
+-- No fault of the API loses or repeats a row without an error. Each fault costs
+-- few requests. After the fault, the session works as a new one does.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -15,7 +15,7 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
--- With one reader, and with eight; by single records only.
+-- Tables with one reader and with eight readers, and one that only uses GET
 CREATE FOREIGN TABLE one (id uuid, created_at timestamptz, closed_at timestamptz, display_name text, status text, amount numeric, account_id uuid)
   SERVER careful OPTIONS (max_concurrency '1');
 CREATE FOREIGN TABLE eight (id uuid, created_at timestamptz, closed_at timestamptz, display_name text, status text, amount numeric, account_id uuid)
@@ -26,8 +26,8 @@ CREATE FUNCTION id(number int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 $$ SELECT ('00000000-0000-4000-8000-' || lpad(number::text, 12, '0'))::uuid $$;
 CREATE TABLE wanted AS SELECT n AS number, id(n) AS id FROM generate_series(1, 1000) n;
 ANALYZE wanted;
--- How many rows a query returns, of how many records, and whether they are in the
--- order of their column "key".
+-- read returns the number of rows, the number of distinct records, and whether
+-- the rows are in the order of their column "key".
 CREATE FUNCTION read(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   r record;
@@ -46,9 +46,9 @@ END $$;
 \pset format unaligned
 \pset tuples_only on
 \pset null NULL
--- :recovered makes the API well-behaved again, with so many records; :fresh also has
--- the session forget it. :spent prints the requests since, and :spent_at_most whether
--- they are no more than a number.
+-- :recovered restores the simulator, with $RECORDS records. :fresh also starts
+-- with new connections. :spent prints the number of requests since then.
+-- :spent_at_most prints whether they are at most $MOST.
 \setenv RECORDS 1000
 \set fresh 'SELECT opportunity_fdw_disconnect() \\g /dev/null \\set before 0 \\set ignored `$REEVO_CTL reset; $REEVO_CTL records $RECORDS`'
 \set recovered '\\set before 0 \\set ignored `$REEVO_CTL reset; $REEVO_CTL records $RECORDS`'
@@ -59,15 +59,15 @@ END $$;
 \set count 'SELECT count(*), count(DISTINCT id::text) FROM one;'
 
 --
--- As it should be: ten pages, and one query that verifies that 1000 records are not
--- the API's limit.
+-- Without a fault: ten pages, and one query to verify that 1000 records are not a
+-- limit of the API
 --
 :fresh
 :count :spent
 :count :spent
 
 --
--- Errors inside a 200. One that may pass is fetched again, once.
+-- Errors in the body of a 200 response. The wrapper retries a transient one once.
 --
 :fresh
 \! $REEVO_CTL behave '{"fail_at": [5], "fail_how": "error-body", "error_body": {"data": [], "errors": [{"message": "Complexity budget exhausted"}]}}'
@@ -82,7 +82,7 @@ END $$;
 :count :spent
 \! $REEVO_CTL behave '{"fail_at": [5], "error_body": {"status": "error", "error": {"type": "ServiceUnavailable"}}}'
 :count :spent
--- What lasts is an error with the API's message.
+-- A permanent error ends the statement with the API's message.
 :fresh
 \! $REEVO_CTL behave '{"fail_after": 4, "fail_how": "error-body", "error_body": {"data": [], "errors": [{"message": "The field x is unknown", "extensions": {"code": "BAD_USER_INPUT"}}]}}'
 :count :spent
@@ -94,12 +94,12 @@ END $$;
 :count :spent
 :recovered
 :count :spent
--- Members that are empty report nothing.
+-- Empty members do not report an error.
 \! $REEVO_CTL behave '{"more_members": {"error": null, "errors": [], "fault": {}, "message": "", "success": true, "partial": false, "status": "ok", "code": 0}}'
 :count :spent
 \! $REEVO_CTL behave '{"more_members": {"has_errors": "no", "code": "ok"}}'
 :count :spent
--- A materialized view, and statistics
+-- A materialized view and ANALYZE
 :fresh
 CREATE MATERIALIZED VIEW copied AS SELECT id, status FROM one;
 CREATE UNIQUE INDEX ON copied (id);
@@ -120,7 +120,7 @@ SELECT reltuples FROM pg_class WHERE oid = 'one'::regclass;
 DROP MATERIALIZED VIEW copied;
 
 --
--- The API returns at most 1000 records of one query. There are 25 pages.
+-- The API returns at most 1000 records for one query. The table has 25 pages.
 --
 \setenv MOST 40
 \setenv RECORDS 2500
@@ -164,20 +164,20 @@ SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
 SELECT count(*), count(DISTINCT id::text) FROM (SELECT id FROM one LIMIT 1500) s; :spent
 :recovered
 :count :spent
--- Another limit, of which "total" or "has_more" tells
+-- Another limit, which "total" or "has_more" reveals
 :fresh
 \! $REEVO_CTL behave '{"result_cap": 770, "cap_how": "no_cursor", "total": true}'
 :count :spent
 \! $REEVO_CTL behave '{"total": null, "has_more": true}'
 :count :spent
--- One record is much older: all others are in one of the ranges.
+-- One record is much older, so all others are in the same range of created_at.
 :fresh
 \! $REEVO_CTL attributes 00000000-0000-4000-8000-000000000010 '{"created_at": {"value": "1950-01-01T00:00:00Z", "value_type": "timestamp"}}'
 \! $REEVO_CTL behave '{"result_cap": 1000, "cap_how": "no_cursor"}'
 SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
 \! $REEVO_CTL behave '{"cap_how": "refuse"}'
 SELECT count(*), count(DISTINCT id::text) FROM eight; :spent_at_most
--- It cannot be continued, or not be verified.
+-- The wrapper cannot continue the query, or cannot verify that it is complete.
 :fresh
 ALTER FOREIGN TABLE one ALTER COLUMN created_at OPTIONS (ADD sortable 'false');
 \! $REEVO_CTL behave '{"result_cap": 1000, "cap_how": "refuse"}'
@@ -193,7 +193,7 @@ ALTER FOREIGN TABLE one ALTER COLUMN created_at OPTIONS (ADD sortable 'false');
 ALTER FOREIGN TABLE one ALTER COLUMN created_at OPTIONS (DROP sortable);
 
 --
--- 404. One query decides, once in a session.
+-- 404: one query for each session shows whether the path exists.
 --
 :fresh
 \! $REEVO_CTL behave '{"not_found_form": "kong"}'
@@ -214,7 +214,7 @@ SELECT count(*) FROM one WHERE id = id(1); :spent
 :recovered
 SELECT count(*) FROM one WHERE id = id(1); :spent
 \set VERBOSITY default
--- Deleted records, with an empty body, or 410
+-- Deleted records: 404 with an empty body, or 410
 :fresh
 \! $REEVO_CTL delete 00000000-0000-4000-8000-000000000017
 \! $REEVO_CTL behave '{"not_found_form": "empty"}'
@@ -224,7 +224,7 @@ SELECT count(*), count(o.id) FROM wanted w LEFT JOIN by_id o ON o.id = w.id WHER
 SELECT count(*), count(o.id) FROM wanted w LEFT JOIN one o ON o.id = w.id WHERE w.number <= 100; :spent
 
 --
--- One id that the API refuses, among 1000
+-- The API rejects one of 1000 ids.
 --
 :fresh
 SELECT count(*), count(o.id) FROM wanted w LEFT JOIN one o ON o.id = w.id; :spent
@@ -275,7 +275,7 @@ SELECT count(*), count(closed_at), count(amount), count(account_id) FROM one; :s
 SELECT count(*), count(closed_at), count(amount), count(account_id) FROM one; :spent
 
 --
--- Quotas, and statuses that pass
+-- Quotas, and transient statuses
 --
 \setenv RECORDS 1000
 :fresh
@@ -287,7 +287,7 @@ SELECT count(*), count(closed_at), count(amount), count(account_id) FROM one; :s
 :count :spent_at_most
 :recovered
 :count :spent
--- A window that is longer than max_retry_wait
+-- A quota window longer than max_retry_wait
 ALTER SERVER careful OPTIONS (ADD max_retry_wait '0.1');
 \! $REEVO_CTL behave '{"quota_requests": 6, "quota_seconds": 60, "quota_header": "RateLimit-old"}'
 \set VERBOSITY terse
@@ -298,7 +298,7 @@ ALTER SERVER careful OPTIONS (DROP max_retry_wait);
 :fresh
 \! $REEVO_CTL behave '{"fail_at": [3, 9], "fail_how": [520, 524]}'
 :count :spent
--- 403: throttling, and a gateway
+-- 403 for throttling, and 403 from a gateway
 \! $REEVO_CTL behave '{"fail_at": [5], "fail_how": "status", "fail_status": 403, "retry_after": 0}'
 :count :spent
 :recovered
@@ -309,7 +309,7 @@ SELECT count(*) FROM one WHERE id = id(1); :spent
 :count :spent
 
 --
--- A file of certificates that is missing, and a proxy that refuses
+-- A missing ca_file, and a proxy that rejects the request
 --
 \set VERBOSITY terse
 CREATE SERVER careful_restored FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url 'https://127.0.0.1:9', ca_file '/nowhere/ca.pem');
@@ -330,7 +330,7 @@ ALTER SERVER careful_restored OPTIONS (SET proxy 'http://me:secret@127.0.0.1:9')
 \set VERBOSITY default
 
 --
--- max_requests: another reader only if the budget allows it
+-- The wrapper adds a reader only if max_requests allows it.
 --
 :fresh
 ALTER FOREIGN TABLE eight OPTIONS (ADD max_requests '12');

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- opportunity_fdw_check(): what works of a server, step by step.
+-- opportunity_fdw_check() tests a server step by step.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -12,12 +12,12 @@ SET search_path = checking, public;
 \pset format unaligned
 \pset null -
 
--- :spent prints the requests since it was last used.
+-- :spent prints the number of requests since its last use.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 
--- What differs from run to run is left out; of the times, that there are none
--- below zero is shown.
+-- report replaces the parts that differ between runs. "timed" is true if the time
+-- of a step is not negative.
 CREATE FUNCTION report(server name, OUT step text, OUT ok boolean, OUT timed boolean, OUT detail text, OUT hint text)
 RETURNS SETOF record LANGUAGE sql AS $$
   SELECT step, ok, milliseconds >= 0,
@@ -25,7 +25,7 @@ RETURNS SETOF record LANGUAGE sql AS $$
       regexp_replace(hint, '127\.0\.0\.1:[0-9]+', '127.0.0.1:N')
     FROM opportunity_fdw_check(server)
 $$;
--- All steps but those that passed.
+-- problems returns the steps that did not pass.
 CREATE FUNCTION problems(server name, OUT step text, OUT ok boolean, OUT detail text, OUT hint text)
 RETURNS SETOF record LANGUAGE sql AS $$
   SELECT step, ok, detail, hint FROM report(server) WHERE ok IS NOT true AND step <> 'tls'
@@ -50,7 +50,7 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER "check it" OPTIONS (api_key 'test-ke
 \set now 0
 
 --
--- All is well: five requests, and a connection that is kept.
+-- All steps pass with five requests. The connection stays open.
 --
 SELECT * FROM report('check it'); :spent
 \! $REEVO_CTL last 5
@@ -76,20 +76,20 @@ ALTER USER MAPPING FOR CURRENT_USER SERVER "check it" OPTIONS (SET api_key 'wron
 SELECT * FROM report('check it') WHERE step <> 'tls'; :spent
 ALTER USER MAPPING FOR CURRENT_USER SERVER "check it" OPTIONS (SET api_key 'no-permission');
 SELECT * FROM report('check it') WHERE step <> 'tls'; :spent
--- Refused to GET alone, and to queries alone
+-- 403 for GET only, and for queries only
 ALTER USER MAPPING FOR CURRENT_USER SERVER "check it" OPTIONS (SET api_key 'test-key');
 \! $REEVO_CTL behave '{"status": 403, "body": {"detail": "No."}, "only": ["get"]}'
 SELECT * FROM problems('check it'); :spent
 \! $REEVO_CTL behave '{"only": ["query"]}'
 SELECT * FROM problems('check it'); :spent
--- What the API says of the key is not shown.
+-- The API's message about the key is not shown.
 \! $REEVO_CTL behave '{"status": 401, "body": {"message": "What is test-key?"}, "only": null}'
 SELECT * FROM problems('check it') WHERE NOT ok; :spent
 \! $REEVO_CTL reset
 \set now 0
 
 --
--- No queries: the record that there is not tells of the key.
+-- The API rejects queries. A GET of a nonexistent record checks the key.
 --
 \! $REEVO_CTL behave '{"status": 405, "body": {"detail": "Method Not Allowed"}, "only": ["query"]}'
 SELECT * FROM report('check it') WHERE step NOT IN ('reach', 'tls'); :spent
@@ -104,14 +104,14 @@ SELECT * FROM problems('check it'); :spent
 SELECT * FROM problems('check it'); :spent
 \! $REEVO_CTL behave '{"status": 200, "body": "<html>", "content_type": "text/html"}'
 SELECT * FROM problems('check it'); :spent
--- Nor is there a key that is known.
+-- The same with a wrong key, and with a key without permission
 \! $REEVO_CTL behave '{"status": 404, "body": {"detail": "Not Found"}, "content_type": null}'
 ALTER USER MAPPING FOR CURRENT_USER SERVER "check it" OPTIONS (SET api_key 'wrong');
 SELECT * FROM problems('check it'); :spent
 ALTER USER MAPPING FOR CURRENT_USER SERVER "check it" OPTIONS (SET api_key 'no-permission');
 SELECT * FROM problems('check it'); :spent
 ALTER USER MAPPING FOR CURRENT_USER SERVER "check it" OPTIONS (SET api_key 'test-key');
--- None of the answers tells.
+-- None of the responses proves that the path exists.
 \! $REEVO_CTL behave '{"not_found_form": "bare"}'
 SELECT * FROM problems('check it'); :spent
 \! $REEVO_CTL behave '{"not_found_form": "html"}'
@@ -120,7 +120,7 @@ SELECT * FROM problems('check it'); :spent
 SELECT * FROM problems('check it'); :spent
 \! $REEVO_CTL reset
 \set now 0
--- There are to be none.
+-- use_query 'false' skips the query step.
 ALTER SERVER "check it" OPTIONS (ADD use_query 'false');
 SELECT * FROM report('check it') WHERE step NOT IN ('reach', 'tls', 'round trip'); :spent
 ALTER SERVER "check it" OPTIONS (DROP use_query);
@@ -132,7 +132,7 @@ ALTER SERVER "check it" OPTIONS (DROP use_query);
 SELECT * FROM problems('check it'); :spent
 \! $REEVO_CTL behave '{"archived_hidden_from_get": false, "swap_id": true}'
 SELECT * FROM problems('check it'); :spent
--- There are none.
+-- The workspace has no records.
 \! $REEVO_CTL behave '{"swap_id": false, "status": 200, "body": {"data": []}, "only": ["query"]}'
 SELECT step, ok, detail, hint FROM report('check it') WHERE step IN ('key', 'query', 'record', 'archived'); :spent
 \! $REEVO_CTL reset
@@ -151,7 +151,7 @@ SELECT * FROM problems('check it'); :spent
 \set now 0
 
 --
--- Health: where the API is not well, the rest is tried all the same.
+-- The health endpoint reports a problem. The other steps still run.
 --
 \! $REEVO_CTL behave '{"healthy": false}'
 SELECT * FROM problems('check it'); :spent
@@ -159,7 +159,7 @@ SELECT * FROM problems('check it'); :spent
 SELECT * FROM problems('check it'); :spent
 \! $REEVO_CTL behave '{"healthy": null, "status": 302, "body": "", "only": ["health"]}'
 SELECT * FROM problems('check it'); :spent
--- Never more than five requests, even where a missing record asks for it again.
+-- At most five requests, even if a 404 requires the health endpoint again
 SELECT opportunity_fdw_disconnect();
 \! $REEVO_CTL behave '{"status": 404, "body": {"detail": "Not Found"}, "only": ["get"], "healthy": false}'
 SELECT * FROM problems('check it'); :spent
@@ -167,7 +167,8 @@ SELECT * FROM problems('check it'); :spent
 \set now 0
 
 --
--- Archived records: only one that comes is a proof.
+-- Only an archived record in the response proves that the API returns archived
+-- records.
 --
 \! $REEVO_CTL behave '{"archived_hidden_from_query": true}'
 SELECT * FROM problems('check it'); :spent
@@ -185,7 +186,7 @@ SELECT ok, detail, hint FROM report('check it') WHERE step = 'archived'; :spent
 ALTER SERVER "check it" OPTIONS (DROP query_returns_archived);
 
 --
--- There is no second try, and max_requests holds.
+-- opportunity_fdw_check does not retry, and respects max_requests.
 --
 ALTER SERVER "check it" OPTIONS (ADD max_requests '2');
 SELECT * FROM problems('check it'); :spent
@@ -196,7 +197,7 @@ SELECT * FROM problems('check it'); :spent
 \set now 0
 
 --
--- Who may, and of which servers
+-- Privileges, and servers of other wrappers
 --
 SELECT * FROM opportunity_fdw_check('no such server');
 CREATE FOREIGN DATA WRAPPER check_other;

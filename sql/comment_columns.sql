@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- opportunity_fdw_comment_columns: comments that say what the API says of attributes.
+-- opportunity_fdw_comment_columns() writes the API's descriptions as comments.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -13,7 +13,7 @@ SET search_path = describe, public;
 \pset format unaligned
 \pset tuples_only on
 
--- :spent prints the requests since it was last used.
+-- :spent prints the number of requests since its last use.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 CREATE FUNCTION comments(tablename regclass) RETURNS SETOF text LANGUAGE sql AS $$
@@ -22,7 +22,8 @@ CREATE FUNCTION comments(tablename regclass) RETURNS SETOF text LANGUAGE sql AS 
 $$;
 
 --
--- Every column, for one request; a column that shows a part says which.
+-- One request comments every column. The comment of a partial column names its
+-- part.
 --
 \! $REEVO_CTL behave '{"custom_fields": true}'
 IMPORT FOREIGN SCHEMA reevo LIMIT TO (opportunity, account) FROM SERVER describe INTO describe; :spent
@@ -35,7 +36,7 @@ SELECT comments('account') LIMIT 4;
 DROP FOREIGN TABLE opportunity, account;
 
 --
--- What the API does not say leaves a comment as it is.
+-- Without a description from the API, a comment stays.
 --
 \setenv SCHEMA '{"attributes": [{"api_name": "both", "display_name": "Its name", "description": "and what it is", "type_info": {"value_type": "select"}}, {"api_name": "name_only", "display_name": "Its name", "description": "", "type_info": {"value_type": "opportunity_stage", "is_array": true}}, {"api_name": "description_only", "description": "What it is", "type_info": {"value_type": "select"}}, {"api_name": "neither_id", "display_name": "", "description": null, "type_info": {"value_type": "select"}}, {"api_name": "odd", "display_name": 7, "description": "It''s \\\\ a \\"quote\\", $$ -- \\n;", "type_info": {"value_type": "currency"}}]}'
 \! $REEVO_CTL schema opportunity "$SCHEMA"
@@ -58,7 +59,7 @@ RESET standard_conforming_strings;
 RESET escape_string_warning;
 SELECT comments('"My ""Deals"');
 SELECT obj_description('"My ""Deals"'::regclass);
--- What is there already is not written again.
+-- An equal comment is not written again.
 CREATE TABLE before AS SELECT objoid, objsubid, xmin::text AS writer FROM pg_description WHERE objoid = '"My ""Deals"'::regclass;
 SELECT opportunity_fdw_comment_columns('"My ""Deals"');
 SELECT count(*) FROM before NATURAL JOIN (SELECT objoid, objsubid, xmin::text AS writer FROM pg_description) d;
@@ -75,7 +76,7 @@ ALTER FOREIGN TABLE "My ""Deals" RENAME TO opportunity;
 \! $REEVO_CTL reset
 
 --
--- Who may, where, and of what: found out before a request is spent.
+-- Errors about privileges and arguments cost no request.
 --
 \set now 0
 CREATE TABLE local (id uuid);
@@ -106,7 +107,7 @@ SELECT opportunity_fdw_comment_columns('opportunity');
 ALTER USER MAPPING FOR CURRENT_USER SERVER describe OPTIONS (SET api_key 'test-key');
 
 --
--- The commands are COMMENT's, as an event trigger sees.
+-- An event trigger sees each command as COMMENT.
 --
 CREATE FOREIGN TABLE watched (amount numeric, stage text, nowhere text) SERVER describe;
 CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -128,7 +129,7 @@ SELECT comments('watched');
 RESET describe.refuse;
 SELECT opportunity_fdw_comment_columns('watched');
 SELECT comments('watched');
--- A trigger that does away with the table
+-- The event trigger drops the table.
 CREATE OR REPLACE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
   DROP FOREIGN TABLE IF EXISTS watched;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- IMPORT FOREIGN SCHEMA asks the API which attributes its records have.
+-- IMPORT FOREIGN SCHEMA reads the attributes of a record type from the API.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -14,7 +14,7 @@ SET search_path = discover;
 \pset format unaligned
 \pset tuples_only on
 
--- :spent prints the requests since it was last used.
+-- :spent prints the number of requests since its last use.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 CREATE FUNCTION columns(tablename regclass) RETURNS SETOF text LANGUAGE sql AS $$
@@ -23,8 +23,8 @@ CREATE FUNCTION columns(tablename regclass) RETURNS SETOF text LANGUAGE sql AS $
 $$;
 
 --
--- Opportunities alone, with one request; what the API says of documented
--- attributes is what the documentation does, but for stages and selects.
+-- By default, IMPORT makes "opportunity" with one request. The live schema
+-- matches the documented columns, except for stages and selects.
 --
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover; :spent
 \! $REEVO_CTL last 1
@@ -35,7 +35,8 @@ SELECT stage, type, amount FROM opportunity WHERE id = '3c90c3cc-0d44-4b50-8888-
 DROP FOREIGN TABLE opportunity, discover_again.opportunity;
 
 --
--- Custom attributes of each value type; what can be sent of conditions on them
+-- Custom attributes of each value type, with the operators that can be pushed
+-- down
 --
 \! $REEVO_CTL behave '{"custom_fields": true}'
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover; :spent
@@ -46,7 +47,7 @@ SELECT count(*) > 0 FROM opportunity WHERE cf_region_id = (SELECT cf_region_id F
 DROP FOREIGN TABLE opportunity;
 
 --
--- Other types of records
+-- Other record types
 --
 IMPORT FOREIGN SCHEMA reevo LIMIT TO (account, opportunity, contact) FROM SERVER discover INTO discover;
 SELECT columns('account');
@@ -54,7 +55,7 @@ SELECT ftrelid::regclass, ftoptions FROM pg_foreign_table WHERE ftrelid::regclas
 SELECT count(*) FROM account;
 SELECT count(*) FROM contact;
 DROP FOREIGN TABLE account, opportunity, contact;
--- A request for each, of those that the statement may spend.
+-- Each table costs one request. max_requests limits the statement.
 \set VERBOSITY terse
 \set now `$REEVO_CTL requests`
 ALTER SERVER discover OPTIONS (ADD max_requests '1');
@@ -70,9 +71,8 @@ SELECT count(*) FROM columns('opportunity');
 DROP FOREIGN TABLE opportunity;
 
 --
--- Names: of columns that are there already, of system columns, with quotes, longer
--- than a name can be, in another script. The order in which the API has them
--- makes no difference.
+-- Names: taken by other columns or by system columns, with quotes, too long, and
+-- in another script. The order of the attributes makes no difference.
 --
 CREATE FUNCTION schema_of(names text[]) RETURNS text LANGUAGE sql AS $$
   SELECT json_build_object('attributes', json_agg(json_build_object(
@@ -102,7 +102,7 @@ SELECT count(*) FROM opportunity;
 DROP FOREIGN TABLE opportunity, discover_again.opportunity;
 
 --
--- What the API may answer instead
+-- Invalid responses
 --
 SET client_min_messages = warning;
 \set VERBOSITY default
@@ -120,7 +120,7 @@ IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 SELECT columns('opportunity');
 DROP FOREIGN TABLE opportunity;
--- A schema of more than 8 MB is not parsed.
+-- A schema of 8 MB or more is rejected.
 \! python3 -c 'print("""{"attributes": [{"api_name": "id", "type_info": {"value_type": "uuid"}}]}""".ljust(8 << 20), end="")' | $REEVO_CTL schema opportunity -
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 SELECT columns('opportunity');
@@ -128,13 +128,13 @@ SELECT columns('opportunity');
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover_again;
 SELECT public.opportunity_fdw_comment_columns('opportunity');
 DROP FOREIGN TABLE opportunity;
--- An attribute that is named twice is one.
+-- A duplicate attribute makes one column.
 \! $REEVO_CTL schema opportunity '{"attributes": [{"api_name": "size", "type_info": {"value_type": "number"}}, {"api_name": "size", "type_info": {"value_type": "string"}}]}'
 IMPORT FOREIGN SCHEMA reevo FROM SERVER discover INTO discover;
 SELECT columns('opportunity');
 DROP FOREIGN TABLE opportunity;
 \! $REEVO_CTL reset
--- The address is in the hint.
+-- The hint contains the URL, which differs between runs.
 \set VERBOSITY terse
 IMPORT FOREIGN SCHEMA reevo LIMIT TO (nonsense) FROM SERVER discover INTO discover;
 IMPORT FOREIGN SCHEMA reevo LIMIT TO ("my object") FROM SERVER discover INTO discover;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- opportunity_fdw_drift: a table against what the API says that records have.
+-- opportunity_fdw_drift() compares a table with the live schema.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -13,20 +13,20 @@ SET search_path = drift, public;
 \pset format unaligned
 \pset tuples_only on
 
--- :spent prints the requests since it was last used.
+-- :spent prints the number of requests since its last use.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 CREATE FUNCTION columns(tablename regclass) RETURNS SETOF text LANGUAGE sql AS $$
   SELECT concat_ws(' ', quote_ident(attname), format_type(atttypid, atttypmod), attfdwoptions::text)
     FROM pg_attribute WHERE attrelid = tablename AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 $$;
--- A schema of 'name:value_type' and 'name:value_type:list'.
+-- schema_of makes a schema from 'name:value_type' and 'name:value_type:list'.
 CREATE FUNCTION schema_of(VARIADIC attributes text[]) RETURNS text LANGUAGE sql AS $$
   SELECT json_build_object('attributes', json_agg(json_build_object('api_name', split_part(a, ':', 1), 'is_filterable', true,
       'filter_operators', '["eq"]'::json, 'type_info', json_build_object('value_type', split_part(a, ':', 2), 'is_array', a LIKE '%:list')) ORDER BY n))::text
     FROM unnest(attributes) WITH ORDINALITY u (a, n)
 $$;
--- Does all that is to be done, from the first row to the last, or the other way.
+-- repair runs the commands in the "ddl" column, forwards or backwards.
 CREATE PROCEDURE repair(tablename regclass, backwards boolean = false) LANGUAGE plpgsql AS $$
 DECLARE
   command text;
@@ -38,7 +38,7 @@ BEGIN
 END $$;
 
 --
--- A table that was just imported fits, for one request.
+-- A new table matches the schema. The check costs one request.
 --
 IMPORT FOREIGN SCHEMA reevo LIMIT TO (opportunity, account) FROM SERVER drift INTO drift; :spent
 SELECT * FROM opportunity_fdw_drift('opportunity'); :spent
@@ -50,7 +50,7 @@ IMPORT FOREIGN SCHEMA reevo FROM SERVER drift INTO drift OPTIONS (discover 'fals
 SELECT * FROM opportunity_fdw_drift('opportunity');
 
 --
--- A workspace gets fields of its own, and loses them.
+-- Custom fields appear and disappear.
 --
 \! $REEVO_CTL behave '{"custom_fields": true}'
 SELECT change, attribute, column_name, detail FROM opportunity_fdw_drift('opportunity');
@@ -68,7 +68,7 @@ SELECT count(*) FROM columns('opportunity');
 DROP FOREIGN TABLE opportunity;
 
 --
--- All at once: attributes that come, go, and change, and names that are taken.
+-- Attributes that are added, removed and changed, and column names that are taken
 --
 SELECT schema_of('id:uuid', 'name:string', 'size:number', 'tier_id:select', 'tags:string:list', 'marks:select:list', 'stage:opportunity_stage',
     'when:date', 'old thing:string', 'plan:select', 'level:select', 'parts:address') AS schema \gset
@@ -95,7 +95,7 @@ SELECT count(*) FROM "My ""Deals";
 COMMIT;
 DROP FOREIGN TABLE "My ""Deals";
 
--- Backwards it comes to the same, and each command may be the only one.
+-- The commands can run in any order, and each can run alone.
 SELECT schema_of('id:uuid', 'a:string', 'b:number', 'c:select') AS before, schema_of('id:uuid', 'a:number', 'c:string', 'a_2:string', 'c_id:select') AS after \gset
 \setenv SCHEMA :before
 \! $REEVO_CTL schema opportunity "$SCHEMA"
@@ -124,7 +124,7 @@ SELECT columns('opportunity');
 DROP FOREIGN TABLE opportunity;
 
 --
--- Which types fit which value types
+-- Column types that fit each value type
 --
 CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE DOMAIN title AS varchar(20) CHECK (value <> '');
@@ -168,7 +168,7 @@ END $$;
 SELECT count(*) FROM value_type_to_try, opportunity_fdw_drift(('fit_' || n)::regclass) WHERE change <> 'added';
 
 --
--- Parts of values, whole records, and columns that show nothing
+-- Parts of values, whole records, and columns without an attribute
 --
 SELECT schema_of('stage:opportunity_stage', 'site:address', 'price:currency', 'note:string', 'tags:select:list') AS schema \gset
 \setenv SCHEMA :schema
@@ -188,7 +188,7 @@ SELECT columns('parts');
 DROP FOREIGN TABLE parts;
 
 --
--- What a table has from another one is changed there.
+-- The ddl for an inherited column alters the parent table.
 --
 CREATE TABLE whole (id uuid, note integer, old text) PARTITION BY LIST (id);
 CREATE FOREIGN TABLE one PARTITION OF whole FOR VALUES IN ('3c90c3cc-0d44-4b50-8888-8dd25736052a') SERVER drift;
@@ -199,7 +199,7 @@ SELECT change, attribute, column_name, ddl FROM opportunity_fdw_drift('child');
 DROP TABLE whole, parent CASCADE;
 
 --
--- Names that cannot be, and a schema without attributes
+-- Invalid attribute names, and a schema without attributes
 --
 SELECT schema_of('id:uuid', 'a.b:string', '*:string', 'id:number', 'a:string') AS schema \gset
 \setenv SCHEMA :schema
@@ -215,7 +215,7 @@ SELECT * FROM opportunity_fdw_drift('odd');
 \! $REEVO_CTL reset
 
 --
--- Who may, and of what
+-- Privileges and arguments
 --
 \set now 0
 CREATE TABLE local (id uuid);
@@ -254,7 +254,7 @@ SET ROLE drift_reader;
 SELECT count(*) FROM opportunity_fdw_drift('odd');
 RESET ROLE; :spent
 SELECT count(*) FROM opportunity_fdw_drift('another'); :spent
--- The address is in the hint.
+-- The hint contains the URL, which differs between runs.
 \! $REEVO_CTL behave '{"status": 404, "body": {"detail": "Not Found"}}'
 DO $$
 DECLARE
@@ -266,7 +266,7 @@ EXCEPTION WHEN OTHERS THEN
   RAISE WARNING '% % %', SQLSTATE, SQLERRM, regexp_replace(said, '"http[^"]*"', '...');
 END $$;
 \! $REEVO_CTL reset
--- Tries again count, too.
+-- Retries count against max_requests.
 ALTER SERVER drift OPTIONS (SET max_retries '3', ADD max_retry_wait '5');
 ALTER FOREIGN TABLE odd OPTIONS (ADD max_requests '2');
 \! $REEVO_CTL behave '{"fail_first": 1, "fail_how": "status", "fail_status": 503}'
@@ -274,7 +274,7 @@ SELECT count(*) FROM opportunity_fdw_drift('odd');
 \! $REEVO_CTL behave '{"fail_first": 2, "fail_how": "status", "fail_status": 503}'
 SELECT count(*) FROM opportunity_fdw_drift('odd');
 \! $REEVO_CTL reset
--- A read-only transaction may ask.
+-- The function runs in a read-only transaction.
 BEGIN READ ONLY;
 SELECT count(*) FROM opportunity_fdw_drift('odd');
 COMMIT;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- EXPLAIN: the request, what the id is compared with, and what was spent.
+-- EXPLAIN shows the request, the source of the id, and the API calls.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -25,8 +25,8 @@ ANALYZE invoice;
 \pset format unaligned
 \pset tuples_only on
 
--- A whole plan. The others are shown by what they say of the foreign scans,
--- which is the same in all versions of PostgreSQL.
+-- A whole plan. The other tests print the properties of the foreign scans only,
+-- because these are the same in all versions of PostgreSQL.
 EXPLAIN (COSTS OFF) SELECT stage FROM opportunity WHERE id = :one; :spent
 EXPLAIN (COSTS OFF, VERBOSE) SELECT stage FROM opportunity WHERE id = :one; :spent
 CREATE FUNCTION scans(query text, options text DEFAULT 'VERBOSE') RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -43,7 +43,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- What the id is compared with
+-- Values that the id is compared with
 SELECT scans($$ SELECT FROM opportunity WHERE id = id(1) $$);
 SELECT scans($$ SELECT FROM opportunity o WHERE o.id::text = id(1)::text $$);
 SELECT scans($$ SELECT FROM opportunity WHERE id = coalesce(current_setting('explained.id', true)::uuid, id(1)) $$);
@@ -65,7 +65,7 @@ SELECT scans($$ SELECT FROM opportunity WHERE id = id(1) $$, 'VERBOSE false');
 SELECT scans($$ UPDATE invoice i SET number = 0 FROM opportunity o WHERE o.id = i.id $$);
 :spent
 
--- A parameter: known to a custom plan, and not to a generic one
+-- A custom plan shows a parameter's value, and a generic plan does not.
 PREPARE by_id (uuid) AS SELECT stage FROM opportunity WHERE id = $1;
 PREPARE by_ids (uuid[]) AS SELECT stage FROM opportunity WHERE id = ANY ($1);
 SET plan_cache_mode = force_custom_plan;
@@ -76,7 +76,7 @@ EXPLAIN (COSTS OFF, VERBOSE) EXECUTE by_ids (ARRAY[:one, :two]::uuid[]);
 :spent
 RESET plan_cache_mode;
 
--- What was spent
+-- API calls
 \set spent_in 'ANALYZE, TIMING OFF, SUMMARY OFF'
 SELECT scans($$ SELECT stage FROM opportunity WHERE id = id(1) $$, :'spent_in'); :spent
 SELECT scans($$ SELECT stage FROM opportunity WHERE id = (SELECT parent FROM invoice WHERE number = 1) $$, :'spent_in'); :spent
@@ -84,8 +84,8 @@ SELECT scans($$ SELECT stage FROM opportunity WHERE id IN (id(1), id(2), id(3), 
 SELECT scans($$ SELECT stage FROM opportunity WHERE id = ANY (ARRAY[id(1), id(1), NULL]) $$, :'spent_in'); :spent
 SELECT scans($$ SELECT stage FROM opportunity WHERE id = id(1) UNION ALL SELECT stage FROM opportunity WHERE id IN (id(1), id(2)) $$, :'spent_in'); :spent
 SELECT scans($$ SELECT 1 FROM invoice i WHERE number < 0 AND EXISTS (SELECT FROM opportunity o WHERE o.id = i.id) $$, :'spent_in'); :spent
--- Three times, of which one is from the statement's cache
--- Memoize would keep records, too.
+-- Three lookups, one of them from the statement's cache. Memoize would keep the
+-- records, too.
 DO $$
 BEGIN
   IF current_setting('server_version_num')::int >= 140000 THEN
@@ -94,11 +94,11 @@ BEGIN
 END $$;
 SELECT scans($$ SELECT o.stage FROM invoice i JOIN opportunity o ON o.id = i.id $$, :'spent_in'); :spent
 SELECT scans($$ SELECT o.stage FROM invoice i LEFT JOIN opportunity o ON o.id = i.id LEFT JOIN opportunity p ON p.id = i.parent $$, :'spent_in'); :spent
--- Tries again count, too.
+-- Retries count as API calls.
 \! $REEVO_CTL behave '{"fail_first": 1, "fail_status": 503, "retry_after": 0}'
 SELECT scans($$ SELECT stage FROM opportunity WHERE id = id(1) $$, :'spent_in'); :spent
 
--- The same as JSON, where all properties have a place
+-- JSON shows all properties.
 CREATE FUNCTION plan_json(query text, options text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   plan jsonb;
@@ -113,8 +113,8 @@ SELECT p -> 'Remote Request', p ? 'Id', p ? 'API Calls'
 SELECT p -> 'Remote Request', p -> 'Id'
   FROM plan_json($$ SELECT stage FROM opportunity WHERE amount = 1 $$, 'VERBOSE') AS p; :spent
 
--- A program is told how often a lookup had what a scan by a key wants, also if never;
--- of a scan that nothing is looked up for, that is no question.
+-- JSON shows the hits of a lookup by key, also if there are none. A scan without
+-- a lookup does not have this property.
 SET opportunity_fdw.enable_batch_lookup = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
@@ -126,7 +126,7 @@ RESET opportunity_fdw.enable_batch_lookup;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 
--- Neither the key nor the address is in a plan, and planning needs neither.
+-- A plan shows neither the key nor the URL, and planning needs neither.
 CREATE FUNCTION has_secret(query text, format text) RETURNS bool LANGUAGE plpgsql AS $$
 DECLARE
   line text;

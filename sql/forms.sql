@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- WHERE id = ..., in the forms that SQL can give it: one request each, or none.
+-- Each form of WHERE id = ... costs one request or none.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -15,7 +15,7 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 IMPORT FOREIGN SCHEMA reevo FROM SERVER forms INTO forms OPTIONS (discover 'false');
 
--- The id column in other types, and twice.
+-- Tables with the id column as another type, and twice
 CREATE DOMAIN opportunity_id AS uuid;
 CREATE DOMAIN opportunity_name AS text CHECK (value <> '');
 CREATE FOREIGN TABLE by_text (id text, stage text) SERVER forms;
@@ -25,7 +25,7 @@ CREATE FOREIGN TABLE by_text_domain (id opportunity_name, stage text) SERVER for
 CREATE FOREIGN TABLE by_json (id jsonb, key uuid OPTIONS (attribute 'id'), stage text) SERVER forms;
 CREATE FOREIGN TABLE by_two (id uuid, name text OPTIONS (attribute 'id'), stage text) SERVER forms;
 
--- A record's number, and the id of a number.
+-- no returns the number of a test record, and id returns the id of a number.
 CREATE FUNCTION no(id text) RETURNS int LANGUAGE sql IMMUTABLE AS
 $$ SELECT CASE WHEN id LIKE '00000000-%' THEN right(id, 12)::int ELSE 0 END $$;
 CREATE FUNCTION no(id uuid) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT forms.no(id::text) $$;
@@ -36,7 +36,7 @@ $$ BEGIN RETURN forms.id(number); END $$;
 CREATE FUNCTION volatile_id(number int) RETURNS uuid LANGUAGE plpgsql VOLATILE AS
 $$ BEGIN RETURN forms.id(number); END $$;
 
--- :spent prints the requests for records since it was last used.
+-- :spent prints the number of record requests since its last use.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 \set example '''3c90c3cc-0d44-4b50-8888-8dd25736052a'''
@@ -73,7 +73,7 @@ SELECT stage FROM opportunity WHERE id = CASE WHEN current_user IS NULL THEN :on
 SELECT stage FROM opportunity WHERE id = coalesce(NULL, :example)::uuid; :spent
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 
--- The id shown as a text is the canonical form, and only that is equal to it.
+-- A text column shows the id in canonical form, and equals only that form.
 SELECT id, stage FROM by_text WHERE id = :example; :spent
 SELECT id, stage FROM by_text WHERE id = :example::varchar; :spent
 SELECT id, stage FROM by_text WHERE id::uuid = :upper; :spent
@@ -87,7 +87,7 @@ SELECT id, name FROM by_two WHERE name = :example AND id = :example; :spent
 SELECT count(*) FROM by_text WHERE id = :upper; :spent
 SELECT count(*) FROM opportunity WHERE id::text = :upper; :spent
 
--- What no id can be costs nothing.
+-- A text that is not a UUID costs no request.
 SELECT count(*) FROM by_text WHERE id = '{3c90c3cc-0d44-4b50-8888-8dd25736052a}'; :spent
 SELECT count(*) FROM by_text WHERE id = '3c90c3cc0d444b5088888dd25736052a'; :spent
 SELECT count(*) FROM by_text WHERE id = '3c90c3cc-0d44-4b50-8888-8dd25736052a '; :spent
@@ -110,7 +110,7 @@ SELECT count(*) FROM opportunity WHERE id = :one AND current_user IS NULL; :spen
 SELECT count(*) FROM opportunity WHERE id = :one LIMIT 0; :spent
 
 --
--- Values known only when the query runs
+-- Values that are known only at execution
 --
 SELECT no(id) FROM opportunity WHERE id = (SELECT id(1)); :spent
 SELECT no(id) FROM opportunity WHERE id = (SELECT max(n)::text::uuid FROM (VALUES (:one), (:two)) AS v (n)); :spent
@@ -125,7 +125,7 @@ SELECT no(id) FROM opportunity WHERE id = current_setting('forms.unset', true)::
 
 SELECT no(id) FROM opportunity WHERE id = (SELECT volatile_id(1)); :spent
 
--- Prepared statements: ten executions, each with one request.
+-- Prepared statements: ten executions cost one request each.
 CREATE FUNCTION run_ten(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   found text;
@@ -163,7 +163,8 @@ SET plan_cache_mode = auto;
 SELECT run_ten('by_uuid'); :spent
 DEALLOCATE ALL;
 
--- PL/pgSQL: a variable, a loop, a query's loop, a function that does not inline.
+-- PL/pgSQL: a variable, a loop, a loop over a query, and a function without
+-- inlining
 DO $$
 DECLARE
   wanted uuid := forms.id(1);
@@ -186,7 +187,7 @@ BEGIN
   END LOOP;
   RAISE WARNING '%', numbers;
 END $$; :spent
--- Each statement of a polling loop asks again.
+-- Each statement of a polling loop fetches the record again.
 DO $$
 BEGIN
   FOR n IN 1..3 LOOP
@@ -219,7 +220,7 @@ SELECT no(id), stage FROM plpgsql_row_of(:one); :spent
 SELECT stage FROM opportunity WHERE id = (SELECT id FROM row_of(:one)); :spent
 
 --
--- Further conditions are checked on the row.
+-- PostgreSQL checks further conditions on the row.
 --
 SELECT no(id) FROM opportunity WHERE id = :one AND stage = 'Discovery'; :spent
 SELECT no(id) FROM opportunity WHERE id = :one AND stage <> 'Discovery'; :spent
@@ -238,15 +239,15 @@ SELECT no(id) FROM opportunity WHERE id = :one AND created_at < now(); :spent
 SELECT no(id) FROM opportunity o WHERE id = :one AND 1 = (SELECT count(*) FROM (VALUES (o.stage)) AS v); :spent
 
 --
--- No condition that says which ids, of tables that are read by ids alone: an
--- error, and no request.
+-- With use_query 'false', a scan without a condition on the id is an error, and
+-- costs no request.
 --
 ALTER FOREIGN TABLE opportunity OPTIONS (ADD use_query 'false');
 ALTER FOREIGN TABLE by_text OPTIONS (ADD use_query 'false');
 ALTER FOREIGN TABLE by_json OPTIONS (ADD use_query 'false');
 SELECT no(id) FROM opportunity;
 \echo :LAST_ERROR_SQLSTATE
--- 18 says, too, that such a plan is disabled.
+-- PostgreSQL 18 also marks such a plan as disabled.
 CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS
 $$ DECLARE line text;
 BEGIN
@@ -267,21 +268,22 @@ SELECT no(id) FROM opportunity WHERE id::text LIKE :one;
 SELECT no(id) FROM opportunity WHERE account_id = :one;
 SELECT no(id) FROM opportunity WHERE id IS DISTINCT FROM :one;
 SELECT no(id) FROM opportunity LIMIT 1;
--- As JSON, an id has quotes around it; this column says nothing of the id.
+-- JSON puts quotes around the id, so a condition on this column does not find it.
 SELECT count(*) FROM by_json WHERE id::text = '"00000000-0000-4000-8000-000000000001"';
 SELECT count(*) FROM by_json WHERE id = '"00000000-0000-4000-8000-000000000001"';
 :spent
 SELECT b.id, b.stage FROM by_json b WHERE b.key = :one; :spent
--- As a tsvector a word has quotes around it, so by that way the id is no id.
+-- A tsvector puts quotes around the word, so this value is not a UUID.
 SELECT stage FROM by_text WHERE id::tsvector::text = '''' || :example || ''''; :spent
--- A volatile function has another value for each row, so it says nothing.
+-- A volatile function returns another value for each row, so it does not fix the
+-- id.
 SELECT no(id) FROM opportunity WHERE id = volatile_id(1); :spent
 ALTER FOREIGN TABLE opportunity OPTIONS (DROP use_query);
 ALTER FOREIGN TABLE by_text OPTIONS (DROP use_query);
 ALTER FOREIGN TABLE by_json OPTIONS (DROP use_query);
 
 --
--- What else a query may do with the row
+-- Other uses of the row
 --
 SELECT o.stage, (o).amount FROM opportunity o WHERE id = :one; :spent
 SELECT o FROM by_two o WHERE id = :one; :spent
@@ -303,7 +305,8 @@ INSERT INTO kept SELECT id, stage FROM opportunity WHERE id = :two RETURNING no(
 UPDATE kept SET stage = o.stage FROM opportunity o WHERE o.id = kept.id RETURNING no(kept.id), kept.stage; :spent
 DELETE FROM kept USING opportunity o WHERE o.id = kept.id AND o.status = 'closed' RETURNING no(kept.id); :spent
 
--- A record has no place in a file. How that is said differs between versions.
+-- A foreign table does not have ctid or xmin. The message differs between
+-- versions.
 DO $$
 BEGIN
   PERFORM ctid, xmin FROM opportunity WHERE id = forms.id(1);
@@ -329,7 +332,7 @@ SET client_min_messages = warning;
 \set VERBOSITY default
 
 --
--- Records that are missing, in the forms that the API may say so
+-- Forms of the API's response for a missing record
 --
 CREATE FOREIGN TABLE lead (id uuid, stage text) SERVER forms OPTIONS (record_type 'lead');
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
@@ -342,7 +345,8 @@ SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 \! $REEVO_CTL behave '{"not_found_form": "detail"}'
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 \echo health: `$REEVO_CTL requests health`
--- A bare 404 needs no further request: the path has worked in this session.
+-- A bare 404 costs no further request, because the path has worked in this
+-- session.
 \! $REEVO_CTL behave '{"not_found_form": "bare"}'
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
@@ -350,7 +354,7 @@ SELECT count(*) FROM opportunity WHERE id = :missing OR id = :one; :spent
 \echo health: `$REEVO_CTL requests health`
 \! $REEVO_CTL behave '{"not_found_form": "html"}'
 SELECT count(*) FROM opportunity WHERE id = :missing; :spent
--- The hint has the base URL, which differs from run to run.
+-- The hint contains the base URL, which differs between runs.
 \set VERBOSITY terse
 SELECT count(*) FROM lead WHERE id = :one; :spent
 \echo :LAST_ERROR_SQLSTATE
@@ -358,8 +362,8 @@ SELECT count(*) FROM lead WHERE id = :one; :spent
 SELECT count(*) FROM lead WHERE id = :one; :spent
 \echo :LAST_ERROR_SQLSTATE
 SELECT no(id) FROM opportunity WHERE id = :one; :spent
--- Another server, of whose paths nothing is known yet: one query decides, unless
--- there are no queries; then the health decides.
+-- A new server: no path is proven yet, so one query checks the path. With
+-- use_query 'false', the health endpoint checks it.
 CREATE SERVER forms_sick FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url', max_retries '0');
 CREATE USER MAPPING FOR CURRENT_USER SERVER forms_sick OPTIONS (api_key 'test-key');
 CREATE FOREIGN TABLE sick (id uuid, stage text) SERVER forms_sick;
@@ -374,7 +378,7 @@ SELECT count(*) FROM sick WHERE id = :one; :spent
 \! $REEVO_CTL reset
 \set now 0
 \set VERBOSITY default
--- Slashes at the end of the address are no part of it.
+-- Trailing slashes of base_url are ignored.
 CREATE SERVER forms_slashes FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url_slashes');
 CREATE USER MAPPING FOR CURRENT_USER SERVER forms_slashes OPTIONS (api_key 'test-key');
 CREATE FOREIGN TABLE slashes (id uuid, stage text) SERVER forms_slashes;
@@ -397,7 +401,7 @@ SELECT no(id) FROM by_two WHERE id IN (id(5), id(6)); :spent
 ALTER SERVER forms OPTIONS (DROP include_archived);
 
 --
--- A session that forgets everything goes on.
+-- A session continues after DISCARD ALL.
 --
 DISCARD ALL;
 SET client_min_messages = warning;

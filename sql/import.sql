@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- IMPORT FOREIGN SCHEMA with the documented columns.
+-- IMPORT FOREIGN SCHEMA creates the documented columns with discover 'false'.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -11,7 +11,7 @@ CREATE SERVER import FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'ur
 CREATE SCHEMA import;
 CREATE SCHEMA import_second;
 
--- It takes no user mapping and no request.
+-- It needs no user mapping and no request.
 IMPORT FOREIGN SCHEMA reevo FROM SERVER import INTO import OPTIONS (discover 'false');
 \echo requests: `$REEVO_CTL requests`
 SELECT relname, relkind, ftoptions, srvname
@@ -21,12 +21,13 @@ SELECT attnum, attname, format_type(atttypid, atttypmod) AS type, attnotnull AS 
 FROM pg_attribute WHERE attrelid = 'import.opportunity'::regclass AND attnum > 0
 ORDER BY attnum;
 
--- Columns whose name is their attribute need no option.
+-- A column with its attribute's name has no "attribute" option.
 SELECT count(*) FILTER (WHERE attfdwoptions IS NULL) AS by_name,
 	count(*) FILTER (WHERE attfdwoptions = ARRAY['attribute=' || attname]) AS needless
 FROM pg_attribute WHERE attrelid = 'import.opportunity'::regclass AND attnum > 0;
 
--- A second schema gets the same table; one that is there already is PostgreSQL's error.
+-- A second import creates the same table. An existing table is an error of
+-- PostgreSQL.
 IMPORT FOREIGN SCHEMA reevo LIMIT TO (opportunity) FROM SERVER import INTO import_second OPTIONS (discover 'false');
 CREATE FUNCTION import.differences() RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM (SELECT * FROM pg_attribute WHERE attrelid = 'import.opportunity'::regclass AND attnum > 0) a
@@ -40,21 +41,21 @@ IMPORT FOREIGN SCHEMA reevo FROM SERVER import INTO import_second OPTIONS (disco
 SELECT import.differences();
 DROP FOREIGN TABLE import_second.opportunity;
 
--- LIMIT TO and EXCEPT.
+-- LIMIT TO and EXCEPT
 IMPORT FOREIGN SCHEMA reevo EXCEPT (opportunity) FROM SERVER import INTO import_second OPTIONS (discover 'false');
 IMPORT FOREIGN SCHEMA reevo EXCEPT (opportunity, no_such_type) FROM SERVER import INTO import_second OPTIONS (discover 'false');
 SELECT count(*) FROM pg_class WHERE relnamespace = 'import_second'::regnamespace;
 IMPORT FOREIGN SCHEMA reevo EXCEPT (no_such_type) FROM SERVER import INTO import_second OPTIONS (discover 'false');
 SELECT import.differences();
 
--- There is one remote schema.
+-- The only remote schema is "reevo".
 IMPORT FOREIGN SCHEMA public FROM SERVER import INTO import_second OPTIONS (discover 'false');
 \echo :LAST_ERROR_SQLSTATE
 IMPORT FOREIGN SCHEMA "Reevo" FROM SERVER import INTO import_second OPTIONS (discover 'false');
 IMPORT FOREIGN SCHEMA reevo FROM SERVER import INTO import_third OPTIONS (discover 'false');
 IMPORT FOREIGN SCHEMA reevo FROM SERVER import_third INTO import_second OPTIONS (discover 'false');
 
--- Its options are checked, too; the hint differs between majors.
+-- Invalid options are rejected. The hint differs between major versions.
 IMPORT FOREIGN SCHEMA reevo FROM SERVER import INTO import_second OPTIONS (discover 'perhaps');
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY sqlstate
@@ -62,7 +63,7 @@ IMPORT FOREIGN SCHEMA reevo FROM SERVER import INTO import_second OPTIONS (disco
 IMPORT FOREIGN SCHEMA reevo FROM SERVER import INTO import_second OPTIONS (base_url 'https://api.reevo.ai');
 \set VERBOSITY default
 
--- Any name of a server or a schema will do, and whoever may use them may import.
+-- IMPORT accepts any server and schema name, and needs USAGE and CREATE only.
 CREATE SERVER "import ""of"" A's" FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url');
 CREATE SCHEMA "import's ""schema""";
 CREATE ROLE regress_import_user;
@@ -79,7 +80,7 @@ FROM pg_foreign_table JOIN pg_foreign_server s ON s.oid = ftserver JOIN pg_class
 	JOIN pg_attribute ON attrelid = ftrelid AND attnum > 0
 WHERE relnamespace = '"import''s ""schema"""'::regnamespace GROUP BY 1, 2, 3;
 
--- The table can be read as it is, and edited.
+-- A user can read the table and alter its columns.
 CREATE USER MAPPING FOR CURRENT_USER SERVER import OPTIONS (api_key 'test-key');
 ALTER FOREIGN TABLE import.opportunity DROP COLUMN stage_color, DROP COLUMN organization_id;
 ALTER FOREIGN TABLE import.opportunity RENAME amount TO volume;

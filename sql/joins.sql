@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- Joins, views, CTEs and set operations: what asks for an id row by row, and
--- what has to be read whole.
+-- Joins, views, CTEs and set operations, with the number of requests of each
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -19,13 +18,13 @@ CREATE FOREIGN TABLE by_text (id text, stage text) SERVER joins;
 CREATE FOREIGN TABLE account (id uuid, display_name text, website text)
   SERVER joins OPTIONS (record_type 'account');
 
--- A record's number, and the id of a number.
+-- no returns the number of a test record, and id returns the id of a number.
 CREATE FUNCTION no(id uuid) RETURNS int LANGUAGE sql IMMUTABLE AS
 $$ SELECT right(id::text, 12)::int $$;
 CREATE FUNCTION id(number int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 $$ SELECT ('00000000-0000-4000-8000-' || lpad(number::text, 12, '0'))::uuid $$;
 
--- Five invoices: three ids, one of them twice, one NULL, one of no record.
+-- Five invoices: three ids, one of them twice, one NULL, and one without a record
 CREATE TABLE invoice (number int, id uuid, id_text text, parent uuid, total numeric);
 INSERT INTO invoice VALUES
   (1, id(1), id(1)::text, NULL, 10),
@@ -38,7 +37,7 @@ INSERT INTO note SELECT n, id(n), 'note ' || n FROM generate_series(1, 3) n;
 ANALYZE invoice;
 ANALYZE note;
 
--- :spent prints the requests for records since it was last used.
+-- :spent prints the number of record requests since its last use.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 \pset format unaligned
@@ -46,7 +45,7 @@ ANALYZE note;
 \pset null NULL
 
 --
--- Inner: written either way round
+-- Inner joins, with either order of the operands
 --
 SELECT i.number, no(o.id), o.stage FROM invoice i JOIN opportunity o ON o.id = i.id ORDER BY 1; :spent
 SELECT i.number, no(o.id) FROM invoice i JOIN opportunity o ON i.id = o.id ORDER BY 1; :spent
@@ -66,7 +65,7 @@ SELECT i.number, no(o.id) FROM invoice i JOIN opportunity o ON o.id = ANY (ARRAY
 SELECT i.number, no(o.id) FROM invoice i JOIN opportunity o ON o.id = i.id AND o.id = i.parent ORDER BY 1, 2; :spent
 SELECT i.number, no(o.id) FROM invoice i JOIN opportunity o ON o.id IS NOT DISTINCT FROM i.id ORDER BY 1; :spent
 
--- Further conditions are checked on the rows.
+-- PostgreSQL checks further conditions on the rows.
 SELECT i.number, no(o.id) FROM invoice i JOIN opportunity o ON o.id = i.id AND o.amount > i.total ORDER BY 1; :spent
 SELECT i.number, no(o.id) FROM invoice i JOIN opportunity o ON o.id = i.id WHERE i.total > 15 AND o.stage LIKE 'D%' ORDER BY 1; :spent
 SELECT i.number, no(o.id) FROM invoice i JOIN opportunity o ON o.id = i.id WHERE i.id = id(2); :spent
@@ -90,7 +89,7 @@ SELECT number FROM invoice i WHERE i.id NOT IN (SELECT o.id FROM opportunity o W
 SELECT number FROM invoice i LEFT JOIN opportunity o ON o.id = i.id WHERE o.id IS NULL ORDER BY 1; :spent
 
 --
--- Left joins, where the record may be missing
+-- Left joins, with missing records
 --
 SELECT i.number, no(o.id), o.stage FROM invoice i LEFT JOIN opportunity o ON o.id = i.id ORDER BY 1; :spent
 SELECT i.number, no(o.id), o.stage FROM opportunity o RIGHT JOIN invoice i ON o.id = i.id ORDER BY 1; :spent
@@ -101,12 +100,12 @@ SELECT i.number, o.stage FROM invoice i LEFT JOIN by_text o ON o.id = i.id_text 
 SELECT i.number, no(id), o.stage FROM invoice i LEFT JOIN opportunity o USING (id) WHERE i.number < 3 ORDER BY 1; :spent
 SELECT i.number, o FROM invoice i LEFT JOIN by_text o ON o.id = i.id_text ORDER BY 1; :spent
 SELECT i.number, no(o.id) FROM invoice i LEFT JOIN opportunity o ON o.id = i.id WHERE o.stage IS NULL OR o.amount IS NULL ORDER BY 1; :spent
--- NULL, not for want of a record, but after the join
+-- Here the id is NULL although the record exists.
 SELECT i.number, no(o.id) FROM invoice i LEFT JOIN opportunity o ON o.id = i.id WHERE o.id IS NOT DISTINCT FROM nullif(i.parent, id(1)) ORDER BY 1; :spent
--- A condition on the other table alone is not handed to the inner side, but it
--- can be written so that it is.
+-- PostgreSQL does not pass a condition on the outer table to the inner side. CASE
+-- does.
 SELECT i.number, no(o.id) FROM invoice i LEFT JOIN opportunity o ON o.id = CASE WHEN i.total < 15 THEN i.id END ORDER BY 1; :spent
--- One opportunity kept, and known.
+-- One known opportunity on the outer side
 SELECT no(o.id), i.number FROM opportunity o LEFT JOIN invoice i ON i.id = o.id WHERE o.id = id(1) ORDER BY 2; :spent
 SELECT no(o.id), i.number FROM opportunity o LEFT JOIN invoice i ON i.id = o.id WHERE o.id = id(3); :spent
 SELECT no(o.id), i.number FROM (SELECT * FROM opportunity WHERE id = id(1)) o FULL JOIN invoice i ON i.id = o.id ORDER BY 2, 1; :spent
@@ -125,12 +124,12 @@ CREATE FUNCTION opaque_row_of(wanted uuid) RETURNS TABLE (found uuid, stage text
 $$ BEGIN RETURN QUERY SELECT id, o.stage FROM joins.opportunity o WHERE id = wanted; END $$;
 SELECT i.number, f.stage FROM invoice i, row_of(i.id) f ORDER BY 1; :spent
 SELECT i.number, f.stage FROM invoice i LEFT JOIN LATERAL row_of(i.id) f ON true ORDER BY 1; :spent
--- A function that cannot be inlined runs a statement of its own for each row.
+-- A function without inlining runs a statement for each row.
 SELECT i.number, f.stage FROM invoice i, opaque_row_of(i.id) f WHERE i.number < 3 ORDER BY 1; :spent
 
 --
--- Where every opportunity would have to be kept, and the table is read by ids
--- alone: an error, and no request.
+-- Joins that need every opportunity. With use_query 'false', they are an error,
+-- and cost no request.
 --
 ALTER FOREIGN TABLE opportunity OPTIONS (ADD use_query 'false');
 \set VERBOSITY terse
@@ -148,19 +147,19 @@ SELECT number FROM invoice i CROSS JOIN opportunity o;
 ALTER FOREIGN TABLE opportunity OPTIONS (DROP use_query);
 
 --
--- More tables
+-- More than two tables
 --
 SELECT i.number, n.body, o.stage FROM invoice i JOIN opportunity o ON o.id = i.id JOIN note n ON n.opportunity_id = o.id ORDER BY 1; :spent
 SELECT i.number, n.body, o.stage FROM note n JOIN opportunity o ON o.id = n.opportunity_id JOIN invoice i ON i.id = o.id ORDER BY 1; :spent
 SELECT n.body, i.number, o.stage FROM note n LEFT JOIN invoice i ON i.id = n.opportunity_id LEFT JOIN opportunity o ON o.id = i.id ORDER BY 1, 2; :spent
--- The table twice, by different columns of the row: three ids in all.
+-- Two joins with the same table on different columns, with three ids in total
 SELECT i.number, no(o.id), o.stage, no(p.id), p.status FROM invoice i
   LEFT JOIN opportunity o ON o.id = i.id LEFT JOIN opportunity p ON p.id = i.parent ORDER BY 1; :spent
 SELECT i.number, o.stage, p.stage FROM invoice i
   JOIN opportunity o ON o.id = i.id JOIN opportunity p ON p.id = i.parent ORDER BY 1; :spent
 SELECT no(o.id), no(p.id) FROM opportunity o JOIN invoice i ON i.id = o.id JOIN opportunity p ON p.id = i.parent
   WHERE o.id = id(2); :spent
--- Foreign to foreign
+-- Joins between foreign tables
 SELECT no(o.id), o.stage, p.display_name FROM opportunity o JOIN opportunity p ON p.id = o.id WHERE o.id = id(1); :spent
 SELECT no(o.id), no(a.id), a.website FROM opportunity o JOIN account a ON a.id = o.account_id
   WHERE o.id = ANY (ARRAY[id(1), id(2), id(4)]) ORDER BY 1; :spent
@@ -168,7 +167,7 @@ SELECT no(o.id), no(a.id) FROM opportunity o LEFT JOIN account a ON a.id = o.acc
   WHERE o.id = ANY (ARRAY[id(1), id(2), id(4)]) ORDER BY 1; :spent
 SELECT i.number, no(o.id), no(a.id) FROM invoice i JOIN opportunity o ON o.id = i.id LEFT JOIN account a ON a.id = o.account_id ORDER BY 1; :spent
 
--- Two servers, two mappings: each asks for itself.
+-- Two servers with two user mappings fetch the record separately.
 CREATE SERVER joins_other FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url');
 CREATE USER MAPPING FOR CURRENT_USER SERVER joins_other OPTIONS (api_key 'other-key');
 CREATE FOREIGN TABLE elsewhere (id uuid, status text) SERVER joins_other;
@@ -176,7 +175,7 @@ SELECT i.number, o.stage, e.status FROM invoice i JOIN opportunity o ON o.id = i
 SELECT o.stage, e.status FROM opportunity o JOIN elsewhere e USING (id) WHERE id = id(1); :spent
 
 --
--- The planner's ways to join
+-- Join methods of the planner
 --
 CREATE FUNCTION plan_nodes(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -188,8 +187,8 @@ BEGIN
   END LOOP;
   RETURN array_to_string(array_remove(found, NULL), ' > ');
 END $$;
--- Many rows with few ids, counted: Memoize and the statement's cache see to it
--- that each record is fetched once.
+-- Many rows with few ids. Memoize or the statement's cache ensures one request
+-- for each id.
 CREATE TABLE visit AS SELECT n, id(1 + n % 5) AS id FROM generate_series(1, 1000) n;
 ANALYZE visit;
 SET opportunity_fdw.enable_batch_lookup = off;
@@ -197,7 +196,7 @@ SELECT plan_nodes('SELECT * FROM joins.visit v JOIN joins.opportunity o ON o.id 
 SELECT count(*), count(o.amount), count(DISTINCT o.stage) FROM visit v JOIN opportunity o ON o.id = v.id; :spent
 RESET opportunity_fdw.enable_batch_lookup;
 SELECT count(*), count(o.amount), count(DISTINCT o.stage) FROM visit v JOIN opportunity o ON o.id = v.id; :spent
--- What is disabled is still taken where nothing else can be done.
+-- PostgreSQL uses a disabled join method if there is no other.
 SET enable_nestloop = off;
 SELECT i.number, o.stage FROM invoice i JOIN opportunity o ON o.id = i.id ORDER BY 1; :spent
 SELECT i.number, o.stage FROM invoice i LEFT JOIN opportunity o ON o.id = i.id ORDER BY 1; :spent
@@ -230,7 +229,7 @@ SELECT no, stage FROM every_open WHERE id = id(2); :spent
 SELECT * FROM noted ORDER BY 1; :spent
 SELECT i.number, e.no FROM invoice i JOIN every_open e USING (id) ORDER BY 1; :spent
 
--- A security barrier: what a leaky function gets to see are the view's rows.
+-- A leaky function sees only the rows of a security_barrier view.
 CREATE FUNCTION leak(value text) RETURNS bool LANGUAGE plpgsql COST 0.0001 AS
 $$ BEGIN RAISE WARNING 'seen: %', value; RETURN true; END $$;
 CREATE VIEW guarded WITH (security_barrier) AS SELECT id, stage, status FROM opportunity WHERE status = 'open';
@@ -238,14 +237,14 @@ SELECT no(id), stage FROM guarded WHERE id = id(1); :spent
 SELECT no(id), stage FROM guarded WHERE id = id(1) AND leak(stage); :spent
 SELECT no(id), stage FROM guarded WHERE id = id(2) AND leak(stage); :spent
 SELECT no(id), stage FROM guarded WHERE leak(stage) AND id IN (id(1), id(2), id(3)); :spent
--- PostgreSQL hands no join's condition into such a view, which is read whole;
--- LATERAL does.
+-- PostgreSQL does not push a join condition into such a view, and reads it whole.
+-- LATERAL passes the condition.
 ALTER FOREIGN TABLE opportunity OPTIONS (ADD max_concurrency '1');
 SELECT i.number, g.stage FROM invoice i JOIN guarded g ON g.id = i.id ORDER BY 1; :spent
 ALTER FOREIGN TABLE opportunity OPTIONS (DROP max_concurrency);
 SELECT i.number, g.stage FROM invoice i, LATERAL (SELECT stage FROM guarded WHERE guarded.id = i.id OFFSET 0) g
   WHERE leak(g.stage) ORDER BY 1; :spent
--- With a view in between
+-- A view on the view
 CREATE VIEW guarded_discovery AS SELECT * FROM guarded WHERE stage = 'Discovery';
 SELECT no(id) FROM guarded_discovery WHERE id = id(1) AND leak(status); :spent
 PREPARE from_guarded (uuid) AS SELECT no(id), stage FROM guarded WHERE id = $1 AND leak(stage);
@@ -259,7 +258,7 @@ SELECT count(*) FROM kept; :spent
 REFRESH MATERIALIZED VIEW kept; :spent
 
 --
--- CTEs, set operations, and what is done with the rows afterwards
+-- CTEs, set operations, sorts and aggregates
 --
 WITH o AS (SELECT id, stage FROM opportunity WHERE id = id(1)) SELECT no(id), stage FROM o; :spent
 WITH o AS MATERIALIZED (SELECT * FROM opportunity WHERE id = id(1)) SELECT no(id), stage FROM o; :spent
@@ -273,7 +272,7 @@ SELECT no(id) FROM opportunity WHERE id = id(1) UNION ALL SELECT no(id) FROM opp
 SELECT stage FROM opportunity WHERE id = id(1) UNION SELECT stage FROM opportunity WHERE id = id(21); :spent
 SELECT no(id) FROM opportunity WHERE id IN (id(1), id(2)) INTERSECT SELECT no(id) FROM opportunity WHERE id IN (id(2), id(3)); :spent
 SELECT no(id) FROM opportunity WHERE id IN (id(1), id(2)) EXCEPT SELECT no(id) FROM opportunity WHERE id IN (id(2), id(3)); :spent
--- The condition goes down into the branches.
+-- PostgreSQL pushes the condition into the branches.
 SELECT kind, name FROM (SELECT 'opportunity' AS kind, id, stage AS name FROM opportunity
                         UNION ALL SELECT 'account', id, display_name FROM account) u WHERE id = id(1); :spent
 SELECT i.number, u.kind FROM invoice i JOIN (SELECT 'opportunity' AS kind, id FROM opportunity
@@ -297,7 +296,7 @@ SELECT i.number, (SELECT o.stage FROM opportunity o WHERE o.id = i.id) FROM invo
 SELECT i.number, ARRAY(SELECT no(o.id) FROM opportunity o WHERE o.id IN (i.id, i.parent) ORDER BY 1) FROM invoice i ORDER BY 1; :spent
 
 --
--- A partitioned table whose recent part is foreign
+-- A partitioned table with one foreign partition
 --
 CREATE TABLE deal (id uuid, stage text) PARTITION BY RANGE (id);
 CREATE TABLE deal_old PARTITION OF deal FOR VALUES FROM (MINVALUE) TO ('00000000-0000-4000-8000-000000000002');
