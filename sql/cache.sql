@@ -23,7 +23,7 @@ CREATE FOREIGN TABLE kept_a_minute (id uuid, stage text) SERVER cache OPTIONS (c
 CREATE FOREIGN TABLE kept_briefly (id uuid, stage text) SERVER cache OPTIONS (cache_ttl '1');
 CREATE FOREIGN TABLE not_kept (id uuid, stage text) SERVER cache;
 CREATE FOREIGN TABLE not_archived (id uuid, archived_at timestamptz) SERVER cache OPTIONS (cache_ttl '3600', include_archived 'false');
-CREATE FOREIGN TABLE trusting (id uuid, stage text) SERVER cache OPTIONS (cache_ttl '3600', query_returns_archived 'true');
+CREATE FOREIGN TABLE query_is_complete (id uuid, stage text) SERVER cache OPTIONS (cache_ttl '3600', query_returns_archived 'true');
 CREATE FOREIGN TABLE account (id uuid, display_name text) SERVER cache OPTIONS (cache_ttl '3600', record_type 'account');
 
 CREATE FUNCTION id(number int, kind text DEFAULT '8000') RETURNS uuid LANGUAGE sql IMMUTABLE AS
@@ -116,9 +116,9 @@ SELECT count(*), count(o.id) FROM generate_series(8999, 9004) n LEFT JOIN kept o
 SELECT count(*), count(o.id) FROM generate_series(8999, 9004) n LEFT JOIN kept o ON o.id = id(n); :spent
 -- A record that is absent from a query's response is not cached as missing.
 \! $REEVO_CTL behave '{"query_drops_some": ["00000000-0000-4000-8000-000000000181"]}'
-SELECT count(*) FROM trusting WHERE id IN (id(180), id(181)); :spent
+SELECT count(*) FROM query_is_complete WHERE id IN (id(180), id(181)); :spent
 SELECT count(*) FROM kept WHERE id IN (id(180), id(181)); :spent
-SELECT count(*) FROM trusting WHERE id IN (id(180), id(181)); :spent
+SELECT count(*) FROM query_is_complete WHERE id IN (id(180), id(181)); :spent
 \! $REEVO_CTL behave '{"query_drops_some": null}'
 
 --

@@ -364,17 +364,17 @@ SELECT count(*) FROM lead WHERE id = :one; :spent
 SELECT no(id) FROM opportunity WHERE id = :one; :spent
 -- A new server: no path is proven yet, so one query checks the path. With
 -- use_query 'false', the health endpoint checks it.
-CREATE SERVER forms_sick FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url', max_retries '0');
-CREATE USER MAPPING FOR CURRENT_USER SERVER forms_sick OPTIONS (api_key 'test-key');
-CREATE FOREIGN TABLE sick (id uuid, stage text) SERVER forms_sick;
+CREATE SERVER forms_unproven FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url', max_retries '0');
+CREATE USER MAPPING FOR CURRENT_USER SERVER forms_unproven OPTIONS (api_key 'test-key');
+CREATE FOREIGN TABLE unproven (id uuid, stage text) SERVER forms_unproven;
 \! $REEVO_CTL behave '{"not_found_form": "bare", "healthy": "degraded"}'
-SELECT count(*) FROM sick WHERE id = :missing; :spent
-SELECT count(*) FROM sick WHERE id = :one; :spent
+SELECT count(*) FROM unproven WHERE id = :missing; :spent
+SELECT count(*) FROM unproven WHERE id = :one; :spent
 SELECT public.opportunity_fdw_disconnect() \g /dev/null
-ALTER SERVER forms_sick OPTIONS (ADD use_query 'false');
-SELECT count(*) FROM sick WHERE id = :missing; :spent
+ALTER SERVER forms_unproven OPTIONS (ADD use_query 'false');
+SELECT count(*) FROM unproven WHERE id = :missing; :spent
 \echo :LAST_ERROR_SQLSTATE
-SELECT count(*) FROM sick WHERE id = :one; :spent
+SELECT count(*) FROM unproven WHERE id = :one; :spent
 \! $REEVO_CTL reset
 \set now 0
 \set VERBOSITY default
@@ -411,5 +411,5 @@ SELECT forms.no(id), stage FROM forms.opportunity WHERE id = :one; :spent
 
 DROP SCHEMA forms CASCADE;
 DROP SERVER forms CASCADE;
-DROP SERVER forms_sick CASCADE;
+DROP SERVER forms_unproven CASCADE;
 DROP SERVER forms_slashes CASCADE;

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- Many records at once: the ids that a list, a subquery or a join needs are
--- asked for together, each once, so that a thousand of them are ten requests.
+-- Batch lookups: the wrapper collects the distinct ids of a list, a subquery or a
+-- join and fetches them together. A thousand ids cost ten requests.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -17,14 +17,15 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
--- Two tables of opportunities: 100 ids at a time, and 10.
+-- Two tables of opportunities, with 100 and 10 ids in one request
 IMPORT FOREIGN SCHEMA reevo FROM SERVER lookup INTO foreign_side OPTIONS (discover 'false');
 CREATE FOREIGN TABLE foreign_side.tens (id uuid, stage text, status text, amount numeric, account_id uuid, primary_contact_id uuid)
   SERVER lookup OPTIONS (page_size '10');
 CREATE FOREIGN TABLE foreign_side.by_text (id text, stage text) SERVER lookup OPTIONS (page_size '10');
 CREATE FOREIGN TABLE foreign_side.account (id uuid, display_name text) SERVER lookup OPTIONS (record_type 'account', page_size '10');
 
--- A record's number, the id of a number, and the ids of some numbers.
+-- no returns the number of a test record, id returns the id of a number, and ids
+-- returns the ids of a range.
 CREATE FUNCTION id(number int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 $$ SELECT CASE number WHEN 0 THEN '3c90c3cc-0d44-4b50-8888-8dd25736052a' ELSE '00000000-0000-4000-8000-' || lpad(number::text, 12, '0') END::uuid $$;
 CREATE FUNCTION no(id uuid) RETURNS int LANGUAGE sql IMMUTABLE AS
@@ -32,7 +33,7 @@ $$ SELECT CASE WHEN id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' THEN 0 ELSE righ
 CREATE FUNCTION ids(first int, last int) RETURNS uuid[] LANGUAGE sql IMMUTABLE AS
 $$ SELECT array_agg(lookup.id(n)) FROM generate_series(first, last) n $$;
 
--- A thousand rows, and the hundred of them from 100 to 199, each with two ids.
+-- A thousand rows, and the hundred of them from 100 to 199, with two ids in each
 CREATE TABLE thousand AS SELECT n AS number, id(n) AS id, id(n)::text AS id_text, id((n * 7 + 3) % 1000) AS other, n % 10 AS digit
   FROM generate_series(0, 999) n;
 CREATE TABLE hundred AS SELECT number, id, id_text, id(100 + (number * 7 + 3) % 100) AS other, digit
@@ -42,8 +43,8 @@ ANALYZE thousand;
 ANALYZE hundred;
 ANALYZE small;
 
--- :spent prints the requests for records since it was last used, and
--- :spent_at_most_2 whether there were more than two.
+-- :spent prints the number of record requests since its last use.
+-- :spent_at_most_2 prints whether there were at most two.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 \set spent_at_most_2 '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `test $(expr :now - :before) -le 2 && echo at most 2 || expr :now - :before`'
@@ -51,7 +52,7 @@ ANALYZE small;
 \pset tuples_only on
 \pset null NULL
 
--- What the API has, as local tables of the same names.
+-- Local tables of the same names, with the records of the API
 CREATE TABLE local_side.opportunity AS SELECT * FROM opportunity WHERE id = ANY (ids(0, 999)); :spent
 CREATE TABLE local_side.tens AS SELECT id, stage, status, amount, account_id, primary_contact_id FROM local_side.opportunity;
 CREATE TABLE local_side.by_text AS SELECT id::text, stage FROM local_side.opportunity;
@@ -61,8 +62,8 @@ ANALYZE local_side.tens;
 ANALYZE local_side.by_text;
 ANALYZE local_side.account;
 
--- Whether a query gives the same over the foreign tables and the local ones; and
--- in the same order.
+-- in_any_order and in_order compare the rows of a query over the foreign and the
+-- local tables, without or with their order.
 CREATE FUNCTION rows_of(side text, query text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
   found text[] := '{}';
@@ -87,8 +88,8 @@ DECLARE
 BEGIN
   RETURN cardinality(found) || ' rows, ' || CASE WHEN found = wanted THEN 'the same' ELSE 'NOT THE SAME' END;
 END $$;
--- The nodes of a plan, from the top, of the kinds that are named; all where they
--- are NULL. The names are shortened where they differ between versions.
+-- plan_of returns the plan nodes of the given kinds from the top, or all if the
+-- kinds are NULL. It shortens names that differ between versions.
 CREATE FUNCTION plan_of(query text, kinds text DEFAULT 'Lookup|Sort') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   line text;
@@ -119,7 +120,7 @@ SELECT count(*) FROM opportunity WHERE id::text IN (SELECT id_text FROM thousand
 SELECT count(*) FROM by_text WHERE id = ANY (ids(100, 199)::text[]); :spent
 SELECT count(*) FROM by_text WHERE id IN (SELECT id_text FROM hundred); :spent
 SELECT count(*) FROM by_text WHERE id = ANY (SELECT id::varchar FROM hundred); :spent
--- As a query's text has them
+-- Lists in the text of the query
 SELECT format('SELECT count(*) FROM opportunity WHERE id IN (%s)', string_agg(quote_literal(id), ', ')) AS by_in,
        format('SELECT count(*) FROM opportunity WHERE id IN (VALUES %s)', string_agg('(' || quote_literal(id) || '::uuid)', ', ')) AS by_values,
        format('SELECT count(*) FROM opportunity WHERE %s', string_agg('id = ' || quote_literal(id), ' OR ')) AS by_or,
@@ -130,7 +131,7 @@ SELECT format('SELECT count(*) FROM opportunity WHERE id IN (%s)', string_agg(qu
 :by_values ; :spent
 :by_or ; :spent
 :by_mixed_or ; :spent
--- A parameter
+-- Parameters
 PREPARE by_ids (uuid[]) AS SELECT count(*) FROM opportunity WHERE id = ANY ($1);
 PREPARE by_texts (text[]) AS SELECT count(*) FROM opportunity WHERE id::text = ANY ($1);
 PREPARE by_two (uuid[], uuid[]) AS SELECT count(*) FROM opportunity WHERE id = ANY ($1) AND id = ANY ($2);
@@ -149,17 +150,17 @@ EXECUTE by_texts (ids(0, 999)::text[]); :spent
 EXECUTE by_two (ids(0, 599), ids(400, 999)); :spent
 RESET plan_cache_mode;
 DEALLOCATE ALL;
--- Intersections, and what is left of them
+-- Intersections of lists
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(0, 999)) AND id IN (SELECT id FROM thousand); :spent
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(0, 599)) AND id = ANY (ids(400, 999)); :spent
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(0, 599)) AND id = ANY (ids(599, 999)); :spent
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(0, 599)) AND id = ANY (ids(600, 999)); :spent
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(0, 599)) AND stage = 'Discovery'; :spent
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(0, 599)) AND id IN (SELECT id FROM thousand WHERE number % 6 = 0); :spent
--- Two lists in one statement share what both want.
+-- Two lists in one statement share their common records.
 SELECT count(*) FROM tens a, tens b WHERE a.id = ANY (ids(100, 199)) AND b.id = ANY (ids(100, 199)) AND a.id = b.id; :spent
 SELECT count(*) FROM (SELECT id FROM tens WHERE id = ANY (ids(100, 169)) UNION ALL SELECT id FROM tens WHERE id = ANY (ids(130, 199))) u; :spent
--- Few ids: one is a GET.
+-- A single id is a GET.
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(5, 5)); :spent
 \! $REEVO_CTL last 1
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(5, 6)); :spent
@@ -188,7 +189,7 @@ SELECT in_any_order($$ SELECT t.number, l.stage FROM thousand t LEFT JOIN LATERA
 SELECT in_any_order($$ SELECT g, o.stage FROM generate_series(0, 999) g JOIN opportunity o ON o.id = lookup.id(g) $$); :spent
 SELECT in_any_order($$ SELECT v.n, o.stage FROM (VALUES (1), (2), (3)) v (n) JOIN opportunity o ON o.id = lookup.id(v.n) $$); :spent
 
--- A key that is computed
+-- Computed keys
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity o ON o.id = t.id_text::uuid $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity o ON o.id::text = t.id_text $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN by_text o ON o.id = t.id_text $$); :spent
@@ -198,7 +199,7 @@ SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o ON o.
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t LEFT JOIN tens o ON o.id = CASE WHEN t.digit = 3 THEN t.id END $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o ON o.id = (SELECT max(h.id::text)::uuid FROM hundred h WHERE h.number < t.number + 2) $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o ON o.id = CASE WHEN t.digit = 1 THEN (SELECT max(id::text)::uuid FROM hundred) ELSE t.id END $$); :spent
--- Several ids of a row
+-- Several ids for one row
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id IN (t.id, t.other) $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t LEFT JOIN tens o ON o.id = t.id OR o.id = t.other $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM (SELECT digit AS number, array_agg(id) AS list FROM hundred GROUP BY digit) t JOIN tens o ON o.id = ANY (t.list) $$); :spent
@@ -206,8 +207,8 @@ SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o ON o.
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o ON o.id = t.id AND o.id = ANY (lookup.ids(150, 300)) $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t LEFT JOIN tens o ON o.id = t.id AND o.id IN (lookup.id(105), lookup.id(106)) $$); :spent
 
--- Further conditions: on the local side, which leaves fewer ids; on the foreign
--- side; and on both
+-- Further conditions: on the local side, which reduces the number of ids; on the
+-- foreign side; and on both
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity o USING (id) WHERE t.digit < 5 $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity o USING (id) WHERE o.amount > 100000 AND o.stage LIKE 'D%' $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t LEFT JOIN opportunity o ON o.id = t.id AND o.status = 'open' WHERE t.digit < 5 $$); :spent
@@ -220,7 +221,7 @@ SELECT in_any_order($$ SELECT t.number FROM hundred t WHERE NOT EXISTS (SELECT F
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o USING (id) WHERE o.stage = 'Discovery' OR t.digit = 4 $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t LEFT JOIN tens o USING (id) WHERE coalesce(o.stage, 'x') = 'Discovery' OR t.digit = 4 $$); :spent
 
--- The outer side has nothing, nothing but NULL, and the same again and again.
+-- The outer side is empty, has only NULLs, or repeats ids.
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity o USING (id) WHERE t.number < 0 $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t LEFT JOIN opportunity o ON o.id = nullif(t.id, t.id) $$); :spent
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t LEFT JOIN opportunity o ON o.id::text = t.number::text $$); :spent
@@ -232,8 +233,8 @@ SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t JOIN opportunity
 SELECT in_any_order($$ SELECT t.number, o.stage FROM thousand t LEFT JOIN opportunity o ON o.id = t.id WHERE t.number = 7 $$); :spent
 \! $REEVO_CTL last 1
 
--- Ids of no record are asked for once more with GET, unless the table says that
--- queries return all there is.
+-- The wrapper fetches ids without a record again with GET, unless the table has
+-- query_returns_archived 'true'.
 SELECT in_any_order($$ SELECT t.number, o.stage FROM generate_series(1, 1000) t (number) LEFT JOIN opportunity o ON o.id = lookup.id(t.number) $$); :spent
 \! $REEVO_CTL last 11 | sed 's/-[0-9]* / /' | sort | uniq -c | tr -s ' '
 SELECT in_any_order($$ SELECT * FROM opportunity WHERE id = ANY (lookup.ids(1, 1000)) $$); :spent
@@ -263,7 +264,7 @@ SELECT in_any_order($$ SELECT t.number, o.stage, a.display_name, p.stage FROM hu
 SELECT in_any_order($$ SELECT t.number, o.stage, a.display_name FROM hundred t LEFT JOIN (tens o JOIN account a ON a.id = o.account_id AND a.display_name > 'B') ON o.id = t.id $$);
 \set now `$REEVO_CTL requests`
 SELECT in_any_order($$ SELECT t.number FROM hundred t JOIN tens o USING (id) WHERE EXISTS (SELECT FROM account a WHERE a.id = o.account_id AND a.display_name > 'G') $$); :spent
--- Foreign to foreign: the one's ids out of the other
+-- Joins between foreign tables: one table supplies the ids of the other.
 SELECT in_any_order($$ SELECT o.id, a.display_name FROM tens o JOIN account a ON a.id = o.account_id WHERE o.id = ANY (lookup.ids(100, 199)) $$); :spent
 SELECT in_any_order($$ SELECT o.id, p.stage FROM tens o JOIN tens p ON p.id = o.id WHERE o.id = ANY (lookup.ids(100, 199)) $$); :spent
 SELECT in_any_order($$ SELECT o.id, p.stage FROM tens o LEFT JOIN tens p ON p.id = o.primary_contact_id WHERE o.id = ANY (lookup.ids(100, 109)) $$);
@@ -271,7 +272,7 @@ SELECT in_any_order($$ SELECT o.id, p.stage FROM tens o LEFT JOIN tens p ON p.id
 \set now `$REEVO_CTL requests`
 
 --
--- Views, subqueries, and what is done with the rows afterwards
+-- Views, subqueries, sorts and aggregates
 --
 CREATE VIEW foreign_side.deal AS SELECT t.number, t.id, o.stage, o.amount FROM thousand t JOIN foreign_side.opportunity o ON o.id = t.id;
 CREATE VIEW local_side.deal AS SELECT t.number, t.id, o.stage, o.amount FROM thousand t JOIN local_side.opportunity o ON o.id = t.id;
@@ -312,7 +313,7 @@ REFRESH MATERIALIZED VIEW kept; :spent
 SELECT count(*) FROM kept; :spent
 
 --
--- Order: that of the outer side is kept, and needs no sort.
+-- The join keeps the order of the outer side, and needs no sort.
 --
 CREATE INDEX ON thousand (number);
 CREATE INDEX ON thousand (id);
@@ -331,7 +332,7 @@ SELECT rows_of('foreign_side', q) = rows_of('local_side', q || ' ORDER BY t.digi
 SELECT plan_of($$ SELECT t.number, o.stage FROM hundred t JOIN tens o USING (id) ORDER BY o.stage, t.number $$);
 SELECT in_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o USING (id) ORDER BY o.stage COLLATE "C", t.number $$); :spent
 SELECT in_order($$ SELECT t.number, o.amount FROM hundred t LEFT JOIN tens o USING (id) ORDER BY o.amount DESC NULLS LAST, t.number LIMIT 7 $$); :spent
--- Joined on by a merge
+-- A merge join on top of the lookup
 SET enable_hashjoin = off;
 SET enable_nestloop = off;
 SELECT in_order($$ SELECT t.number, o.stage, u.digit FROM hundred t JOIN tens o USING (id) JOIN thousand u ON u.number = t.number ORDER BY t.number $$); :spent
@@ -339,7 +340,7 @@ RESET enable_hashjoin;
 RESET enable_nestloop;
 
 --
--- LIMIT, and what is read only in part
+-- LIMIT, and partial reads
 --
 SELECT count(*) FROM (SELECT g, o.stage FROM generate_series(1, 1000000) g JOIN opportunity o ON o.id = id(g) LIMIT 10) s; :spent_at_most_2
 SELECT count(*) FROM (SELECT g, o.stage FROM generate_series(1, 1000000) g LEFT JOIN opportunity o ON o.id = id(g) LIMIT 10) s; :spent_at_most_2
@@ -353,13 +354,13 @@ SELECT count(*) FROM (SELECT g FROM generate_series(1, 1000000) g JOIN opportuni
 SELECT EXISTS (SELECT FROM generate_series(1, 1000000) g JOIN opportunity o ON o.id = id(g)); :spent_at_most_2
 SELECT g FROM generate_series(1, 1000000) g WHERE EXISTS (SELECT FROM opportunity o WHERE o.id = id(g)) LIMIT 2; :spent_at_most_2
 SELECT g FROM generate_series(1, 1000000) g WHERE NOT EXISTS (SELECT FROM opportunity o WHERE o.id = id(g) AND o.status = 'open') LIMIT 2; :spent_at_most_2
--- Rows that the limit does not see, since they have no record
+-- Rows without a record do not count for LIMIT.
 SELECT g FROM generate_series(-149, 1000000) g JOIN tens o ON o.id = CASE WHEN g > 0 THEN id(g) END LIMIT 3; :spent
--- Everything is needed, whatever the limit
+-- A sort or an aggregate needs all rows in spite of LIMIT.
 SELECT count(*) FROM (SELECT t.number FROM thousand t JOIN opportunity o USING (id) ORDER BY o.amount LIMIT 3) s; :spent
 SELECT t.digit, count(*) FROM thousand t JOIN opportunity o USING (id) GROUP BY t.digit ORDER BY 1 LIMIT 1; :spent
 
--- Cursors. What is not read is not asked for, but for two requests.
+-- Cursors: at most two requests are ahead of the rows that are read.
 BEGIN;
 DECLARE c CURSOR FOR SELECT t.number, length(o.stage) > 0 FROM thousand t LEFT JOIN opportunity o USING (id);
 FETCH 2 FROM c; :spent_at_most_2
@@ -377,7 +378,7 @@ FETCH 1 FROM c; :spent
 CLOSE c;
 DECLARE c NO SCROLL CURSOR FOR SELECT t.number FROM hundred t JOIN tens o USING (id);
 FETCH 1 FROM c; :spent_at_most_2
--- Others, meanwhile, of the same records
+-- Another statement reads the same records in the meantime.
 SELECT count(*) FROM hundred t JOIN tens o USING (id); :spent
 FETCH 1 FROM c;
 COMMIT;
@@ -387,7 +388,7 @@ FETCH 1 FROM c; :spent_at_most_2
 COMMIT; :spent
 FETCH 2 FROM c; :spent
 CLOSE c;
--- Two requests on their way when the cursor goes
+-- The cursor ends with two requests in flight.
 \! $REEVO_CTL behave '{"delay_ms": 100}'
 BEGIN;
 DECLARE c CURSOR FOR SELECT t.number FROM thousand t JOIN opportunity o USING (id);
@@ -396,7 +397,7 @@ ROLLBACK;
 \! $REEVO_CTL reset
 \set now 0
 
--- Prepared, and in functions
+-- Prepared statements and functions
 PREPARE joined (int) AS SELECT count(*), count(o.stage) FROM thousand t JOIN opportunity o USING (id) WHERE t.digit < $1;
 PREPARE keyed (int) AS SELECT count(*), count(o.stage) FROM thousand t LEFT JOIN opportunity o ON o.id = id(t.number % $1);
 SET plan_cache_mode = force_generic_plan;
@@ -427,7 +428,7 @@ BEGIN
   END LOOP;
   RAISE WARNING '% rows', n;
 END $$; :spent
--- Statements inside of a loop, each for itself; and one that fails and goes on
+-- Statements inside a loop, and one that fails and is caught
 DO $$
 DECLARE
   r record;
@@ -443,7 +444,7 @@ BEGIN
   END LOOP;
   RAISE WARNING '%', n;
 END $$;
--- What was on its way when it failed has ended.
+-- The requests of the failed statement have ended.
 SELECT pg_sleep(0.1);
 \! $REEVO_CTL in_flight
 \set now `$REEVO_CTL requests`
@@ -453,7 +454,7 @@ SELECT count(*), count(stage) FROM of_digit(3); :spent
 SELECT count(*), count(stage) FROM generate_series(0, 9) d, of_digit(d); :spent
 
 --
--- Rows that are changed
+-- UPDATE, DELETE, INSERT and MERGE
 --
 CREATE TABLE target AS SELECT number, id, other, digit, NULL::text AS stage FROM hundred;
 ANALYZE target;
@@ -479,7 +480,7 @@ DELETE FROM target WHERE stage = 'Discovery!';
 \endif
 :spent
 SELECT count(*), sum((t.stage = o.stage || '!')::int), sum((t.stage = 'Discovery!')::int) FROM target t JOIN local_side.tens o USING (id);
--- The foreign table as the source
+-- The foreign table is the source.
 \if :has_merge
 MERGE INTO target t USING tens o ON o.id = t.id WHEN MATCHED THEN UPDATE SET stage = o.stage;
 \else
@@ -487,7 +488,7 @@ UPDATE target t SET stage = o.stage FROM tens o WHERE o.id = t.id;
 \endif
 :spent
 SELECT count(*), sum((t.stage = o.stage)::int) FROM target t JOIN local_side.tens o USING (id);
--- Locked
+-- Row locks
 BEGIN;
 SELECT count(*) FROM (SELECT t.number, o.stage FROM hundred t JOIN tens o USING (id) FOR UPDATE OF t) s; :spent
 SELECT count(*) FROM (SELECT t.number, o FROM hundred t LEFT JOIN tens o USING (id) FOR SHARE OF t) s; :spent
@@ -496,9 +497,9 @@ SELECT t.number FROM hundred t JOIN tens o USING (id) WHERE o.status = 'open' OR
 COMMIT;
 
 --
--- What the planner makes of it
+-- Plans
 --
--- A partitioned table, and one with children
+-- A partitioned table, and a table with a child
 CREATE TABLE part (number int, id uuid, digit int) PARTITION BY LIST (digit);
 CREATE TABLE part_low PARTITION OF part FOR VALUES IN (0, 1, 2, 3, 4);
 CREATE TABLE part_high PARTITION OF part FOR VALUES IN (5, 6, 7, 8, 9);
@@ -514,7 +515,7 @@ RESET enable_partitionwise_join;
 SELECT in_any_order($$ SELECT t.number, o.stage FROM hundred t JOIN tens o USING (id) $$); :spent
 DROP TABLE child;
 
--- Rows as a whole, and system columns
+-- Whole rows and system columns
 SELECT in_any_order($$ SELECT t, o FROM hundred t JOIN tens o USING (id) $$); :spent
 SELECT in_any_order($$ SELECT t, o FROM hundred t LEFT JOIN tens o ON o.id = t.id AND o.status = 'open' $$); :spent
 SELECT in_any_order($$ SELECT (t).number, (t).ctid IS NOT NULL, row_to_json(o) FROM hundred t LEFT JOIN tens o USING (id) $$); :spent
@@ -522,7 +523,7 @@ SELECT DISTINCT t.tableoid::regclass, o.tableoid::regclass, t.xmin = t.xmin FROM
 SELECT in_any_order($$ SELECT t.* FROM hundred t JOIN tens o USING (id) WHERE (t.ctid)::text <> '' AND (t IS NOT NULL) $$); :spent
 SELECT in_any_order($$ SELECT count(*), count(t), count(o) FROM hundred t LEFT JOIN tens o ON o.id = t.id AND o.amount IS NULL $$); :spent
 
--- Expressions on the side that an outer join may make NULL
+-- Expressions on the nullable side of an outer join
 SELECT in_any_order($$ SELECT t.number, s.one, s.stage, s.x FROM hundred t LEFT JOIN (SELECT id, 1 AS one, stage, coalesce(stage, 'none') AS x FROM tens WHERE status = 'open') s ON s.id = t.id $$); :spent
 SELECT in_any_order($$ SELECT u.number, s.one, s.stage, s.key FROM thousand u LEFT JOIN (SELECT t.number, 1 AS one, o.stage, coalesce(t.id, t.other) AS key
   FROM hundred t JOIN tens o ON o.id = coalesce(t.id, t.other)) s ON s.number = u.number $$); :spent
@@ -537,23 +538,24 @@ SELECT in_any_order($$ SELECT t.number, s.k, l.stage, l.k FROM hundred t LEFT JO
 SELECT in_any_order($$ SELECT a.number, b.number, o.stage FROM small a LEFT JOIN hundred b ON b.number = a.number + 3 AND b.digit < 6 FULL JOIN thousand c ON c.number = b.number
   LEFT JOIN tens o ON o.id = b.id WHERE c.number < 110 $$); :spent
 
--- Conditions without a column (before 17, PostgreSQL offers no lookup here)
+-- Conditions without a column. Before PostgreSQL 17, the planner offers no lookup
+-- here.
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id = t.id AND current_setting('server_version_num')::int > 0 $$);
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id = t.id WHERE current_setting('server_version_num')::int < 0 $$);
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t LEFT JOIN tens o ON o.id = t.id AND current_setting('server_version_num')::int < 0 $$);
 SELECT in_any_order($$ SELECT t.number, o.stage FROM small t JOIN tens o ON o.id = t.id AND random() >= 0 $$);
 \set now `$REEVO_CTL requests`
 
--- Lookups inside of what is run again with other parameters
+-- A rescan of a lookup with other parameters
 SELECT in_any_order($$ SELECT s.number, (SELECT string_agg(o.stage, ' ' ORDER BY h.number) FROM hundred h JOIN tens o USING (id) WHERE h.digit = s.digit) FROM small s $$); :spent
 SELECT in_any_order($$ SELECT s.number, l.n FROM small s LEFT JOIN LATERAL (SELECT count(*) AS n FROM hundred h JOIN tens o ON o.id = h.other WHERE h.digit < s.digit AND o.status = 'open') l ON true $$); :spent
 SELECT in_any_order($$ SELECT s.number FROM small s WHERE s.number = ANY (ARRAY(SELECT h.number FROM hundred h JOIN tens o ON o.id = h.id WHERE h.digit = s.digit OFFSET 0)) $$); :spent
 SELECT in_any_order($$ SELECT s.number, l.number, l.stage FROM small s, LATERAL (SELECT h.number, o.stage FROM hundred h JOIN tens o ON o.id = h.id WHERE h.digit = s.digit LIMIT 3) l $$);
 \set now `$REEVO_CTL requests`
--- The key comes from further out.
+-- The key comes from an outer query level.
 SELECT in_any_order($$ SELECT s.number, (SELECT count(o.stage) FROM hundred h JOIN tens o ON o.id = CASE WHEN h.digit = 1 THEN s.id ELSE h.id END WHERE h.digit < 2) FROM small s $$); :spent
 SELECT in_any_order($$ SELECT s.number, (SELECT count(o.stage) FROM (SELECT * FROM hundred ORDER BY digit, number LIMIT 20) h JOIN tens o ON o.id = CASE WHEN h.digit = 1 THEN s.id ELSE h.id END) FROM small s $$); :spent
--- Run again without any, and left before its end
+-- A rescan without parameters, and a scan that ends early
 SET enable_material = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
@@ -565,7 +567,7 @@ RESET enable_hashjoin;
 RESET enable_mergejoin;
 
 --
--- Little memory
+-- Small work_mem
 --
 CREATE TABLE wide AS SELECT *, repeat(md5(number::text), 32) AS filler FROM thousand;
 ANALYZE wide;
@@ -578,7 +580,7 @@ RESET work_mem;
 \set now `$REEVO_CTL requests`
 
 --
--- The setting
+-- The setting enable_batch_lookup
 --
 SHOW opportunity_fdw.enable_batch_lookup;
 SELECT plan_of($$ SELECT FROM hundred t JOIN tens o USING (id) $$);
@@ -590,7 +592,7 @@ SELECT in_any_order($$ SELECT t.number FROM hundred t WHERE NOT EXISTS (SELECT F
 SELECT in_any_order($$ SELECT o.* FROM tens o WHERE id IN (SELECT id FROM hundred) $$); :spent
 SELECT in_any_order($$ SELECT o.* FROM tens o WHERE id = ANY (ARRAY(SELECT id FROM hundred)) $$); :spent
 RESET opportunity_fdw.enable_batch_lookup;
--- A mere user may change it.
+-- Any role can change it.
 CREATE ROLE lookup_reader;
 SET ROLE lookup_reader;
 SET opportunity_fdw.enable_batch_lookup = off;
@@ -632,7 +634,7 @@ ALTER FOREIGN TABLE tens OPTIONS (DROP use_query);
 \! $REEVO_CTL behave '{"fail_first": 1, "retry_after": 0}'
 SELECT explained($$ SELECT t.number, o.stage FROM hundred t JOIN tens o USING (id) $$, :'analyzed'); :spent
 \! $REEVO_CTL behave '{"fail_first": null, "retry_after": null}'
--- As JSON, the lookup alone
+-- The lookup node as JSON
 CREATE FUNCTION explained_json(query text, options text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
   plan jsonb;

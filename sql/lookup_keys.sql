@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- Joins by a key that many records have in common, such as the account of an
--- opportunity: the records of many keys are asked for together.
+-- Batch lookups by a key that many records share, such as the account of an
+-- opportunity: one request fetches the records of many keys.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -17,7 +17,8 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
--- Two tables of opportunities: pages of 100 and as many keys at a time, and 10.
+-- Two tables of opportunities, with a page_size of 100 and of 10. A request has
+-- as many keys as its page has records.
 CREATE FOREIGN TABLE keys_foreign.opportunity (id uuid, display_name text, stage text, status text, amount numeric, created_at timestamptz,
   account_id uuid, owner_user_id uuid, archived_at timestamptz) SERVER lookup_keys;
 CREATE FOREIGN TABLE keys_foreign.tens (id uuid, stage text, status text, amount numeric, account_id uuid) SERVER lookup_keys OPTIONS (page_size '10');
@@ -27,8 +28,8 @@ CREATE FOREIGN TABLE keys_foreign.account (id uuid, display_name text) SERVER lo
 CREATE FUNCTION account_id(number int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 $$ SELECT ('00000000-0000-4000-9000-' || lpad(number::text, 12, '0'))::uuid $$;
 
--- :spent prints the requests for records since it was last used, and
--- :spent_at_most_8 whether there were more than eight.
+-- :spent prints the number of record requests since its last use.
+-- :spent_at_most_8 prints whether there were at most eight.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 \set spent_at_most_8 '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `test $(expr :now - :before) -le 8 && echo at most 8 || expr :now - :before`'
@@ -36,15 +37,15 @@ $$ SELECT ('00000000-0000-4000-9000-' || lpad(number::text, 12, '0'))::uuid $$;
 \pset tuples_only on
 \pset null NULL
 
--- What the API has, as local tables of the same names.
+-- Local tables of the same names, with the records of the API
 CREATE TABLE keys_local.opportunity AS SELECT * FROM opportunity;
 CREATE TABLE keys_local.tens AS SELECT id, stage, status, amount, account_id FROM keys_local.opportunity;
 CREATE TABLE keys_local.account AS SELECT * FROM account;
 ANALYZE keys_local.opportunity;
 ANALYZE keys_local.tens;
 ANALYZE keys_local.account;
--- Accounts: a hundred, two hundred and a hundred that there are none of, each
--- with a digit; five; and some with NULLs and the same again.
+-- Local tables of accounts: a hundred; 299, of which 99 do not exist; five; and
+-- one with NULLs and repeated ids
 CREATE TABLE hundred AS SELECT n AS number, account_id(n) AS id, account_id(n)::text AS id_text, n % 10 AS digit FROM generate_series(1, 100) n;
 CREATE TABLE more AS SELECT n AS number, account_id(n) AS id, n % 10 AS digit FROM generate_series(1, 299) n;
 CREATE TABLE small AS SELECT * FROM hundred WHERE number <= 5;
@@ -58,7 +59,8 @@ SELECT count(*), count(DISTINCT account_id) FROM keys_local.opportunity WHERE ac
 SELECT count(*), count(DISTINCT account_id) FROM keys_local.opportunity WHERE account_id IN (SELECT id FROM small);
 \set now `$REEVO_CTL requests`
 
--- Whether a query gives the same over the foreign tables and the local ones.
+-- in_any_order compares the rows of a query over the foreign and the local
+-- tables.
 CREATE FUNCTION rows_of(side text, query text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
   found text[] := '{}';
@@ -77,7 +79,7 @@ DECLARE
 BEGIN
   RETURN cardinality(found) || ' rows, ' || CASE WHEN found = wanted THEN 'the same' ELSE 'NOT THE SAME' END;
 END $$;
--- What EXPLAIN says of scans and lookups.
+-- explained returns the lines of EXPLAIN about scans and lookups.
 CREATE FUNCTION explained(query text, options text DEFAULT 'COSTS OFF') RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
   line text;
@@ -93,32 +95,33 @@ END $$;
 \set analyzed 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF'
 
 --
--- A hundred accounts: one query, and all of its pages
+-- A hundred accounts cost one query and its pages.
 --
 SELECT explained($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
 \! $REEVO_CTL last 4
 SELECT explained($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
 SELECT explained($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id $$, 'COSTS OFF, VERBOSE'); :spent
--- From here on, a scan of the whole table is no choice, which may be the cheapest.
+-- From here on, a scan of the whole table is disabled, because it may be the
+-- cheapest.
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
--- More than one batch, and keys of no record
+-- Several batches, and keys without a record
 SELECT explained($$ SELECT a.number, o.stage FROM more a LEFT JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
 SELECT in_any_order($$ SELECT a.number, o.id FROM more a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.id FROM more a JOIN opportunity o ON o.account_id = a.id WHERE a.number > 199 $$); :spent
--- Small pages: ten keys at a time
+-- Small pages: ten keys in each request
 SELECT explained($$ SELECT a.number, o.stage FROM small a JOIN tens o ON o.account_id = a.id $$, :'analyzed'); :spent
 SELECT in_any_order($$ SELECT a.number, o.* FROM small a JOIN tens o ON o.account_id = a.id $$); :spent
 SELECT explained($$ SELECT a.number, o.stage FROM hundred a JOIN tens o ON o.account_id = a.id $$, :'analyzed'); :spent
--- NULLs, and the same keys again: no request, no row
+-- NULLs and repeated keys cost no request.
 SELECT explained($$ SELECT a.number, o.stage FROM odd a JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
 SELECT in_any_order($$ SELECT a.number, o.stage FROM odd a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.stage FROM odd a LEFT JOIN tens o ON o.account_id = nullif(a.id, a.id) $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.stage FROM odd a JOIN opportunity o ON o.account_id = a.id WHERE a.number < 0 $$); :spent
 
 --
--- Kinds of joins
+-- Join types
 --
 SELECT in_any_order($$ SELECT a.number, o.stage FROM opportunity o JOIN hundred a ON a.id = o.account_id $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.stage FROM opportunity o RIGHT JOIN hundred a ON a.id = o.account_id $$); :spent
@@ -131,16 +134,16 @@ SELECT in_any_order($$ SELECT o.* FROM opportunity o WHERE account_id IN (SELECT
 SELECT in_any_order($$ SELECT a.number, l.n FROM hundred a, LATERAL (SELECT o.stage, o.amount + a.digit AS n FROM opportunity o WHERE o.account_id = a.id) l $$); :spent
 SELECT in_any_order($$ SELECT a.number, l.stage FROM hundred a LEFT JOIN LATERAL (SELECT stage, a.digit FROM opportunity o WHERE o.account_id = a.id) l ON true $$); :spent
 SELECT in_any_order($$ SELECT a.number, count(o.id), sum(o.amount) FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id GROUP BY a.number $$); :spent
--- A key that is computed
+-- Computed keys
 SELECT in_any_order($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id_text::uuid $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.stage FROM hundred a LEFT JOIN opportunity o ON o.account_id = CASE WHEN a.digit = 3 THEN lookup_keys.account_id(a.number + 1) END $$); :spent
 SELECT in_any_order($$ SELECT g, o.stage FROM generate_series(1, 100) g JOIN opportunity o ON o.account_id = lookup_keys.account_id(g) $$); :spent
--- By the id, too: that goes first
+-- A condition on the id takes precedence.
 SELECT in_any_order($$ SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id AND o.id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' $$); :spent
 
 --
--- Further conditions: those of the table itself are sent along, and others are
--- checked here
+-- Further conditions: the wrapper pushes down conditions on the table alone, and
+-- PostgreSQL checks the others.
 --
 SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id WHERE o.status = 'open' AND o.amount > 1000 $$);
 \set now `$REEVO_CTL requests`
@@ -151,11 +154,11 @@ SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity
 SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.created_at >= (SELECT min(created_at) + interval '1 day' FROM keys_local.opportunity) $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND a.digit > 4 $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = NULL $$); :spent
--- One of several keys
+-- Only one of several keys is looked up.
 SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id AND o.owner_user_id = (SELECT min(p.owner_user_id::text)::uuid FROM keys_local.opportunity p WHERE p.account_id = a.id) $$); :spent
 SELECT in_any_order($$ SELECT p.id, o.id FROM keys_local.opportunity p JOIN opportunity o ON o.account_id = p.account_id AND o.owner_user_id = p.owner_user_id WHERE p.amount < 100000 $$);
 \set now `$REEVO_CTL requests`
--- Two tables, of which the second finds what the first has read
+-- The second lookup finds the records that the first has read.
 SELECT explained($$ SELECT a.number, o.id, p.id FROM hundred a JOIN opportunity o ON o.account_id = a.id JOIN opportunity p ON p.account_id = a.id $$, :'analyzed'); :spent
 SELECT in_any_order($$ SELECT a.number, o.id, p.id FROM hundred a JOIN opportunity o ON o.account_id = a.id JOIN opportunity p ON p.account_id = a.id $$); :spent
 SELECT in_any_order($$ SELECT a.number, o.id, p.id FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = 'open' LEFT JOIN opportunity p ON p.account_id = a.id AND p.status = 'won' $$); :spent
@@ -172,7 +175,7 @@ SELECT count(*), count(o.id) FROM hundred a LEFT JOIN keys_local.opportunity o O
 ALTER FOREIGN TABLE opportunity OPTIONS (DROP include_archived);
 
 --
--- LIMIT, cursors, and what is run again
+-- LIMIT, cursors, and rescans
 --
 SELECT count(*) FROM (SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id LIMIT 3) s; :spent
 SELECT count(*) FROM (SELECT a.number, o.stage FROM hundred a JOIN opportunity o ON o.account_id = a.id LIMIT 300) s; :spent
@@ -184,7 +187,7 @@ DECLARE c CURSOR FOR SELECT a.number, o.id IS NOT NULL FROM hundred a LEFT JOIN 
 FETCH 2 FROM c; :spent
 MOVE FORWARD ALL FROM c; :spent
 CLOSE c;
--- What is not read is not asked for, but for two queries.
+-- At most two queries are ahead of the rows that are read.
 SET LOCAL cursor_tuple_fraction = 0.9;
 DECLARE c CURSOR FOR SELECT a.number, o.id IS NOT NULL FROM hundred a LEFT JOIN tens o ON o.account_id = a.id;
 FETCH 1 FROM c; :spent_at_most_8
@@ -199,7 +202,7 @@ RESET plan_cache_mode;
 DEALLOCATE joined;
 SELECT in_any_order($$ SELECT s.number, (SELECT count(o.stage) FROM hundred h JOIN opportunity o ON o.account_id = h.id WHERE h.digit = s.digit) FROM small s $$); :spent
 SELECT in_any_order($$ SELECT s.number, (SELECT count(o.stage) FROM hundred h JOIN opportunity o ON o.account_id = h.id AND o.amount > s.number * 10000 WHERE h.digit = 1) FROM small s $$); :spent
--- Rows that are changed, and locked
+-- Rows that are updated, deleted or locked
 CREATE TABLE target AS SELECT number, id, NULL::text AS stage FROM hundred;
 ANALYZE target;
 UPDATE target t SET stage = 'some' FROM opportunity o WHERE o.account_id = t.id; :spent
@@ -210,7 +213,7 @@ SELECT count(*) = (SELECT count(DISTINCT account_id) FROM keys_local.opportunity
 SELECT count(*) FROM (SELECT t.number, o FROM target t LEFT JOIN opportunity o ON o.account_id = t.id FOR UPDATE OF t) s; :spent
 
 --
--- Little memory: what does not fit is asked for key by key.
+-- With a small work_mem, the wrapper fetches the remaining keys one by one.
 --
 SET work_mem = '64kB';
 SELECT in_any_order($$ SELECT a.number, o.* FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
@@ -220,13 +223,13 @@ RESET work_mem;
 \set now `$REEVO_CTL requests`
 
 --
--- What the API refuses, and what of its answers is no use: a query for each key
--- is made as without a lookup.
+-- The API rejects the request or returns a useless response. The scan makes one
+-- query for each key, as without a lookup.
 --
 SELECT public.opportunity_fdw_disconnect();
 \! $REEVO_CTL behave '{"refuse_operators": ["account_id.in"]}'
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
--- It is remembered.
+-- The session remembers the rejection.
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
 SELECT public.opportunity_fdw_disconnect();
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id AND o.status = 'open' $$); :spent
@@ -249,13 +252,13 @@ SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity 
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
 \! $REEVO_CTL behave '{"ignore_filters": null, "double_records": true, "short_pages": 4}'
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
--- A query for many keys has several pages, one for each key has not: what goes
--- wrong with further pages is no error.
+-- A query for many keys has several pages, and a query for one key has one. A
+-- failure of a further page is not an error.
 \! $REEVO_CTL behave '{"double_records": null, "short_pages": 10, "expire_cursors_after": 1, "expire_cursors_times": null}'
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
 \! $REEVO_CTL behave '{"short_pages": 6, "expire_cursors_after": null, "repeat_cursor": true}'
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
--- A key in a form that only a column understands
+-- A reference in an unusual form, which only the column's type accepts
 \! $REEVO_CTL reset
 \set now 0
 \! $REEVO_CTL attributes 00000000-0000-4000-8000-000000000001 '{"account_id": {"value": {"related_record_id": "{00000000000040009000000000000001}"}, "value_type": "record_reference"}}'
@@ -269,7 +272,7 @@ RESET opportunity_fdw.enable_batch_lookup;
 \set now 0
 
 --
--- The setting
+-- The setting enable_batch_lookup
 --
 SET opportunity_fdw.enable_batch_lookup = off;
 SELECT explained($$ SELECT a.number, o.stage FROM small a JOIN opportunity o ON o.account_id = a.id $$, :'analyzed'); :spent
@@ -277,13 +280,13 @@ SELECT in_any_order($$ SELECT a.number, o.* FROM small a LEFT JOIN opportunity o
 SELECT in_any_order($$ SELECT a.number FROM small a WHERE NOT EXISTS (SELECT FROM opportunity o WHERE o.account_id = a.id AND o.status = 'open') $$);
 \set now `$REEVO_CTL requests`
 RESET opportunity_fdw.enable_batch_lookup;
--- A guard that one by one would exceed
+-- A max_requests that single queries would exceed
 ALTER FOREIGN TABLE opportunity OPTIONS (ADD max_requests '4');
 SELECT in_any_order($$ SELECT a.number, o.id FROM hundred a JOIN opportunity o ON o.account_id = a.id $$); :spent
 ALTER FOREIGN TABLE opportunity OPTIONS (SET max_requests '3');
 SELECT count(*) FROM hundred a LEFT JOIN opportunity o ON o.account_id = a.id; :spent
 ALTER FOREIGN TABLE opportunity OPTIONS (DROP max_requests);
--- As JSON
+-- The lookup as JSON
 CREATE FUNCTION explained_json(query text, options text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
   plan jsonb;

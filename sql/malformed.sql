@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- Answers that are no record: what each is called, and that the next statement
--- works. No retries, so that each is one request.
+-- Malformed responses: each error has a documented SQLSTATE and message, and the
+-- next statement works. Without retries, each costs one request.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -18,9 +18,9 @@ CREATE FOREIGN TABLE probe (id uuid, display_name text, amount numeric, created_
 	competitors_mentioned_other text[], stage jsonb) SERVER malformed;
 CREATE FOREIGN TABLE whole (id uuid, record jsonb OPTIONS (attribute '*')) SERVER malformed;
 
--- Reads a record: its row, or the error's SQLSTATE, message and detail. Where
--- exactly PostgreSQL's parser gave up differs between majors. The example is
--- read afterwards.
+-- attempt reads a record, and returns its row or the SQLSTATE, message and detail
+-- of the error. It hides the parser's position, which differs between major
+-- versions. Then it reads the example record.
 CREATE FUNCTION attempt(wanted uuid DEFAULT '00000000-0000-4000-8000-000000010001') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
@@ -45,14 +45,14 @@ $$;
 \pset format unaligned
 \pset tuples_only on
 
--- as it should be
+-- Valid records
 \! $REEVO_CTL body $R "$HEAD"'"display_name":{"value":"fine","value_type":"string"}'"$TAIL"
 :try
 \! $REEVO_CTL body $R "$HEAD$TAIL"
 :try
 
 --
--- No JSON at all.
+-- Bodies without JSON
 --
 \! $REEVO_CTL body $R ''
 :try
@@ -66,17 +66,18 @@ $$;
 :try
 \! printf '\177ELF\001\002\000\003' | $REEVO_CTL body $R -
 :try
--- the key is not repeated, should it come back
+-- The error does not repeat the API key.
 \! $REEVO_CTL body $R '<p>Authorization: Bearer test-key</p>'
 :try
--- a long body is cut, between two characters
+-- A long body is truncated between two characters.
 \! printf '<p>%0195dä%0100d</p>' 0 0 | $REEVO_CTL body $R -
 :try
 \! printf '<p>%0196dä%0100d</p>' 0 0 | $REEVO_CTL body $R -
 :try
 
 --
--- Cut off at any byte: a transfer that broke, never a row.
+-- A body that ends after any number of bytes is a broken transfer, and never a
+-- row.
 --
 \! body='{"data":{"id":"%s","attributes":{"display_name":{"value":"a\\u00e4","value_type":"string"},"amount":{"value":-1.5e3}}}}'; n=0; while [ $n -le 41 ]; do id=$(printf '00000000-0000-4000-8000-%012d' $((20000 + n))); whole=$(printf "$body" $id); printf "%.$((n * 4))s" "$whole" | $REEVO_CTL body $id -; n=$((n + 1)); done
 SELECT state, count(*), min(n), max(n)
@@ -92,13 +93,13 @@ GROUP BY state ORDER BY state;
 :try
 \! $REEVO_CTL body $R "$HEAD"'"display_name":{"value":12'
 :try
--- a cut answer is asked for again where retries are allowed
+-- The wrapper retries a truncated response if max_retries allows it.
 ALTER SERVER malformed OPTIONS (SET max_retries '1', ADD max_retry_wait '0.01');
 \! $REEVO_CTL reset
 \! $REEVO_CTL body $R "$HEAD"
 SELECT display_name FROM probe WHERE id = '00000000-0000-4000-8000-000000010001';
 \echo :LAST_ERROR_SQLSTATE requests: `$REEVO_CTL requests`
--- one that is wrong is not
+-- It does not retry a malformed response.
 \! $REEVO_CTL reset
 \! $REEVO_CTL body $R '<html>'
 SELECT display_name FROM probe WHERE id = '00000000-0000-4000-8000-000000010001';
@@ -107,7 +108,7 @@ SELECT display_name LIKE 'Acme%' FROM probe WHERE id = '3c90c3cc-0d44-4b50-8888-
 ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 
 --
--- Nearly JSON.
+-- JSON with something before or after it
 --
 \! $REEVO_CTL body $R "$HEAD$TAIL x"
 :try
@@ -119,7 +120,7 @@ ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 :try
 \! printf '%s%s\000' "$HEAD" "$TAIL" | $REEVO_CTL body $R -
 :try
--- white space is nothing to object to
+-- White space around the JSON is valid.
 \! printf '\r\n\t %s%s \r\n\r\n' "$HEAD" "$TAIL" | $REEVO_CTL body $R -
 :try
 \! $REEVO_CTL body $R "$HEAD"'"amount":{"value":1,"value_type":"number"},'"$TAIL"
@@ -146,7 +147,7 @@ ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 :try
 
 --
--- Nesting: 64 levels and no more, wherever it is.
+-- Nesting: 64 levels are valid at any place.
 --
 \! printf '%s"stage":{"value":%s%s,"value_type":"x"}%s' "$HEAD" "$(printf '%050d' 0 | tr 0 '[')" "$(printf '%050d' 0 | tr 0 ']')" "$TAIL" | $REEVO_CTL body $R -
 :try
@@ -162,7 +163,7 @@ ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 :try
 
 --
--- Encoding: UTF-8 without a mark, and all of it.
+-- Encoding: only UTF-8 without a byte order mark is valid.
 --
 \! printf '\357\273\277%s%s' "$HEAD" "$TAIL" | $REEVO_CTL body $R -
 :try
@@ -180,7 +181,7 @@ ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 :try
 \! printf '%s"display_name":{"value":"a\303","value_type":"string"}%s' "$HEAD" "$TAIL" | $REEVO_CTL body $R -
 :try
--- escapes: pairs of surrogates are characters, halves are not
+-- Escapes: a pair of surrogates is a character, and a single one is an error.
 \! $REEVO_CTL body $R "$HEAD"'"display_name":{"value":"\u00e4\u20ac\ud83d\ude80\\ud800\/\"","value_type":"string"}'"$TAIL"
 :try
 \! $REEVO_CTL body $R "$HEAD"'"display_name":{"value":"\ud83d","value_type":"string"}'"$TAIL"
@@ -199,7 +200,7 @@ ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 :try
 
 --
--- JSON, but not a record as documented.
+-- JSON with another structure than the documented one
 --
 \! $REEVO_CTL body $R '[]'
 :try
@@ -273,15 +274,15 @@ ALTER SERVER malformed OPTIONS (SET max_retries '0', DROP max_retry_wait);
 :try
 \! $REEVO_CTL body $R "$HEAD"'"competitors_mentioned_other":[{}]'"$TAIL"
 :try
--- the attribute's name is as long or as odd as the API likes
+-- The name of an attribute can be long or unusual.
 \! $REEVO_CTL body $R "$HEAD"'"display_name":{"value":"a","value_type":"string"},"":5,"\u00e4 \"":[],"value":{"value_type":"x","data":{"id":1}}'"$TAIL"
 :try
--- keys that nobody documented, at every level
+-- Undocumented keys are ignored at every level.
 \! $REEVO_CTL body $R '{"meta": {"data": [1]}, "data": {"links": [{"id": 5}], "id": "00000000-0000-4000-8000-000000010001", "attributes": {"display_name": {"source": {"value": "no"}, "value": "yes", "more": [], "value_type": "string"}}, "version": 2}, "links": null}'
 :try
 
 --
--- Another record than the one asked for.
+-- A record with another id than the requested one
 --
 \! $REEVO_CTL body $R '{"data": {"id": "00000000-0000-4000-8000-000000010002", "attributes": {}}}'
 :try
@@ -295,7 +296,7 @@ SELECT count(*) FROM probe WHERE id = '00000000-0000-4000-8000-000000000005';
 \! $REEVO_CTL behave '{"swap_id": null}'
 
 --
--- Other successes than 200 have no record, either; only 204 says so.
+-- Other statuses of success: 204 means no record, and the others are errors.
 --
 \! $REEVO_CTL behave '{"status": 204, "body": ""}'
 SELECT count(*) FROM probe WHERE id = '00000000-0000-4000-8000-000000000005';
@@ -306,7 +307,7 @@ SELECT count(*) FROM probe WHERE id = '00000000-0000-4000-8000-000000000005';
 SELECT count(*) FROM probe WHERE id = '00000000-0000-4000-8000-000000000005';
 
 --
--- Where the whole record is shown, the same holds.
+-- The same errors for a column with the whole record
 --
 \! $REEVO_CTL body $R "$HEAD"'"other":{"value":"\u0000"}'"$TAIL"
 SELECT record FROM whole WHERE id = '00000000-0000-4000-8000-000000010001';
@@ -314,7 +315,7 @@ SELECT record FROM whole WHERE id = '00000000-0000-4000-8000-000000010001';
 \! $REEVO_CTL body $R "$HEAD"'"other":5,"more":[{},[]]'"$TAIL"
 SELECT record FROM whole WHERE id = '00000000-0000-4000-8000-000000010001';
 
--- In a transaction, a savepoint is all that is needed to go on.
+-- In a transaction, the session continues after ROLLBACK TO SAVEPOINT.
 \! $REEVO_CTL body $R '{}'
 BEGIN;
 SAVEPOINT a;

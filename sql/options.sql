@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- Which option may stand where, what values it takes, and who may set it.
+-- The place, the values and the privileges of each option
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -15,8 +15,9 @@ GRANT USAGE ON FOREIGN DATA WRAPPER opportunity_fdw TO regress_options_owner;
 GRANT ALL ON SCHEMA options TO regress_options_owner;
 RESET client_min_messages;
 
--- Runs a command and undoes it: 'ok', or the error's SQLSTATE and message. The
--- hint for an unknown option differs between majors, so it comes apart.
+-- attempt runs a command and undoes it. It returns 'ok', or the SQLSTATE and
+-- message of the error. It returns the hint separately, because that differs
+-- between major versions.
 CREATE FUNCTION attempt(command text, OUT result text, OUT hint text)
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -31,7 +32,7 @@ EXCEPTION
 END
 $$;
 
--- The command that sets one option in one place.
+-- setting returns the command that sets one option in one place.
 CREATE FUNCTION setting(place text, option text, value text) RETURNS text
 LANGUAGE sql AS $$
 	SELECT format(CASE place
@@ -50,8 +51,8 @@ LANGUAGE sql AS $$
 $$;
 
 --
--- Every option in every place. The values are the documented defaults where
--- there is one.
+-- Every option in every place. The values are the documented defaults, if there
+-- is one.
 --
 CREATE TEMP TABLE known (number serial, option text, value text);
 INSERT INTO known (option, value) VALUES
@@ -95,7 +96,8 @@ FROM (SELECT number, option, place, left(try(place, option, value), 5) AS result
 	FROM known, unnest('{server,table,column,user,import,wrapper}'::text[]) place) t
 GROUP BY number, option ORDER BY number;
 
--- An unknown name gets a hint: all the names, or from 16 on the nearest.
+-- An unknown option has a hint: a list of all options, or the nearest one since
+-- PostgreSQL 16.
 SELECT place, option, result, hint LIKE '%"' || wanted || '"%' OR hint LIKE '%: %' || wanted || '%' AS names_it
 FROM (VALUES ('server', 'base_ur', 'base_url'), ('table', 'page_sise', 'page_size'),
 		('column', 'atribute', 'attribute'), ('user', 'api_kay', 'api_key'), ('user', 'proxy_usr', 'proxy_user'),
@@ -103,13 +105,13 @@ FROM (VALUES ('server', 'base_ur', 'base_url'), ('table', 'page_sise', 'page_siz
 	attempt(setting(place, option, 'x'));
 SELECT result, hint FROM attempt(setting('wrapper', 'base_url', 'https://api.reevo.ai'));
 
--- The same option twice is PostgreSQL's error, and so is one that is not there.
+-- A duplicate option and an option that is not set are errors of PostgreSQL.
 CREATE SERVER options_new FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (page_size '1', page_size '2');
 ALTER SERVER options OPTIONS (SET page_size '10');
 ALTER SERVER options OPTIONS (DROP page_size);
 
 --
--- Numbers: both ends of each range, and what is beyond.
+-- Numbers: the limits of each range, and values outside
 --
 CREATE TEMP TABLE ranges (number serial, place text, option text, low text, below text, high text, above text);
 INSERT INTO ranges (place, option, low, below, high, above) VALUES
@@ -131,21 +133,22 @@ INSERT INTO ranges (place, option, low, below, high, above)
 SELECT place, option, low, try(place, option, low), high, try(place, option, high) FROM ranges ORDER BY number;
 SELECT place, try(place, option, value) FROM ranges, unnest(ARRAY[below, above]) value ORDER BY number, value;
 
--- What is no number is refused everywhere, and a fraction where whole numbers
--- are due: nothing comes out but a fraction for the others.
+-- Every option rejects a text that is not a number, and every integer option
+-- rejects a fraction. The result shows only the fractions that other options
+-- accept.
 SELECT option, value, try(place, option, value)
 FROM ranges, unnest('{"",abc,5s,1 2,nan,inf,-inf,1e400,1.5}'::text[]) WITH ORDINALITY v (value, i)
 WHERE place = 'server'
 	AND try(place, option, value) <> 'HV024: invalid value for option "' || option || '": "' || value || '"'
 ORDER BY number, i;
--- A size takes a unit of memory.
+-- A size accepts a memory unit.
 SELECT value, try('server', 'max_response_size', value)
 FROM unnest('{64MB,64 MB,2048kB,0.5GB,1073741824B,1GB,0MB,1mb,1min,64MBps}'::text[]) value;
 SELECT hint FROM attempt(setting('server', 'max_response_size', '1TB'));
 SELECT hint FROM attempt(setting('server', 'page_size', 'abc'))
 UNION ALL SELECT hint FROM attempt(setting('server', 'connect_timeout', 'abc'));
 
--- Booleans: as PostgreSQL writes them.
+-- Booleans in the forms that PostgreSQL accepts
 SELECT place, option, string_agg(value, ' ' ORDER BY i) FILTER (WHERE result = 'ok') AS accepted,
 	string_agg(value, ' ' ORDER BY i) FILTER (WHERE result LIKE 'HV024: invalid value for option "%') AS refused
 FROM (SELECT place, option, value, i, try(place, option, value) AS result
@@ -156,7 +159,7 @@ GROUP BY place, option ORDER BY place COLLATE "C", option COLLATE "C";
 SELECT value, try('import', 'discover', value)
 FROM unnest('{false,off,maybe,""}'::text[]) WITH ORDINALITY v (value, i) ORDER BY i;
 
--- Choices.
+-- Enumerated values
 SELECT place, value, result, hint
 FROM unnest('{server,table,column}'::text[]) WITH ORDINALITY p (place, j),
 	unnest('{error,"null","NULL",ignore,""}'::text[]) WITH ORDINALITY v (value, i),
@@ -164,8 +167,8 @@ FROM unnest('{server,table,column}'::text[]) WITH ORDINALITY p (place, j),
 ORDER BY j, i;
 
 --
--- base_url: nothing but scheme, host, port and path. What is refused is not
--- repeated, as it may hold a password.
+-- base_url: only scheme, host, port and path. An error does not repeat the value,
+-- because it may contain a password.
 --
 CREATE TEMP TABLE urls (number serial, value text);
 INSERT INTO urls (value) VALUES
@@ -191,7 +194,7 @@ SELECT hint FROM attempt(setting('server', 'base_url', 'api.reevo.ai'))
 UNION ALL SELECT hint FROM attempt(setting('server', 'base_url', 'https://user:secret@api.reevo.ai'))
 UNION ALL SELECT hint FROM attempt(setting('server', 'base_url', 'http://api.reevo.ai'));
 
--- allow_http lifts the rule for hosts that are not this one, whatever the order.
+-- allow_http permits http to other hosts, in any order of the options.
 SELECT result FROM attempt($$CREATE SERVER options_new FOREIGN DATA WRAPPER opportunity_fdw
 	OPTIONS (base_url 'http://api.reevo.ai', allow_http 'true')$$);
 SELECT result FROM attempt($$CREATE SERVER options_new FOREIGN DATA WRAPPER opportunity_fdw
@@ -207,7 +210,7 @@ ALTER SERVER options_http OPTIONS (SET base_url 'http://api.reevo.ai');
 DROP SERVER options_http;
 
 --
--- proxy: its value may hold a password, too.
+-- proxy: the value may contain a password, too.
 --
 SELECT quote_literal(value) AS value, try('server', 'proxy', value)
 FROM unnest(ARRAY['proxy.example', 'proxy.example:3128', 'http://proxy.example:3128', 'https://proxy.example', 'socks4://p:1',
@@ -216,7 +219,7 @@ FROM unnest(ARRAY['proxy.example', 'proxy.example:3128', 'http://proxy.example:3
 	E'http://user:secret\n@proxy.example'])
 	WITH ORDINALITY v (value, i) ORDER BY i;
 SELECT hint FROM attempt(setting('server', 'proxy', ''));
--- Credentials are refused in every form, and not repeated.
+-- Credentials in the proxy are rejected in every form, and not repeated.
 CREATE TEMP TABLE proxies (number serial, value text);
 INSERT INTO proxies (value)
 	SELECT scheme || userinfo || '@proxy.example:3128'
@@ -227,8 +230,8 @@ INSERT INTO proxies (value)
 SELECT result, hint, count(*) FROM proxies, attempt(setting('server', 'proxy', value)) GROUP BY 1, 2;
 
 --
--- ca_file: the server tries to read it when it is set, and warns. The server itself
--- writes the file that is good, as it must be able to read it.
+-- ca_file: the server reads the file when the option is set, and warns if it
+-- cannot. The server writes the valid file itself, so it can read it.
 --
 SELECT value, try('server', 'ca_file', value)
 FROM unnest('{"",ca.pem,../ca.pem,/no/such/file.pem,/dev/null,/dev/zero,/etc,/etc/passwd}'::text[]) WITH ORDINALITY v (value, i) ORDER BY i;
@@ -236,8 +239,8 @@ SELECT current_setting('data_directory') || '/opportunity_fdw_options_' || pg_ba
 COPY (VALUES ('a comment'), ('-----BEGIN CERTIFICATE-----')) TO :'pem';
 SELECT try('server', 'ca_file', :'pem'), left(try('table', 'ca_file', :'pem'), 5) AS of_a_table;
 
--- A server can be restored where there is no such file. Nothing but the validator
--- of the server reads it.
+-- A server can be restored without its file. Only the validator of the server
+-- reads it.
 CREATE SERVER options_restored FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (ca_file '/nowhere.pem');
 CREATE USER MAPPING FOR CURRENT_USER SERVER options_restored OPTIONS (api_key 'a-key');
 CREATE FOREIGN TABLE options.restored (id uuid) SERVER options_restored;
@@ -255,8 +258,8 @@ RESET client_min_messages;
 COPY (VALUES ('-----BEGIN TRUSTED CERTIFICATE-----')) TO :'pem';
 
 --
--- Who may do what: http, allow_http and ca_file are for superusers, and so are
--- all further changes while one of them is there.
+-- Privileges: only superusers can set http, allow_http and ca_file. While one of
+-- them is set, only superusers can change the server's options.
 --
 SELECT result AS of_a_superuser FROM attempt(setting('server', 'allow_http', 'true'));
 SET ROLE regress_options_owner;
@@ -295,7 +298,7 @@ DO $$ BEGIN
 END $$;
 
 --
--- record_type: one segment of a path.
+-- record_type: one segment of a path
 --
 SELECT left(quote_literal(value), 40) AS value, left(try('table', 'record_type', value), 70) AS try
 FROM unnest(ARRAY['opportunity', 'account', 'cf_Custom-Object2', repeat('x', 128), '', '../x', 'a/b', '..', '.', 'a.b', '/', '\', 'a\b',
@@ -304,7 +307,7 @@ FROM unnest(ARRAY['opportunity', 'account', 'cf_Custom-Object2', repeat('x', 128
 SELECT hint FROM attempt(setting('table', 'record_type', '../x'));
 
 --
--- attribute: a name, a name and a key, or the whole record.
+-- attribute: a name, a name and a key, or the whole record
 --
 SELECT quote_literal(value) AS value, try('column', 'attribute', value)
 FROM unnest(ARRAY['stage', 'stage.closing_probability', '*', 'cf_Any Thing', E'\u00FC', '', '.', 'stage.', '.key', 'a.b.c', 'a..b', '*.x'])
@@ -312,7 +315,7 @@ FROM unnest(ARRAY['stage', 'stage.closing_probability', '*', 'cf_Any Thing', E'\
 SELECT hint FROM attempt(setting('column', 'attribute', 'a.b.c'));
 
 --
--- filter_operators: those that the API documents, or none.
+-- filter_operators: the documented operators, or none
 --
 SELECT quote_literal(value) AS value, try('column', 'filter_operators', value)
 FROM unnest(ARRAY['', 'eq', 'eq,ne,in,not_in,contains,starts_with,ends_with,gt,gte,lt,lte,between,exists,not_exists', ' eq , in ',
@@ -321,7 +324,7 @@ FROM unnest(ARRAY['', 'eq', 'eq,ne,in,not_in,contains,starts_with,ends_with,gt,g
 SELECT hint FROM attempt(setting('column', 'filter_operators', 'like'));
 
 --
--- api_key: nothing that could end its header; never repeated.
+-- api_key: no characters that could end its header. Errors do not repeat it.
 --
 CREATE TEMP TABLE keys (number serial, value text);
 INSERT INTO keys (value) VALUES ('k'), ('rv_live-SECRET/+=.~_'), (repeat('SECRET', 682) || 'KEYS'), (''), ('a SECRET'), (' SECRET'), ('SECRET '),
@@ -332,7 +335,7 @@ SELECT count(*) AS repeats_a_secret FROM keys, attempt(setting('user', 'api_key'
 WHERE result ~* 'secret' OR hint ~* 'secret';
 \set SHOW_CONTEXT never
 CREATE USER MAPPING FOR regress_options_user SERVER options OPTIONS (api_key 'a SECRET');
--- a mapping without a key can be made; using it is another matter
+-- A user mapping without a key can be created.
 CREATE USER MAPPING FOR regress_options_user SERVER options;
 ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (ADD api_key E'SECRET\n');
 ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (ADD api_key 'a-key');
@@ -340,7 +343,8 @@ ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (SET api_key 
 ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (DROP api_key);
 
 --
--- proxy_user and proxy_password: any text without control characters; never repeated.
+-- proxy_user and proxy_password: any text without control characters. Errors do
+-- not repeat it.
 --
 DROP USER MAPPING FOR regress_options_user SERVER options;
 TRUNCATE keys RESTART IDENTITY;
@@ -355,7 +359,7 @@ WHERE result ~* 'secret' OR hint ~* 'secret';
 CREATE USER MAPPING FOR regress_options_user SERVER options OPTIONS (api_key 'a-key', proxy_password E'SECRET\n');
 CREATE USER MAPPING FOR regress_options_user SERVER options OPTIONS (proxy_user 'somebody', proxy_password 'SECRET');
 ALTER USER MAPPING FOR regress_options_user SERVER options OPTIONS (SET proxy_password E'SECRET\x01');
--- A mapping that has them alone is one without a key.
+-- A user mapping with these two options only has no key.
 CREATE FOREIGN TABLE options.keyless (id uuid) SERVER options;
 GRANT USAGE ON SCHEMA options TO regress_options_user;
 GRANT SELECT ON options.keyless TO regress_options_user;
@@ -364,7 +368,7 @@ SELECT * FROM options.keyless;
 RESET ROLE;
 
 --
--- Options of columns and tables that exist are checked by ALTER as well.
+-- ALTER checks the options of columns and tables, too.
 --
 CREATE FOREIGN TABLE options.kept (id uuid, stage text) SERVER options;
 ALTER FOREIGN TABLE options.kept OPTIONS (ADD page_size '0');
@@ -377,7 +381,7 @@ ALTER FOREIGN TABLE options.kept ALTER stage OPTIONS (DROP sortable);
 SELECT ftoptions, (SELECT attfdwoptions FROM pg_attribute WHERE attrelid = ftrelid AND attname = 'stage')
 FROM pg_foreign_table WHERE ftrelid = 'options.kept'::regclass;
 
--- Nothing of this asked the API.
+-- None of these commands caused a request.
 \echo requests: `$REEVO_CTL requests`
 
 SET client_min_messages = warning;

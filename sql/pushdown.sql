@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- What is sent to the API of a query's conditions, and what is not: the filters
--- may let more records through than SQL does, never fewer, whatever the API makes
--- of case, NULLs, rounding and the forms of values.
+-- Conditions that are pushed down. A filter may return more records than the
+-- condition, but never fewer. This holds for each way in which the API treats
+-- case, NULLs, rounding and formats.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
 \set url `echo "$REEVO_URL"`
 \! $REEVO_CTL reset
 \! $REEVO_CTL behave '{"custom_fields": true}'
--- One page each, so that each query is one request.
+-- With one page for all records, each query is one request.
 CREATE SERVER pushdown FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url', page_size '1000', max_concurrency '1');
 CREATE USER MAPPING FOR CURRENT_USER SERVER pushdown OPTIONS (api_key 'test-key');
 CREATE SCHEMA pushdown;
@@ -20,7 +20,7 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET jit = off;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER pushdown INTO pushdown_foreign OPTIONS (discover 'false');
--- Attributes that a workspace has added, and what the user says of them
+-- Custom attributes, with the options that a user can set
 CREATE FOREIGN TABLE pushdown_foreign.custom (
   id uuid,
   score numeric OPTIONS (attribute 'cf_score', filter_operators 'gt,gte,lt,lte,exists'),
@@ -48,7 +48,7 @@ CREATE FOREIGN TABLE pushdown_foreign.account (id uuid, created_at timestamptz, 
 \pset tuples_only on
 \pset null NULL
 
--- The same records as local tables, read by their ids.
+-- Local tables with the same records
 CREATE FUNCTION ids() RETURNS uuid[] LANGUAGE sql IMMUTABLE AS
 $$ SELECT array_agg(CASE n WHEN 0 THEN '3c90c3cc-0d44-4b50-8888-8dd25736052a' ELSE '00000000-0000-4000-8000-' || lpad(n::text, 12, '0') END::uuid)
      FROM generate_series(0, 999) n $$;
@@ -56,8 +56,8 @@ CREATE TABLE pushdown_local.opportunity AS SELECT * FROM opportunity WHERE id = 
 CREATE TABLE pushdown_local.custom AS SELECT * FROM custom WHERE id = ANY (ids());
 CREATE TABLE pushdown_local.account AS SELECT * FROM account WHERE id IN (SELECT account_id FROM pushdown_local.opportunity);
 
--- Whether the foreign table and the local one have the same rows that meet a
--- condition.
+-- same compares the rows that meet a condition in the foreign table and the local
+-- one.
 CREATE FUNCTION rows_of(side text, query text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
   found text[];
@@ -73,9 +73,9 @@ DECLARE
 BEGIN
   RETURN cardinality(found) || ' rows, ' || CASE WHEN found = pushdown.rows_of('pushdown_local', query) THEN 'the same' ELSE 'NOT THE SAME' END;
 END $$;
--- :sent prints the filters of the queries since it was last used. A query that
--- returns all 1000 records is followed by one from the last created_at on, which
--- verifies that they are not the API's limit.
+-- :sent prints the filters of the queries since its last use. After a query that
+-- returns all 1000 records, a query from the last created_at on verifies that
+-- 1000 is not a limit of the API.
 CREATE FUNCTION sent(stats json, seen int) RETURNS SETOF text LANGUAGE sql AS $$
   SELECT coalesce(nullif((entry ->> 'body')::json ->> 'filters', '[]'), 'no filter')
     FROM json_array_elements(stats -> 'log') WITH ORDINALITY log (entry, number)
@@ -88,7 +88,7 @@ $$;
 \set seen `$REEVO_CTL requests`
 
 --
--- Equality: of UUIDs, texts and booleans
+-- Equality of UUIDs, texts and booleans
 --
 SELECT same($$ account_id = '00000000-0000-4000-9000-000000000034' $$); :sent
 SELECT same($$ '00000000-0000-4000-9000-000000000034' = account_id $$); :sent
@@ -104,20 +104,20 @@ SELECT same($$ renewal IS TRUE $$, 'custom'); :sent
 SELECT same($$ renewal IS FALSE $$, 'custom'); :sent
 SELECT same($$ website = 'https://example.com/1' $$, 'custom'); :sent
 SELECT same($$ display_name = 'say "hi" / ü 日本' $$); :sent
--- Inequality: of UUIDs and booleans
+-- Inequality of UUIDs and booleans
 SELECT same($$ account_id <> '00000000-0000-4000-9000-000000000034' $$); :sent
 SELECT same($$ account_id NOT IN ('00000000-0000-4000-9000-000000000007', '00000000-0000-4000-9000-000000000034') $$); :sent
 SELECT same($$ renewal <> (now() > '-infinity') $$, 'custom'); :sent
--- Texts that the API may take in another way: one of them is enough.
+-- Texts that the API may compare in another way are not pushed down.
 SELECT same($$ status IN ('closed', '') AND status IN ('closed', ' open') AND status IN ('closed', 'open ') AND status IN ('closed', U&'open\00A0')
   AND status IN ('closed', E'op\ten') AND status IN ('closed', E'open\n') AND status IN ('closed', 'o%n') AND status IN ('closed', 'o_en')
   AND status IN ('closed', 'o*n') AND status IN ('closed', 'o\n') AND status IN ('closed', U&'\FEFFopen') $$); :sent
 SELECT same($$ status = 'open ' $$); :sent
--- What it may compare in another way, or cannot
+-- Conditions that the API may evaluate in another way, or not at all
 SELECT same($$ status <> 'open' AND status NOT IN ('open', 'won') AND status > 'a' AND status COLLATE "C" = 'closed' AND upper(status) = 'CLOSED'
   AND status <> display_name AND status = 'closed' || left(random()::text, 0) AND (status = 'open') IS NOT TRUE AND status IS DISTINCT FROM 'open'
   AND created_at <> '2024-01-01' AND amount <> 100 AND amount NOT IN (1, 2) AND amount + 1 > 100 AND amount > 100::float8 $$); :sent
--- What somebody's own operators mean, nobody knows.
+-- User-defined operators are not pushed down.
 CREATE FUNCTION is_large(numeric) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1 > 100000; END $$;
 CREATE OPERATOR === (FUNCTION = uuid_eq, LEFTARG = uuid, RIGHTARG = uuid);
 CREATE OPERATOR !!! (FUNCTION = pushdown.is_large, RIGHTARG = numeric);
@@ -125,7 +125,7 @@ SELECT same($$ account_id === '00000000-0000-4000-9000-000000000034' AND account
 SELECT same($$ renewal IS NOT TRUE AND renewal IN (true, false) AND renewal IS NOT NULL AND renewal < true AND (renewal OR email <> 'x') IS NOT NULL $$, 'custom'); :sent
 
 --
--- Bounds, widened: of timestamps by a second
+-- Bounds are widened: timestamps by a second
 --
 SELECT same($$ created_at >= '2024-01-01' $$); :sent
 SELECT same($$ created_at > '2024-01-01 00:00:00.5+00' $$); :sent
@@ -139,13 +139,13 @@ SELECT same($$ created_at >= timestamp '2024-01-01' $$); :sent
 SELECT same($$ created_by_gt >= '2024-01-01' AND created_by_gt < '2024-02-01' $$, 'custom'); :sent
 SELECT same($$ created_at < 'infinity' AND created_at > '-infinity' AND created_at > '0044-03-15 BC' AND created_at < '12000-01-01'
   AND created_at < date '5874897-12-31' $$); :sent
--- Of dates by a day
+-- Dates are widened by a day.
 SELECT same($$ kickoff >= '2024-02-29' $$, 'custom'); :sent
 SELECT same($$ kickoff = '2024-02-29' $$, 'custom'); :sent
 SELECT same($$ kickoff < timestamptz '2024-03-01 12:00+00' $$, 'custom'); :sent
 SELECT same($$ kickoff_by_gt <= '2024-12-31' $$, 'custom'); :sent
 SELECT same($$ kickoff < 'infinity' AND kickoff > '-infinity' AND kickoff < '9999-12-31' $$, 'custom'); :sent
--- Of numbers by one in the last place that survives a double
+-- Numbers are widened by one unit in the last place of a double.
 SELECT same($$ amount > 0 $$); :sent
 SELECT same($$ amount >= 100.1 $$); :sent
 SELECT same($$ amount = 0.1 $$); :sent
@@ -159,7 +159,7 @@ SELECT same($$ score_by_gt = 3 $$, 'custom'); :sent
 SELECT same($$ amount < 'NaN' AND amount < 1e400 AND amount > -1e400 AND amount <= ANY (ARRAY[1000, 2000]) $$); :sent
 
 --
--- Existence
+-- IS NULL and IS NOT NULL
 --
 SELECT same($$ closed_at IS NOT NULL $$); :sent
 SELECT same($$ closed_by_user_id IS NOT NULL $$); :sent
@@ -183,7 +183,7 @@ SELECT same($$ display_name LIKE '%' AND display_name LIKE 'A%1' AND display_nam
 SELECT same($$ display_name LIKE '' $$); :sent
 
 --
--- AND takes what can be sent, OR all or nothing
+-- AND pushes down the parts that it can, and OR all or nothing.
 --
 SELECT same($$ status = 'open' AND amount > 1000 AND upper(display_name) LIKE 'A%' $$); :sent
 SELECT same($$ status = 'open' OR amount > 1000 $$); :sent
@@ -191,20 +191,20 @@ SELECT same($$ status = 'open' OR amount = 1000 $$); :sent
 SELECT same($$ status = 'open' OR (outcome = 'won' AND amount > 1000) $$); :sent
 SELECT same($$ status = 'open' OR (outcome = 'won' AND upper(display_name) LIKE 'A%') $$); :sent
 SELECT same($$ (status = 'open' OR amount > 1000) AND (outcome = 'won' OR closed_at IS NOT NULL) $$); :sent
--- An arm that comes to nothing at run time, and one that comes to all
+-- At run time, one branch of OR is empty, or is always true.
 SELECT same($$ status = 'open' OR outcome = (SELECT NULL::text) $$); :sent
 SELECT same($$ status = 'open' OR outcome = (SELECT ''::text) $$); :sent
 SELECT same($$ status = 'open' OR upper(display_name) LIKE 'A%' $$); :sent
--- An arm that nothing meets
+-- A branch of OR that no record meets
 SELECT same($$ status = 'open' OR (amount > 1000 AND outcome = (SELECT NULL::text)) $$); :sent
--- No more arms than values in a list
+-- The number of branches is limited as the number of values in a list.
 SELECT same(string_agg(format('amount < -%s OR closed_at < ''19%s-01-01''', n, n), ' OR ')) FROM generate_series(10, 59) n; :sent_begin
 SELECT same(string_agg(format('amount < -%s OR closed_at < ''19%s-01-01''', n, n), ' OR ')) FROM generate_series(10, 60) n; :sent_begin
 -- Groups that are nested too deeply
 SELECT same($$ status = 'open' OR (amount > 1 AND (outcome = 'won' OR (created_source = 'api' AND amount > 1000))) $$); :sent
 
 --
--- What is known only when the query runs
+-- Values that are known only at execution
 --
 SELECT same($$ updated_at >= (SELECT coalesce(max(updated_at), '-infinity') FROM pushdown_local.opportunity WHERE created_at < '2024-01-01') $$); :sent
 SELECT same($$ updated_at >= (SELECT coalesce(max(updated_at), '-infinity') FROM pushdown_local.opportunity WHERE false) $$); :sent
@@ -212,13 +212,13 @@ SELECT same($$ created_at > timestamptz '2024-06-01' - interval '7 days' $$); :s
 SELECT same($$ status = ANY (ARRAY(SELECT DISTINCT status FROM pushdown_local.opportunity WHERE status < 'p' ORDER BY 1)) $$); :sent
 SELECT same($$ status = ANY (ARRAY(SELECT 'status ' || g FROM generate_series(1, 101) g)) $$); :sent
 SELECT same($$ status LIKE (SELECT 'op%') $$); :sent
--- Nothing can match: no request
+-- A condition that cannot be true costs no request.
 SELECT same($$ status = (SELECT NULL::text) $$); :sent
 SELECT same($$ amount > (SELECT NULL::numeric) $$); :sent
 SELECT same($$ status = ANY (ARRAY(SELECT status FROM pushdown_local.opportunity WHERE false)) $$); :sent
 SELECT same($$ status = (SELECT NULL::text) OR amount > (SELECT NULL::numeric) $$); :sent
 SELECT same($$ account_id <> ALL (ARRAY(SELECT NULL::uuid)) $$); :sent
--- All match
+-- A condition that is always true
 SELECT same($$ account_id <> ALL (ARRAY(SELECT account_id FROM pushdown_local.opportunity WHERE false)) $$); :sent
 -- Parameters
 SET plan_cache_mode = force_generic_plan;
@@ -231,19 +231,19 @@ DEALLOCATE ALL;
 RESET plan_cache_mode;
 
 --
--- Columns that no condition is sent for
+-- Columns whose conditions are not pushed down
 --
 SELECT same($$ stage = 'Discovery' AND stage_id IS NOT NULL AND stage_closing_probability < 100 AND type LIKE 'N%' $$); :sent
 SELECT same($$ stage <> 'x' AND stage IN ('Discovery', 'Qualification') AND probability > 1 AND score_by_nothing > 0 AND created_by_nothing > '2023-01-01' AND created_text > '2023'
   AND created_date > '2023-01-01' AND created_milliseconds > '2023-01-01' AND closed_or_null IS NOT NULL AND amount_double > 100 $$, 'custom'); :sent
--- The id of a stage, where the user says so
+-- The id of a stage, with filter_operators set by the user
 SELECT same($$ stage_by_id = '3c90c3cc-0d44-4b50-8888-8dd25736052a' $$, 'custom'); :sent
--- Of another type of records only what all have is documented.
+-- For other record types, only the common attributes are documented.
 SELECT count(*) FROM account WHERE created_at > '2024-01-01' AND display_name = 'x' AND annual_revenue > 5; :sent
 
 --
--- EXPLAIN says what a condition is sent as. A subquery's result has another name
--- in each version.
+-- EXPLAIN shows the filter of a condition. The name of a subquery's result
+-- differs between versions.
 --
 CREATE FUNCTION remote_filter(query text, options text DEFAULT 'COSTS OFF') RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- The documented record, column by column, and many others against their JSON.
+-- The documented record by column, and many other records compared with their
+-- JSON
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -15,7 +16,8 @@ SET timezone = 'UTC';
 SET datestyle = ISO;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER record INTO record OPTIONS (discover 'false');
 
--- The documented answer. Unaligned, as psql's majors disagree on widths.
+-- The documented record. The output is unaligned, because psql versions differ in
+-- widths.
 \pset format unaligned
 \x on
 SELECT * FROM opportunity WHERE id = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
@@ -23,8 +25,8 @@ SELECT * FROM opportunity WHERE id = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 \pset format aligned
 \echo requests: `$REEVO_CTL requests`
 
--- What each column is to be, by its name and its options, from the whole record
--- as JSON: written again in SQL, independently of the extension.
+-- The expected value of each column, from its name, its options and the record's
+-- JSON. This SQL does not use the extension's code.
 CREATE FOREIGN TABLE whole (id uuid, record jsonb OPTIONS (attribute '*')) SERVER record;
 CREATE TABLE columns AS
 	SELECT attnum, attname, format_type(atttypid, atttypmod) AS type,
@@ -32,7 +34,7 @@ CREATE TABLE columns AS
 		nullif(split_part(substr(attfdwoptions[1], 11), '.', 2), '') AS key
 	FROM pg_attribute WHERE attrelid = 'opportunity'::regclass AND attnum > 0;
 
--- The scalar that a column of the type takes from one envelope.
+-- scalar returns the scalar of one envelope for a column type.
 CREATE FUNCTION scalar(envelope jsonb, type text, key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE
 		WHEN key IS NOT NULL THEN envelope #>> ARRAY['value', key]
@@ -43,7 +45,7 @@ CREATE FUNCTION scalar(envelope jsonb, type text, key text) RETURNS text LANGUAG
 		ELSE envelope ->> 'value' END
 $$;
 
--- That scalar as the column's type writes it.
+-- written returns the scalar in the format of the column's type.
 CREATE FUNCTION written(value text, type text) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT CASE type
 		WHEN 'uuid' THEN value::uuid::text
@@ -63,7 +65,8 @@ CREATE FUNCTION expected(record jsonb, attribute text, key text, type text) RETU
 		END
 $$;
 
--- One record's row, column by column; each is a GET of its own statement.
+-- compare returns the row of one record by column. Each call is a statement with
+-- its own GET.
 CREATE FUNCTION compare(wanted uuid, OUT record jsonb, OUT shown record.opportunity)
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -92,7 +95,7 @@ SELECT count(DISTINCT number) AS records, count(DISTINCT attname) AS columns, co
 FROM compared;
 SELECT * FROM compared WHERE shown IS DISTINCT FROM expected ORDER BY number, attname LIMIT 10;
 
--- That says little unless every column had values, and every form of a value was among them.
+-- The test is meaningful only if every column and every form of a value occurred.
 SELECT string_agg(attname, ' ' ORDER BY attname) AS never_filled
 FROM (SELECT attname FROM compared GROUP BY attname HAVING count(shown) = 0) t;
 \x on

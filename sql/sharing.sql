@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- Several ids in one statement: lists of them, each asked for once, several at
--- once; and what happens to the rest when a statement stops early.
+-- Several ids in one statement: each costs one request, several requests run in
+-- parallel, and a statement that ends early cancels the rest.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -16,10 +16,11 @@ SET datestyle = 'ISO';
 SET jit = off;
 IMPORT FOREIGN SCHEMA reevo FROM SERVER sharing INTO sharing OPTIONS (discover 'false');
 CREATE FOREIGN TABLE by_text (id text, stage text) SERVER sharing;
--- One request at a time, and for one record, where it matters when each is sent.
-CREATE FOREIGN TABLE calm (id uuid, stage text, status text) SERVER sharing OPTIONS (max_concurrency '1', use_query 'false');
+-- One GET at a time, so that the order of the requests is known
+CREATE FOREIGN TABLE sequential (id uuid, stage text, status text) SERVER sharing OPTIONS (max_concurrency '1', use_query 'false');
 
--- A record's number, and the id of a number; the ids of some numbers.
+-- no returns the number of a test record, id returns the id of a number, and ids
+-- returns the ids of a range.
 CREATE FUNCTION no(id uuid) RETURNS int LANGUAGE sql IMMUTABLE AS
 $$ SELECT right(id::text, 12)::int $$;
 CREATE FUNCTION id(number int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
@@ -27,7 +28,7 @@ $$ SELECT ('00000000-0000-4000-8000-' || lpad(number::text, 12, '0'))::uuid $$;
 CREATE FUNCTION ids(first int, last int) RETURNS uuid[] LANGUAGE sql IMMUTABLE AS
 $$ SELECT array_agg(sharing.id(n)) FROM generate_series(first, last) n $$;
 
--- :spent prints the requests for records since it was last used.
+-- :spent prints the number of record requests since its last use.
 \set now 0
 \set spent '\\set before :now \\set now `$REEVO_CTL requests` \\echo requests: `expr :now - :before`'
 \pset format unaligned
@@ -47,10 +48,10 @@ SELECT no(id) FROM opportunity WHERE id = ANY (ARRAY(SELECT id(n) FROM generate_
 SELECT no(id) FROM opportunity WHERE id = ANY ((SELECT ids(1, 3))::uuid[]) ORDER BY 1; :spent
 SELECT no(id) FROM opportunity WHERE id = ANY (ARRAY[id(1), id(2)]::opportunity_id[]) ORDER BY 1; :spent
 SELECT no(id) FROM opportunity WHERE id = ANY (array_remove(ids(1, 3), id(2))) ORDER BY 1; :spent
--- Each is asked for once.
+-- A duplicate id costs no request.
 SELECT no(id) FROM opportunity WHERE id IN (id(1), id(1), id(2), id(1)) ORDER BY 1; :spent
 SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 3) || ids(2, 4) || ids(1, 1)) ORDER BY 1; :spent
--- Nothing, NULL, and what contains it
+-- Empty lists, NULL, and lists with NULL
 SELECT no(id) FROM opportunity WHERE id = ANY ('{}'); :spent
 SELECT no(id) FROM opportunity WHERE id = ANY (NULL::uuid[]); :spent
 SELECT no(id) FROM opportunity WHERE id = ANY ((SELECT NULL::uuid[])::uuid[]); :spent
@@ -65,7 +66,7 @@ SELECT id FROM by_text WHERE id = ANY (ids(1, 2)::varchar[]) ORDER BY 1; :spent
 SELECT no(id) FROM opportunity WHERE id::text = ANY (ARRAY[id(1)::text, upper(id(1)::text), NULL, 'x']); :spent
 SELECT no(id) FROM opportunity WHERE id::text = ANY ('{}'); :spent
 
--- A parameter
+-- Parameters
 PREPARE by_ids (uuid[]) AS SELECT string_agg(no(id)::text, ' ' ORDER BY id) FROM opportunity WHERE id = ANY ($1);
 PREPARE by_names (text[]) AS SELECT string_agg(no(id)::text, ' ' ORDER BY id) FROM opportunity WHERE id::text = ANY ($1);
 PREPARE by_three (uuid, uuid, uuid) AS SELECT string_agg(no(id)::text, ' ' ORDER BY id) FROM opportunity WHERE id IN ($1, $2, $3);
@@ -103,44 +104,44 @@ SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 3)) AND id <> id(2) ORDER 
 SELECT no(id) FROM opportunity WHERE id = id(1) OR (id = ANY (ids(2, 9)) AND (id = id(5) OR id = id(6)) AND id = id(6)) ORDER BY 1; :spent
 
 --
--- Several at once, as GETs of one record
+-- Parallel GETs
 --
 ALTER SERVER sharing OPTIONS (ADD use_query 'false');
 \! $REEVO_CTL reset
 \! $REEVO_CTL behave '{"delay_ms": 100}'
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(1, 24));
-\echo at once: `n=$($REEVO_CTL max_in_flight); if [ "$n" -gt 1 ] && [ "$n" -le 8 ]; then echo up to 8; else echo "$n"; fi`
+\echo in flight: `n=$($REEVO_CTL max_in_flight); if [ "$n" -gt 1 ] && [ "$n" -le 8 ]; then echo up to 8; else echo "$n"; fi`
 \! $REEVO_CTL reset
 \! $REEVO_CTL behave '{"delay_ms": 100}'
--- Sorted rows are all needed, whatever the limit.
+-- A sort needs all rows in spite of LIMIT.
 SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 12)) ORDER BY amount DESC NULLS LAST, id LIMIT 1;
-\echo at once: `n=$($REEVO_CTL max_in_flight); if [ "$n" -gt 1 ] && [ "$n" -le 8 ]; then echo up to 8; else echo "$n"; fi`
+\echo in flight: `n=$($REEVO_CTL max_in_flight); if [ "$n" -gt 1 ] && [ "$n" -le 8 ]; then echo up to 8; else echo "$n"; fi`
 \! $REEVO_CTL reset
 \! $REEVO_CTL behave '{"delay_ms": 20}'
-SELECT count(*) FROM calm WHERE id = ANY (ids(1, 5));
-\echo at once: `$REEVO_CTL max_in_flight`
+SELECT count(*) FROM sequential WHERE id = ANY (ids(1, 5));
+\echo in flight: `$REEVO_CTL max_in_flight`
 \! $REEVO_CTL reset
 \! $REEVO_CTL behave '{"delay_ms": 100}'
 ALTER SERVER sharing OPTIONS (ADD max_concurrency '3');
 SELECT count(*) FROM opportunity WHERE id = ANY (ids(1, 9));
--- Of the statement, not of each of its scans
+-- max_concurrency limits the statement, and not each of its scans.
 SELECT count(*) FROM opportunity a JOIN opportunity b USING (stage) WHERE a.id = ANY (ids(1, 6)) AND b.id = ANY (ids(7, 12));
-\echo at once: `n=$($REEVO_CTL max_in_flight); if [ "$n" -gt 1 ] && [ "$n" -le 3 ]; then echo up to 3; else echo "$n"; fi`
+\echo in flight: `n=$($REEVO_CTL max_in_flight); if [ "$n" -gt 1 ] && [ "$n" -le 3 ]; then echo up to 3; else echo "$n"; fi`
 ALTER SERVER sharing OPTIONS (DROP max_concurrency);
 \! $REEVO_CTL reset
 \set now 0
 
--- LIMIT asks for no more than it hands out, as long as all records are there.
+-- LIMIT fetches only the records that it returns, if they all exist.
 SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 20)) LIMIT 1; :spent
 SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 20)) LIMIT 3; :spent
 SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 20)) LIMIT 1 OFFSET 2; :spent
 SELECT count(*) FROM (SELECT id FROM opportunity WHERE id = ANY (ids(1, 20)) LIMIT 10) o; :spent
 SELECT count(*) FROM (SELECT id FROM opportunity WHERE id = ANY (ids(1, 20)) LIMIT 100) o; :spent
-SELECT EXISTS (SELECT FROM calm WHERE id = ANY (ids(1, 20))); :spent
+SELECT EXISTS (SELECT FROM sequential WHERE id = ANY (ids(1, 20))); :spent
 ALTER SERVER sharing OPTIONS (DROP use_query);
 
 --
--- An id that is asked for twice in one statement is fetched once.
+-- Two scans in one statement fetch a record once.
 --
 SELECT count(*) FROM opportunity a, opportunity b WHERE a.id = id(1) AND b.id = id(1); :spent
 SELECT a.stage, b.display_name, c.amount FROM opportunity a JOIN opportunity b USING (id) JOIN opportunity c USING (id) WHERE id = id(1); :spent
@@ -153,46 +154,46 @@ WITH a AS MATERIALIZED (SELECT stage FROM opportunity WHERE id = id(1)), b AS MA
 SELECT no(id) FROM opportunity WHERE id = id(1) AND EXISTS (SELECT FROM opportunity WHERE id = id(1) AND status = 'open'); :spent
 SELECT count(*) FROM generate_series(1, 50) n, LATERAL (SELECT stage FROM opportunity WHERE id = id(1 + n % 2) OFFSET 0) o; :spent
 SELECT n, (SELECT stage FROM opportunity WHERE id = id(999990 + n % 2)) FROM generate_series(1, 4) n; :spent
-SELECT count(*) FROM opportunity a, calm b, by_text c WHERE a.id = ANY (ids(1, 4)) AND b.id = ANY (ids(2, 5)) AND c.id = ANY (ids(3, 6)::text[]); :spent
--- Not in another statement, be it the same one once more
+SELECT count(*) FROM opportunity a, sequential b, by_text c WHERE a.id = ANY (ids(1, 4)) AND b.id = ANY (ids(2, 5)) AND c.id = ANY (ids(3, 6)::text[]); :spent
+-- Another statement fetches the record again.
 SELECT stage FROM opportunity WHERE id = id(1); :spent
 SELECT stage FROM opportunity WHERE id = id(1); :spent
--- Two servers do not share, even where they are the same API.
+-- Two servers do not share records, even with the same URL.
 CREATE SERVER sharing_other FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url :'url');
 CREATE USER MAPPING FOR CURRENT_USER SERVER sharing_other OPTIONS (api_key 'other-key');
 CREATE FOREIGN TABLE elsewhere (id uuid, status text) SERVER sharing_other;
 SELECT no(a.id), no(b.id) FROM opportunity a, elsewhere b WHERE a.id = id(1) AND b.id = id(1); :spent
 
 --
--- max_requests: the one beyond is an error.
+-- max_requests: one request more is an error.
 --
-ALTER FOREIGN TABLE calm OPTIONS (ADD max_requests '3');
-SELECT count(*) FROM calm WHERE id = ANY (ids(1, 3)); :spent
-SELECT count(*) FROM calm WHERE id = ANY (ids(1, 4)); :spent
+ALTER FOREIGN TABLE sequential OPTIONS (ADD max_requests '3');
+SELECT count(*) FROM sequential WHERE id = ANY (ids(1, 3)); :spent
+SELECT count(*) FROM sequential WHERE id = ANY (ids(1, 4)); :spent
 \echo :LAST_ERROR_SQLSTATE
-SELECT count(*) FROM calm WHERE id = ANY (ids(1, 3)) OR id = ANY (ids(1, 2)); :spent
+SELECT count(*) FROM sequential WHERE id = ANY (ids(1, 3)) OR id = ANY (ids(1, 2)); :spent
 \set VERBOSITY terse
-SELECT count(*) FROM calm a, calm b WHERE a.id = ANY (ids(1, 2)) AND b.id = ANY (ids(3, 4)); :spent
-SELECT count(*) FROM calm a, calm b WHERE a.id = ANY (ids(1, 2)) AND b.id = ANY (ids(2, 3)); :spent
-SELECT count(*) FROM generate_series(1, 9) n, LATERAL (SELECT stage FROM calm WHERE id = id(n) OFFSET 0) o; :spent
-SELECT count(*) FROM generate_series(1, 9) n, LATERAL (SELECT stage FROM calm WHERE id = id(n % 3) OFFSET 0) o; :spent
+SELECT count(*) FROM sequential a, sequential b WHERE a.id = ANY (ids(1, 2)) AND b.id = ANY (ids(3, 4)); :spent
+SELECT count(*) FROM sequential a, sequential b WHERE a.id = ANY (ids(1, 2)) AND b.id = ANY (ids(2, 3)); :spent
+SELECT count(*) FROM generate_series(1, 9) n, LATERAL (SELECT stage FROM sequential WHERE id = id(n) OFFSET 0) o; :spent
+SELECT count(*) FROM generate_series(1, 9) n, LATERAL (SELECT stage FROM sequential WHERE id = id(n % 3) OFFSET 0) o; :spent
 \set VERBOSITY default
-ALTER FOREIGN TABLE calm OPTIONS (DROP max_requests);
+ALTER FOREIGN TABLE sequential OPTIONS (DROP max_requests);
 
 --
 -- Cursors
 --
 BEGIN;
-DECLARE c CURSOR FOR SELECT no(id) FROM calm WHERE id = ANY (ids(1, 9)); :spent
+DECLARE c CURSOR FOR SELECT no(id) FROM sequential WHERE id = ANY (ids(1, 9)); :spent
 FETCH c; :spent
 FETCH 3 FROM c; :spent
--- Another statement meanwhile
+-- Another statement runs in the meantime.
 SELECT no(id) FROM opportunity WHERE id = ANY (ids(4, 6)); :spent
 MOVE 2 FROM c; :spent
 FETCH c; :spent
 CLOSE c;
 COMMIT; :spent
--- Left open at the end of its transaction, with requests on their way
+-- The transaction ends with an open cursor and with requests in flight.
 \! $REEVO_CTL behave '{"delay_ms": 100}'
 BEGIN;
 DECLARE c CURSOR FOR SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 20));
@@ -206,13 +207,13 @@ ROLLBACK;
 \! $REEVO_CTL reset
 \set now 0
 SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 3)); :spent
--- Held beyond its transaction: read at the end of that.
+-- A cursor WITH HOLD is read at the end of its transaction.
 BEGIN;
 DECLARE c CURSOR WITH HOLD FOR SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 4)); :spent
 COMMIT; :spent
 FETCH ALL FROM c; :spent
 CLOSE c;
--- Backwards: from what was read
+-- A backward fetch returns rows that were read before.
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT no(id) FROM opportunity WHERE id = ANY (ids(1, 4));
 FETCH LAST FROM c; :spent
@@ -225,15 +226,15 @@ DECLARE c NO SCROLL CURSOR FOR SELECT no(id) FROM opportunity WHERE id = ANY (id
 FETCH 4 FROM c; :spent
 FETCH BACKWARD 1 FROM c;
 ROLLBACK;
--- Two cursors over the same records, in turn
+-- Two cursors read the same records alternately.
 BEGIN;
-DECLARE c CURSOR FOR SELECT no(id) FROM calm WHERE id = ANY (ids(1, 4));
-DECLARE d CURSOR FOR SELECT no(id), stage FROM calm WHERE id = ANY (ids(1, 4));
+DECLARE c CURSOR FOR SELECT no(id) FROM sequential WHERE id = ANY (ids(1, 4));
+DECLARE d CURSOR FOR SELECT no(id), stage FROM sequential WHERE id = ANY (ids(1, 4));
 FETCH c; FETCH d; FETCH 2 FROM c; FETCH 2 FROM d; FETCH c; FETCH d;
 COMMIT; :spent
 
 --
--- Subtransactions that abort inside a scan
+-- Subtransactions that abort during a scan
 --
 CREATE FOREIGN TABLE odd (id uuid, stage int) SERVER sharing;
 DO $$
@@ -254,7 +255,7 @@ BEGIN
 END $$;
 \set now `$REEVO_CTL requests`
 SELECT no(id), stage FROM opportunity WHERE id = id(1); :spent
--- The scan goes on when a subtransaction inside of its loop aborts.
+-- The scan continues after a subtransaction in its loop aborts.
 DO $$
 DECLARE
   found record;
@@ -270,14 +271,14 @@ BEGIN
   END LOOP;
   RAISE WARNING '%', numbers;
 END $$; :spent
--- A cursor that is opened before a savepoint, and read after and before that
--- is rolled back
+-- A cursor opened before a savepoint is read after it, and again after ROLLBACK
+-- TO.
 BEGIN;
-DECLARE c CURSOR FOR SELECT no(id) FROM calm WHERE id = ANY (ids(1, 6));
+DECLARE c CURSOR FOR SELECT no(id) FROM sequential WHERE id = ANY (ids(1, 6));
 FETCH 1 FROM c;
 SAVEPOINT s;
 FETCH 2 FROM c;
-DECLARE d CURSOR FOR SELECT no(id) FROM calm WHERE id = ANY (ids(1, 6));
+DECLARE d CURSOR FOR SELECT no(id) FROM sequential WHERE id = ANY (ids(1, 6));
 FETCH 1 FROM d;
 SELECT stage FROM odd WHERE id = id(1);
 ROLLBACK TO s;
@@ -288,34 +289,35 @@ FETCH ALL FROM c;
 COMMIT; :spent
 
 --
--- More records than work_mem holds: asked for again, and the same.
+-- More records than work_mem holds: the wrapper fetches them again, with the same
+-- result.
 --
 CREATE TABLE wanted AS SELECT n, id(1 + n % 150) AS id FROM generate_series(1, 450) n;
 ANALYZE wanted;
-CREATE TABLE answer AS SELECT * FROM opportunity WHERE id = ANY (ids(1, 150)); :spent
+CREATE TABLE copy_of_150 AS SELECT * FROM opportunity WHERE id = ANY (ids(1, 150)); :spent
 SET work_mem = '64kB';
--- Memoize would keep records, too.
+-- Memoize would keep the records, too.
 DO $$
 BEGIN
   IF current_setting('server_version_num')::int >= 140000 THEN
     SET enable_memoize = off;
   END IF;
 END $$;
-SELECT count(*), count(o.display_name), sum(length(o::text)) = (SELECT sum(length(a::text)) FROM wanted JOIN answer a USING (id))
+SELECT count(*), count(o.display_name), sum(length(o::text)) = (SELECT sum(length(a::text)) FROM wanted JOIN copy_of_150 a USING (id))
   FROM wanted w JOIN opportunity o ON o.id = w.id;
-SELECT count(*), sum((a IS NOT DISTINCT FROM o)::int) FROM wanted w JOIN opportunity o ON o.id = w.id JOIN answer a ON a.id = o.id;
+SELECT count(*), sum((a IS NOT DISTINCT FROM o)::int) FROM wanted w JOIN opportunity o ON o.id = w.id JOIN copy_of_150 a ON a.id = o.id;
 SELECT count(*) FROM opportunity o, opportunity p WHERE o.id = ANY (ids(1, 100)) AND p.id = o.id AND p.id = ANY (ids(51, 150));
 RESET work_mem;
 
 --
--- The same queries over the foreign table and a local copy; those that differ
--- are printed.
+-- Generated queries over the foreign table and a local copy. The test prints the
+-- queries with different results.
 --
 CREATE TABLE copy AS SELECT * FROM opportunity WHERE id = ANY (ids(1, 300));
 ANALYZE copy;
 CREATE FUNCTION number(seed text, below int) RETURNS int LANGUAGE sql IMMUTABLE AS
 $$ SELECT 1 + ('x' || substr(md5(seed), 1, 7))::bit(28)::int % below $$;
--- A condition by its number, of conditions on the id and further ones.
+-- condition returns a generated condition on the id and other columns.
 CREATE FUNCTION condition(n int, depth int DEFAULT 0) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   known text := format('sharing.id(%s)', sharing.number('a' || n, 320));
@@ -351,7 +353,7 @@ DECLARE
 BEGIN
   FOR n IN 1..40 LOOP
     q := format('SELECT * FROM sharing.%%1$s WHERE (%s)', replace(condition(n), '%', '%%'));
-    -- Records beyond the copy are none of ours.
+    -- Exclude the records that the copy does not have.
     q := q || ' AND id <> ALL (sharing.ids(301, 320))';
     EXECUTE format('SELECT count(*) FROM ((%1$s EXCEPT ALL %2$s) UNION ALL (%2$s EXCEPT ALL %1$s)) d', format(q, 'opportunity'), format(q, 'copy'))
       INTO difference;

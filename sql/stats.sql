@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- opportunity_fdw_stats: what the session has spent on each server.
+-- opportunity_fdw_stats shows the API calls of the session for each server.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -18,7 +18,7 @@ CREATE FOREIGN TABLE kept (id uuid, stage text) SERVER stats OPTIONS (cache_ttl 
 CREATE FOREIGN TABLE elsewhere (id uuid, stage text) SERVER other_stats;
 CREATE FUNCTION id(number int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 $$ SELECT ('00000000-0000-4000-8000-' || lpad(number::text, 12, '0'))::uuid $$;
--- What can be told for certain, and that the rest adds up
+-- The deterministic counters, and whether the others add up
 CREATE VIEW spent AS
 SELECT server, requests, record_requests AS record, query_requests AS query, schema_requests AS schema, health_requests AS health,
   succeeded, not_found, refused, throttled, failed, connection_errors, in_flight, retries, records, cache_hits,
@@ -30,14 +30,14 @@ FROM opportunity_fdw_stats WHERE server LIKE '%stats' ORDER BY server;
 \x on
 \pset format unaligned
 
--- Before the first request there is nothing
+-- No row exists before the first request.
 SELECT * FROM spent;
 SELECT count(stage) FROM opportunity WHERE id = id(1);
 SELECT * FROM spent;
 \! $REEVO_CTL requests
 
 --
--- Records by id, pages, what needed no request, and what is not there.
+-- Records by id, pages, cached records, and a missing record
 --
 SELECT count(*) FROM opportunity WHERE id IN (id(1), id(2), id(3));
 SELECT count(*) FROM opportunity WHERE id = '99999999-0000-4000-8000-000000000000';
@@ -48,13 +48,13 @@ SELECT count(*) FROM elsewhere WHERE id = id(6);
 SELECT * FROM spent;
 
 --
--- Set to zero.
+-- Reset
 --
 SELECT opportunity_fdw_stats_reset();
 SELECT * FROM spent;
 
 --
--- Every outcome.
+-- All outcomes
 --
 \! $REEVO_CTL behave '{"fail_first": 2, "fail_how": [429, "half-body-close"]}'
 SELECT count(*) FROM opportunity WHERE id = id(1);
@@ -66,10 +66,10 @@ SELECT count(*) FROM opportunity WHERE id = id(1);
 IMPORT FOREIGN SCHEMA reevo LIMIT TO (account) FROM SERVER stats INTO stats;
 SELECT * FROM spent;
 
--- A server that is gone is not told of
+-- A dropped server is not shown.
 DROP SERVER other_stats CASCADE;
 SELECT server FROM opportunity_fdw_stats WHERE server LIKE '%stats';
--- Everybody may look at the own session
+-- Any role can see the counters of its session.
 CREATE ROLE stats_reader;
 SET ROLE stats_reader;
 SELECT count(*) FROM opportunity_fdw_stats WHERE server = 'stats';

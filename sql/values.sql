@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- How a value of the API becomes a column: by the type that is declared, and
--- by where the value's type keeps its scalar.
+-- Conversion of API values to columns, by the column's type and the value's type
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -17,8 +16,8 @@ SET datestyle = ISO;
 SET intervalstyle = postgres;
 \pset format unaligned
 
--- The record that is read has the attributes of this table, each the JSON of
--- its row as it stands there. "TABLE body" with the \g below serves it.
+-- The test record has the attributes in this table, each with its JSON. "TABLE
+-- body" with \g sends them to the simulator.
 \set R 00000000-0000-4000-8000-000000020001
 \setenv R :R
 CREATE TABLE served (name text PRIMARY KEY, json text NOT NULL);
@@ -26,9 +25,9 @@ CREATE VIEW body AS
 	SELECT format('{"data":{"id":"00000000-0000-4000-8000-000000020001","attributes":{%s}}}',
 		string_agg(to_json(name) || ':' || json, ',')) FROM served;
 
--- What a column of a type shows of an attribute: the value, NULL, or the error
--- as SQLSTATE; with message and hint where they are the extension's own. An
--- error that does not say which value it is about shows as such.
+-- look returns the value of an attribute in a column of the given type, NULL, or
+-- the SQLSTATE of the error. For the extension's own errors it adds message and
+-- hint. It reports an error that does not name the value.
 CREATE FUNCTION look(type text, attribute text, options text DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
@@ -52,8 +51,8 @@ END
 $$;
 
 --
--- Every documented value type in the type that IMPORT gives it, by itself, with
--- the keys of the envelope in either order, and as a list.
+-- Every documented value type in its IMPORT column type: alone, with the
+-- envelope's keys in either order, and as a list
 --
 CREATE TABLE value_types (number serial, value_type text, column_type text, value text, second text);
 INSERT INTO value_types (value_type, column_type, value, second) VALUES
@@ -94,7 +93,7 @@ SELECT value_type, column_type, look(column_type, value_type) AS shown, look(col
 	look(column_type, value_type) = look(column_type, value_type || '_turned') AS either_order
 FROM value_types ORDER BY number;
 
--- What IMPORT makes of selects and stages, and what else their scalars may be.
+-- Column types for selects, stages, references and currencies
 SELECT attribute, type, look(type, attribute) AS shown, look(type || '[]', replace(attribute, type_name, type_name || '_list')) AS list
 FROM (VALUES ('select'), ('opportunity_stage'), ('record_reference'), ('currency')) t (type_name),
 	LATERAL (VALUES ('', 'text'), ('', 'varchar(3)'), ('', 'uuid'), ('', 'jsonb'), ('.id', 'uuid'), ('.api_name', 'text'), ('.color', 'text'),
@@ -107,7 +106,7 @@ WHERE key = '' OR type_name = 'opportunity_stage' OR (type_name = 'select' AND k
 ORDER BY type_name COLLATE "C", key COLLATE "C", type COLLATE "C";
 
 --
--- Scalars in all sorts of types: as on INSERT, value or SQLSTATE.
+-- Scalars in many types give the same value or SQLSTATE as INSERT.
 --
 CREATE TYPE mood AS ENUM ('low', 'Müller', 'a ''quoted'' "one"');
 CREATE TYPE pair AS (n integer, t text);
@@ -127,8 +126,8 @@ UPDATE scalars SET value = json::jsonb #>> '{}';
 UPDATE scalars SET value = json WHERE json !~ '"';
 INSERT INTO served SELECT 's' || number, format('{"value":%s,"value_type":"string"}', json) FROM scalars;
 TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
--- What INSERT would have to be given: an empty string is NULL but in a text, and a
--- number is a decimal one, which an integer may write with a point or an exponent.
+-- given returns the text to insert: NULL for an empty string unless the type is a
+-- text, and an integer without a point or an exponent.
 CREATE FUNCTION given(type text, value text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	t pg_type = t FROM pg_type t WHERE t.oid = type::regtype;
@@ -183,7 +182,7 @@ END
 $$;
 SELECT c.*, json FROM converted c JOIN scalars USING (number)
 WHERE (shown, shown_error) IS DISTINCT FROM (inserted, inserted_error) ORDER BY type, number;
--- (whether there is xml depends on the build, how lenient interval is on the major)
+-- (xml depends on the build, and the syntax of interval on the major version)
 SELECT type, count(shown) AS fit, string_agg(DISTINCT shown_error, ' ' ORDER BY shown_error) AS errors
 FROM converted WHERE type <> 'xml' AND type NOT LIKE 'interval%' GROUP BY type ORDER BY type COLLATE "C";
 SELECT type, json, shown, shown_error FROM converted JOIN scalars USING (number)
@@ -193,8 +192,8 @@ WHERE (type, json) IN (('varchar(3)', '"abcd"'), ('varchar(3)', '"abc   "'), ('c
 ORDER BY type COLLATE "C", number;
 
 --
--- Numbers: an integer may be written with a point or an exponent; what input
--- functions take beyond decimal numbers is a misfit.
+-- Numbers: an integer may have a point or an exponent. Any other format than
+-- decimal numbers is invalid.
 --
 CREATE DOMAIN whole_number AS bigint;
 CREATE DOMAIN small_numbers AS smallint[];
@@ -211,12 +210,12 @@ TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
 SELECT left(json, 60) AS json, look('smallint', 'u' || number) AS smallint, look('integer', 'u' || number) AS integer, look('bigint', 'u' || number) AS bigint,
 	CASE WHEN json !~ '[0-9]{10}$' THEN left(look('numeric', 'u' || number), 45) END AS numeric, look('real', 'u' || number) AS real, look('float8', 'u' || number) AS float8
 FROM numbers ORDER BY number;
--- the same in domains, and element by element
+-- Domains and array elements behave the same.
 CREATE FUNCTION element(shown text) RETURNS text LANGUAGE sql AS $$ SELECT CASE WHEN shown IN ('22P02', '22003') THEN shown ELSE format('{%s}', shown) END $$;
 SELECT type, element_type, json FROM numbers, (VALUES ('bigint', 'whole_number'), ('bigint', 'bigint'), ('smallint', 'smallint'), ('numeric', 'numeric'), ('float8', 'float8')) t (type, element_type)
 WHERE look(element_type, 'u' || number) <> look(type, 'u' || number) OR look(element_type || '[]', 'ul' || number) <> element(look(type, 'u' || number))
 	OR (type = 'smallint' AND look('small_numbers', 'ul' || number) <> look('smallint[]', 'ul' || number));
--- and what it says
+-- Their error messages
 CREATE FOREIGN TABLE numbered (id uuid, half smallint OPTIONS (attribute 'u24'), hex numeric OPTIONS (attribute 'u63'), large whole_number OPTIONS (attribute 'u15'),
 	nan float8 OPTIONS (attribute 'u69', invalid_value 'null'), half_or_none whole_number OPTIONS (attribute 'u24', invalid_value 'null'), large_or_none integer[] OPTIONS (attribute 'ul15', invalid_value 'null'))
 	SERVER column_values;
@@ -230,7 +229,7 @@ SELECT nan, large_or_none FROM numbered WHERE id = :'R';
 DELETE FROM served WHERE name ~ '^ul?[0-9]';
 
 --
--- An empty string is a value of texts alone, and of JSON.
+-- An empty string is a value for texts and JSON only.
 --
 CREATE DOMAIN never_none AS numeric NOT NULL;
 CREATE DOMAIN all_there AS uuid[] CHECK (array_position(VALUE, NULL) IS NULL);
@@ -249,7 +248,8 @@ SELECT look('integer', 'e6.expected_days'), look('text', 'e6.expected_days') AS 
 	look('uuid[]', 'e1') AS "uuid[]", look('text[]', 'e1') AS "text[]", look('all_there', 'e4l') AS domain;
 DELETE FROM served WHERE name ~ '^e[0-9]';
 TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
--- An API to which it is a value may sort it, and return it for a condition: that is no other order ...
+-- Empty strings may be in any place of the API's sort order, and in the result of
+-- a filter.
 CREATE FUNCTION page(attribute text, VARIADIC envelopes text[]) RETURNS text LANGUAGE sql AS $$
 	SELECT json_build_object('status', 200, 'only', '["query"]'::json, 'body', format('{"data":[%s]}', string_agg(
 		format('{"id":"00000000-0000-4000-8000-00000003000%s","attributes":{"%s":%s}}', n, attribute, envelope), ',' ORDER BY n)))::text
@@ -262,7 +262,7 @@ SELECT page('closed_at', '{"value":""}', '{"value":"2024-01-01T00:00:00Z"}', '{"
 SELECT id, closed_at FROM dated WHERE closed_at IS NOT NULL ORDER BY closed_at;
 SELECT id, closed_at FROM dated WHERE closed_at < '2024-01-15' ORDER BY closed_at;
 SELECT right(id::text, 1) AS id FROM dated WHERE closed_at IS NULL ORDER BY 1;
--- ... but that of the values still has to be PostgreSQL's.
+-- The other values must be in PostgreSQL's order.
 SELECT page('closed_at', '{"value":"2024-02-01T00:00:00Z"}', '{"value":""}', '{"value":"2024-01-01T00:00:00Z"}') AS page \gset
 \setenv PAGE :page
 \! $REEVO_CTL behave "$PAGE"
@@ -271,7 +271,7 @@ SELECT page('created_at', '{"value":""}', '{"value":"2024-01-01T00:00:00Z"}', '{
 \setenv PAGE :page
 \! $REEVO_CTL behave "$PAGE"
 SELECT right(id::text, 1) AS id, created_at FROM dated ORDER BY id::text;
--- A reference to nothing is no key: those that a lookup asks for come with one request.
+-- An empty reference is not a key. A lookup fetches the others with one request.
 CREATE FOREIGN TABLE referring (id uuid, account_id uuid) SERVER column_values;
 CREATE TABLE accounts AS SELECT format('00000000-0000-4000-9000-00000000000%s', n)::uuid AS id FROM generate_series(1, 3) n;
 ANALYZE accounts;
@@ -289,7 +289,7 @@ RESET enable_hashjoin;
 RESET enable_mergejoin;
 \! $REEVO_CTL behave '{"status": null, "body": null, "only": null}'
 
--- Dates and times take none of them, nor anything else that is not ISO 8601.
+-- Dates and times accept only ISO 8601, and no empty string.
 INSERT INTO scalars (json) SELECT unnest(ARRAY['"today"', '"epoch"', '"infinity"', '"-infinity"', '"allballs"', '"20240601"', '"2024-6-1"', '"06/01/2024"', '"1 June 2024"', '"J2460463"',
 	'"2024-06-01 BC"', '"0044-03-15 BC"', '"-0043-03-15"', '"+12024-06-01"', '"12024-06-01"', '"24-06-01"', '"2024"', '1717245296', '"1717245296"', '"2024-06-01T"',
 	'" 2024-06-01"', '"2024-06-01 "', '"2024-06-01T10:20:30 Z"', '"2024-06-01T10:20:30Z "', '"2024-06-01  10:20:30Z"', '"2024-06-01T10:20:30 Europe/Berlin"', '"2024-06-01T10:20:30PST"',
@@ -302,8 +302,8 @@ FROM scalars, unnest('{timestamptz,timestamp,date,time,timetz}'::text[]) type, l
 WHERE result <> '22007' ORDER BY number, type COLLATE "C";
 
 --
--- Dates and times. Types without a zone take the UTC reading; timetz takes no
--- timestamp, as on INSERT.
+-- Types without a time zone show the time in UTC. timetz rejects a timestamp, as
+-- INSERT does.
 --
 CREATE TABLE times (number serial, value text);
 INSERT INTO times (value) VALUES
@@ -324,13 +324,13 @@ CREATE TABLE shown_times AS
 	SELECT *, look('timestamptz', 't' || number) AS timestamptz, look('timestamp', 't' || number) AS timestamp, look('date', 't' || number) AS date,
 		look('time', 't' || number) AS time, look('timetz', 't' || number) AS timetz FROM times;
 SELECT value, timestamptz, timestamp, date, time, timetz FROM shown_times ORDER BY number;
--- The same of one instant, however it is written.
+-- Types show the same instant for every notation.
 SELECT value, timestamptz, timestamp, date, time FROM shown_times
 WHERE timestamptz LIKE '____-%'
 	AND (timestamp IS DISTINCT FROM replace(timestamptz, '+00', '') OR date IS DISTINCT FROM (timestamp::timestamp)::date::text
 		OR (value LIKE '%:%' AND time IS DISTINCT FROM (timestamp::timestamp)::time::text))
 ORDER BY number;
--- Neither the session's zone nor its style of dates has a say in it.
+-- TimeZone and DateStyle do not change the values.
 SET timezone = 'America/New_York';
 SET datestyle = 'SQL, DMY';
 CREATE TABLE shown_elsewhere AS
@@ -345,12 +345,12 @@ SELECT count(*), count(*) FILTER (WHERE e.timestamptz <> t.timestamptz) AS writt
 SELECT look('timestamptz', 't1'), look('timestamp', 't1'), look('date', 't14');
 SET timezone = 'UTC';
 SET datestyle = ISO;
--- With a precision, in domains, in arrays, and as anything else.
+-- Precision, domains, arrays, and other types
 CREATE DOMAIN day AS date CHECK (VALUE >= '2024-05-01');
 SELECT type, look(type, 't2') AS timestamp, look(type, 't18') AS date, look(type, 't20') AS time
 FROM unnest('{timestamptz(0),timestamp(3),time(1),timetz(2),day,text,varchar(10),jsonb}'::text[]) WITH ORDINALITY v (type, i) ORDER BY i;
 SELECT look('day', 't38') AS too_early, look('timestamp[]', 'timestamp_list'), look('date[]', 'timestamp_list'), look('time[]', 'timestamp_list'), look('day[]', 'date_list');
--- What is read without the input functions is what they read.
+-- The wrapper's parser returns the same times as the input functions.
 INSERT INTO served SELECT 'plain_times', json_agg(json_build_object('value', date || 'T' || clock || zone, 'value_type', 'timestamp'))
 FROM (SELECT to_char(date '0001-01-01' + i * 1097, 'YYYY-MM-DD') FROM generate_series(0, 3300) i
 	UNION ALL SELECT unnest('{0004-02-29,1899-12-31,1900-03-01,1999-12-31,2000-01-01,2000-02-29,2024-02-29,9999-12-31}'::text[])) d (date),
@@ -368,7 +368,7 @@ DELETE FROM served WHERE name IN ('plain_times', 'plain_uuids');
 TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
 
 --
--- Every form of NULL.
+-- All forms of NULL
 --
 CREATE DOMAIN filled AS text NOT NULL;
 CREATE DOMAIN filled_list AS text[] NOT NULL;
@@ -387,8 +387,8 @@ SELECT json, look('text[]', 'n' || number) AS "text[]", look('filled[]', 'n' || 
 FROM empties WHERE number <= 4 OR json LIKE '[%' ORDER BY number;
 
 --
--- Values that have no scalar for the column, lists that have no place in it,
--- and the like: what type to declare instead.
+-- Values without a scalar for the column, and lists in scalar columns: the hint
+-- names a suitable type.
 --
 INSERT INTO served VALUES
 	('object', '{"value": {"a": {"b": 1}, "l": [1, "two", null], "s": "x", "n": 1.50, "z": null, "t": true, "": "no name", "\u00e4 \"q\"": "odd"}, "value_type": "never_heard_of"}'),
@@ -418,7 +418,7 @@ FROM (VALUES ('object', '{text,integer,boolean,uuid,timestamptz,mood,pair,positi
 ORDER BY attribute COLLATE "C", i;
 
 --
--- A key inside the value: nothing where there is no such key.
+-- A key inside a value, and NULL if the key is absent
 --
 SELECT attribute, type, look(type, attribute)
 FROM (VALUES ('object.a', '{text,jsonb,json}'), ('object.l', '{text,"text[]",jsonb}'), ('object.s', '{text,jsonb,integer,mood,"text[]"}'), ('object.n', '{text,numeric,jsonb}'),
@@ -430,7 +430,7 @@ FROM (VALUES ('object.a', '{text,jsonb,json}'), ('object.l', '{text,"text[]",jso
 ORDER BY attribute COLLATE "C", i;
 
 --
--- JSON, exact to the last digit.
+-- JSON is exact to the last digit.
 --
 CREATE TABLE documents (number serial, json text);
 INSERT INTO documents (json) VALUES ('"text"'), ('""'), ('true'), ('0'), ('-0'), ('-0.0'), ('1.0'), ('1.50'), ('1e2'), ('1E+2'), ('1e-7'), ('1e400'), ('-1e400'), ('1e-400'),
@@ -450,7 +450,7 @@ SELECT dl = (SELECT jsonb_agg(jsonb ORDER BY number) || 'null' FROM copies) AS j
 	d12 = (SELECT jsonb FROM copies WHERE number = 12) AS d12, d22 = (SELECT jsonb FROM copies WHERE number = 22) AS d22, d23 = (SELECT jsonb FROM copies WHERE number = 23) AS d23,
 	d22 #>> '{a,0}' AS digits, length(d22 #>> '{a,1}') AS digits_of_1e400
 FROM documented WHERE id = :'R';
--- numbers, too, whether they come as such or as a decimal string
+-- Numbers are exact, too, as JSON numbers and as decimal strings.
 INSERT INTO served SELECT 'f' || n || f, format('{"value": %s, "value_type": "%s"}', CASE f WHEN 'c' THEN format('{"amount": "%s"}', v) WHEN 's' THEN format('"%s"', v) ELSE v END,
 	CASE f WHEN 'c' THEN 'currency' ELSE 'number' END)
 FROM unnest('{1234567890123456789012345678901234567890,-0.0000000000123456789012345678901234567890,123456789012345678901234567890.1234567890,1.10,1e30,-0}'::text[]) WITH ORDINALITY v (v, n),
@@ -462,8 +462,8 @@ SELECT look('numeric', 'f' || n || 'n') AS shown, look('numeric', 'f' || n || 's
 FROM generate_series(1, 6) n ORDER BY n;
 
 --
--- Text: every escape, and every sort of character, raw and escaped. (psql does
--- not write the last two of each plane, which are none.)
+-- Text: all escapes, and many characters, raw and escaped. psql does not write
+-- the last two code points of each plane, which are not characters.
 --
 CREATE FUNCTION escaped(code integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE WHEN code < 65536 THEN '\u' || lpad(to_hex(code), 4, '0')
@@ -484,22 +484,22 @@ CREATE FOREIGN TABLE texts (id uuid, raw text, escaped varchar, short text, mega
 SELECT count, raw = characters AS raw, escaped = characters AS escaped, raw_json #>> '{}' = characters AS jsonb, escaped_json = raw_json AS escaped_jsonb,
 	short = E'\b\f\n\r\t/\\"\\u0041\\nAää🚀🚀' AS short, megabyte = repeat(E'ä🚀x€\n', 90000) AS megabyte, octet_length(megabyte)
 FROM texts, (SELECT count(*), string_agg(character, '' ORDER BY code) AS characters FROM characters) c WHERE id = :'R';
--- limits count characters
+-- Length limits count characters.
 INSERT INTO served VALUES ('ten', '{"value":"ä🚀ä🚀ä🚀ä🚀ä🚀"}');
 DELETE FROM served WHERE name IN ('megabyte', 'raw', 'escaped');
 TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
 SELECT look('varchar(10)', 'ten') AS ten, look('varchar(9)', 'ten') AS nine, look('char(11)', 'ten') || '|' AS eleven, look('varchar(9)', 'd1') AS ascii;
--- a NUL has no place in PostgreSQL, be it in an attribute that nobody reads
+-- NUL is an error, even in an attribute that no column reads.
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000020002 '{"data":{"id":"00000000-0000-4000-8000-000000020002","attributes":{"other":{"value":"a\u0000"}}}}'
 SELECT id FROM texts WHERE id = '00000000-0000-4000-8000-000000020002';
 \echo :LAST_ERROR_SQLSTATE
--- names of attributes have such characters, too
+-- Attribute names can contain such characters, too.
 INSERT INTO served VALUES ('Gr#e "x" 🚀', '{"value": "odd name"}'), (repeat('n', 100), '{"value": "long name"}'), (' ', '{"value": "blank"}');
 TABLE body \g (tuples_only=on) |sed 's/Gr#e/Gr\\u00f6\\u00DFe/' | $REEVO_CTL body $R -
 SELECT attribute, look('text', attribute) FROM (VALUES ('Größe "x" 🚀'), ('grösse "x" 🚀'), (repeat('n', 100)), (repeat('n', 99)), (' ')) v (attribute);
 
 --
--- Domains over arrays, and arrays of domains: with their conditions and limits.
+-- Domains over arrays and arrays of domains, with their constraints
 --
 CREATE DOMAIN codes AS varchar(3)[] CHECK (cardinality(VALUE) < 3);
 CREATE DOMAIN few_codes AS codes CHECK (VALUE[1] <> 'no');
@@ -516,13 +516,13 @@ FROM (VALUES ('l1', '{varchar(3)[],codes,few_codes,code[],mood[]}'), ('l2', '{va
 		('l8', '{mood[]}'), ('l9', '{text[],char(5)[],json[]}'), ('l10', '{bytea[]}'), ('l11', '{pair[]}'), ('l12', '{row_of_numbers[],int4range[]}'))
 	v (attribute, types), unnest(types::text[]) WITH ORDINALITY t (type, i)
 ORDER BY substr(attribute, 2)::integer, i;
--- of the same text as INSERT takes
+-- The same values by INSERT
 CREATE TABLE local (codes codes, amounts amounts);
 INSERT INTO local VALUES ('{ab,abcd}');
 INSERT INTO local (amounts) VALUES ('{1.005,999.994,NULL}') RETURNING amounts;
 
 --
--- The whole record.
+-- The whole record
 --
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000020003 '{"data": { "record_type":"opportunity" , "id":"00000000-0000-4000-8000-000000020003", "attributes":{"a":{"value":1e400},"l":[ ], "deep":{"value":[[{"x":-0.10}]]}}, "extra": [1.50] } , "meta": 1}'
 CREATE FOREIGN TABLE whole (id uuid, a numeric, json json OPTIONS (attribute '*'), jsonb jsonb OPTIONS (attribute '*'), text text OPTIONS (attribute '*'), varchar varchar OPTIONS (attribute '*'))
@@ -548,26 +548,26 @@ SELECT type, whole_as(type)
 FROM unnest('{document,filled,varchar(400),varchar(20),integer,char(400),name,uuid,text[],jsonb[],bytea,pair,filled_list}'::text[]) WITH ORDINALITY v (type, i) ORDER BY i;
 
 --
--- The times at the top of a record and among its attributes: either place may
--- be the only one.
+-- Times at the top level of a record and in its attributes. Either place may be
+-- absent.
 --
-CREATE FOREIGN TABLE tops (id uuid, created_at timestamptz, created_json jsonb OPTIONS (attribute 'created_at'), updated_at timestamptz, updated_key text OPTIONS (attribute 'updated_at.x'))
+CREATE FOREIGN TABLE top_level (id uuid, created_at timestamptz, created_json jsonb OPTIONS (attribute 'created_at'), updated_at timestamptz, updated_key text OPTIONS (attribute 'updated_at.x'))
 	SERVER column_values;
 \setenv HEAD '{"data":{"id":"00000000-0000-4000-8000-000000020004"'
 \setenv TOP ',"created_at":"2024-01-01T00:00:00Z","updated_at":"2024-01-02T00:00:00.5Z"'
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000020004 "$HEAD$TOP"',"attributes":{}}}'
-SELECT * FROM tops WHERE id = '00000000-0000-4000-8000-000000020004';
+SELECT * FROM top_level WHERE id = '00000000-0000-4000-8000-000000020004';
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000020004 "$HEAD"',"attributes":{"created_at":{"value":"2024-02-01T00:00:00Z","value_type":"timestamp"},"updated_at":null}}}'
-SELECT * FROM tops WHERE id = '00000000-0000-4000-8000-000000020004';
+SELECT * FROM top_level WHERE id = '00000000-0000-4000-8000-000000020004';
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000020004 "$HEAD"',"created_at":null,"attributes":{"created_at":{"value":"2024-02-01T00:00:00Z"}},"updated_at":"2024-01-02T00:00:00Z"}}'
-SELECT * FROM tops WHERE id = '00000000-0000-4000-8000-000000020004';
+SELECT * FROM top_level WHERE id = '00000000-0000-4000-8000-000000020004';
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000020004 "$HEAD$TOP"',"attributes":{"created_at":null,"updated_at":{"value":null,"value_type":"timestamp"}}}}'
-SELECT * FROM tops WHERE id = '00000000-0000-4000-8000-000000020004';
+SELECT * FROM top_level WHERE id = '00000000-0000-4000-8000-000000020004';
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000020004 "$HEAD"',"attributes":{}}}'
-SELECT * FROM tops WHERE id = '00000000-0000-4000-8000-000000020004';
+SELECT * FROM top_level WHERE id = '00000000-0000-4000-8000-000000020004';
 
 --
--- What an error says.
+-- Error messages
 --
 CREATE FOREIGN TABLE strict (id uuid, "Größe" integer OPTIONS (attribute 'd1'), when_it_was date OPTIONS (attribute 'd1'), list varchar(3) OPTIONS (attribute 'l2'),
 	codes codes OPTIONS (attribute 'l3'), probability numeric(3,0) OPTIONS (attribute 'opportunity_stage.api_name'), filled filled OPTIONS (attribute 'missing'),
@@ -592,12 +592,13 @@ SELECT no_amount FROM strict WHERE id = :'R';
 \echo :LAST_ERROR_SQLSTATE
 SELECT short FROM strict WHERE id = upper(:'R')::uuid;
 \echo :LAST_ERROR_SQLSTATE
--- what is not asked for cannot fail
+-- A column that is not read cannot fail.
 SELECT id FROM strict WHERE id = :'R';
 SELECT count(*) FROM strict WHERE id = :'R';
 
 --
--- invalid_value 'null': NULL, and one warning per column and statement.
+-- invalid_value 'null' returns NULL, and one warning for each column and
+-- statement.
 --
 CREATE FOREIGN TABLE lenient (id uuid, number integer OPTIONS (attribute 'n'), amount numeric(5,2) OPTIONS (attribute 'a'), due date OPTIONS (attribute 'd'), list text OPTIONS (attribute 'l'),
 	object text OPTIONS (attribute 'o'), numbers integer[] OPTIONS (attribute 'l'), id_number integer OPTIONS (attribute 'id'), id_text varchar(5) OPTIONS (attribute 'id', invalid_value 'null'),
@@ -608,7 +609,7 @@ SELECT number, amount, due FROM lenient WHERE id IN (:few);
 SELECT list, object, numbers, no_amount FROM lenient WHERE id IN (:few);
 SELECT right(id::text, 1) AS id, number FROM lenient WHERE id IN (:few) AND number IS NULL ORDER BY 1;
 SELECT count(*) FROM lenient WHERE id IN (:few) AND number = 5;
--- also where the statement reads the table in several places, or time and again
+-- The same for a statement with several scans or rescans
 SELECT a.number, b.number FROM lenient a JOIN lenient b USING (id) WHERE id = '00000000-0000-4000-8000-000000020005';
 SELECT (SELECT number FROM lenient WHERE id = v.id) FROM (VALUES ('00000000-0000-4000-8000-000000020005'::uuid), ('00000000-0000-4000-8000-000000020006')) v (id)
 UNION ALL SELECT number FROM lenient WHERE id = '00000000-0000-4000-8000-000000020005';
@@ -617,14 +618,14 @@ DECLARE numbers CURSOR FOR SELECT number FROM lenient WHERE id IN (:few);
 FETCH 1 FROM numbers;
 FETCH 2 FROM numbers;
 COMMIT;
--- another column is another matter
+-- Another column has its own warning.
 SELECT number::text FROM lenient WHERE id = '00000000-0000-4000-8000-000000020005' UNION ALL SELECT due::text FROM lenient WHERE id = '00000000-0000-4000-8000-000000020005';
--- never for id
+-- The id is never replaced.
 SELECT id_number FROM lenient WHERE id = '00000000-0000-4000-8000-000000020005';
 SELECT id_text FROM lenient WHERE id = '00000000-0000-4000-8000-000000020005';
--- the column decides
+-- The option of the column takes precedence.
 SELECT strict FROM lenient WHERE id = '00000000-0000-4000-8000-000000020005';
--- the column before the table, and that before the server
+-- Precedence: column, table, server
 CREATE FUNCTION option_is(value text) RETURNS text LANGUAGE sql AS $$ SELECT CASE WHEN value <> '' THEN format('invalid_value %L', value) END $$;
 CREATE FUNCTION of_places(on_server text, on_table text, on_column text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -649,9 +650,9 @@ $$;
 SET client_min_messages = error;
 SELECT result, count(*), count(*) FILTER (WHERE result = coalesce(nullif(c, ''), nullif(t, ''), nullif(s, ''), 'error')) AS as_expected
 FROM unnest('{"",error,"null"}'::text[]) s, unnest('{"",error,"null"}'::text[]) t, unnest('{"",error,"null"}'::text[]) c, of_places(s, t, c) result GROUP BY result ORDER BY result;
--- a type that has no NULL still has none
+-- A type that rejects NULL is still an error.
 SELECT look('filled', 'missing', ', invalid_value ''null'''), look('filled', 'object', ', invalid_value ''null'''), look('filled_list', 'object', ', invalid_value ''null''');
--- Each of the built-in types, and what is no misfit stays.
+-- Each built-in type. Other errors remain errors.
 INSERT INTO served VALUES ('huge', '{"value": {"n": 1e200000}}'), ('huge_list', '[{"value": 1e200000}]');
 TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
 SELECT type, look(type, 'd1', ', invalid_value ''null''') AS text, look(type, 'd2', ', invalid_value ''null''') AS empty, look(type, 'd8', ', invalid_value ''null''') AS number,
@@ -660,7 +661,8 @@ SELECT type, look(type, 'd1', ', invalid_value ''null''') AS text, look(type, 'd
 FROM unnest('{boolean,smallint,integer,bigint,real,float8,numeric,"numeric(3,1)",uuid,date,time,timestamp,timestamptz,varchar(3),text,json,jsonb}'::text[]) WITH ORDINALITY v (type, i) ORDER BY i;
 SELECT look('jsonb', 'huge'), look('jsonb', 'huge', ', invalid_value ''null''') AS jsonb, look('numeric[]', 'huge_list', ', invalid_value ''null''') AS "numeric[]",
 	look('timestamp', 't51', ', invalid_value ''null''') AS "+16:00", look('date', 't47', ', invalid_value ''null''') AS "06-31+01:00", look('codes', 'l2', ', invalid_value ''null''') AS codes;
--- Other types: from 16 on, if they can. Lists in domains likewise.
+-- Other types, since PostgreSQL 16, if their input function supports soft errors.
+-- The same for lists in domains.
 SELECT type, attribute, CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN shown = 'NULL' ELSE shown = look(type, attribute) END AS as_it_can
 FROM (VALUES ('mood', 'd1'), ('positive', 's1'), ('codes', 'l3'), ('few_codes', 'l4'), ('code[]', 'l2'), ('filled[]', 'n12'), ('inet', 'd1'), ('document', 'object')) v (type, attribute),
 	look(type, attribute, ', invalid_value ''null''') shown;
@@ -669,7 +671,7 @@ TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
 RESET client_min_messages;
 
 --
--- Columns by any name, in any order, changed and dropped.
+-- Columns with other names, in another order, altered and dropped
 --
 CREATE FOREIGN TABLE shaped (gone1 integer OPTIONS (attribute 's1'), "select" text OPTIONS (attribute 'select.api_name'), "opportunity_stage.color" text, "opportunity_stage.expected_days" integer,
 	currency jsonb, gone2 text, who uuid OPTIONS (attribute 'id'), "Currency" numeric OPTIONS (attribute 'currency'), again numeric OPTIONS (attribute 'currency'), gone3 text, "*" jsonb)
@@ -680,7 +682,7 @@ ALTER FOREIGN TABLE shaped DROP COLUMN gone3, DROP COLUMN "*";
 ALTER FOREIGN TABLE shaped ADD COLUMN percent numeric, ADD COLUMN added text OPTIONS (attribute 'string');
 SELECT * FROM shaped WHERE who = :'R';
 SELECT shaped FROM shaped WHERE who = :'R';
--- also for a statement that was planned before
+-- The same for a prepared statement
 PREPARE shape AS SELECT pg_typeof(percent), percent::text, added::text FROM shaped WHERE who = '00000000-0000-4000-8000-000000020001';
 EXECUTE shape;
 ALTER FOREIGN TABLE shaped ALTER COLUMN percent TYPE float8, ALTER COLUMN added TYPE varchar(100);
@@ -698,8 +700,8 @@ SELECT email FROM shaped WHERE who = :'R';
 DEALLOCATE shape;
 
 --
--- What a table declares of its columns beside their types. A stored generated
--- column is refused where it is read, and nowhere else.
+-- Other declarations of a table's columns. A stored generated column is rejected
+-- only when it is read.
 --
 INSERT INTO served VALUES ('size', '{"value": 5, "value_type": "number"}'), ('doubled', '{"value": 7, "value_type": "number"}');
 TABLE body \g (tuples_only=on) |$REEVO_CTL body $R -
@@ -712,7 +714,7 @@ SELECT doubled FROM generated WHERE id = :'R';
 SELECT size FROM generated WHERE id = :'R' AND doubled > 5;
 SELECT generated FROM generated WHERE id = :'R';
 ANALYZE generated;
--- also where it is called as an attribute, nothing is sent of it
+-- Its conditions are not pushed down, even if an attribute has its name.
 CREATE FUNCTION sent(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
@@ -730,7 +732,7 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT doubled FROM genera
 CREATE FOREIGN TABLE named (number numeric, id uuid GENERATED ALWAYS AS ('00000000-0000-4000-8000-000000020001') STORED) SERVER column_values;
 SELECT sent($q$ SELECT number FROM named WHERE id = '00000000-0000-4000-8000-000000020001' $q$);
 SELECT number FROM named WHERE id = '00000000-0000-4000-8000-000000020001';
--- one that is virtual, which there is from PostgreSQL 18 on, is PostgreSQL's own
+-- PostgreSQL computes a virtual generated column (since PostgreSQL 18).
 CREATE FUNCTION virtual_works() RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
@@ -747,17 +749,17 @@ BEGIN
 END
 $$;
 SELECT virtual_works();
--- A default is none for what is missing; NOT NULL and CHECK are not checked, but
--- believed: by the planner, which leaves out what cannot be.
-CREATE FOREIGN TABLE believed (id uuid, size numeric NOT NULL CHECK (size < 0), nothing numeric DEFAULT 3, missing numeric NOT NULL) SERVER column_values;
-SELECT size, nothing, missing FROM believed WHERE id = :'R';
-SELECT count(*) FROM believed WHERE id = :'R' AND size > 0;
+-- A default does not replace a missing value. The planner trusts NOT NULL and
+-- CHECK, and PostgreSQL does not check them.
+CREATE FOREIGN TABLE declared (id uuid, size numeric NOT NULL CHECK (size < 0), nothing numeric DEFAULT 3, missing numeric NOT NULL) SERVER column_values;
+SELECT size, nothing, missing FROM declared WHERE id = :'R';
+SELECT count(*) FROM declared WHERE id = :'R' AND size > 0;
 SET constraint_exclusion = on;
-SELECT size FROM believed WHERE id = :'R';
-SELECT count(*) FROM believed WHERE id = :'R' AND size > 0;
-EXPLAIN (COSTS OFF) SELECT id FROM believed WHERE size > 0;
+SELECT size FROM declared WHERE id = :'R';
+SELECT count(*) FROM declared WHERE id = :'R' AND size > 0;
+EXPLAIN (COSTS OFF) SELECT id FROM declared WHERE size > 0;
 RESET constraint_exclusion;
-SELECT count(*) = CASE WHEN current_setting('server_version_num')::integer < 170000 THEN 1 ELSE 0 END AS as_the_major_does FROM believed WHERE id = :'R' AND missing IS NULL;
+SELECT count(*) = CASE WHEN current_setting('server_version_num')::integer < 170000 THEN 1 ELSE 0 END AS as_the_major_does FROM declared WHERE id = :'R' AND missing IS NULL;
 DELETE FROM served WHERE name IN ('size', 'doubled');
 
 SET client_min_messages = warning;

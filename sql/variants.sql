@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- Queries for many records, however the API answers them where its documentation
--- is silent: the rows are the same, and so are the requests each time.
+-- Queries in every variant of the API that its documentation permits: the rows
+-- are the same, and so is the number of requests.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;
@@ -17,12 +17,13 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
--- One request at a time, so that it is known which is which; and several.
+-- A table with one request at a time, so that their order is known, and one with
+-- several
 CREATE FOREIGN TABLE foreign_side.tens (id uuid, display_name text, stage text, amount numeric, archived_at timestamptz, competitors_mentioned_other text[])
   SERVER variants OPTIONS (max_concurrency '1');
-CREATE FOREIGN TABLE foreign_side.at_once (id uuid, display_name text, stage text, amount numeric, archived_at timestamptz, competitors_mentioned_other text[])
+CREATE FOREIGN TABLE foreign_side.in_parallel (id uuid, display_name text, stage text, amount numeric, archived_at timestamptz, competitors_mentioned_other text[])
   SERVER variants;
-CREATE FOREIGN TABLE foreign_side.trusting (id uuid, stage text) SERVER variants OPTIONS (max_concurrency '1', query_returns_archived 'true');
+CREATE FOREIGN TABLE foreign_side.query_is_complete (id uuid, stage text) SERVER variants OPTIONS (max_concurrency '1', query_returns_archived 'true');
 CREATE FOREIGN TABLE foreign_side.contact (id uuid, display_name text) SERVER variants OPTIONS (max_concurrency '1', record_type 'contact');
 CREATE FOREIGN TABLE foreign_side.contact_by_text (id text, display_name text) SERVER variants OPTIONS (max_concurrency '1', record_type 'contact');
 
@@ -30,22 +31,21 @@ CREATE FUNCTION id(number int, kind text DEFAULT '8000') RETURNS uuid LANGUAGE s
 $$ SELECT ('00000000-0000-4000-' || kind || '-' || lpad(number::text, 12, '0'))::uuid $$;
 CREATE FUNCTION ids(first int, last int, kind text DEFAULT '8000') RETURNS uuid[] LANGUAGE sql IMMUTABLE AS
 $$ SELECT array_agg(variants.id(n, kind)) FROM generate_series(first, last) n $$;
--- A hundred records, of which nine are archived; and rows that want them, some
--- twice, and among them NULLs and ids of no record.
+-- A hundred records, nine of them archived. "wanted" has NULLs, ids twice, and
+-- ids without a record.
 CREATE TABLE wanted AS SELECT n AS number, CASE WHEN n % 40 = 7 THEN NULL WHEN n % 50 = 3 THEN id(9000 + n) ELSE id(n) END AS id FROM generate_series(100, 199) n;
 INSERT INTO wanted SELECT n + 1000, id(n) FROM generate_series(100, 199, 7) n;
 INSERT INTO wanted SELECT n + 2000, id(n) FROM generate_series(100, 199) n WHERE n % 40 = 7 OR n % 50 = 3;
 ANALYZE wanted;
-CREATE TABLE local_side.tens AS SELECT * FROM at_once WHERE id = ANY (ids(100, 199));
-CREATE VIEW local_side.at_once AS SELECT * FROM local_side.tens;
-CREATE VIEW local_side.trusting AS SELECT id, stage FROM local_side.tens;
+CREATE TABLE local_side.tens AS SELECT * FROM in_parallel WHERE id = ANY (ids(100, 199));
+CREATE VIEW local_side.in_parallel AS SELECT * FROM local_side.tens;
+CREATE VIEW local_side.query_is_complete AS SELECT id, stage FROM local_side.tens;
 CREATE TABLE local_side.contact AS SELECT * FROM contact WHERE id = ANY (ids(1, 30, 'a000'));
 CREATE VIEW local_side.contact_by_text AS SELECT id::text, display_name FROM local_side.contact;
 ANALYZE local_side.tens;
 SELECT count(*), count(archived_at) FROM local_side.tens;
 
--- The rows of a query over the foreign tables, and whether they are the same
--- over the local ones.
+-- same compares the rows of a query over the foreign and the local tables.
 CREATE FUNCTION rows_of(side text, query text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
   found text[] := '{}';
@@ -71,42 +71,44 @@ END $$;
 \pset format unaligned
 \pset tuples_only on
 \pset null NULL
--- :fresh makes the API well-behaved again, and the session forget what it knows
--- of it; :spent prints the requests since.
+-- :fresh resets the simulator, and clears the session's knowledge of the API.
+-- :spent prints the number of requests since its last use.
 \set fresh 'SELECT opportunity_fdw_disconnect() \\g /dev/null \\set ignored `$REEVO_CTL reset` \\set queries 0 \\set gets 0'
 \set spent '\\set queries_before :queries \\set gets_before :gets \\set queries `$REEVO_CTL requests query` \\set gets `$REEVO_CTL requests get` \\echo `expr :queries - :queries_before` queries, `expr :gets - :gets_before` gets'
 \set list 'SELECT same(''SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199))'');'
 \set join 'SELECT same(''SELECT w.number, o.* FROM wanted w LEFT JOIN tens o ON o.id = w.id'');'
-\set list_at_once 'SELECT same(''SELECT * FROM at_once WHERE id = ANY (variants.ids(100, 199))'');'
-\set join_at_once 'SELECT same(''SELECT w.number, o.* FROM wanted w LEFT JOIN at_once o ON o.id = w.id'');'
+\set list_in_parallel 'SELECT same(''SELECT * FROM in_parallel WHERE id = ANY (variants.ids(100, 199))'');'
+\set join_in_parallel 'SELECT same(''SELECT w.number, o.* FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id'');'
 
--- As it should be: ten queries, and a GET for each of the two ids of no record.
+-- Without a fault: ten queries, and a GET for each of the two ids without a
+-- record
 :fresh
 :list :spent
 :join :spent
-:list_at_once :spent
-:join_at_once :spent
+:list_in_parallel :spent
+:join_in_parallel :spent
 
 --
--- Records that queries do not return
+-- Records that the API excludes from queries
 --
 :fresh
 \! $REEVO_CTL behave '{"archived_hidden_from_query": true}'
 :list :spent
 :join :spent
-:join_at_once :spent
--- By a table that says that there are none, next to one that does not
-SELECT count(*) FROM trusting WHERE id = ANY (ids(100, 199)); :spent
-SELECT count(*), count(o.id) FROM wanted w LEFT JOIN trusting o ON o.id = w.id; :spent
-SELECT count(*), count(o.id), count(p.id) FROM wanted w LEFT JOIN trusting o ON o.id = w.id LEFT JOIN tens p ON p.id = w.id; :spent
-SELECT count(*), count(o.id), count(p.id) FROM wanted w LEFT JOIN tens o ON o.id = w.id LEFT JOIN trusting p ON p.id = w.id; :spent
-SELECT (SELECT count(*) FROM trusting WHERE id = ANY (ids(100, 199))), (SELECT count(*) FROM tens WHERE id = ANY (ids(100, 199))); :spent
--- What is archived is not wanted.
+:join_in_parallel :spent
+-- query_returns_archived 'true' is set for one of the tables.
+SELECT count(*) FROM query_is_complete WHERE id = ANY (ids(100, 199)); :spent
+SELECT count(*), count(o.id) FROM wanted w LEFT JOIN query_is_complete o ON o.id = w.id; :spent
+SELECT count(*), count(o.id), count(p.id) FROM wanted w LEFT JOIN query_is_complete o ON o.id = w.id LEFT JOIN tens p ON p.id = w.id; :spent
+SELECT count(*), count(o.id), count(p.id) FROM wanted w LEFT JOIN tens o ON o.id = w.id LEFT JOIN query_is_complete p ON p.id = w.id; :spent
+SELECT (SELECT count(*) FROM query_is_complete WHERE id = ANY (ids(100, 199))), (SELECT count(*) FROM tens WHERE id = ANY (ids(100, 199))); :spent
+-- include_archived 'false'
 ALTER FOREIGN TABLE tens OPTIONS (ADD include_archived 'false');
 SELECT count(*), count(archived_at) FROM tens WHERE id = ANY (ids(100, 199)); :spent
 SELECT count(*), count(o.id) FROM wanted w LEFT JOIN tens o ON o.id = w.id; :spent
 ALTER FOREIGN TABLE tens OPTIONS (DROP include_archived);
--- One that wants them, while the other's queries are under way
+-- One scan includes archived records while the queries of another, which excludes
+-- them, are in flight.
 CREATE FOREIGN TABLE foreign_side.not_archived (id uuid, stage text) SERVER variants OPTIONS (include_archived 'false', max_concurrency '2');
 \! $REEVO_CTL behave '{"fail_every": 2, "only": ["query"]}'
 SELECT count(*), min(found), max(found) FROM (SELECT n.id, (SELECT count(*) FROM tens t WHERE t.id = ANY (ids(110, 139)) AND n.stage <> '') AS found
@@ -114,7 +116,7 @@ SELECT count(*), min(found), max(found) FROM (SELECT n.id, (SELECT count(*) FROM
 \! $REEVO_CTL behave '{"fail_every": 2}'
 SELECT count(*), count(archived_at) FROM (SELECT n.stage, o.archived_at FROM not_archived n, LATERAL (SELECT * FROM tens t WHERE t.id = CASE WHEN n.id > id(100) THEN id(116) END OFFSET 0) o
   WHERE n.id = ANY (ids(100, 199))) s; :spent
--- A record that is missing just then
+-- A query excludes some records by accident.
 :fresh
 \! $REEVO_CTL behave '{"query_drops_some": ["00000000-0000-4000-8000-000000000100", "00000000-0000-4000-8000-000000000155", "00000000-0000-4000-8000-000000000199"]}'
 :list :spent
@@ -122,11 +124,11 @@ SELECT count(*), count(archived_at) FROM (SELECT n.stage, o.archived_at FROM not
 :fresh
 \! $REEVO_CTL behave '{"query_drops_some": true}'
 :list :spent
-:join_at_once :spent
+:join_in_parallel :spent
 
 --
--- A list of ids that is too long: halved, and the length that works remembered,
--- until the session forgets it.
+-- The API rejects a long list of ids. The wrapper halves it, and remembers the
+-- accepted length until the session disconnects.
 --
 :fresh
 \! $REEVO_CTL behave '{"in_limit": 4}'
@@ -145,24 +147,25 @@ SELECT count(*), count(archived_at) FROM (SELECT n.stage, o.archived_at FROM not
 :list :spent
 :fresh
 \! $REEVO_CTL behave '{"in_limit": 3}'
-:join_at_once
+:join_in_parallel
 :fresh
--- Whoever reads only a few has not asked for more.
+-- A shorter list proves no other limit.
 \! $REEVO_CTL behave '{"in_limit": 5}'
 SELECT count(*) FROM tens WHERE id = ANY (ids(100, 104)); :spent
 SELECT count(*) FROM tens WHERE id = ANY (ids(100, 109)); :spent
 SELECT count(*) FROM tens WHERE id = ANY (ids(100, 109)); :spent
--- A change of the server makes it forget.
+-- A change of the server clears the limit.
 ALTER SERVER variants OPTIONS (SET page_size '10');
 SELECT count(*) FROM tens WHERE id = ANY (ids(100, 109)); :spent
--- Refused for its limit
+-- The API rejects the limit of the page.
 :fresh
 \! $REEVO_CTL behave '{"refuse_limit": 4}'
 :list :spent
 :list :spent
 
 --
--- No such filter, or no queries at all: each by itself, and no second try.
+-- The API rejects the filter or the path. The wrapper uses GET for each id, and
+-- does not try a query again.
 --
 :fresh
 \! $REEVO_CTL behave '{"refuse_operators": ["in"]}'
@@ -177,7 +180,7 @@ SELECT count(*) FROM tens WHERE id = ANY (ids(100, 109)); :spent
 :list :spent
 :fresh
 \! $REEVO_CTL behave '{"refuse_fields": ["id"], "refuse_status": 422}'
-:join_at_once
+:join_in_parallel
 :fresh
 \! $REEVO_CTL behave '{"status": 404, "only": ["query"]}'
 :list :spent
@@ -194,23 +197,24 @@ SELECT count(*) FROM tens WHERE id = ANY (ids(100, 109)); :spent
 :fresh
 \! $REEVO_CTL behave '{"status": 501, "only": ["query"]}'
 :list :spent
--- As if _query were the id of a record
+-- The API treats "_query" as the id of a record.
 :fresh
 \! $REEVO_CTL behave '{"status": 422, "only": ["query"], "body": {"detail": [{"type": "uuid_parsing", "loc": ["path", "opportunity_id"], "msg": "Input should be a valid UUID"}]}}'
 :list :spent
 :list :spent
--- Refused for whatever reason
+-- The API rejects the query without a reason.
 :fresh
 \! $REEVO_CTL behave '{"status": 400, "only": ["query"]}'
 :list :spent
 :list :spent
 :fresh
 \! $REEVO_CTL behave '{"status": 400, "only": ["query"]}'
-:join_at_once
+:join_in_parallel
 :fresh
 \! $REEVO_CTL behave '{"status": 413, "only": ["query"], "body": "too large"}'
 :list :spent
--- No such records, no rights, no luck: an error, as GET would say.
+-- An unknown record type, a missing permission and a server error end the
+-- statement, as for GET.
 :fresh
 \! $REEVO_CTL behave '{"status": 404, "only": ["query"], "body": {"error": {"code": "unknown_record_type", "message": "no opportunities here"}}}'
 :list :spent
@@ -249,7 +253,7 @@ SELECT split_part(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199
 :fresh
 \! $REEVO_CTL behave '{"clamp_limit": 4}'
 :list :spent
-:join_at_once :spent
+:join_in_parallel :spent
 :fresh
 \! $REEVO_CTL behave '{"short_pages": 4, "cursor_under": "meta"}'
 :list :spent
@@ -263,7 +267,7 @@ SELECT split_part(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199
 :fresh
 \! $REEVO_CTL behave '{"omit_null_cursor": true, "cursor_under": "meta"}'
 :list :spent
--- Empty pages in between; and one behind the last record, which nobody needs.
+-- Empty pages between others. The wrapper does not fetch an empty last page.
 :fresh
 \! $REEVO_CTL behave '{"empty_pages_with_cursor": true}'
 :list :spent
@@ -271,8 +275,9 @@ SELECT split_part(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199
 :fresh
 \! $REEVO_CTL behave '{"empty_pages_with_cursor": true, "short_pages": 4}'
 :list :spent
-:join_at_once :spent
--- Cursors that are gone: the rest is asked for anew, or by itself.
+:join_in_parallel :spent
+-- Expired cursors: the wrapper queries the remaining ids again, or fetches each
+-- with GET.
 :fresh
 \! $REEVO_CTL behave '{"short_pages": 4, "expire_cursors_after": 1, "expire_cursors_times": 1}'
 :list :spent
@@ -285,12 +290,12 @@ SELECT split_part(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199
 :fresh
 \! $REEVO_CTL behave '{"short_pages": 1, "expire_cursors_after": 2}'
 :list :spent
--- A cursor that leads to itself
+-- A cursor that points to its own page
 :fresh
 \! $REEVO_CTL behave '{"short_pages": 4, "repeat_cursor": true}'
 :list :spent
 :join :spent
--- Records that come twice
+-- Duplicate records
 :fresh
 \! $REEVO_CTL behave '{"short_pages": 4, "move_between_pages": true}'
 :list :spent
@@ -298,7 +303,7 @@ SELECT split_part(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199
 :fresh
 \! $REEVO_CTL behave '{"double_records": true}'
 :list :spent
-:join_at_once :spent
+:join_in_parallel :spent
 :fresh
 \! $REEVO_CTL behave '{"double_records": true, "short_pages": 3, "move_between_pages": true, "empty_pages_with_cursor": true}'
 :list :spent
@@ -311,20 +316,20 @@ SELECT split_part(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199
 :list :spent
 :fresh
 \! $REEVO_CTL behave '{"stray_record": true}'
-:join_at_once
+:join_in_parallel
 :fresh
 \! $REEVO_CTL behave '{"ignore_filters": true}'
 :list :spent
 :list :spent
 :fresh
 \! $REEVO_CTL behave '{"ignore_filters": true}'
-:join_at_once
--- All at once
+:join_in_parallel
+-- Several deviations together
 :fresh
 \! $REEVO_CTL behave '{"in_limit": 7, "short_pages": 3, "cursor_under": "meta", "move_between_pages": true, "archived_hidden_from_query": true, "expire_cursors_after": 2, "expire_cursors_times": 3}'
 :list :spent
 :join :spent
-:join_at_once
+:join_in_parallel
 
 --
 -- Forms of ids
@@ -339,7 +344,7 @@ SELECT id FROM contact_by_text WHERE id::uuid = id(1, 'a000'); :spent
 SELECT id FROM contact_by_text WHERE id IN (upper(id(1, 'a000')::text), upper(id(2, 'a000')::text)) ORDER BY 1; :spent
 
 --
--- Answers that are no page
+-- Malformed pages
 --
 CREATE FUNCTION listed() RETURNS text LANGUAGE sql AS $$ SELECT variants.same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 105))') $$;
 :fresh
@@ -395,7 +400,7 @@ SELECT listed();
 SELECT listed();
 \! $REEVO_CTL behave '{"body": {"data": [{"id": "00000000-0000-4000-8000-000000000100", "attributes": {"id": {"value": "00000000-0000-4000-8000-000000000101", "value_type": "uuid"}}}]}}'
 SELECT listed();
--- It says which record of the page it is.
+-- The error names the record within the page.
 \! $REEVO_CTL behave '{"body": {"data": [{"id": "00000000-0000-4000-8000-000000000100", "attributes": {}}, {"id": "00000000-0000-4000-8000-000000000101", "attributes": {"amount": "x"}}]}}'
 SELECT listed();
 \! $REEVO_CTL behave '{"body": {"data": [], "next_cursor": 7}}'
@@ -410,30 +415,30 @@ SELECT listed();
 SELECT listed();
 \! $REEVO_CTL behave '{"body": {"data": [], "pagination": {"next_cursor": [null]}}}'
 SELECT listed();
--- What is not documented is nobody's business.
+-- Undocumented members are ignored.
 \! $REEVO_CTL behave '{"body": {"data": [], "next_cursor": null, "meta": "none", "total": [0, {}], "pagination": []}}'
 SELECT listed();
 \! $REEVO_CTL behave '{"body": {"data": [], "other": {"next_cursor": 7, "data": 8}, "meta": {"meta": {"next_cursor": 9}}}}'
 SELECT listed();
--- An empty cursor is the end.
+-- An empty cursor ends the pages.
 \! $REEVO_CTL behave '{"body": {"data": [], "next_cursor": ""}}'
 SELECT listed();
--- Broken JSON, and what comes behind a page
+-- Invalid JSON, and text after the JSON
 \! $REEVO_CTL behave '{"body": "{\"data\": [}"}'
 SELECT listed();
 \! $REEVO_CTL behave '{"body": "{\"data\": []} and more"}'
 SELECT listed();
 \! $REEVO_CTL behave '{"body": "{\"data\": [{\"id\": \"\\u0000\", \"attributes\": {}}]}"}'
 SELECT listed();
--- Each of them makes one request, except for the empty body: six attempts.
+-- Each case costs one request, except for the empty body with six attempts.
 :spent
 :fresh
 SELECT listed();
 
 --
--- Failures in between
+-- Transient failures
 --
--- A page that is cut short, as JSON or on its way: asked for again.
+-- The wrapper fetches a truncated page again.
 :fresh
 \! $REEVO_CTL behave '{"fail_first": 1, "fail_how": "cut-json", "only": ["query"]}'
 :list :spent
@@ -458,12 +463,12 @@ SELECT listed();
 :fresh
 ALTER SERVER variants OPTIONS (SET max_retry_wait '60');
 \! $REEVO_CTL behave '{"fail_every": 3, "fail_status": 503, "short_pages": 4}'
-:join_at_once
+:join_in_parallel
 ALTER SERVER variants OPTIONS (SET max_retry_wait '0.1');
 :fresh
 \! $REEVO_CTL behave '{"chunked": true, "gzip": true, "close_each": true}'
-:join_at_once :spent
--- Too often
+:join_in_parallel :spent
+-- More failures than max_retries
 ALTER SERVER variants OPTIONS (ADD max_retries '1', SET max_retry_wait '0');
 :fresh
 \! $REEVO_CTL behave '{"fail_every": 1, "fail_how": "cut-json", "only": ["query"]}'
@@ -473,14 +478,15 @@ SELECT left(same('SELECT * FROM tens WHERE id = ANY (variants.ids(100, 199))'), 
 :list :spent
 ALTER SERVER variants OPTIONS (DROP max_retries, SET max_retry_wait '0.1');
 
--- Only what is needed can fail: the second request does, and nobody wants it.
+-- A failed request is an error only if its rows are read. Here the second request
+-- fails.
 BEGIN;
 :fresh
 \! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
-DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN at_once o ON o.id = w.id;
+DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id;
 FETCH 3 FROM c;
 CLOSE c;
-DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN at_once o ON o.id = w.id;
+DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id;
 FETCH 1 FROM c;
 MOVE 9 FROM c;
 \set VERBOSITY terse
@@ -488,10 +494,10 @@ MOVE ALL FROM c;
 ROLLBACK;
 :fresh
 \! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
-SELECT count(*) FROM (SELECT FROM at_once WHERE id = ANY (ids(100, 199)) LIMIT 5) o;
+SELECT count(*) FROM (SELECT FROM in_parallel WHERE id = ANY (ids(100, 199)) LIMIT 5) o;
 :fresh
 \! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
-SELECT count(*) FROM (SELECT w.number FROM wanted w JOIN at_once o ON o.id = w.id LIMIT 5) o;
+SELECT count(*) FROM (SELECT w.number FROM wanted w JOIN in_parallel o ON o.id = w.id LIMIT 5) o;
 BEGIN;
 :fresh
 \! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
@@ -499,24 +505,24 @@ DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN te
 MOVE 10 FROM c;
 MOVE 10 FROM c;
 ROLLBACK;
--- A record that GET shows to be malformed, and that the query has left out
+-- GET returns a malformed record, which the query excluded.
 :fresh
 \! $REEVO_CTL behave '{"query_drops_some": ["00000000-0000-4000-8000-000000000104"]}'
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000000104 '{"data": 4}'
-SELECT count(*) FROM (SELECT w.number FROM wanted w LEFT JOIN at_once o ON o.id = w.id LIMIT 4) o;
-SELECT count(*) FROM (SELECT w.number FROM wanted w LEFT JOIN at_once o ON o.id = w.id LIMIT 5) o;
+SELECT count(*) FROM (SELECT w.number FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id LIMIT 4) o;
+SELECT count(*) FROM (SELECT w.number FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id LIMIT 5) o;
 BEGIN;
-DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN at_once o ON o.id = w.id;
+DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id;
 FETCH 4 FROM c;
 FETCH 1 FROM c;
 ROLLBACK;
--- max_requests: the request that is one too many is not made, and an error where
--- it is needed.
+-- max_requests: the wrapper does not make the excess request. The statement fails
+-- only if it needs the rows.
 ALTER SERVER variants OPTIONS (ADD max_requests '3');
 :fresh
 SELECT count(*) FROM tens WHERE id = ANY (ids(100, 129)); :spent
 SELECT count(*) FROM tens WHERE id = ANY (ids(100, 130)); :spent
-SELECT count(*) FROM (SELECT w.number FROM wanted w JOIN at_once o ON o.id = w.id LIMIT 15) o; :spent
+SELECT count(*) FROM (SELECT w.number FROM wanted w JOIN in_parallel o ON o.id = w.id LIMIT 15) o; :spent
 SELECT count(o.id) FROM wanted w LEFT JOIN tens o ON o.id = w.id; :spent
 BEGIN;
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN tens o ON o.id = w.id;
