@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# A statement that waits for the API ends at once, wherever it waits and for
-# whatever reason it has to end; nothing of it is left behind.
+# A statement that waits for the API ends immediately, at every stage and for every
+# reason to end. It leaves no request, connection or file behind.
 
 use strict;
 use warnings;
@@ -13,12 +13,12 @@ use Reevo;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# 100 milliseconds are promised, against stalls of a minute. A busy machine may
-# take longer, so the assertion is generous, and what was measured is noted.
+# The goal is 100 milliseconds, during stalls of a minute. A busy machine may need
+# longer, so the limit is generous, and a note has the measured time.
 my $BOUND = 3000;
 
-# A getaddrinfo() that takes its time, where there is a compiler: for 30 seconds
-# under slow.test, for one under brief.test.
+# Builds a slow getaddrinfo() if there is a compiler: it takes 30 seconds for
+# slow.test, and one second for brief.test.
 sub make_slow_resolver
 {
 	my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -61,7 +61,7 @@ my $start_node = sub {
 };
 $start_node->();
 
-# --- The stages, each with a server and a table of its own ---
+# --- The stages, with one server and one table each ---
 
 my $good = Reevo::start();
 my %behaviour = (
@@ -117,7 +117,7 @@ sub stall
 	return;
 }
 
-# Sends the statement that stalls, and returns when it does.
+# Sends a statement that stalls, and returns when it waits.
 sub enter
 {
 	my ($session, $stage) = @_;
@@ -127,12 +127,12 @@ sub enter
 		return $admin->query(qq(SELECT count(*) FROM pg_stat_activity
 			WHERE pid = $session->{backend} AND wait_event_type = 'Extension'))->{out} == 1
 		  && (!$simulator{$stage} || $simulator{$stage}->requests > $before);
-	}) or diag("$stage: the statement does not wait");
+	}) or diag("$stage: the statement does not reach its wait");
 	return;
 }
 
-# Does the API have nothing more of a request that was given up? A connection
-# whose answer was whole may stay.
+# Returns whether the API has no request or connection of a cancelled statement
+# left. After a complete response, the connection may stay open.
 sub is_let_go
 {
 	my ($stage) = @_;
@@ -159,28 +159,28 @@ for my $stage (@stages)
 	$admin->query("SELECT pg_cancel_backend($session->{backend})");
 	my $result = $session->result;
 	my $ms = (time - $started) * 1000;
-	is($result->{sqlstate}, '57014', "$stage: pg_cancel_backend");
-	is($result->{message}, 'canceling statement due to user request', "$stage: its message");
-	cmp_ok($ms, '<', $BOUND, "$stage: pg_cancel_backend acts at once");
+	is($result->{sqlstate}, '57014', "$stage: pg_cancel_backend raises query_canceled");
+	is($result->{message}, 'canceling statement due to user request', "$stage: the message names the user request");
+	cmp_ok($ms, '<', $BOUND, "$stage: pg_cancel_backend takes effect immediately");
 	note(sprintf('%s: cancelled after %.0f ms', $stage, $ms));
-	ok(is_let_go($stage), "$stage: the API has nothing of it any more");
-	is($session->query(read_from('opportunity'))->{out}, '1', "$stage: the session goes on");
+	ok(is_let_go($stage), "$stage: the cancelled request ends at the API");
+	is($session->query(read_from('opportunity'))->{out}, '1', "$stage: the session continues");
 
 	my $timed_out =
 	  $session->query("SET statement_timeout = '300ms'; " . read_from($stage));
-	is($timed_out->{sqlstate}, '57014', "$stage: statement_timeout");
+	is($timed_out->{sqlstate}, '57014', "$stage: statement_timeout raises query_canceled");
 	is($timed_out->{message}, 'canceling statement due to statement timeout',
-		"$stage: its message");
-	cmp_ok($timed_out->{ms}, '<', 300 + $BOUND, "$stage: statement_timeout acts at once");
+		"$stage: the message names the timeout");
+	cmp_ok($timed_out->{ms}, '<', 300 + $BOUND, "$stage: statement_timeout takes effect immediately");
 	note(sprintf('%s: timed out %.0f ms late', $stage, $timed_out->{ms} - 300));
-	ok(is_let_go($stage), "$stage: the API has nothing of it any more");
+	ok(is_let_go($stage), "$stage: the timed-out request ends at the API");
 	$session->query('RESET statement_timeout');
 
 	if ($simulator{$stage})
 	{
 		$simulator{$stage}->reset;
 		is($session->query(read_from($stage))->{out}, '1',
-			"$stage: the same server can be read when it is well");
+			"$stage: the same server works after the stall");
 	}
 	$session->quit;
 }
@@ -191,10 +191,10 @@ for my $stage (grep { $_ ne 'resolve' } sort keys %url)
 {
 	my $session = Reevo::Session->new($node);
 	my $backend = $session->{backend};
-	# A resolver that is still busy has its files until it is done.
+	# A resolver thread holds its files until it ends.
 	my $patience = $stage eq 'resolve_briefly' ? 20 : 2;
 
-	# The first statement of a session may take its time before it waits.
+	# The first statement of a session may run for longer before it waits.
 	stall($stage);
 	$session->query("SET statement_timeout = '300ms'; " . read_from($stage));
 	$session->query('RESET statement_timeout; ' . read_from('opportunity'));
@@ -204,9 +204,10 @@ for my $stage (grep { $_ ne 'resolve' } sort keys %url)
 		  . join('; ', (read_from($stage)) x 50)
 		  . '; RESET statement_timeout');
 	my $cancelled = () = $results->{err} =~ /ERROR:  57014/g;
-	is($cancelled, 50, "$stage: cancelled 50 times");
-	is($session->query(read_from('opportunity'))->{out}, '1', "$stage: the session goes on");
-	# Before libcurl 7.87 it is the next statement that tidies up after a resolver.
+	is($cancelled, 50, "$stage: all 50 statements are cancelled");
+	is($session->query(read_from('opportunity'))->{out}, '1', "$stage: the session continues");
+	# Before libcurl 7.87, only the next statement cleans up after a resolver
+	# thread.
 	ok(Reevo::wait_until(sub {
 			$session->query(read_from('opportunity'));
 			return Reevo::open_files($backend) <= $before;
@@ -218,14 +219,14 @@ for my $stage (grep { $_ ne 'resolve' } sort keys %url)
 
 # --- A name lookup that takes longer than connect_timeout ---
 
-# Before libcurl 7.87 it cannot be ended, but neither does anybody wait for it.
+# Before libcurl 7.87 the lookup cannot be cancelled, but no statement waits for it.
 if (exists $url{resolve})
 {
 	$node->safe_psql('postgres', q(
-		CREATE SERVER hasty FOREIGN DATA WRAPPER opportunity_fdw
+		CREATE SERVER short_timeout FOREIGN DATA WRAPPER opportunity_fdw
 			OPTIONS (base_url 'https://slow.test', connect_timeout '1', max_retries '0');
-		CREATE USER MAPPING FOR CURRENT_USER SERVER hasty OPTIONS (api_key 'test-key');
-		CREATE FOREIGN TABLE hasty (id uuid, display_name text) SERVER hasty;));
+		CREATE USER MAPPING FOR CURRENT_USER SERVER short_timeout OPTIONS (api_key 'test-key');
+		CREATE FOREIGN TABLE short_timeout (id uuid, display_name text) SERVER short_timeout;));
 	my $session = Reevo::Session->new($node);
 	my $result = $session->query(read_from('hasty'));
 	is($result->{sqlstate}, 'HV00N', 'connect_timeout during a lookup');
@@ -234,18 +235,18 @@ if (exists $url{resolve})
 	cmp_ok($result->{ms}, '>', 990, 'connect_timeout during a lookup: not before');
 	cmp_ok($result->{ms}, '<', 1000 + $BOUND, 'connect_timeout during a lookup: it is kept');
 	my $next = $session->query('SELECT pg_sleep(1.2); ' . read_from('opportunity'));
-	cmp_ok($next->{ms}, '<', 1200 + $BOUND, 'connect_timeout during a lookup: the next statement does not wait for it');
-	for my $table ('hasty', 'resolve')
+	cmp_ok($next->{ms}, '<', 1200 + $BOUND, 'connect_timeout during a name lookup: the next statement does not wait');
+	for my $table ('short_timeout', 'resolve')
 	{
 		$session->query("SET statement_timeout = '300ms'; " . read_from($table));
 		$session->query('RESET statement_timeout');
 		my $closed = $session->query('SELECT opportunity_fdw_disconnect()');
-		cmp_ok($closed->{ms}, '<', $BOUND, "$table: connections are closed during a lookup");
+		cmp_ok($closed->{ms}, '<', $BOUND, "$table: opportunity_fdw_disconnect() does not wait for a name lookup");
 	}
 	$session->quit;
 }
 
-# --- pg_terminate_backend, a client that goes away ---
+# --- pg_terminate_backend, and a client that disconnects ---
 
 for my $stage (@stages)
 {
@@ -256,19 +257,19 @@ for my $stage (@stages)
 	$admin->query("SELECT pg_terminate_backend($session->{backend})");
 	my $result = $session->result;
 	my $ms = (time - $started) * 1000;
-	is($result->{sqlstate}, '57P01', "$stage: pg_terminate_backend");
+	is($result->{sqlstate}, '57P01', "$stage: pg_terminate_backend raises admin_shutdown");
 	ok(is_gone($session->{backend}), "$stage: the backend ends");
-	cmp_ok($ms, '<', $BOUND, "$stage: pg_terminate_backend acts at once");
+	cmp_ok($ms, '<', $BOUND, "$stage: pg_terminate_backend takes effect immediately");
 	note(sprintf('%s: terminated after %.0f ms', $stage, $ms));
 
 	$session = Reevo::Session->new($node);
 	enter($session, $stage);
 	$started = time;
 	$session->disconnect;
-	ok(is_gone($session->{backend}), "$stage: the backend follows its client");
+	ok(is_gone($session->{backend}), "$stage: the backend ends after its client disconnects");
 	$ms = (time - $started) * 1000;
-	cmp_ok($ms, '<', $BOUND, "$stage: without delay");
-	note(sprintf('%s: %.0f ms after its client, with a check each 100 ms', $stage, $ms));
+	cmp_ok($ms, '<', $BOUND, "$stage: it ends without delay");
+	note(sprintf('%s: %.0f ms after its client disconnected, with a check each 100 ms', $stage, $ms));
 }
 
 # --- Shutdowns ---
@@ -286,16 +287,16 @@ for my $mode ('fast', 'immediate')
 	my $started = time;
 	$node->stop($mode);
 	my $ms = (time - $started) * 1000;
-	cmp_ok($ms, '<', 15000, "a shutdown in mode $mode waits for no request");
+	cmp_ok($ms, '<', 15000, "a $mode shutdown does not wait for requests");
 	note(sprintf('%s shutdown after %.0f ms', $mode, $ms));
 	for my $stage (@stages)
 	{
 		my $result = $session{$stage}->result;
 		like($result->{sqlstate}, $mode eq 'fast' ? qr/^57P01$/ : qr/^(57P02)?$/,
-			"$stage: $mode shutdown");
+			"$stage: a $mode shutdown ends the statement");
 		ok(is_gone($session{$stage}{backend}), "$stage: the backend ends");
 		ok(!$simulator{$stage} || $simulator{$stage}->becomes('open_connections', 0),
-			"$stage: so do its connections");
+			"$stage: its connections close");
 	}
 	$start_node->();
 	$admin = Reevo::Session->new($node);

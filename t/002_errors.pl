@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# What each failure looks like to SQL: SQLSTATE, message, detail and hint; which
-# failures are tried again, how often, and that a retry that can help does.
+# Each failure has its SQLSTATE, message, detail and hint. Transient failures are
+# retried, a given number of times, and a successful retry returns the row.
 
 use strict;
 use warnings;
@@ -15,17 +15,17 @@ my $other_id = Reevo::id(1);
 my $api = Reevo::start();
 my $node = Reevo::cluster('errors');
 
-# A retry is worth no wait here.
+# This test does not need long waits between retries.
 Reevo::set_up($node, $api->url, "max_retries '2'", "max_retry_wait '0.05'",
 	"request_timeout '30'", "max_response_size '1'");
 my $session = Reevo::Session->new($node);
 
 my $read = "SELECT display_name FROM opportunity WHERE id = '$id'";
 my $name = $session->query($read)->{out};
-isnt($name, '', 'the record can be read');
+isnt($name, '', 'the server returns the record');
 
 # fails_with(NAME, SQL, SQLSTATE, MESSAGE, DETAIL, HINT): the last three are
-# patterns; without a hint there must be none. Returns the result.
+# patterns. Without HINT, the error must not have a hint. Returns the result.
 sub fails_with
 {
 	my ($what, $sql, $sqlstate, $message, $detail, $hint) = @_;
@@ -36,13 +36,13 @@ sub fails_with
 		like($result->{detail}, $detail, 'detail');
 		like($result->{hint}, defined $hint ? $hint : qr/^$/, 'hint');
 		is($result->{out}, '', 'no row');
-		unlike($result->{err}, qr/test-key/, 'the key is not in it');
+		unlike($result->{err}, qr/test-key/, 'the error does not contain the API key');
 	} or diag($result->{err});
 	return $result;
 }
 
-# read_spends(NAME, REQUESTS, FAILS_WITH...): with new connections, as libcurl
-# itself tries again when a kept one turns out to be closed.
+# read_spends(NAME, REQUESTS, FAILS_WITH...): also closes the connections first,
+# because libcurl itself retries a request on a closed connection.
 sub read_spends
 {
 	my ($what, $requests, @expected) = @_;
@@ -54,7 +54,8 @@ sub read_spends
 	return $result;
 }
 
-# server(NAME, OPTIONS): another server with a mapping and the table NAME.
+# server(NAME, OPTIONS): creates another server with a user mapping and the table
+# NAME. Returns a query.
 sub server
 {
 	my ($server, $options) = @_;
@@ -71,7 +72,7 @@ my $check_server = qr/base_url.*ca_file/;
 
 # --- No connection ---
 
-# A label that is too long for DNS, so that no name server is asked.
+# A label that is too long for DNS, so that libcurl does not query a name server
 my $long = ('a' x 70) . '.invalid';
 fails_with('a host that does not resolve', server('nowhere', "base_url 'https://$long', $retry"),
 	'HV00N', $not_connected, qr/^The connection to host "\Q$long\E" failed after 1 attempt: .*resolve/, $check_server);
@@ -90,7 +91,7 @@ fails_with('a proxy that refuses',
 # --- TLS ---
 
 (my $plain_port = $api->url) =~ s/.*://;
-fails_with('TLS to a server without it',
+fails_with('TLS to a server without TLS',
 	server('no_tls', "base_url 'https://127.0.0.1:$plain_port', $retry, connect_timeout '0.3'"),
 	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after /, $check_server);
 fails_with('TLS to something else',
@@ -103,7 +104,7 @@ fails_with('a TLS handshake that hangs',
 
 SKIP:
 {
-	skip 'the openssl command is not here', 1 unless Reevo::have_openssl();
+	skip 'the openssl command is missing', 1 unless Reevo::have_openssl();
 	my $certificates = Reevo::certificates(
 		good => 'IP:127.0.0.1',
 		elsewhere => 'DNS:api.example',
@@ -114,8 +115,8 @@ SKIP:
 	} qw(good elsewhere expired);
 
 	is($session->query(server('tls_good', "base_url '" . $tls{good}->url . "', $ca_file"))->{out},
-		$name, 'TLS with a certificate that ca_file vouches for');
-	fails_with('a certificate that nobody vouches for',
+		$name, 'TLS accepts a certificate signed by ca_file');
+	fails_with('a certificate of an unknown authority',
 		server('tls_unknown', "base_url '" . $tls{good}->url . "', $retry"),
 		'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: .*certificate/i, $check_server);
 	fails_with('a certificate for another host',
@@ -126,7 +127,7 @@ SKIP:
 		'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: .*certificate/i, $check_server);
 	is($tls{$_}->requests, 0, "$_: no request went out over such a connection")
 	  for qw(elsewhere expired);
-	is($tls{good}->requests, 1, 'good: one request in all');
+	is($tls{good}->requests, 1, 'good: the server receives one request');
 	$_->stop for values %tls;
 }
 
@@ -139,7 +140,7 @@ my $limits = qr/request_timeout.*max_retries/;
 for my $how (qw(close reset half-body-close half-body-reset cut-json bad-length chunked-cut))
 {
 	$api->behave(qq({"fail_every": 1, "fail_how": "$how"}));
-	read_spends("broken for good: $how", 3, '08006', $failed, $three, $limits);
+	read_spends("permanent failure: $how", 3, '08006', $failed, $three, $limits);
 }
 
 my $slow = server('slow', "base_url '" . $api->url . "', $retry, request_timeout '0.3', use_query 'false'");
@@ -151,15 +152,15 @@ for my $stall (qw(headers mid-headers body))
 	$api->reset;
 }
 
-# A body that would take two minutes is given up after some seconds, however much
-# time it may take.
+# A body that would take two minutes is rejected after some seconds, even with a
+# long request_timeout.
 my $dripping = server('dripping', "base_url '" . $api->url . "', max_retries '0', request_timeout '300', use_query 'false'");
 $api->behave('{"drip": 50}');
 fails_with('a body that drips', $dripping, '08006', $failed, qr/^The request to host "127\.0\.0\.1" failed after 1 attempt: the response is too slow\.$/, $limits);
 $api->reset;
 
-# What has come while a cursor lay idle has not come too late, and only the
-# waiting counts against what is still to come.
+# A response that arrives while a cursor is idle is in time. Only the wait counts
+# against request_timeout.
 $api->behave('{"delay_ms": 150}');
 $session->query('SELECT opportunity_fdw_disconnect()');
 my $before = $api->requests;
@@ -167,42 +168,42 @@ my $five_ids = join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 5);
 my $idle = $session->query("BEGIN; DECLARE idle CURSOR FOR SELECT id FROM slow WHERE id IN ($five_ids);
 	FETCH 1 FROM idle; SELECT pg_sleep(0.7); FETCH ALL FROM idle; COMMIT");
 is(scalar(() = $idle->{out} =~ /^[0-9a-f-]{36}$/mg), 5,
-	'request_timeout does not count while a cursor lies idle') or diag($idle->{err});
-is($api->requests - $before, 5, 'idle cursor: no request was repeated');
+	'request_timeout does not count while a cursor is idle') or diag($idle->{err});
+is($api->requests - $before, 5, 'idle cursor: no request is repeated');
 $api->reset;
 
-fails_with('an answer that is no HTTP',
+fails_with('a response that is not HTTP',
 	server('garbage', sprintf("base_url 'http://127.0.0.1:%d', $retry", $api->port('garbage_port'))),
 	'08P01', qr/^API response is not HTTP$/, qr/^Reading the response of host "127\.0\.0\.1" failed: /, qr/base_url/);
 
-# --- A retry that helps ---
+# --- Successful retries ---
 
 for my $how (qw(close reset half-body-close half-body-reset cut-json bad-length chunked-cut))
 {
 	$api->behave(qq({"fail_first": 2, "fail_how": "$how"}));
 	$session->query('SELECT opportunity_fdw_disconnect()');
-	is($session->query($read)->{out}, $name, "two failures do no harm: $how");
-	is($api->requests, 3, "$how: three requests");
+	is($session->query($read)->{out}, $name, "the third attempt returns the row: $how");
+	is($api->requests, 3, "$how: the statement makes three requests");
 	$api->reset;
 }
 for my $status (429, 502, 503, 504)
 {
 	$api->behave(qq({"fail_first": 2, "fail_how": "status", "fail_status": $status}));
 	$session->query('SELECT opportunity_fdw_disconnect()');
-	is($session->query($read)->{out}, $name, "two failures do no harm: $status");
-	is($api->requests, 3, "$status: three requests");
+	is($session->query($read)->{out}, $name, "the third attempt returns the row: $status");
+	is($api->requests, 3, "$status: the statement makes three requests");
 	$api->reset;
 }
 $api->behave('{"fail_first": 1, "fail_how": "stall"}');
-is($session->query($slow)->{out}, $name, 'a stall does no harm');
+is($session->query($slow)->{out}, $name, 'a retry after a stall returns the row');
 $api->reset;
 
-# Twenty records, and every third request fails: none is missing, none comes twice.
-server('stubborn', "base_url '" . $api->url . "', max_retries '50', max_retry_wait '0.05'");
+# Every third request fails. The 20 records are complete and distinct.
+server('many_retries', "base_url '" . $api->url . "', max_retries '50', max_retry_wait '0.05'");
 $api->behave('{"fail_every": 3, "fail_how": "half-body-reset"}');
 my $twenty_ids = join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 20);
-my $twenty = $session->query("SELECT count(*), count(DISTINCT id) FROM stubborn WHERE id IN ($twenty_ids)");
-is($twenty->{out}, '20|20', 'every third request fails') or diag($twenty->{err});
+my $twenty = $session->query("SELECT count(*), count(DISTINCT id) FROM many_retries WHERE id IN ($twenty_ids)");
+is($twenty->{out}, '20|20', 'retries return all records once while every third request fails') or diag($twenty->{err});
 $api->reset;
 
 # --- 401, 403 ---
@@ -228,17 +229,17 @@ my $nobody = "SELECT count(*) FROM opportunity WHERE id = '99999999-0000-4000-80
 for my $form (qw(code flat detail string))
 {
 	$api->behave(qq({"not_found_form": "$form"}));
-	is($session->query($nobody)->{out}, '0', "404, $form: there is no such record");
-	is($api->requests('get') . '+' . $api->requests('health'), '1+0', "404, $form: one request");
+	is($session->query($nobody)->{out}, '0', "a 404 ($form) returns no row");
+	is($api->requests('get') . '+' . $api->requests('health'), '1+0', "a 404 ($form) costs one request");
 	$api->reset;
 }
 
 $api->behave('{"fail_first": 2, "fail_how": "cut-json"}');
-is($session->query($nobody)->{out}, '0', '404, cut short twice: there is no such record');
-is($api->requests, 3, '404, cut short twice: three requests');
+is($session->query($nobody)->{out}, '0', 'a truncated 404 is retried, and returns no row');
+is($api->requests, 3, 'two truncated 404s cost three requests');
 $api->reset;
 $api->behave('{"fail_every": 1, "fail_how": "cut-json"}');
-fails_with('404, cut short for good', $nobody, '08006', $failed, $three, $limits);
+fails_with('a 404 that is always truncated', $nobody, '08006', $failed, $three, $limits);
 $api->reset;
 
 my $no_records = qr/^record type "opportunity" not found: HTTP status 4(04|10)$/;
@@ -246,19 +247,19 @@ my $which = qr/base_url.*record_type/;
 
 $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare"}');
-is($session->query($nobody)->{out}, '0', '404, bare: no such record, as a query confirms');
-is($session->query($nobody)->{out}, '0', '404, bare: once more');
-is(join('+', map { $api->requests($_) } qw(get query health)), '2+1+0', '404, bare: one query in a session');
+is($session->query($nobody)->{out}, '0', 'a bare 404 returns no row, because a query confirms the path');
+is($session->query($nobody)->{out}, '0', 'a second bare 404 returns no row');
+is(join('+', map { $api->requests($_) } qw(get query health)), '2+1+0', 'bare 404s cost one query for each session');
 $api->reset;
 
-# Where there are no queries, the health decides.
+# With use_query 'false', the health endpoint decides.
 my $by_id = "base_url '" . $api->url . "', use_query 'false'";
 my $unqueried = server('unqueried', $by_id) =~ s/'[^']*'$/'99999999-0000-4000-8000-000000000000'/r;
 $api->behave('{"not_found_form": "bare"}');
-is($session->query($unqueried)->{sqlstate}, '', '404, bare, no queries: no such record, as the API is healthy');
-is($session->query($unqueried)->{sqlstate}, '', '404, bare, no queries: once more');
-is(join('+', map { $api->requests($_) } qw(get query health)), '2+0+1', '404, bare, no queries: the health is requested once in a session');
-like($api->ctl('stats'), qr{"path":\s*"/api/v2/health"}, 'at the documented path');
+is($session->query($unqueried)->{sqlstate}, '', 'a bare 404 without queries returns no row if the API is healthy');
+is($session->query($unqueried)->{sqlstate}, '', 'a second bare 404 without queries returns no row');
+is(join('+', map { $api->requests($_) } qw(get query health)), '2+0+1', 'bare 404s without queries cost one health request for each session');
+like($api->ctl('stats'), qr{"path":\s*"/api/v2/health"}, 'the health request has the documented path');
 $api->reset;
 
 $session->query('SELECT opportunity_fdw_disconnect()');
@@ -267,21 +268,21 @@ my $impatient = server('impatient', "$by_id, max_retries '0'") =~ s/'[^']*'$/'99
 fails_with('404, bare, and health cannot be asked', $impatient, '53400',
 	qr/^API is throttling requests: HTTP status 503$/, qr/^The response starts with: /, qr/max_retry_wait/);
 $api->behave('{"not_found_form": "bare", "healthy": true}');
-is($session->query($impatient)->{out}, '', '404, bare: health is asked again once it can be');
+is($session->query($impatient)->{out}, '', 'a bare 404 after the health endpoint has recovered returns no row');
 
 $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare", "healthy": "degraded"}');
 fails_with('404, bare, not healthy', $unqueried, 'HV00R', $no_records, qr/^The response reports: Not Found$/, $which);
 $api->reset;
 
-# Whatever the form, one query decides; where that is refused as well, there are
-# no records.
+# In every form of a 404, one query decides. If the API rejects the query as well,
+# the record type does not exist.
 for my $form (qw(html kong aws express express_long empty gone))
 {
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	$api->behave(qq({"not_found_form": "$form"}));
-	is($session->query($nobody)->{out}, '0', "404, $form: there is no such record");
-	is($api->requests, 2, "404, $form: two requests");
+	is($session->query($nobody)->{out}, '0', "a 404 ($form) returns no row");
+	is($api->requests, 2, "a 404 ($form) costs two requests");
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	$api->behave('{"path_prefix_gone": true}');
 	fails_with("404, $form, everywhere", $nobody, 'HV00R', $no_records, qr/^The response /, $which);
@@ -293,7 +294,7 @@ for my $form (qw(html kong aws express express_long empty gone))
 	$api->reset;
 }
 
-fails_with('a base_url that leads elsewhere',
+fails_with('a base_url with a wrong path',
 	server('elsewhere', "base_url '" . $api->url . "/other'"),
 	'HV00R', $no_records, qr/^The response reports: Not Found$/, $which);
 $session->query("CREATE FOREIGN TABLE gadget (id uuid) SERVER reevo OPTIONS (record_type 'gadget')");
@@ -324,18 +325,18 @@ read_spends('429: Retry-After is nonsense', 3, '53400', qr/^API is throttling re
 $api->behave('{"status": 429, "retry_after": "-5"}');
 read_spends('429: Retry-After is negative', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "9999999999999"}');
-read_spends('429: Retry-After is beyond all measure', 1, '53400', $throttled, qr/"Retry-After: 9999999999999"/, $wait_longer);
+read_spends('429: Retry-After is very large', 1, '53400', $throttled, qr/"Retry-After: 9999999999999"/, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "0"}');
 read_spends('429: Retry-After is zero', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 
-my $patient = server('patient', "base_url '" . $api->url . "'");
+my $patient = server('default_wait', "base_url '" . $api->url . "'");
 for my $header ('1', '"date"')
 {
 	$api->behave(qq({"fail_first": 1, "fail_status": 429, "retry_after": $header, "retry_after_date_in": 1}));
 	my $result = $session->query($patient);
-	is($result->{out}, $name, "Retry-After $header: the wait is worth it");
-	cmp_ok($result->{ms}, '>', $header eq '1' ? 990 : 0, "Retry-After $header: it was waited for");
-	is($api->requests, 2, "Retry-After $header: two requests");
+	is($result->{out}, $name, "Retry-After $header: the retry returns the row");
+	cmp_ok($result->{ms}, '>', $header eq '1' ? 990 : 0, "Retry-After $header: the wrapper waits for it");
+	is($api->requests, 2, "Retry-After $header: the statement makes two requests");
 	$api->reset;
 }
 
@@ -343,7 +344,7 @@ for my $header ('1', '"date"')
 
 $session->query("ALTER SERVER reevo OPTIONS (ADD max_requests '2', ADD use_query 'false')");
 $api->behave('{"fail_first": 1, "fail_status": 503}');
-is($session->query($read)->{out}, $name, 'max_requests: a retry within it');
+is($session->query($read)->{out}, $name, 'max_requests allows a retry within the limit');
 $api->reset;
 $api->behave('{"status": 503}');
 read_spends('max_requests: a retry beyond it', 2, '53400',
@@ -355,7 +356,7 @@ cmp_ok($api->requests, '<=', 2, 'max_requests: never more than that');
 $api->reset;
 $session->query('ALTER SERVER reevo OPTIONS (DROP max_requests, DROP use_query)');
 
-# --- Other 4xx, and the forms of an error ---
+# --- Other 4xx, and the formats of an error ---
 
 my $refused = qr/^API rejected the request: HTTP status 4\d\d$/;
 for my $status (400, 405, 409, 422, 451)
@@ -389,7 +390,7 @@ for my $form (@forms)
 {
 	my ($what, $body, $detail) = @$form;
 	$api->behave(qq({"status": 400, "body": $body}));
-	fails_with("the form of an error: $what", $read, 'HV000', $refused, $detail);
+	fails_with("the format of an error: $what", $read, 'HV000', $refused, $detail);
 }
 my @texts = (
 	['HTML', '<html><body>Bad Request</body></html>', qr/^The response starts with: <html><body>Bad Request/],
@@ -401,18 +402,18 @@ for my $text (@texts)
 {
 	my ($what, $body, $detail) = @$text;
 	$api->behave(qq({"status": 400, "content_type": "text/plain", "body": "$body"}));
-	fails_with("the form of an error: $what", $read, 'HV000', $refused, $detail);
+	fails_with("the format of an error: $what", $read, 'HV000', $refused, $detail);
 }
 
-# A refusal that is cut is fetched again.
+# A truncated error response is fetched again.
 $api->behave('{"status": 400, "body": "{\\"error\\": {\\"code\\": \\"bad_th"}');
-read_spends('the form of an error: JSON that is cut', 3, '08006', $failed, $three, $limits);
+read_spends('the format of an error: truncated JSON', 3, '08006', $failed, $three, $limits);
 $api->behave('{"status": 400, "body": {"error": {"code": "c\u0007d", "message": "x\u0000y\u001b[31m\nz"}}}');
 fails_with('the form of an error: control characters within', $read, 'HV000', $refused,
 	qr/^The response reports [^\x01-\x1f]*$/);
 $api->reset;
 
-# --- 5xx, and statuses that there should not be ---
+# --- 5xx, and undocumented statuses ---
 
 my $api_failed = qr/^API server error: HTTP status 5\d\d$/;
 for my $case ([ 500, 3 ], [ 501, 1 ], [ 502, 3 ], [ 504, 3 ], [ 505, 1 ], [ 599, 3 ])
@@ -430,7 +431,7 @@ for my $status (201, 203, 206)
 	read_spends("status $status", 1, '08P01', qr/: unexpected HTTP status $status$/, qr/^The response /);
 }
 
-# --- Not JSON, not the documented shape, not the record ---
+# --- Not JSON, another structure, another record ---
 
 my $not_a_record = qr/^API response is not a valid record: /;
 my $envelope = qq("id": {"value": "$id", "value_type": "uuid"});
@@ -451,26 +452,26 @@ my @bodies = (
 		qr/\{"data"/],
 	['two ids', qq({"data": {"id": "$id", "attributes": {"id": {"value": "$other_id", "value_type": "uuid"}}}}),
 		qr/\{"data"/],
-	['something behind it', qq({"data": {"id": "$id", "attributes": {}}} x), qr/\{"data"/],
-	['UTF-8 that is none', qq({"data": {"id": "$id", "attributes": {"display_name": {"value": "\xff\xfe"}}}}),
+	['text after the JSON', qq({"data": {"id": "$id", "attributes": {}}} x), qr/\{"data"/],
+	['invalid UTF-8', qq({"data": {"id": "$id", "attributes": {"display_name": {"value": "\xff\xfe"}}}}),
 		qr/\{"data"/]);
 for my $body (@bodies)
 {
 	my ($what, $text, $start) = @$body;
 	$api->ctl('body', $id, $text);
 	my $before = $api->requests;
-	fails_with("not as documented: $what", "SELECT id, display_name FROM opportunity WHERE id = '$id'",
+	fails_with("a malformed record: $what", "SELECT id, display_name FROM opportunity WHERE id = '$id'",
 		'08P01', $not_a_record, qr/starts with: .*$start/s);
-	is($api->requests - $before, 1, "$what: not asked again");
+	is($api->requests - $before, 1, "a malformed record costs one request: $what");
 	$api->reset;
 }
 $api->ctl('body', $id, '{"data": ' x 2000 . '1' . '}' x 2000);
-fails_with('not as documented: nested too deeply', $read, '08P01', qr/nested/, qr/^/);
+fails_with('a malformed record: nested too deeply', $read, '08P01', qr/nested/, qr/^/);
 $api->ctl('body', $id, qq({"data": {"id": "$id", "attributes": {"display_name": {"value": ) . '[' x 100 . ']' x 100 . '}}}}');
-fails_with('not as documented: a value nested too deeply', $read, '08P01', qr/nested/, qr/^/);
+fails_with('a malformed record: a value nested too deeply', $read, '08P01', qr/nested/, qr/^/);
 $api->ctl('body', $id, '');
 $session->query('SELECT opportunity_fdw_disconnect()');
-fails_with('nothing at all', $read, '08006', $failed, $three, $limits);
+fails_with('an empty body', $read, '08006', $failed, $three, $limits);
 $api->reset;
 $api->behave('{"swap_id": true}');
 my $merged = $session->query($read);
@@ -484,25 +485,25 @@ $api->reset;
 my $too_large = qr/^API response is larger than 1 MB$/;
 my $raise_it = qr/max_response_size/;
 $api->behave('{"endless_body": true}');
-read_spends('an answer without end', 1, '54000', $too_large, qr/^/, $raise_it);
+read_spends('an endless response', 1, '54000', $too_large, qr/^/, $raise_it);
 $api->behave('{"gzip_bomb": 200}');
-read_spends('an answer that unpacks to too much', 1, '54000', $too_large, qr/^/, $raise_it);
+read_spends('a response that exceeds the limit after decompression', 1, '54000', $too_large, qr/^/, $raise_it);
 $api->behave('{"header_bomb": true}');
 my $before = Reevo::resident($session->{backend});
 my $bomb = $session->query($slow);
-like($bomb->{sqlstate}, qr/^(54000|08006|08P01)$/, 'headers without end');
-like($bomb->{detail}, qr/headers/, 'headers without end: which is said') or diag($bomb->{err});
-cmp_ok(Reevo::resident($session->{backend}) - $before, '<', 50000, 'headers without end: they are not kept');
+like($bomb->{sqlstate}, qr/^(54000|08006|08P01)$/, 'endless headers raise an error');
+like($bomb->{detail}, qr/headers/, 'endless headers: the detail names the headers') or diag($bomb->{err});
+cmp_ok(Reevo::resident($session->{backend}) - $before, '<', 50000, 'endless headers: the memory does not grow');
 $api->reset;
 $api->ctl('attributes', $id, sprintf('{"next_step_details": {"value": "%s", "value_type": "long_text"}}', 'x' x 900000));
 is($session->query("SELECT length(next_step_details) FROM opportunity WHERE id = '$id'")->{out},
-	'900000', 'an answer just within the limit');
+	'900000', 'a response just below the limit is accepted');
 $api->reset;
 $api->behave('{"gzip": true}');
-is($session->query($read)->{out}, $name, 'a packed answer');
+is($session->query($read)->{out}, $name, 'a compressed response is decompressed');
 $api->reset;
 
-# --- Mappings ---
+# --- User mappings ---
 
 $session->query('CREATE ROLE stranger; GRANT SELECT ON opportunity TO stranger; GRANT USAGE ON FOREIGN SERVER reevo TO stranger');
 $session->query('SET ROLE stranger');
@@ -510,21 +511,21 @@ fails_with('no user mapping', $read, '42704', qr/^user mapping not found for (us
 $session->query('RESET ROLE; CREATE USER MAPPING FOR stranger SERVER reevo; SET ROLE stranger');
 fails_with('a user mapping without a key', $read, '28000', qr/"stranger" has no API key$/, qr/^/, qr/api_key/);
 $session->query('RESET ROLE');
-is($api->requests, 0, 'neither made a request');
+is($api->requests, 0, 'neither statement makes a request');
 $session->query('ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (DROP api_key)');
 read_spends('a superuser without a key may ask, and is refused', 1, '28000',
 	qr/^API rejected the API key: HTTP status 401$/, qr/^The response reports /, qr/api_key/);
 
-# --- A value that does not fit ---
+# --- A value that does not fit its column ---
 
 $session->query("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (ADD api_key 'test-key')");
 $session->query("CREATE FOREIGN TABLE misfit (id uuid, n integer OPTIONS (attribute 'display_name')) SERVER reevo");
-my $misfit = fails_with('a value that does not fit', "SELECT n FROM misfit WHERE id = '$id'",
+my $misfit = fails_with('a value that does not fit its column', "SELECT n FROM misfit WHERE id = '$id'",
 	'22P02', qr/^invalid input syntax for type integer: /, qr/^$/);
 like($misfit->{context}, qr/column "n" of foreign table "misfit", attribute "display_name", record $id/,
-	'a value that does not fit: where');
+	'a value that does not fit its column: the context names column and record');
 
-is($session->query($read)->{out}, $name, 'after all that, the session reads as before');
+is($session->query($read)->{out}, $name, 'the session still works after all errors');
 $session->quit;
 $node->stop('fast');
 

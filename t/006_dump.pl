@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# A database that uses the extension is dumped and restored like any other, and
-# reads the same.
+# A database with the extension can be dumped and restored, and returns the same
+# rows afterwards.
 
 use strict;
 use warnings;
@@ -22,18 +22,18 @@ open(my $file, '>', "$folder/ca.pem") or die "$folder/ca.pem: $!";
 print $file "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
 close $file;
 
-# run(COMMAND...): its output; a failure fails the test.
+# run(NAME, COMMAND...): returns the command's output. A failure fails the test.
 sub run
 {
 	my ($what, @command) = @_;
 	my ($output, $error);
 	ok(IPC::Run::run(\@command, '<', \undef, '>', \$output, '2>', \$error), $what)
 	  or diag("@command: $error");
-	is($error, '', "$what: no complaint");
+	is($error, '', "$what: no message on stderr");
 	return $output;
 }
 
-# Every kind of option, and everything that may hang on the table.
+# Every kind of option, and every kind of object that can depend on the table
 my $url = $api->url;
 $node->safe_psql('postgres', 'CREATE ROLE "a reader"; CREATE DATABASE source');
 $node->safe_psql('source', Reevo::set_up_sql($url, "max_retries '3'", "ca_file '$folder/ca.pem'",
@@ -66,7 +66,7 @@ $node->safe_psql('source', Reevo::set_up_sql($url, "max_retries '3'", "ca_file '
 	CREATE FOREIGN TABLE parts.one PARTITION OF parts.whole FOR VALUES IN ('$id') SERVER reevo;
 ));
 
-# All that a database reads, in one text.
+# Returns the rows of all objects of a database as a text.
 sub readings
 {
 	my ($database) = @_;
@@ -77,7 +77,8 @@ sub readings
 		SELECT name_of('$id'); SELECT * FROM parts.whole WHERE id = '$id';));
 }
 
-# And all that it declares; pg_dump puts options into an order of its own.
+# Returns all declarations. pg_dump changes the order of options, so they are
+# sorted.
 sub declarations
 {
 	my ($database) = @_;
@@ -93,7 +94,7 @@ sub declarations
 
 my $readings = readings('source');
 my $declarations = declarations('source');
-like($readings, qr/\Q$id\E/, 'the database can be read');
+like($readings, qr/\Q$id\E/, 'the source database returns the record');
 
 # A dump makes no request.
 $api->reset;
@@ -101,26 +102,27 @@ run('pg_dump, plain', 'pg_dump', '-d', $node->connstr('source'), '-f', "$folder/
 run('pg_dump, custom', 'pg_dump', '-Fc', '-d', $node->connstr('source'), '-f', "$folder/custom");
 run('pg_dump, directory', 'pg_dump', '-Fd', '-j2', '-d', $node->connstr('source'), '-f', "$folder/directory");
 run('pg_dumpall', 'pg_dumpall', '-d', $node->connstr('postgres'), '-f', "$folder/all.sql");
-is($api->requests, 0, 'no dump makes a request');
+is($api->requests, 0, 'pg_dump and pg_dumpall make no request');
 
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(plain custom directory);
 run('restore, plain', 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', $node->connstr('plain'),
 	'-f', "$folder/plain.sql");
 run('restore, custom', 'pg_restore', '--exit-on-error', '-d', $node->connstr('custom'), "$folder/custom");
 run('restore, directory', 'pg_restore', '--exit-on-error', '-j2', '-d', $node->connstr('directory'), "$folder/directory");
-is($api->requests('get'), 3, 'only the materialized view makes a request, as it is filled again');
+is($api->requests('get'), 3, 'a restore makes one request, to fill the materialized view');
 
 for my $database (qw(plain custom directory))
 {
-	is(declarations($database), $declarations, "$database: declares the same");
-	is(readings($database), $readings, "$database: reads the same");
+	is(declarations($database), $declarations, "$database: the restored declarations are the same");
+	is(readings($database), $readings, "$database: the restored database returns the same rows");
 }
 
-# What was restored is dumped as before.
-my $again = run('pg_dump of what was restored', 'pg_dump', '-d', $node->connstr('custom'));
-is(comparable($again), comparable(Reevo::slurp("$folder/plain.sql")), 'says the same');
+# A dump of the restored database is the same as the first dump.
+my $again = run('pg_dump of the restored database', 'pg_dump', '-d', $node->connstr('custom'));
+is(comparable($again), comparable(Reevo::slurp("$folder/plain.sql")), 'the second dump equals the first');
 
-# Comments apart, and the random words with which newer versions guard a dump.
+# Removes the comments, and the random words with which newer versions protect a
+# dump.
 sub comparable
 {
 	my ($dump) = @_;
@@ -128,19 +130,19 @@ sub comparable
 	return $dump;
 }
 
-# A whole cluster, elsewhere.
+# A restore of the whole cluster into another one
 my $second = Reevo::cluster('dump_second');
 $node->stop('fast');
 my ($output, $error);
 IPC::Run::run([ 'psql', '-Xq', '-d', $second->connstr('postgres'), '-f', "$folder/all.sql" ],
 	'<', \undef, '>', \$output, '2>', \$error);
 my @complaints = grep { /ERROR|FATAL/ && !/role "\w+" already exists/ } split(/\n/, $error);
-is("@complaints", '', 'restore, the whole cluster: nothing but roles that were there');
+is("@complaints", '', 'restore of the whole cluster: existing roles are the only errors');
 $node = $second;
-is(declarations('source'), $declarations, 'the other cluster: declares the same');
-is(readings('source'), $readings, 'the other cluster: reads the same');
+is(declarations('source'), $declarations, 'the other cluster: the declarations are the same');
+is(readings('source'), $readings, 'the other cluster: the rows are the same');
 
-# Where the file of roots is missing, nothing fails but requests.
+# If the file in ca_file is missing, only requests fail.
 unlink "$folder/ca.pem" or die "$folder/ca.pem: $!";
 $node->safe_psql('postgres', 'CREATE DATABASE elsewhere');
 ok(IPC::Run::run([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('elsewhere'), '-f', "$folder/plain.sql" ],
@@ -156,10 +158,10 @@ my $session = Reevo::Session->new($node, dbname => 'elsewhere');
 for my $sql ("EXPLAIN (VERBOSE) SELECT * FROM report", "PREPARE p AS TABLE report", 'ALTER FOREIGN TABLE opportunity OPTIONS (ADD page_size \'10\')',
 	"SELECT * FROM report", "SELECT * FROM opportunity_fdw_check('reevo')")
 {
-	is($session->query($sql)->{err}, '', "no complaint: $sql");
+	is($session->query($sql)->{err}, '', "a missing ca_file causes no message: $sql");
 }
 my $alter = "ALTER SERVER reevo OPTIONS (SET max_retries '4')";
-like($session->query($alter)->{err}, $complaint, 'a warning when other options are set');
+like($session->query($alter)->{err}, $complaint, 'ALTER of another option warns about the missing ca_file');
 for my $content (undef, '', "-----BEGIN PRIVATE KEY-----\n", "----- BEGIN CERTIFICATE-----\n")
 {
 	if (defined $content)
@@ -171,7 +173,7 @@ for my $content (undef, '', "-----BEGIN PRIVATE KEY-----\n", "----- BEGIN CERTIF
 	}
 	else
 	{
-		# Which would be waited for, were it opened.
+		# An open() of the FIFO would wait.
 		POSIX::mkfifo("$folder/ca.pem", 0644) or die "$folder/ca.pem: $!";
 	}
 	my $result = $session->query($alter);

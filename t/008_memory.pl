@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# A session that reads for long needs no more memory, files or connections than
-# one that has just begun, whether its statements succeed or fail.
+# A long session does not need more memory, files or connections than a new one,
+# whether its statements succeed or fail.
 #
 # REEVO_READS in the environment sets the number of reads, 20,000 by default.
 
@@ -16,7 +16,7 @@ use Time::HiRes qw(time);
 my $reads = $ENV{REEVO_READS} || 20000;
 my $chunk = 2000;
 
-# What the allocators may need on the way, in kB, whatever the number of reads.
+# Allowed growth by the allocators in kB, for any number of reads
 my $SLACK = 4096;
 my $CONTEXT_SLACK = 128;
 
@@ -42,7 +42,7 @@ $session->query(q(
 		END LOOP;
 		RETURN found;
 	END $$;
-	-- How many of the n statements failed with that SQLSTATE.
+	-- The number of the n statements that failed with that SQLSTATE
 	CREATE FUNCTION fail(statement text, state text, n integer) RETURNS bigint LANGUAGE plpgsql AS $$
 	DECLARE
 		failed bigint := 0;
@@ -58,8 +58,8 @@ $session->query(q(
 		RETURN failed;
 	END $$;));
 
-# What the backend has at the moment: memory in kB, memory contexts in kB and
-# by number, and files.
+# Returns the backend's memory and memory contexts in kB, the number of the
+# extension's memory contexts, and the number of files.
 sub holdings
 {
 	my ($contexts, $count) = split(/\|/, $session->query(q(
@@ -85,17 +85,17 @@ sub compare
 	my $after = holdings();
 	note("$what: before: " . describe($before));
 	note("$what: after: " . describe($after));
-	cmp_ok($after->{memory} - $before->{memory}, '<', $SLACK, "$what: the memory does not grow")
+	cmp_ok($after->{memory} - $before->{memory}, '<', $SLACK, "$what: the memory of the process does not grow")
 	  unless Reevo::keeps_freed($session->{backend});
-	cmp_ok($after->{contexts} - $before->{contexts}, '<', $CONTEXT_SLACK, "$what: nor do the memory contexts");
-	is($after->{count}, $before->{count}, "$what: nor their number");
-	cmp_ok($after->{files}, '<=', $before->{files}, "$what: nor the number of files");
+	cmp_ok($after->{contexts} - $before->{contexts}, '<', $CONTEXT_SLACK, "$what: the memory contexts do not grow");
+	is($after->{count}, $before->{count}, "$what: the number of memory contexts stays the same");
+	cmp_ok($after->{files}, '<=', $before->{files}, "$what: the number of files does not grow");
 	return;
 }
 
 # --- Reads that succeed ---
 
-is($session->query("SELECT read($chunk)")->{out}, $chunk, 'warm');
+is($session->query("SELECT read($chunk)")->{out}, $chunk, 'a first series of reads succeeds');
 holdings();
 my $before = holdings();
 $api->reset;
@@ -107,14 +107,14 @@ for (1 .. $reads / $chunk)
 	note(describe(holdings())) if $reads > 20000;
 }
 my $seconds = time - $started;
-is($found, int($reads / $chunk) * $chunk, "$found reads in one session");
-is($api->requests, $found, 'each made one request');
-is($api->ctl('connections'), 0, 'all over the connection that was there');
-is($api->ctl('open_connections'), 1, 'the only one');
+is($found, int($reads / $chunk) * $chunk, "$found reads in one session succeed");
+is($api->requests, $found, 'each read makes one request');
+is($api->ctl('connections'), 0, 'no read opens a connection');
+is($api->ctl('open_connections'), 1, 'the session keeps one connection');
 compare("$found reads", $before);
 note(sprintf('%d reads in %.1f s: %.0f per second', $found, $seconds, $found / $seconds));
 
-# Statements of their own, and a prepared one.
+# Separate statements, and a prepared one
 $session->query('PREPARE p (integer) AS SELECT * FROM opportunity WHERE id = record_id($1); SET plan_cache_mode = force_generic_plan');
 my $separate = sub {
 	my ($count) = @_;
@@ -123,10 +123,10 @@ my $separate = sub {
 $separate->(100);
 $before = holdings();
 my $result = $separate->(1000);
-is(scalar(() = $result->{out} =~ /^1$/mg), 500, '1000 separate statements');
+is(scalar(() = $result->{out} =~ /^1$/mg), 500, '1000 separate statements succeed');
 compare('1000 separate statements', $before);
 
-# Many records in one statement, and cursors that are left in the middle.
+# Many records in one statement, and cursors that are closed early
 my $many = "SELECT count(display_name) FROM opportunity WHERE id IN (SELECT record_id(i) FROM generate_series(1, 900) i)";
 my $left = "BEGIN; DECLARE c CURSOR FOR SELECT * FROM opportunity WHERE id IN ("
   . join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 50) . '); FETCH 3 FROM c; ROLLBACK';
@@ -134,27 +134,27 @@ $session->query(join('; ', $many, ($left) x 10));
 $session->query('SELECT opportunity_fdw_disconnect()');
 $before = holdings();
 $result = $session->query(join('; ', ($many) x 3));
-is($result->{out}, "900\n900\n900", 'many records at once') or diag($result->{err});
+is($result->{out}, "900\n900\n900", 'statements with many records succeed') or diag($result->{err});
 $session->query(join('; ', ($left) x 50));
-ok($api->becomes('in_flight', 0), 'cursors that are left');
+ok($api->becomes('in_flight', 0), 'cursors that are closed early leave no request in flight');
 $session->query('SELECT opportunity_fdw_disconnect()');
-compare('many records at once, and cursors that are left', $before);
+compare('many records, and cursors that are closed early', $before);
 
 # --- Statements that fail ---
 
 my $good = "SELECT count(*) FROM opportunity WHERE id = '$id'";
 my %failure = (
 	'404 in HTML' => [ 'HV00R', $good, '{"status": 404, "content_type": "text/html", "body": "<html>"}' ],
-	'a refusal' => [ 'HV000', $good, '{"status": 422}' ],
-	'a value that does not fit' => [ '22P02', "SELECT number FROM misfit WHERE id = '$id'", '{}' ],
+	'a rejected request' => [ 'HV000', $good, '{"status": 422}' ],
+	'a value that does not fit its column' => [ '22P02', "SELECT number FROM misfit WHERE id = '$id'", '{}' ],
 	'malformed JSON' => [ '08P01', $good, '{"status": 200, "body": "{\"data\": {\"id\": oops}}"}' ],
-	'JSON that is cut' => [ '08006', $good, '{"fail_every": 1, "fail_how": "cut-json"}' ],
-	'connections that break' => [ '08006', $good, '{"fail_every": 1, "fail_how": "half-body-close"}' ],
-	'several at once' => [ '22P02', 'SELECT sum(number) FROM misfit WHERE id IN (SELECT record_id(i) FROM generate_series(1, 20) i)', '{}' ]);
+	'truncated JSON' => [ '08006', $good, '{"fail_every": 1, "fail_how": "cut-json"}' ],
+	'broken connections' => [ '08006', $good, '{"fail_every": 1, "fail_how": "half-body-close"}' ],
+	'many records' => [ '22P02', 'SELECT sum(number) FROM misfit WHERE id IN (SELECT record_id(i) FROM generate_series(1, 20) i)', '{}' ]);
 for my $what (sort keys %failure)
 {
 	my ($sqlstate, $statement, $behaviour) = @{ $failure{$what} };
-	my $count = $what eq 'several at once' ? 50 : 300;
+	my $count = $what eq 'many records' ? 50 : 300;
 	$api->reset;
 	$api->behave($behaviour);
 	(my $quoted = $statement) =~ s/'/''/g;
@@ -165,19 +165,19 @@ for my $what (sort keys %failure)
 	my $failed = $fail->($count);
 	is($failed->{out}, $count, "$count statements fail: $what") or diag($failed->{err});
 	$session->query("SELECT opportunity_fdw_disconnect()");
-	ok($api->becomes('open_connections', 0), "$what: no connection is left");
+	ok($api->becomes('open_connections', 0), "$what: opportunity_fdw_disconnect() closes all connections");
 	compare($what, $before);
 }
 
-# The top level ends differently from a subtransaction.
+# An error at the top level takes another path than in a subtransaction.
 $api->reset;
 $api->behave('{"status": 404, "content_type": "text/html", "body": "<html>"}');
 $session->query(join('; ', ($good) x 20));
 $before = holdings();
-is(scalar(() = $session->query(join('; ', ($good) x 200))->{err} =~ /HV00R/g), 200, '200 failures at the top level');
+is(scalar(() = $session->query(join('; ', ($good) x 200))->{err} =~ /HV00R/g), 200, '200 statements fail at the top level');
 compare('failures at the top level', $before);
 
-# Cancelled wherever they are just then.
+# Cancel statements at random points.
 $api->reset;
 $api->behave('{"delay_ms": 2, "jitter": 3}');
 my $cancel = sub {
@@ -190,13 +190,13 @@ $cancel->(40);
 $session->query('SELECT opportunity_fdw_disconnect()');
 $before = holdings();
 my $cancelled = () = $cancel->(500)->{err} =~ /57014/g;
-cmp_ok($cancelled, '>', 200, "$cancelled of 500 statements are cancelled");
+cmp_ok($cancelled, '>', 200, "statement_timeout cancels $cancelled of 500 statements");
 $session->query('SELECT opportunity_fdw_disconnect()');
-ok($api->becomes('open_connections', 0), 'cancelled: no connection is left');
-compare('cancelled', $before);
+ok($api->becomes('open_connections', 0), 'cancelled statements leave no connection');
+compare('cancelled statements', $before);
 
 $api->reset;
-is($session->query($good)->{out}, '1', 'after all that, the session reads as before');
+is($session->query($good)->{out}, '1', 'the session still works after all errors');
 $session->quit;
 $node->stop('fast');
 

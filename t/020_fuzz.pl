@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# The parsers of foreign bytes, fed with changed inputs for a few seconds each;
-# and that this would find something. scripts/fuzz does it for longer.
+# Fuzzes the parsers of the API's bytes for a few seconds each, and checks that the
+# fuzzers can find a defect. scripts/fuzz runs them for longer.
 
 use strict;
 use warnings;
@@ -17,8 +17,8 @@ use Test::More;
 my $top = abs_path(dirname(__FILE__) . '/..');
 my $seconds = 3;
 
-# What the inputs of the corpus come to as they are, at the least: a target that no
-# longer reaches its parser would find nothing.
+# The minimal outcomes of the corpus. A target that does not reach its parser would
+# find nothing.
 my %outcomes = (
 	record => [qw(record cut failure malformed untranslatable 08P01 value null 22P02 22P05 22007 HV004)],
 	page => [qw(page cut failure malformed untranslatable cursor last total more 08P01)],
@@ -41,7 +41,7 @@ my $status = $? >> 8;
 plan(skip_all => $output) if $status == 77;    # no compiler has the sanitizers
 
 my ($listed) = Reevo::slurp("$top/test/fuzz/Makefile") =~ /^TARGETS = (.*)$/m;
-is_deeply([ sort split(/ /, $listed) ], \@targets, 'every target is looked at');
+is_deeply([ sort split(/ /, $listed) ], \@targets, 'the test lists every target');
 
 for my $target (@targets)
 {
@@ -49,19 +49,19 @@ for my $target (@targets)
 	$line = '' unless defined $line;
 	note($line);
 	my ($runs, $tally) = $line =~ /^\w+: no finding; (\d+) runs[^;]*; [^;]*; the corpus alone: (.*)$/;
-	ok(defined $runs, "$target: nothing is found") or diag($output);
+	ok(defined $runs, "$target: the fuzzer has no finding") or diag($output);
 	$runs = 0, $tally = '' unless defined $runs;
 
 	my $inputs = () = glob("$top/test/fuzz/corpus/$target/*");
-	cmp_ok($inputs, '>=', 10, "$target: there are inputs to start from");
-	cmp_ok($runs, '>', 2 * $inputs, "$target: they are run, and changed ones");
+	cmp_ok($inputs, '>=', 10, "$target: the corpus has at least 10 inputs");
+	cmp_ok($runs, '>', 2 * $inputs, "$target: the fuzzer runs the corpus and mutations of it");
 	is_deeply([ grep { $tally !~ /(^| )\Q$_\E=[1-9]/ } @{ $outcomes{$target} } ],
-		[], "$target: they come to all that they should come to");
+		[], "$target: the corpus reaches all expected outcomes");
 }
 
-like($output, qr/^canary: FINDING kept as /m, 'what there is to be found is found');
-is($status, 1, 'and the status says so');
+like($output, qr/^canary: FINDING kept as /m, 'the fuzzer finds the defect of the canary');
+is($status, 1, 'the exit status reports the finding');
 my @kept = glob("$keep/*");
-is(scalar @kept, 1, 'and its input is kept') and like(Reevo::slurp($kept[0]), qr/[\xff"\\]/, 'the one');
+is(scalar @kept, 1, 'the input of the finding is kept') and like(Reevo::slurp($kept[0]), qr/[\xff"\\]/, 'the kept input triggers the defect');
 
 done_testing();

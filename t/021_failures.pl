@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: PostgreSQL
-# Every call of the extension that can fail is made to fail once: an error that
-# says so, and never a crash, a wrong row or anything left behind.
+# Makes every call of the extension that can fail, fail once. The result must be
+# an error, and never a crash, a wrong row, or memory and connections left behind.
 #
-# The extension is built once more, with test/inject between it and what it
-# calls. Each statement below is run again and again: its first call fails, then
-# its second, and so on.
+# The test builds the extension with test/inject between it and the functions that
+# it calls. It runs each statement below repeatedly: first the first call fails,
+# then the second, and so on.
 
 use strict;
 use warnings;
@@ -17,15 +17,15 @@ use Reevo;
 use Test::More;
 use Time::HiRes qw(time);
 
-# A statement with more calls than that has not all of them tried: the first
-# ones are, the first and the last one of each place in the source (unless it had
-# its turn in so many statements before), and a sample of the others.
+# For a statement with more calls, the test makes only some of them fail. These are
+# the first calls, the first and the last call of each place in the source, and a
+# sample of the others. A place that already failed in $TURNS statements is omitted.
 my $ALL = 150;
 my $FIRST = 60;
 my $TURNS = 5;
 my $SAMPLE = 30;
 
-# So many faults of one statement are enough to see.
+# Stop a statement after this number of defects.
 my $GIVE_UP = 10;
 
 # A statement that takes longer hangs.
@@ -34,20 +34,20 @@ my $HANG = '20s';
 my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
 my ($output, $error) = ('', '');
 chmod 0755, $folder;
-plan skip_all => 'there is no gcc'
+plan skip_all => 'gcc is missing'
   unless eval { IPC::Run::run([ 'gcc', '--version' ], '>', \$output, '2>', \$error) };
 IPC::Run::run([ "$FindBin::RealBin/../test/inject/build", $folder ], '>', \$output, '2>', \$error)
   or die "test/inject/build: $output$error";
-is(Reevo::slurp("$folder/unexplained"), '', 'test/inject/imports knows all that the extension imports');
+is(Reevo::slurp("$folder/unexplained"), '', 'test/inject/imports lists every function that the extension imports');
 
-# By name: the SQLSTATEs that may come of a function's failure.
+# Function name to the SQLSTATEs that its failure may cause
 my %states = map { (split)[0] => [ split(/,/, (split)[1]) ] } split(/\n/, Reevo::slurp("$folder/faults"));
 my %has_failed;
 
 # A query goes without it: see t/064_progress.pl.
 push @{ $states{GetNamedDSMSegment} }, 'ok' if exists $states{GetNamedDSMSegment};
 
-# Those that only a newer PostgreSQL comes to.
+# Functions that only newer versions of PostgreSQL call, and their first version
 my %since = (getTypeOutputInfo => 16, OidOutputFunctionCall => 16, LWLockAcquire => 17, has_privs_of_role => 17);
 
 # --- The servers, and the statements ---
@@ -55,7 +55,7 @@ my %since = (getTypeOutputInfo => 16, OidOutputFunctionCall => 16, LWLockAcquire
 my $api = Reevo::start(records => 60);
 my $node = Reevo::cluster('failures', "log_statement = none\nrestart_after_crash = on");
 my $version = Reevo::server_version($node);
-# Scans that are read one after another do not come to these.
+# Without asynchronous scans, these functions are not called.
 @since{qw(AddWaitEventToSet ExecAsyncResponse)} = (17, 17) unless Reevo::reads_together($node);
 Reevo::set_up($node, $api->url, "max_retries '1'", "max_retry_wait '0.001'");
 my $refused = 'http://127.0.0.1:' . $api->port('closed_port');
@@ -77,10 +77,10 @@ $node->safe_psql('postgres', qq(
 		OPTIONS (base_url '$refused', proxy '$refused', ca_file '$ca_file', max_retries '0');
 	CREATE USER MAPPING FOR CURRENT_USER SERVER refused OPTIONS (api_key 'test-key');
 	CREATE FOREIGN TABLE unreachable (id uuid, display_name text) SERVER refused;
-	CREATE SERVER hasty FOREIGN DATA WRAPPER opportunity_fdw
+	CREATE SERVER short_timeout FOREIGN DATA WRAPPER opportunity_fdw
 		OPTIONS (base_url '@{[ $api->url ]}', request_timeout '0.5', max_retries '0');
-	CREATE USER MAPPING FOR CURRENT_USER SERVER hasty OPTIONS (api_key 'test-key');
-	CREATE FOREIGN TABLE hasty (id uuid) SERVER hasty;
+	CREATE USER MAPPING FOR CURRENT_USER SERVER short_timeout OPTIONS (api_key 'test-key');
+	CREATE FOREIGN TABLE short_timeout (id uuid) SERVER short_timeout;
 	CREATE SERVER patient FOREIGN DATA WRAPPER opportunity_fdw
 		OPTIONS (base_url '@{[ $api->url ]}', max_retry_wait '0.2');
 	CREATE USER MAPPING FOR CURRENT_USER SERVER patient OPTIONS (api_key 'test-key');
@@ -107,7 +107,7 @@ $node->safe_psql('postgres', qq(
 	CREATE FOREIGN TABLE idle (id uuid) SERVER reevo OPTIONS (max_concurrency '2', use_query 'false', cache_ttl '3600');
 	CREATE FOREIGN TABLE kept (id uuid, display_name text) SERVER reevo OPTIONS (cache_ttl '3600');
 	CREATE DOMAIN blank AS text[] CHECK (cardinality(VALUE) = 0);
-	CREATE FOREIGN TABLE picky (id uuid, competitors_mentioned_other blank) SERVER reevo OPTIONS (invalid_value 'null');
+	CREATE FOREIGN TABLE blank_only (id uuid, competitors_mentioned_other blank) SERVER reevo OPTIONS (invalid_value 'null');
 	CREATE FOREIGN TABLE by_id (id uuid) SERVER reevo OPTIONS (use_query 'false');
 	CREATE FOREIGN TABLE paged (id uuid, created_at timestamptz, amount numeric, display_name text)
 		SERVER reevo OPTIONS (max_concurrency '1', page_size '15');
@@ -145,7 +145,7 @@ my $read = "SELECT display_name, amount, stage, created_at FROM opportunity WHER
 my $check = "SELECT display_name FROM opportunity WHERE id = '$id'";
 my $checked = $node->safe_psql('postgres', $check);
 
-# A record with what the simulator's do not have.
+# A record with values that the simulator's records do not have
 my $odd = qq({"status": 200, "body": {"data": {
 	"id": "$id", "created_at": "2024-01-02T03:04:05Z", "record_type": "opportunity", "attributes": {
 		"display_name": {"value": "x", "value_type": "string"},
@@ -156,10 +156,10 @@ my $odd = qq({"status": 200, "body": {"data": {
 		"amount": {"value": {"amount": "1.5"}, "value_type": "currency"},
 		"outcome": {"value": {"street_one": "1"}, "value_type": "address"},
 		"participant_user_id_list": [{"value": "a", "value_type": "string"}, {"value_type": "string"}]}}}});
-# The same with times that are none.
+# The same record with invalid times
 (my $odder = $odd) =~ s/"(value": "20)/"$1?/g;
 
-# Each kind of condition, each type, each way in which a value is compared.
+# Each kind of condition, each type, and each form of a constant
 my $conditions = q(SELECT id, status FROM filtered
 	WHERE account_id <> '00000000-0000-4000-9000-000000000003'
 		AND account_id <> ALL (ARRAY['00000000-0000-4000-9000-000000000004', '00000000-0000-4000-9000-000000000005']::uuid[])
@@ -171,53 +171,54 @@ my $conditions = q(SELECT id, status FROM filtered
 		AND (cf_renewal OR NOT cf_renewal) AND cf_score >= -1e9
 		AND cf_kickoff_date >= timestamp '2000-01-01' AND cf_kickoff_date <= now() + interval '100 years');
 
-# Two queries for three keys each, of several pages.
+# Two queries for three keys each, with several pages
 my $by_key = 'BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SELECT a, o.id, o.amount FROM unnest(ARRAY['
   . join(', ', map { "'00000000-0000-4000-9000-00000000000$_'" } 1 .. 6) . ']::uuid[]) a LEFT JOIN keyed o ON o.account_id = a AND o.amount > 0 ORDER BY 1, 2; ROLLBACK';
 
 my $together = 'SELECT count(*), count(DISTINCT id), sum(amount) FROM ('
   . join(' UNION ALL ', map { "SELECT id, amount FROM $_" } qw(paged ranged filtered)) . ') u';
 
-# {fresh}: each time in a session of its own. {warm}: over a connection that is
-# there. {before}: what the session reads first. {behave}, {body}: what the
-# simulator does, and has for the example, set anew each time. {after}: what puts
-# the session right again. {only}: the functions that are to fail, where not all
-# are. {known}: what it begins with are other statements', too, so that its first
-# calls have no turn of their own. {again}: a place has its turn whatever had it
-# before. {may_ignore}: those whose failure may go unnoticed, as it is that of a
-# request that nobody waits for any more, or of a favour. {state}: how it ends,
-# when nothing fails.
+# - fresh: each run has its own session.
+# - warm: each run uses an open connection.
+# - before: a statement that the session runs first.
+# - behave, body: the simulator's behaviour, and the body of the example record.
+# - after: a statement that restores the session.
+# - only: the functions to fail, if not all.
+# - known: other statements begin with the same calls, so the first calls are omitted.
+# - again: a place in the source fails again, even if it failed before.
+# - may_ignore: functions whose failure need not cause an error.
+# - state: the SQLSTATE without an injected failure.
 my @statements = (
 	{ name => 'the first read of a session', sql => $read, fresh => 1, may_ignore => qr/^ReleaseCurrentSubTransaction$/ },
-	{ name => 'a read over a connection that is there', sql => $read, warm => 1 },
+	{ name => 'a read over an open connection', sql => $read, warm => 1 },
 	{ name => 'five ids', sql => "SELECT * FROM opportunity WHERE id = ANY (ARRAY[$ids]::uuid[]) ORDER BY id" },
-	{ name => 'reads within a read', sql => "SELECT id, attempt(id) FROM opportunity WHERE id IN ($ids) ORDER BY id" },
+	{ name => 'reads inside a read', sql => "SELECT id, attempt(id) FROM opportunity WHERE id IN ($ids) ORDER BY id" },
 	{
-		name => 'every form of column',
+		name => 'every column type',
 		sql => "SELECT * FROM forms WHERE id IN ('$id', '@{[ Reevo::id(11) ]}') OR id = '@{[ Reevo::id(2) ]}' ORDER BY id"
 	},
 	{
-		name => 'values that do not fit, as NULL',
+		name => 'invalid values as NULL',
 		sql => "SELECT * FROM misfit WHERE id IN ($ids) ORDER BY id",
 		warm => 1
 	},
 	{
-		name => 'values of odd forms',
+		name => 'values in unusual formats',
 		sql => "SELECT * FROM forms WHERE id = '$id' AND id IN ($ids)",
 		behave => $odd,
 		warm => 1
 	},
-	{ name => 'values of odd forms that do not fit', sql => "SELECT * FROM misfit WHERE id = '$id'", behave => $odder, warm => 1 },
+	{ name => 'invalid values in unusual formats', sql => "SELECT * FROM misfit WHERE id = '$id'", behave => $odder, warm => 1 },
 	{
-		name => 'a value that does not fit',
+		name => 'an invalid value',
 		sql => "SELECT display_name, closing FROM forms WHERE id = '$id'",
 		behave => $odder,
 		warm => 1,
 		state => '22007'
 	},
 	{
-		name => 'a list that its domain refuses',
-		sql => "SELECT * FROM picky WHERE id = '$id'",
+		name => 'a list that its domain rejects',
+		sql => "SELECT * FROM blank_only WHERE id = '$id'",
 		state => $version >= 16 ? '' : '23514'
 	},
 	{
@@ -231,55 +232,55 @@ my @statements = (
 		warm => 1
 	},
 	{
-		name => 'a join once more, with other rows',
+		name => 'a rescan of a join with other rows',
 		sql => "SELECT n, c FROM generate_series(1, 2) n, LATERAL (SELECT count(o.stage) AS c FROM deal d JOIN opportunity o ON o.id = d.id WHERE d.id::text <> n::text) j",
 		warm => 1
 	},
 	{
-		name => 'a join once more, with the same rows',
+		name => 'a rescan of a join with the same rows',
 		sql => "SELECT n, c FROM generate_series(1, 2) n, LATERAL (SELECT count(o.stage) AS c FROM deal d JOIN opportunity o ON o.id = d.id WHERE o.amount > n) j",
 		warm => 1
 	},
 	{ name => 'ids of another table', sql => 'SELECT id FROM opportunity WHERE id IN (SELECT id FROM deal) ORDER BY 1', warm => 1 },
 	{
-		name => 'more rows than a batch has room for at first',
+		name => 'more rows than the first buffer of a batch',
 		sql => "SELECT count(o.stage) FROM generate_series(1, 70) n JOIN opportunity o ON o.id = ('00000000-0000-4000-8000-' || lpad((1 + n % 5)::text, 12, '0'))::uuid",
 		warm => 1
 	},
 	{ name => 'EXPLAIN of a join', sql => 'EXPLAIN (COSTS off) SELECT d.id, o.display_name FROM deal d JOIN opportunity o ON o.id = d.id' },
 	{
-		name => 'records that a session keeps',
+		name => 'cached records',
 		sql => "SELECT opportunity_fdw_clear_cache(); SELECT * FROM kept WHERE id IN ($ids); SELECT * FROM kept WHERE id IN ($ids, '@{[ Reevo::id(999999) ]}')",
 		after => 'SELECT opportunity_fdw_clear_cache()',
 		warm => 1
 	},
 	{
-		name => 'queries that are refused for their length',
+		name => 'queries rejected for their number of ids',
 		sql => "SELECT opportunity_fdw_disconnect(); SELECT id, stage FROM opportunity WHERE id IN ($ids)",
 		behave => '{"in_limit": 2}'
 	},
 	{
-		name => 'a query page by page',
+		name => 'a query with several pages',
 		sql => "SELECT id, stage FROM opportunity WHERE id IN ($ids)",
 		behave => '{"clamp_limit": 2}',
 		warm => 1
 	},
 	{
-		name => 'a page that is not as documented',
+		name => 'a malformed page',
 		sql => "SELECT id, stage FROM opportunity WHERE id IN ($ids)",
 		behave => '{"status": 200, "body": {"data": [{"id": 1}]}}',
 		warm => 1,
 		state => '08P01'
 	},
 	{
-		name => 'a cursor that is left',
+		name => 'a cursor that is closed early',
 		sql => "BEGIN; DECLARE c CURSOR FOR SELECT id FROM pair WHERE id IN ($ids); FETCH 2 FROM c; ROLLBACK",
 		may_ignore => qr/^(curl_multi_add_handle|MemoryContextAllocExtended)$/
 	},
 	{
-		# The first record is there already, so that a request is on its way
-		# when the cursor falls idle.
-		name => 'a cursor that lies idle',
+		# The first record has arrived, so a request is in flight while the cursor
+		# is idle.
+		name => 'an idle cursor',
 		before => "SELECT FROM idle WHERE id = '@{[ Reevo::id(1) ]}'",
 		sql => "BEGIN; DECLARE c CURSOR FOR SELECT id FROM idle WHERE id IN ($ids); FETCH 1 FROM c; SELECT FROM pg_sleep(0.15); $check; ROLLBACK",
 		behave => '{"delay_ms": 200}',
@@ -288,27 +289,27 @@ my @statements = (
 		may_ignore => qr/^curl_easy_setopt$/
 	},
 	{ name => 'EXPLAIN', sql => "EXPLAIN (VERBOSE, COSTS off) SELECT * FROM forms WHERE id = '$id' OR id = ANY (ARRAY[$ids]) AND id > ''" },
-	{ name => 'EXPLAIN of what has no id', sql => 'EXPLAIN (COSTS off) SELECT * FROM opportunity', only => qr/^Explain/ },
+	{ name => 'EXPLAIN without an id', sql => 'EXPLAIN (COSTS off) SELECT * FROM opportunity', only => qr/^Explain/ },
 	{
-		name => 'EXPLAIN ANALYZE of a retry that waits',
+		name => 'EXPLAIN ANALYZE of a retry with a wait',
 		sql => "EXPLAIN (ANALYZE, COSTS off, SUMMARY off) SELECT * FROM patient WHERE id = '$id'",
 		behave => '{"fail_first": 1, "fail_how": "status", "fail_status": 503}',
 		only => qr/^Explain/
 	},
 	{ name => 'EXPLAIN ANALYZE', sql => "EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) $read", warm => 1 },
 	{
-		name => 'a record that is not there, and a health check',
+		name => 'a missing record, and a health request',
 		sql => "SELECT id FROM opportunity WHERE id = '00000000-0000-4000-8000-ffffffffffff'",
 		behave => '{"not_found_form": "bare"}'
 	},
 	{
-		name => 'a path that is not there',
+		name => 'a wrong path',
 		sql => $read,
 		behave => '{"status": 404, "body": {"detail": "Not Found"}}',
 		state => 'HV00R'
 	},
 	{
-		name => 'a refusal',
+		name => 'a rejected request',
 		sql => $read,
 		behave => '{"status": 422, "body": {"error": {"code": "odd", "message": "No."}}}',
 		warm => 1,
@@ -321,20 +322,20 @@ my @statements = (
 		behave => '{"fail_first": 1, "fail_how": "status", "fail_status": 429, "retry_after": 0}',
 		warm => 1
 	},
-	{ name => 'a connection that breaks', sql => $read, behave => '{"fail_every": 1, "fail_how": "half-body-close"}', state => '08006' },
-	{ name => 'an answer that is cut', sql => $read, behave => '{"fail_first": 1, "fail_how": "cut-json"}', warm => 1 },
-	{ name => 'an answer that is not JSON', sql => $read, behave => '{"status": 200, "body": "{\"data\": {\"id\": oops}}"}', warm => 1, state => '08P01' },
-	{ name => 'an answer that is no record', sql => $read, behave => '{"status": 200, "body": {"data": {"id": 1}}}', warm => 1, state => '08P01' },
-	{ name => 'an answer that is empty', sql => $read, behave => '{"status": 200, "body": ""}', state => '08006' },
+	{ name => 'a broken connection', sql => $read, behave => '{"fail_every": 1, "fail_how": "half-body-close"}', state => '08006' },
+	{ name => 'a truncated response', sql => $read, behave => '{"fail_first": 1, "fail_how": "cut-json"}', warm => 1 },
+	{ name => 'a response that is not JSON', sql => $read, behave => '{"status": 200, "body": "{\"data\": {\"id\": oops}}"}', warm => 1, state => '08P01' },
+	{ name => 'a malformed record', sql => $read, behave => '{"status": 200, "body": {"data": {"id": 1}}}', warm => 1, state => '08P01' },
+	{ name => 'an empty response', sql => $read, behave => '{"status": 200, "body": ""}', state => '08006' },
 	{
-		name => 'an attribute that is not documented so',
+		name => 'an attribute with an undocumented structure',
 		sql => $read,
 		behave => qq({"status": 200, "body": {"data": {"id": "$id", "attributes": {"display_name": 5}}}}),
 		state => '08P01'
 	},
-	{ name => 'a status that is no answer', sql => $read, behave => '{"status": 201}', warm => 1, state => '08P01' },
+	{ name => 'an undocumented status', sql => $read, behave => '{"status": 201}', warm => 1, state => '08P01' },
 	{
-		name => 'an answer that is not UTF-8',
+		name => 'a response that is not UTF-8',
 		sql => $read,
 		body => "\xff, at length",
 		only => qr/^psprintf$/,
@@ -342,20 +343,20 @@ my @statements = (
 	},
 	{ name => 'another record', sql => $read, behave => '{"swap_id": true}' },
 	{
-		name => 'a failure with the status of success',
+		name => 'an error in a 200 response',
 		sql => $read,
 		behave => '{"status": 200, "body": {"errors": [{"code": "odd", "message": "No."}]}}',
 		warm => 1,
 		state => 'HV000'
 	},
 	{
-		name => 'an answer that does not come',
-		sql => "SELECT * FROM hasty WHERE id = '$id'",
+		name => 'a response timeout',
+		sql => "SELECT * FROM short_timeout WHERE id = '$id'",
 		behave => '{"stall": "headers"}',
 		only => qr/^curl_easy_getinfo$/,
 		state => '08006'
 	},
-	{ name => 'a server that is not there', sql => "SELECT * FROM unreachable WHERE id = '$id'", state => 'HV00N' },
+	{ name => 'an unreachable server', sql => "SELECT * FROM unreachable WHERE id = '$id'", state => 'HV00N' },
 	{
 		name => 'a cancelled read',
 		sql => "BEGIN; SET LOCAL statement_timeout = 30; $read; ROLLBACK",
@@ -363,23 +364,23 @@ my @statements = (
 		state => '57014'
 	},
 	{
-		name => 'ids that do not fit into memory',
+		name => 'more ids than work_mem holds',
 		sql => q(BEGIN; SET LOCAL work_mem = '64kB'; SELECT seen_test_memory(3200) > 0; ROLLBACK)
 	},
 	{
-		name => 'as many ids as a filter is made for',
+		name => 'a full list of ids in one filter',
 		sql => q(BEGIN; SET LOCAL work_mem = '4MB'; SELECT seen_test_memory(99000) > 0; ROLLBACK),
 		only => qr/^bloom_create$/
 	},
 	{ name => 'ANALYZE', sql => 'ANALYZE sampled', warm => 1 },
 	{ name => 'disconnect', sql => 'SELECT opportunity_fdw_disconnect()', warm => 1 },
 	{ name => 'the version', sql => 'SELECT length(opportunity_fdw_version()) > 0' },
-	{ name => 'no id', sql => 'SELECT * FROM by_id', state => '0A000' },
+	{ name => 'a scan without an id with use_query false', sql => 'SELECT * FROM by_id', state => '0A000' },
 	{ name => 'a scan', sql => 'SELECT id, stage, amount, created_at FROM opportunity ORDER BY id', known => 1 },
-	{ name => 'page after page', sql => 'SELECT count(*), sum(amount) FROM paged', known => 1 },
+	{ name => 'a scan with several pages', sql => 'SELECT count(*), sum(amount) FROM paged', known => 1 },
 	{ name => 'ranges', sql => 'SELECT count(*), count(DISTINCT id), sum(amount) FROM ranged' },
 	{
-		name => 'a scan of what is in order',
+		name => 'a sorted scan',
 		sql => 'SELECT id FROM paged ORDER BY created_at DESC LIMIT 20',
 		known => 1
 	},
@@ -397,42 +398,42 @@ my @statements = (
 		only => qr/^Explain/
 	},
 	{
-		name => 'a sort that is refused',
+		name => 'a rejected sort',
 		sql => 'SELECT id FROM paged ORDER BY created_at, id',
 		behave => '{"refuse_sort": true}',
 		known => 1
 	},
 	{
-		name => 'a sort that is ignored',
+		name => 'an ignored sort',
 		sql => 'SELECT id FROM paged ORDER BY created_at DESC',
 		behave => '{"ignore_sort": true}',
 		known => 1,
 		state => 'HV000'
 	},
 	{
-		name => 'filters that are refused',
+		name => 'rejected filters',
 		sql => q(SELECT id FROM filtered WHERE amount > 0 AND created_at > '2000-01-01' AND status = 'open' ORDER BY id),
 		behave => '{"refuse_fields": ["amount", "status"]}',
 		known => 1
 	},
 	{
-		name => 'ranges that are refused',
+		name => 'rejected ranges',
 		sql => 'SELECT count(*), sum(amount) FROM ranged',
 		behave => '{"refuse_operators": ["not_exists"]}',
 		known => 1
 	},
 	{
-		name => 'a scan whose cursor is left',
+		name => 'a scan by a cursor that is closed early',
 		sql => 'BEGIN; DECLARE c CURSOR FOR SELECT id FROM paged; FETCH 20 FROM c; ROLLBACK',
 		known => 1
 	},
 	{
-		name => 'ranges that are left',
+		name => 'ranges that are closed early',
 		sql => 'SELECT count(*) FROM (SELECT FROM ranged WHERE amount IS DISTINCT FROM 1 LIMIT 30) s',
 		known => 1
 	},
 	{
-		name => 'a scan once more',
+		name => 'a rescan',
 		sql => 'SELECT n, c FROM generate_series(1, 2) n, LATERAL (SELECT count(*) AS c FROM filtered WHERE amount > n * 1000) f',
 		known => 1
 	},
@@ -444,54 +445,54 @@ my @statements = (
 		known => 1
 	},
 	{ name => 'a join by a key', sql => $by_key, known => 1 },
-	{ name => 'a join by a key that few of fit a query', sql => $by_key, behave => '{"in_limit": 2}', known => 1 },
+	{ name => 'a join by a key with few keys in one request', sql => $by_key, behave => '{"in_limit": 2}', known => 1 },
 	{ name => 'EXPLAIN of a join by a key', sql => $by_key =~ s/SELECT/EXPLAIN (VERBOSE, COSTS off) SELECT/r, known => 1 },
 	{
-		name => 'cursors that are gone',
+		name => 'expired cursors',
 		sql => 'SELECT count(*), sum(amount) FROM ranged',
 		behave => '{"expire_cursors_after": 1, "expire_cursors_times": 2}',
 		known => 1
 	},
 	{
-		name => 'cursors that are always gone',
+		name => 'cursors that always expire',
 		sql => 'SELECT count(*) FROM paged',
 		behave => '{"expire_cursors_after": 1}',
 		known => 1
 	},
 	{
-		name => 'cursors that are always gone, and no filters by created_at',
+		name => 'cursors that always expire, without filters on created_at',
 		sql => 'SELECT count(*) FROM paged',
 		behave => '{"expire_cursors_after": 1, "refuse_fields": ["created_at"]}',
 		known => 1,
 		state => 'HV000'
 	},
 	{
-		name => 'pages that are too large',
+		name => 'a rejected page size',
 		sql => q(SELECT count(*) FROM paged WHERE created_at > '2000-01-01'),
 		behave => '{"refuse_limit": 7}',
 		known => 1
 	},
-	{ name => 'pages in a circle', sql => 'SELECT count(*) FROM paged', behave => '{"repeat_cursor": true}', known => 1, state => '08P01' },
-	{ name => 'requests that run out', sql => 'SELECT count(*) FROM limited', known => 1, state => '53400' },
-	{ name => 'scans together', sql => $together, known => 1 },
+	{ name => 'a repeated cursor', sql => 'SELECT count(*) FROM paged', behave => '{"repeat_cursor": true}', known => 1, state => '08P01' },
+	{ name => 'more requests than max_requests', sql => 'SELECT count(*) FROM limited', known => 1, state => '53400' },
+	{ name => 'parallel scans', sql => $together, known => 1 },
 	{
-		name => 'scans together, whose answers take a while',
+		name => 'parallel scans with slow responses',
 		sql => $together,
 		behave => '{"delay_ms": 30}',
 		known => 1,
 		only => qr/^(AddWaitEventToSet|ExecAsync)/
 	},
-	{ name => 'scans together, let down by what they share', sql => $together, only => qr/^(curl_|epoll_|timerfd_)/, again => 1 },
+	{ name => 'parallel scans with failures of their shared engine', sql => $together, only => qr/^(curl_|epoll_|timerfd_)/, again => 1 },
 	{
-		name => 'more ids than memory is for',
+		name => 'more returned ids than work_mem holds',
 		sql => q(BEGIN; SET LOCAL work_mem = '64kB'; SELECT count(*) FROM one_page; ROLLBACK),
 		behave => '{"status": 200, "body": {"data": [' . join(', ', map { qq({"id": "@{[ Reevo::id($_) ]}", "attributes": {}}) } 1 .. 1701) . ']}}',
 		only => qr/^BufFile/
 	},
-	{ name => 'a user without a key', sql => "SET ROLE keyless; $read", after => 'RESET ROLE', state => '28000' },
-	{ name => 'a column that cannot be', sql => "SELECT * FROM whole WHERE id = '$id'", state => 'HV004' },
+	{ name => 'a user without an API key', sql => "SET ROLE keyless; $read", after => 'RESET ROLE', state => '28000' },
+	{ name => 'an invalid column type', sql => "SELECT * FROM whole WHERE id = '$id'", state => 'HV004' },
 	{
-		name => 'IMPORT FOREIGN SCHEMA of what the API has',
+		name => 'IMPORT FOREIGN SCHEMA from the live schema',
 		sql => "BEGIN; IMPORT FOREIGN SCHEMA reevo LIMIT TO (opportunity, account) FROM SERVER reevo INTO imported; ROLLBACK",
 		behave => '{"custom_fields": true}',
 		warm => 1
@@ -504,7 +505,7 @@ my @statements = (
 		name => 'a check-up',
 		sql => q(SELECT step, ok, milliseconds >= 0, regexp_replace(regexp_replace(detail, '^[0-9.]+ requests', ''), '^could not manage connections to the API\. .*', 'caught HV000') FROM opportunity_fdw_check('reevo'))
 	},
-	{ name => 'a check-up where nothing works', sql => q(SELECT * FROM opportunity_fdw_check('refused')), known => 1 },
+	{ name => 'opportunity_fdw_check of an unreachable server', sql => q(SELECT * FROM opportunity_fdw_check('refused')), known => 1 },
 	{ name => 'statistics', sql => 'SELECT * FROM opportunity_fdw_stats' },
 	{
 		name => 'progress of scans',
@@ -514,7 +515,7 @@ my @statements = (
 		$version < 17 ? (state => '0A000') : ()
 	},
 	{
-		name => 'a table against the schema',
+		name => 'opportunity_fdw_drift',
 		sql => q(SELECT count(*), count(ddl) FROM opportunity_fdw_drift('drifted')),
 		behave => '{"custom_fields": true}',
 		warm => 1
@@ -525,9 +526,9 @@ my @statements = (
 		behave => '{"custom_fields": true}',
 		warm => 1
 	},
-	{ name => 'a table of another kind against the schema', sql => q(SELECT * FROM opportunity_fdw_drift('deal')), state => '42809' },
+	{ name => 'opportunity_fdw_drift of a local table', sql => q(SELECT * FROM opportunity_fdw_drift('deal')), state => '42809' },
 	{
-		name => "somebody else's table against the schema",
+		name => "opportunity_fdw_drift without privileges",
 		sql => q(SET ROLE keyless; SELECT * FROM opportunity_fdw_drift('drifted')),
 		after => 'RESET ROLE',
 		state => '42501'
@@ -541,29 +542,29 @@ my @statements = (
 				SERVER s OPTIONS (record_type 'account', invalid_value 'null', use_query 'false'); ROLLBACK)
 	},
 	{
-		name => 'an option that does not exist',
+		name => 'an unknown option',
 		sql => "BEGIN; ALTER SERVER reevo OPTIONS (ADD use_querry 'true'); ROLLBACK",
 		state => 'HV00D'
 	},
 	{
-		name => 'a key in clear text',
+		name => 'an http URL',
 		sql => "BEGIN; ALTER SERVER reevo OPTIONS (SET base_url 'http://reevo.test', ADD allow_http 'off'); ROLLBACK",
 		state => 'HV024'
 	},
 	{
-		name => 'an option where there are none',
+		name => 'an option of the wrapper',
 		sql => "BEGIN; ALTER FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (ADD base_url 'x'); ROLLBACK",
 		state => 'HV00D'
 	},
 	{
-		name => 'operators that are no list',
+		name => 'a malformed list of operators',
 		sql => "BEGIN; ALTER FOREIGN TABLE forms ALTER id OPTIONS (filter_operators ',eq'); ROLLBACK",
 		state => 'HV024'
 	},
-	{ name => 'an operator that does not exist', sql => "BEGIN; ALTER FOREIGN TABLE forms ALTER id OPTIONS (filter_operators 'eq,like'); ROLLBACK", state => 'HV024' },
-	{ name => 'a choice that does not exist', sql => "BEGIN; ALTER FOREIGN TABLE misfit OPTIONS (SET invalid_value 'nil'); ROLLBACK", state => 'HV024' });
+	{ name => 'an unknown operator', sql => "BEGIN; ALTER FOREIGN TABLE forms ALTER id OPTIONS (filter_operators 'eq,like'); ROLLBACK", state => 'HV024' },
+	{ name => 'an unknown choice', sql => "BEGIN; ALTER FOREIGN TABLE misfit OPTIONS (SET invalid_value 'nil'); ROLLBACK", state => 'HV024' });
 
-# --- Running them ---
+# --- Runs ---
 
 sub new_session
 {
@@ -572,8 +573,8 @@ sub new_session
 	return $session;
 }
 
-# In the place of a session that may hang, or have crashed, which takes the
-# server a while.
+# Replaces a session that may hang or have crashed, after which the server needs
+# time.
 sub next_session
 {
 	my ($session) = @_;
@@ -582,9 +583,9 @@ sub next_session
 	return new_session();
 }
 
-# run(SESSION, STATEMENT, N, FUNCTION, PLACE): its result, when its N-th call
-# fails, of all or of those of a function from a place; with the number of
-# {calls}, and of the one that failed the {function} and the {place}.
+# run(SESSION, STATEMENT, N, FUNCTION, PLACE): runs the statement with a failure of
+# the N-th call, of all calls or of the given function at the given place. Returns
+# the result with the number of {calls}, and the {function} and {place} that failed.
 sub run
 {
 	my ($session, $statement, $number, $function, $place) = @_;
@@ -609,7 +610,7 @@ sub run
 	return $result;
 }
 
-# What is not as it should be after a statement, whatever became of it.
+# Returns the problem with the session after a statement, or an empty string.
 sub aftermath
 {
 	my ($session) = @_;
@@ -620,11 +621,11 @@ sub aftermath
 	return "the next statement reads: $result->{out}"
 	  unless $result->{out} =~ /\A\Q$checked\E\n\nheld (.*)\|(\d+)\z/;
 	return "it is another session" unless $2 == $session->{backend};
-	return "what is left: $1" if $1 ne '';
+	return "not released: $1" if $1 ne '';
 	return '';
 }
 
-# What is not as it should be with a result.
+# Returns the problem with a result, or an empty string.
 sub judge
 {
 	my ($result, $normal, $may_ignore) = @_;
@@ -635,10 +636,10 @@ sub judge
 		return '' if $state eq $result->{sqlstate};
 		return '' if $state eq 'ok' && $result->{out} eq $normal->{out} && $result->{sqlstate} eq $normal->{sqlstate};
 	}
-	return $result->{sqlstate} eq '' ? "it goes unnoticed: $result->{out}" : "it is reported as $result->{err}";
+	return $result->{sqlstate} eq '' ? "the failure causes no error: $result->{out}" : "it is reported as $result->{err}";
 }
 
-# Where in the source an offset of the library is.
+# Returns the place in the source for an offset in the library.
 sub source_of
 {
 	my ($offset) = @_;
@@ -653,7 +654,8 @@ sub source_of
 
 my %turns;
 
-# The calls to fail, as the arguments of run, of so many calls from those places.
+# Returns the calls to fail, as arguments of run, from the number of calls and their
+# places.
 sub choose
 {
 	my ($statement, $calls, @places) = @_;
@@ -681,28 +683,27 @@ sub choose
 	return @chosen;
 }
 
-# try_all(SESSION, STATEMENT): how many calls it makes, how many failed, and what
-# was not as it should be. SESSION is another one afterwards, where it could not
-# go on.
+# try_all(SESSION, STATEMENT): returns the number of calls, the number of failures,
+# and the problems. It replaces SESSION if that cannot continue.
 sub try_all
 {
 	my ($statement) = $_[1];
 	my $normal = run($_[0], $statement, 0);
 	my @places = split(/\n/, $_[0]->query('SELECT inject_sites()')->{out});
 	my @calls = choose($statement, $normal->{calls}, @places);
-	my @problems = map { "as it is: $_" } grep { $_ } aftermath($_[0]);
-	push @problems, "as it is: $normal->{err}" if $normal->{sqlstate} ne ($statement->{state} || '');
+	my @problems = map { "without a failure: $_" } grep { $_ } aftermath($_[0]);
+	push @problems, "without a failure: $normal->{err}" if $normal->{sqlstate} ne ($statement->{state} || '');
 
 	my ($failures, $grown, @more) = fail_each($_[0], $statement, $normal, @calls);
 	push @problems, @more;
-	# What PostgreSQL keeps from then on, it takes once.
+	# PostgreSQL may cache memory once. Only growth in a second run is a leak.
 	(undef, $grown) = fail_each($_[0], $statement, $normal, @calls) if $grown > 0 && !@problems;
-	push @problems, "$grown bytes are left for good" if $grown > 0 && !@problems;
+	push @problems, "$grown bytes are leaked" if $grown > 0 && !@problems;
 	return ($normal->{calls}, $failures, @problems);
 }
 
-# fail_each(SESSION, STATEMENT, NORMAL, CALL...): how many calls failed, the bytes
-# that are left for good, and what was not as it should be, each with its call.
+# fail_each(SESSION, STATEMENT, NORMAL, CALL...): returns the number of failed
+# calls, the growth of memory in bytes, and the problems with their calls.
 sub fail_each
 {
 	my ($session, $statement, $normal, @calls) = @_;
@@ -739,12 +740,12 @@ for my $statement (@statements)
 {
 	my $started = time;
 	my ($calls, $failures, @problems) = try_all($session, $statement);
-	is(scalar @problems, 0, "$statement->{name}: $calls calls, of which $failures fail") or diag(join("\n", @problems));
+	is(scalar @problems, 0, "$statement->{name}: $failures failures in $calls calls are handled") or diag(join("\n", @problems));
 	note(sprintf('%.1f s', time - $started));
 }
 
-note('places that have failed: ' . join(' ', map { "$_:" . keys %{ $has_failed{$_} } } sort keys %has_failed));
-is(join(' ', grep { !$has_failed{$_} && $version >= ($since{$_} || 0) } sort keys %states), '', 'every function that can fail has failed');
+note('number of places that failed: ' . join(' ', map { "$_:" . keys %{ $has_failed{$_} } } sort keys %has_failed));
+is(join(' ', grep { !$has_failed{$_} && $version >= ($since{$_} || 0) } sort keys %states), '', 'the test makes every function fail that can fail');
 $session->quit;
 $node->stop('fast');
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# Answers whose bytes no HTTP server would send so: libcurl and what is made of
-# it must not fall over them.
+# Responses with bytes that no HTTP server sends. libcurl and the wrapper must not
+# crash.
 
 use strict;
 use warnings;
@@ -12,20 +12,20 @@ use POSIX ();
 use Reevo;
 use Test::More;
 
-# serve(ANSWER...): a server that gives each request the next answer, on a
-# connection of its own, and ends with the last one. Returns its port and pid.
+# serve(RESPONSE...): starts a server that sends the next response to each request,
+# on a new connection, and ends with the last one. Returns its port and pid.
 sub serve
 {
-	my (@answers) = @_;
+	my (@responses) = @_;
 	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 10)
 	  or die "cannot listen: $!";
 	my $pid = fork;
 	die "cannot fork: $!" unless defined $pid;
 	if ($pid == 0)
 	{
-		Reevo::forget_simulators();
+		Reevo::leave_simulators();
 		alarm $Reevo::TIMEOUT;
-		for my $answer (@answers)
+		for my $response (@responses)
 		{
 			my $client = $listener->accept or last;
 			my $head = '';
@@ -33,28 +33,28 @@ sub serve
 			{
 				sysread($client, $head, 65536, length $head) or last;
 			}
-			syswrite($client, $answer);
+			syswrite($client, $response);
 		}
 		POSIX::_exit(0);
 	}
 	return ($listener->sockport, $pid);
 }
 
-sub answer
+sub response
 {
 	my ($head, $body) = @_;
 	return "HTTP/1.1 $head\r\nContent-Length: " . length($body) . "\r\nConnection: close\r\n\r\n$body";
 }
 
 my $record = qq({"data":{"id":"$Reevo::EXAMPLE","attributes":{"display_name":{"value":"fine","value_type":"string"}}}});
-my $node = Reevo::cluster('raw_answers');
+my $node = Reevo::cluster('raw_responses');
 my $session = Reevo::Session->new($node);
 $session->query('CREATE EXTENSION opportunity_fdw');
 
-sub ask
+sub read_record
 {
-	my (@answers) = @_;
-	my ($port, $pid) = serve(@answers);
+	my (@responses) = @_;
+	my ($port, $pid) = serve(@responses);
 	$session->query("DROP SERVER IF EXISTS raw CASCADE");
 	$session->query(qq(
 		CREATE SERVER raw FOREIGN DATA WRAPPER opportunity_fdw
@@ -66,15 +66,15 @@ sub ask
 	return $result;
 }
 
-# A line that continues the header before it, where there is none but that of
-# an earlier answer to the same request: libcurl 7.88 would write there. What
-# libcurl makes of such an answer is its own affair.
-my $failed = answer("502 Bad Gateway\r\nX-Some: header", '');
-my $result = ask($failed, answer("200 OK\r\n folded: header", $record));
-is($result->{ended}, 0, 'a folded line in front of all headers, after a retry: the server lives');
-like($result->{sqlstate}, qr/^(08006|08P01)?$/, 'and says so, if it is no answer');
-$result = ask($failed, $failed, answer("200 OK\r\nX-Some: header\r\n folded: header", $record));
-is($result->{out}, 'fine', 'a folded line where it belongs, after retries');
+# A continuation line before the first header of a response. libcurl 7.88 would
+# append it to a header of the earlier response, in released memory. The test does
+# not depend on the way in which libcurl parses it.
+my $failed = response("502 Bad Gateway\r\nX-Some: header", '');
+my $result = read_record($failed, response("200 OK\r\n folded: header", $record));
+is($result->{ended}, 0, 'a continuation line before all headers, after a retry: the server does not crash');
+like($result->{sqlstate}, qr/^(08006|08P01)?$/, 'a continuation line before all headers is accepted or reported');
+$result = read_record($failed, $failed, response("200 OK\r\nX-Some: header\r\n folded: header", $record));
+is($result->{out}, 'fine', 'a continuation line after a header is accepted');
 
 $session->quit;
 done_testing();

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# The set of the ids that a scan has handed out: what it says is what SQL says,
-# with and without files, within its memory, and nothing is left behind.
+# The set of the ids that a scan has returned: it gives the same result as SQL, with
+# and without files, limits its memory, and leaves nothing behind.
 #
 # REEVO_SEEN in the environment sets the number of ids for which the memory is
 # measured, 300,000 by default.
@@ -17,7 +17,7 @@ use Test::More;
 
 my $ids = $ENV{REEVO_SEEN} || 300_000;
 
-# Beyond work_mem: the buffers of the files, of which there are a few.
+# The buffers of a few files, in addition to work_mem
 my $BUFFERS = 64 * 1024;
 
 my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -35,7 +35,8 @@ $node->safe_psql('postgres', qq(
 ));
 my $session = Reevo::Session->new($node);
 
-# files(SQL): how many temporary files a statement has made.
+# files(SQL): returns the result, and the number of temporary files that the
+# statement created.
 sub files
 {
 	my ($sql) = @_;
@@ -46,10 +47,10 @@ sub files
 	return ($result, $files);
 }
 
-# How many files the session has on disk now.
+# Returns the number of temporary files on disk.
 sub files_left { return scalar(() = glob($node->data_dir . '/base/pgsql_tmp/*')); }
 
-# --- What it says ---
+# --- Results ---
 
 $session->query('SELECT setseed(0.5)');
 my $nil = '00000000-0000-0000-0000-000000000000';
@@ -58,7 +59,7 @@ my %kinds = (
 	similar => "('01900000-0000-7000-8000-' || lpad(to_hex(pick), 12, '0'))::uuid",
 	'with nil' => "CASE pick % 100 WHEN 0 THEN '$nil' ELSE md5(pick::text)::uuid END");
 
-# {count} ids of {kinds} that may be the same; how many files are made at least.
+# work_mem, number of ids, number of distinct ids, and minimal number of files
 my @cases = (
 	[ '64kB', 150, 200, 0 ],
 	[ '64kB', 1500, 1_000_000, 0 ],
@@ -72,7 +73,8 @@ for my $case (@cases)
 	my ($work_mem, $count, $different, $least) = @$case;
 	for my $kind (sort keys %kinds)
 	{
-		# The rows are read with memory of their own; the set has what is asked for.
+		# The query reads its rows with enough memory. The set uses the given
+		# work_mem.
 		$session->query(qq(
 			SET work_mem = '64MB';
 			CREATE TEMP TABLE given AS SELECT n, $kinds{$kind} AS id
@@ -82,50 +84,51 @@ for my $case (@cases)
 			SET work_mem = '$work_mem'));
 		my ($result, $files) = files('SELECT seen_test_first(ids) = firsts FROM expected');
 		my $name = "$count of $different $kind ids, $work_mem";
-		is($result->{out}, 't', $name) or diag $result->{err};
-		cmp_ok($files, $least > 0 ? '>=' : '==', $least, "$name: files");
+		is($result->{out}, 't', "$name: the set gives the same result as SQL") or diag $result->{err};
+		cmp_ok($files, $least > 0 ? '>=' : '==', $least, "$name: the number of files is as expected");
 		$session->query('DROP TABLE given, expected');
 	}
 }
 
-# --- Its memory ---
+# --- Memory ---
 
 $session->query(q(SET work_mem = '64kB'));
 my ($memory, $made) = files("SELECT seen_test_memory($ids)");
-cmp_ok($memory->{out}, '<=', 64 * 1024 + $BUFFERS, "memory for $ids ids") or diag $memory->{err};
-cmp_ok($made, '>', 100, 'files for them');
-is(files_left(), 0, 'no file is left');
+cmp_ok($memory->{out}, '<=', 64 * 1024 + $BUFFERS, "the memory for $ids ids is limited") or diag $memory->{err};
+cmp_ok($made, '>', 100, 'most of the ids are in files');
+is(files_left(), 0, 'no file remains');
 
 # --- Transactions and failures ---
 
-is($session->query('SELECT seen_test_subtransaction(20000)')->{out}, 40000, 'files outlive a subtransaction');
+is($session->query('SELECT seen_test_subtransaction(20000)')->{out}, 40000, 'files remain after a subtransaction');
 
 $session->query(q(SET temp_file_limit = '256kB'));
-is($session->query('SELECT seen_test_memory(100000)')->{sqlstate}, '53400', 'no more room in files');
-is(files_left(), 0, 'no file is left after it');
+is($session->query('SELECT seen_test_memory(100000)')->{sqlstate}, '53400', 'temp_file_limit raises an error');
+is(files_left(), 0, 'no file remains after the error');
 $session->query(q(RESET temp_file_limit));
 
-# As in a cursor's block: the error is caught, the session goes on.
+# As in a PL/pgSQL block: the error is caught, and the session continues.
 $session->query(q(
 	SET temp_file_limit = '256kB';
 	DO $$ BEGIN PERFORM seen_test_memory(100000); EXCEPTION WHEN configuration_limit_exceeded THEN NULL; END $$;
 	RESET temp_file_limit));
-is(files_left(), 0, 'no file is left after an error that is caught');
+is(files_left(), 0, 'no file remains after a caught error');
 
-# A message in the log would take the interrupt, too.
+# A message in the log would handle the interrupt, too.
 $session->query(q(SET log_temp_files = -1; SET statement_timeout = '1s'));
 for my $work_mem ('64kB', '64MB')
 {
 	$session->query("SET work_mem = '$work_mem'");
-	is($session->query('SELECT seen_test_memory(1000000000)')->{sqlstate}, '57014', "ends when it is told to, $work_mem");
-	is(files_left(), 0, 'no file is left after that');
+	is($session->query('SELECT seen_test_memory(1000000000)')->{sqlstate}, '57014', "statement_timeout ends it with work_mem $work_mem");
+	is(files_left(), 0, 'no file remains after statement_timeout');
 }
 $session->query(q(RESET statement_timeout; SET work_mem = '64kB'));
-cmp_ok($session->query('SELECT seen_test_memory(5000)')->{out}, '>', 0, 'the session goes on');
+cmp_ok($session->query('SELECT seen_test_memory(5000)')->{out}, '>', 0, 'the session continues');
 
 # --- A scan ---
 
-# Its files are made within a subtransaction, and are needed after its failure.
+# The scan creates its files in a subtransaction, and needs them after that has
+# failed.
 my $records = 4000;
 my $api = Reevo::start(records => $records);
 Reevo::set_up($node, $api->url);
@@ -142,12 +145,12 @@ $session = Reevo::Session->new($node);
 	COMMIT));
 my %found = map { $_ => 1 } split(/\n/, $result->{out});
 my $lines = () = $result->{out} =~ /^./mg;
-is($lines, $records, 'a cursor reads all') or diag $result->{err};
-is(scalar(keys %found), $records, 'and nothing twice');
-cmp_ok($made, '>=', 2, 'with files');
-is(files_left(), 0, 'of which none is left');
+is($lines, $records, 'a cursor returns all records') or diag $result->{err};
+is(scalar(keys %found), $records, 'a cursor returns no record twice');
+cmp_ok($made, '>=', 2, 'the scan uses files');
+is(files_left(), 0, 'no file of the scan remains');
 
-unlike(Reevo::slurp($node->logfile), qr/leak|TRAP|terminated by signal/, 'the log knows of nothing bad');
+unlike(Reevo::slurp($node->logfile), qr/leak|TRAP|terminated by signal/, 'the log has no leak and no crash');
 
 $session->quit;
 done_testing();

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: PostgreSQL
-# A real server between the extension and the API: nginx, with its own TLS, its own
-# ways to keep and to drop connections, its own throttling and its own error pages.
+# nginx between the extension and the simulator, with its own TLS, its own handling
+# of connections, its own throttling and its own error pages.
 #
-# Requests are counted in nginx's log, so those that libcurl repeats by itself
-# are seen, too. Where there is no nginx this fails, unless REEVO_WITHOUT_NGINX
-# is set in the environment.
+# The test counts the requests in nginx's log, so it counts repeats by libcurl, too.
+# Without nginx the test fails, unless the environment has REEVO_WITHOUT_NGINX.
 
 use strict;
 use warnings;
@@ -19,10 +18,10 @@ use Time::HiRes qw(sleep time);
 
 if (!Nginx::version())
 {
-	plan(skip_all => 'there is no nginx, and REEVO_WITHOUT_NGINX is set')
+	plan(skip_all => 'nginx is missing, and REEVO_WITHOUT_NGINX is set')
 	  if $ENV{REEVO_WITHOUT_NGINX};
-	diag('NGINX IS NOT HERE, and nothing was tested with it.');
-	diag('Install it (apt-get install nginx), or set REEVO_WITHOUT_NGINX=1 to do without.');
+	diag('nginx is missing, so this test cannot run.');
+	diag('Install it (apt-get install nginx), or set REEVO_WITHOUT_NGINX=1 to skip this test.');
 	fail('nginx is installed');
 	done_testing();
 	exit;
@@ -35,7 +34,7 @@ my $api = Reevo::start();
 my $closed = '127.0.0.1:' . $api->port('closed_port');
 my $silent = '127.0.0.1:' . $api->port('blackhole_port');
 
-# One host by a CA of ours, one by itself, and some that are wrong.
+# Certificates by the test's CA, a self-signed one, and invalid ones
 my $certificates = Reevo::certificates(
 	good => 'IP:127.0.0.1',
 	elsewhere => 'DNS:api.example',
@@ -49,7 +48,7 @@ my $ca_file = "ca_file '$certificates/ca.pem'";
 
 sub certificate { return "ssl_certificate $certificates/$_[0].pem; ssl_certificate_key $certificates/$_[0].key;"; }
 
-# nginx itself tries again nothing, so that what is counted is ours.
+# nginx does not retry, so its log counts the wrapper's requests only.
 my $forward = "proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection '';"
   . " proxy_set_header Accept-Encoding ''; proxy_next_upstream off;";
 
@@ -67,7 +66,7 @@ sub secure
 	  . certificate($certificate) . " $more location / { $forward } }\n";
 }
 
-# What nginx answers by itself, with pages in HTML.
+# Responses by nginx itself, with pages in HTML
 my %page = (
 	not_found => 'return 404;',
 	too_large => 'return 413;',
@@ -110,7 +109,7 @@ my $nginx = Nginx->new($configuration)->start;
 # --- The tables, one for each server ---
 
 my $node = Reevo::cluster('nginx');
-# One request for each record: it is requests that are counted here.
+# Each record is one request, because the test counts requests.
 Reevo::set_up($node, $api->url, "use_query 'false'");
 my $session = Reevo::Session->new($node);
 $session->query(q(CREATE FUNCTION record_id(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE
@@ -138,7 +137,7 @@ table('long', $nginx->url('long') . '/' . ('x' x 2000), $retry);
 
 sub name_in { return "SELECT display_name FROM $_[0] WHERE id = '$id'"; }
 
-# count_of(TABLE, NUMBER): reads so many records at once.
+# count_of(TABLE, NUMBER): returns a query that reads a number of records.
 sub count_of
 {
 	my ($table, $number) = @_;
@@ -147,9 +146,9 @@ sub count_of
 }
 
 my $name = $session->query(name_in('opportunity'))->{out};
-isnt($name, '', 'the record can be read without nginx');
+isnt($name, '', 'the simulator returns the record without nginx');
 
-# nginx logs a request when it is over for itself, which may be after our answer.
+# nginx logs a request at its end, which may be after the client has the response.
 sub requests_are
 {
 	my ($server, $number, $what) = @_;
@@ -157,7 +156,7 @@ sub requests_are
 	return is(scalar(my @seen = $nginx->requests($server)), $number, $what);
 }
 
-# spent(SQL): requests and retries by EXPLAIN ANALYZE.
+# spent(SQL): returns the API calls and retries from EXPLAIN ANALYZE.
 sub spent
 {
 	my ($sql) = @_;
@@ -167,55 +166,55 @@ sub spent
 	return ($requests, $retries || 0);
 }
 
-# fails_with(SERVER, REQUESTS, SQLSTATE, MESSAGE, DETAIL): what nginx counts, and
-# that the session goes on.
+# fails_with(SERVER, REQUESTS, SQLSTATE, MESSAGE, DETAIL): checks the error and the
+# number of requests, and that the session continues.
 sub fails_with
 {
 	my ($server, $requests, $sqlstate, $message, $detail) = @_;
-	$nginx->forget;
+	$nginx->clear_log;
 	my $result = $session->query(name_in($server));
 	subtest $server => sub {
 		is($result->{sqlstate}, $sqlstate, 'SQLSTATE');
 		like($result->{message}, $message, 'message');
 		like($result->{detail}, $detail, 'detail');
-		unlike($result->{err}, qr/test-key/, 'the key is not in it');
-		requests_are($server, $requests, "$requests requests");
+		unlike($result->{err}, qr/test-key/, 'the error does not contain the API key');
+		requests_are($server, $requests, "nginx receives $requests requests");
 		is($session->query(name_in('plain'))->{out}, $name, 'the next statement works');
 	} or diag($result->{err});
 	return;
 }
 
-# --- Plain HTTP, connections that are kept ---
+# --- Plain HTTP, and persistent connections ---
 
-$nginx->forget;
-is($session->query(name_in('plain'))->{out}, $name, 'plain HTTP');
-is($session->query(count_of('plain', 40))->{out}, 40, 'forty records');
-requests_are('plain', 41, 'a request for each');
+$nginx->clear_log;
+is($session->query(name_in('plain'))->{out}, $name, 'plain HTTP returns the record');
+is($session->query(count_of('plain', 40))->{out}, 40, 'plain HTTP returns forty records');
+requests_are('plain', 41, 'each record costs one request');
 my %connections = map { $_->{connection} => 1 } $nginx->requests('plain');
-cmp_ok(scalar keys %connections, '<=', 8, 'over as many connections as may be in flight');
-is($session->query(name_in('plain'))->{out}, $name, 'once more');
-requests_are('plain', 42, 'one request more');
-ok($connections{ ($nginx->requests('plain'))[-1]{connection} }, 'over a connection that was kept');
+cmp_ok(scalar keys %connections, '<=', 8, 'the connections are at most max_concurrency');
+is($session->query(name_in('plain'))->{out}, $name, 'a second statement returns the record');
+requests_are('plain', 42, 'the second statement costs one request');
+ok($connections{ ($nginx->requests('plain'))[-1]{connection} }, 'the second statement uses an open connection');
 
 # --- TLS ---
 
-# libcurl below 8.0 may take an HTTP/2 body that was cut for a whole one.
+# libcurl below 8.0 may accept a truncated HTTP/2 body as complete.
 my $version = $session->query('SELECT opportunity_fdw_version()')->{out};
 my ($curl, $features) = $version =~ m{libcurl (\d+)\.[^(]*\(([^)]*)\)};
 my $protocol = $curl >= 8 && $features =~ m{HTTP/2} ? 'HTTP/2.0' : 'HTTP/1.1';
 note("$version: $protocol is expected");
 for my $server (qw(tls12 tls13))
 {
-	$nginx->forget;
-	is($session->query(name_in($server))->{out}, $name, "$server: the record");
-	is($session->query(count_of($server, 40))->{out}, 40, "$server: forty records");
-	requests_are($server, 41, "$server: a request for each");
+	$nginx->clear_log;
+	is($session->query(name_in($server))->{out}, $name, "$server returns the record");
+	is($session->query(count_of($server, 40))->{out}, 40, "$server returns forty records");
+	requests_are($server, 41, "$server: each record costs one request");
 	my @requests = $nginx->requests($server);
 	my %seen = map { ("$_->{protocol} $_->{tls}" => 1) } @requests;
 	is(join(', ', keys %seen), "$protocol " . ($server eq 'tls12' ? 'TLSv1.2' : 'TLSv1.3'),
-		"$server: the protocol");
+		"$server: nginx sees the expected protocol");
 	%connections = map { $_->{connection} => 1 } @requests;
-	cmp_ok(scalar keys %connections, '<=', $protocol eq 'HTTP/2.0' ? 1 : 8, "$server: connections");
+	cmp_ok(scalar keys %connections, '<=', $protocol eq 'HTTP/2.0' ? 1 : 8, "$server: the number of connections is limited");
 }
 
 my $not_connected = qr/^could not connect to the API$/;
@@ -228,26 +227,26 @@ fails_with('tls11', 0, 'HV00N', $not_connected, qr/^The connection to host "127\
 fails_with('wants_certificate', 1, 'HV000', qr/^API rejected the request: HTTP status 4\d\d$/,
 	qr/^The response starts with: .*No required SSL certificate/s);
 
-# The server that we refuse does speak TLS 1.1, to those who do.
+# The rejected server does offer TLS 1.1 to other clients.
 my $greeting = '';
 IPC::Run::run(
 	[ 'openssl', 's_client', '-tls1_1', '-cipher', 'DEFAULT:@SECLEVEL=0', '-connect', '127.0.0.1:' . $nginx->port('tls11') ],
 	'<', \'', '>&', \$greeting);
-like($greeting, qr/Protocol *: *TLSv1\.1|^New, TLSv1/m, 'the server of TLS 1.1 is one');
+like($greeting, qr/Protocol *: *TLSv1\.1|^New, TLSv1/m, 'the server "tls11" offers TLS 1.1');
 
-# Through a proxy, which sees neither the key nor anything else.
+# A proxy does not see the API key or the requests.
 my $proxy = Reevo::start_proxy('127.0.0.1:' . $nginx->port('tls13'));
 table('proxied', $nginx->url('tls13', 'https'), "$ca_file, proxy '" . $proxy->url . "'");
-$nginx->forget;
-is($session->query(name_in('proxied'))->{out}, $name, 'TLS through a proxy');
-requests_are('tls13', 1, 'TLS through a proxy: one request');
-is(($nginx->requests('tls13'))[0]{protocol}, $protocol, 'TLS through a proxy: the protocol');
-like($proxy->heads, qr/^CONNECT 127\.0\.0\.1:/, 'the proxy was asked to connect');
-unlike($proxy->heads, qr/Authorization|test-key/i, 'and not told the key');
+$nginx->clear_log;
+is($session->query(name_in('proxied'))->{out}, $name, 'TLS through a proxy returns the record');
+requests_are('tls13', 1, 'TLS through a proxy costs one request');
+is(($nginx->requests('tls13'))[0]{protocol}, $protocol, 'TLS through a proxy uses the expected protocol');
+like($proxy->heads, qr/^CONNECT 127\.0\.0\.1:/, 'the proxy receives CONNECT');
+unlike($proxy->heads, qr/Authorization|test-key/i, 'the proxy does not receive the API key');
 
 # --- Compression ---
 
-# body_of_record(): as the API sends it.
+# body_of_record(): returns the body as the API sends it.
 sub body_of_record
 {
 	my $socket = IO::Socket::INET->new(PeerAddr => $upstream, Timeout => 10) or die "$upstream: $@";
@@ -257,8 +256,8 @@ sub body_of_record
 	return (split(/\r\n\r\n/, <$socket>, 2))[1];
 }
 
-# A stream of Brotli that packs nothing: a window size (the bit 0), one block that
-# is stored (0, 00, its length less one in 16 bits, 1), and the end (1, 1).
+# An uncompressed Brotli stream: a window size (the bit 0), one stored block (0, 00,
+# its length less one in 16 bits, 1), and the end (1, 1)
 sub stored_in_brotli
 {
 	my ($text) = @_;
@@ -282,15 +281,15 @@ for my $encoding (sort keys %packed)
 for my $encoding (qw(gzip deflate br))
 {
 	my $known = $encoding ne 'br' || accepts('br');
-	$nginx->forget;
+	$nginx->clear_log;
 	my $result = $session->query(name_in($encoding));
-	is($result->{out}, $known ? $name : '', "$encoding: the record") or diag($result->{err});
-	requests_are($encoding, $known ? 1 : 3, "$encoding: requests");
-	is(($nginx->requests($encoding))[0]{encoding}, $encoding, "$encoding: that was how it came");
+	is($result->{out}, $known ? $name : '', "$encoding: the record is returned if libcurl supports it") or diag($result->{err});
+	requests_are($encoding, $known ? 1 : 3, "$encoding: the number of requests is as expected");
+	is(($nginx->requests($encoding))[0]{encoding}, $encoding, "$encoding: nginx uses the encoding");
 }
-is($session->query(count_of('gzip', 40))->{out}, 40, 'gzip: forty records');
+is($session->query(count_of('gzip', 40))->{out}, 40, 'gzip returns forty records');
 
-# accepts(ENCODING): does libcurl say that it can unpack that?
+# accepts(ENCODING): returns whether libcurl offers the encoding.
 sub accepts
 {
 	my ($encoding) = @_;
@@ -300,60 +299,60 @@ sub accepts
 
 # --- Connections that the server closes ---
 
-$nginx->forget;
+$nginx->clear_log;
 for my $number (1 .. 20)
 {
 	my $result = $session->query("SELECT count(*) FROM three_each WHERE id = '" . Reevo::id($number) . "'");
-	is($result->{out}, 1, "keepalive_requests: record $number") or diag($result->{err});
+	is($result->{out}, 1, "keepalive_requests: record $number is returned") or diag($result->{err});
 }
-requests_are('three_each', 20, 'keepalive_requests: a request for each');
+requests_are('three_each', 20, 'keepalive_requests: each record costs one request');
 %connections = map { $_->{connection} => 1 } $nginx->requests('three_each');
-is(scalar keys %connections, 7, 'keepalive_requests: three over each connection');
-$nginx->forget;
-is_deeply([ spent(count_of('three_each', 100)) ], [ 100, 0 ], 'keepalive_requests: many at once, no retries');
-requests_are('three_each', 100, 'keepalive_requests: many at once, a request for each');
+is(scalar keys %connections, 7, 'keepalive_requests: a connection has three requests');
+$nginx->clear_log;
+is_deeply([ spent(count_of('three_each', 100)) ], [ 100, 0 ], 'keepalive_requests: parallel requests need no retries');
+requests_are('three_each', 100, 'keepalive_requests: parallel requests are not repeated');
 
-$nginx->forget;
-is_deeply([ spent(count_of('one_each', 50)) ], [ 50, 0 ], 'a connection for each request: no retries');
-requests_are('one_each', 50, 'a connection for each request: a request for each');
+$nginx->clear_log;
+is_deeply([ spent(count_of('one_each', 50)) ], [ 50, 0 ], 'a connection for each request needs no retries');
+requests_are('one_each', 50, 'a connection for each request causes no repeated request');
 
-$nginx->forget;
-is($session->query(name_in('impatient'))->{out}, $name, 'keepalive_timeout: the record');
+$nginx->clear_log;
+is($session->query(name_in('impatient'))->{out}, $name, 'keepalive_timeout: the record is returned');
 sleep 1.6;
-is_deeply([ spent(name_in('impatient')) ], [ 1, 0 ], 'keepalive_timeout: again, after the server closed the connection');
-requests_are('impatient', 2, 'keepalive_timeout: two requests');
+is_deeply([ spent(name_in('impatient')) ], [ 1, 0 ], 'keepalive_timeout: a read after the server closed the connection needs no retry');
+requests_are('impatient', 2, 'keepalive_timeout: two reads cost two requests');
 
-# The server closes a connection instead of answering the second request over it.
-$nginx->forget;
-is($session->query(name_in('hangs_up'))->{out}, $name, 'hung up: the record');
-is_deeply([ spent(name_in('hangs_up')) ], [ 1, 0 ], 'hung up: libcurl repeats it at once, which is no retry');
+# The server closes the connection on the second request, without a response.
+$nginx->clear_log;
+is($session->query(name_in('hangs_up'))->{out}, $name, 'a closed connection: the first read returns the record');
+is_deeply([ spent(name_in('hangs_up')) ], [ 1, 0 ], 'a closed connection: libcurl repeats the request, and the wrapper does not retry');
 Reevo::wait_until(sub { scalar(my @seen = $nginx->requests('hangs_up')) >= 3 }, 5);
-is(join(' ', map { $_->{status} } $nginx->requests('hangs_up')), '200 444 200', 'hung up: what nginx saw');
+is(join(' ', map { $_->{status} } $nginx->requests('hangs_up')), '200 444 200', 'a closed connection: nginx logs the failed request and its repeat');
 
-# --- Throttling: no answer is lost, and the retries are counted ---
+# --- Throttling: all records are returned, and the retries are counted ---
 
 for my $case ([ 'bursty', 429 ], [ 'strict', 503 ])
 {
 	my ($server, $status) = @$case;
-	$nginx->forget;
+	$nginx->clear_log;
 	my $started = time;
 	my $result = $session->query(count_of($server, 60));
 	my $seconds = time - $started;
-	is($result->{out}, 60, "$server: no answer is lost") or diag($result->{err});
+	is($result->{out}, 60, "$server: all records are returned") or diag($result->{err});
 	my ($requests, $retries) = spent(count_of($server, 60));
 	ok(Reevo::wait_until(sub { scalar(grep { $_->{status} == 200 } $nginx->requests($server)) == 120 }, 5),
-		"$server: each record was answered once");
+		"$server: each record has one successful response");
 	my $refused = grep { $_->{status} == $status } $nginx->requests($server);
-	is($requests - $retries, 60, "$server: a request for each, and the retries");
-	cmp_ok($retries, '<=', $refused, "$server: no more retries than refusals");
-	cmp_ok($refused, '>', 0, "$server: it did refuse some");
-	cmp_ok($refused, '<', 60, "$server: not many");
-	cmp_ok($seconds, '>', 2, "$server: it took its time");
-	note(sprintf('%s: 60 records at 20 a second in %.1f s; %d refused of 180', $server, $seconds, $refused));
+	is($requests - $retries, 60, "$server: the API calls are the records and the retries");
+	cmp_ok($retries, '<=', $refused, "$server: the retries are at most the rejected requests");
+	cmp_ok($refused, '>', 0, "$server: nginx rejects some requests");
+	cmp_ok($refused, '<', 60, "$server: nginx rejects few requests");
+	cmp_ok($seconds, '>', 2, "$server: the statement waits for the rate limit");
+	note(sprintf('%s: 60 records at 20 a second in %.1f s; %d of 180 rejected', $server, $seconds, $refused));
 	is($session->query(name_in('plain'))->{out}, $name, "$server: the next statement works");
 }
 
-# --- An API that is down, slow, or breaks off behind it ---
+# --- An API behind nginx that is down, slow, or breaks connections ---
 
 my $api_failed = qr/^API server error: HTTP status 5\d\d$/;
 fails_with('down', 3, 'HV000', qr/^API server error: HTTP status 502$/, qr/^The response starts with: .*Bad Gateway/s);
@@ -363,9 +362,9 @@ for my $server (qw(unbuffered plain))
 	for my $how (qw(half-body-close half-body-reset chunked-cut))
 	{
 		$api->behave(qq({"fail_first": 2, "fail_how": "$how"}));
-		$nginx->forget;
-		is($session->query(name_in($server))->{out}, $name, "$server, $how: tried again");
-		requests_are($server, 3, "$server, $how: three requests");
+		$nginx->clear_log;
+		is($session->query(name_in($server))->{out}, $name, "$server, $how: the retries return the record");
+		requests_are($server, 3, "$server, $how: two failures cost three requests");
 		$api->reset;
 		$api->behave(qq({"fail_first": 3, "fail_how": "$how"}));
 		fails_with($server, 3, '08006', qr/^API request failed$/,
@@ -374,24 +373,24 @@ for my $server (qw(unbuffered plain))
 	}
 }
 
-# --- nginx is reloaded, and started anew ---
+# --- Reload and restart of nginx ---
 
 table('busy', $nginx->url('plain'), "max_retries '20', max_retry_wait '0.2', max_concurrency '4'");
 $api->behave('{"delay_ms": 20}');
-$nginx->forget;
+$nginx->clear_log;
 $session->send(count_of('busy', 200));
 for my $time (1 .. 3)
 {
 	sleep 0.2;
-	ok($nginx->reload, "reload $time");
+	ok($nginx->reload, "nginx reload $time succeeds");
 }
 my $reloaded = $session->result;
-is($reloaded->{out}, 200, 'reloaded three times on the way: all records') or diag($reloaded->{err});
+is($reloaded->{out}, 200, 'three reloads during a statement lose no record') or diag($reloaded->{err});
 my %workers = map { $_->{connection} => 1 } $nginx->requests('plain');
-cmp_ok(scalar keys %workers, '>', 4, 'reloaded: over new connections');
+cmp_ok(scalar keys %workers, '>', 4, 'the statement opens new connections after a reload');
 my $ok = grep { $_->{status} == 200 } $nginx->requests('plain');
-cmp_ok($ok, '>=', 200, 'reloaded: each was answered');
-cmp_ok(scalar(my @seen = $nginx->requests('plain')), '<=', 200 + 3 * 4, 'reloaded: hardly a request more');
+cmp_ok($ok, '>=', 200, 'each record has a response in spite of the reloads');
+cmp_ok(scalar(my @seen = $nginx->requests('plain')), '<=', 200 + 3 * 4, 'the reloads cause few additional requests');
 
 my $before = $api->requests;
 $session->send(join('; ', map { count_of('busy', 100) } 1 .. 5));
@@ -402,10 +401,10 @@ for my $time (1 .. 3)
 	$nginx->start;
 }
 my $restarted = $session->result;
-is($restarted->{out}, join("\n", (100) x 5), 'started anew three times on the way: all records')
+is($restarted->{out}, join("\n", (100) x 5), 'three restarts during the statements lose no record')
   or diag($restarted->{err});
-is($restarted->{sqlstate}, '', 'started anew: no statement failed');
-cmp_ok($api->requests - $before, '<=', 500 + 3 * 4, 'started anew: hardly a request more');
+is($restarted->{sqlstate}, '', 'no statement fails because of the restarts');
+cmp_ok($api->requests - $before, '<=', 500 + 3 * 4, 'the restarts cause few additional requests');
 $api->reset;
 
 # --- nginx's own pages ---
@@ -423,33 +422,33 @@ fails_with('empty', 1, '', qr/^$/, qr/^$/);
 fails_with('partial', 1, '08P01', qr/\b200\b/, qr/^The answer /);
 fails_with('login', 1, '08P01', qr/^API response is not a valid record: /, qr/Please log in/);
 
-# --- A server that is far away: 25 milliseconds, there and back ---
+# --- A distant server: 25 milliseconds in each direction ---
 
 my $relay = Reevo::start_relay('127.0.0.1:' . $nginx->port('plain'), 25);
 table('far', $relay->url, "max_concurrency '8'");
 my $far = $session->query(name_in('far'));
-is($far->{out}, $name, 'far away: the record');
-cmp_ok($far->{ms}, '>=', 50, 'far away: there and back');
+is($far->{out}, $name, 'distant server: the record is returned');
+cmp_ok($far->{ms}, '>=', 50, 'distant server: a request takes one round trip to connect and one to respond');
 
 $api->reset;
 $far = $session->query(count_of('far', 80));
-is($far->{out}, 80, 'far away: eighty records');
-is($api->requests, 80, 'far away: a request for each');
-cmp_ok($far->{ms}, '>=', 10 * 50, 'far away: ten times there and back, as eight may be in flight');
-cmp_ok($far->{ms}, '<', 79 * 50, 'far away: not one after another');
-note(sprintf('far away: 80 records in %.0f ms', $far->{ms}));
+is($far->{out}, 80, 'distant server: eighty records are returned');
+is($api->requests, 80, 'distant server: each record costs one request');
+cmp_ok($far->{ms}, '>=', 10 * 50, 'distant server: eighty requests take ten round trips, with eight in flight');
+cmp_ok($far->{ms}, '<', 79 * 50, 'distant server: the requests run in parallel');
+note(sprintf('distant server: 80 records in %.0f ms', $far->{ms}));
 
 my $late = 0;
 for my $timeout (map { 10 * $_ } 1 .. 12)
 {
 	my $result = $session->query("SET statement_timeout = $timeout; " . count_of('far', 80) . '; RESET statement_timeout');
-	is($result->{sqlstate}, '57014', "far away: cancelled after $timeout ms") or diag($result->{err});
+	is($result->{sqlstate}, '57014', "distant server: statement_timeout cancels after $timeout ms") or diag($result->{err});
 	$late = $result->{ms} - $timeout if $result->{ms} - $timeout > $late;
-	is($session->query(name_in('far'))->{out}, $name, 'far away: the next statement works');
+	is($session->query(name_in('far'))->{out}, $name, 'distant server: the next statement works');
 }
-cmp_ok($late, '<', 3000, 'far away: cancelled at once');
-note(sprintf('far away: cancelled at most %.0f ms late', $late));
-ok($api->becomes('in_flight', 0), 'far away: nothing of it is left');
+cmp_ok($late, '<', 3000, 'distant server: the cancel takes effect immediately');
+note(sprintf('distant server: cancelled at most %.0f ms late', $late));
+ok($api->becomes('in_flight', 0), 'distant server: no cancelled request remains');
 
 $session->quit;
 $node->stop('fast');

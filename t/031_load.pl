@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# Thirty-two sessions at once, and one request in ten fails: every answer is
-# right, no session is lost, and none of them grows.
+# Thirty-two sessions run in parallel, and one request in ten fails: every result is
+# right, no session ends, and no session's memory grows.
 
 use strict;
 use warnings;
@@ -14,8 +14,8 @@ use Test::More;
 my $SESSIONS = 32;
 my $SECONDS = 20;
 
-# What the allocator may need on the way, in kB: one session, which may be as
-# late as that in doing what others have done, and most of them.
+# Allowed growth of memory in kB: of a single session above the largest, and of the
+# median session
 my $SLACK = 2048;
 my $USUAL_SLACK = 512;
 
@@ -25,12 +25,12 @@ Load::set_up($api, $node);
 is($node->safe_psql('postgres', 'SELECT count(*) FROM copy'), 1000, 'the copy has all records');
 
 my $load = Load::run($api, $node, $SESSIONS, $SECONDS);
-is($load->{status}, 0, 'no statement failed, and no answer was wrong') or diag($load->{errors});
-unlike($load->{errors}, qr/ERROR|aborted/, 'nor did any session end');
-is($load->{sessions}, $SESSIONS, 'all sessions are there at the end');
-cmp_ok($load->{transactions}, '>', 5 * $SESSIONS, 'they did read');
-cmp_ok($load->{statuses}{$_} || 0, '>', 0, "there were failures: $_") for grep { /^\d+$/ } @Load::FAULTS;
-cmp_ok($load->{requests}, '>', 1.05 * $load->{statuses}{200}, 'and others');
+is($load->{status}, 0, 'no statement fails or returns a wrong result') or diag($load->{errors});
+unlike($load->{errors}, qr/ERROR|aborted/, 'no session ends');
+is($load->{sessions}, $SESSIONS, 'all sessions exist at the end');
+cmp_ok($load->{transactions}, '>', 5 * $SESSIONS, 'the sessions run transactions');
+cmp_ok($load->{statuses}{$_} || 0, '>', 0, "the API responds with failures: $_") for grep { /^\d+$/ } @Load::FAULTS;
+cmp_ok($load->{requests}, '>', 1.05 * $load->{statuses}{200}, 'the API has other failures, too');
 
 my ($before, $after) = map { $_->{memory} } @{ $load->{samples} }[ 1, -1 ];
 my ($largest) = sort { $b <=> $a } values %$before;
@@ -39,9 +39,9 @@ my @growth = sort { $a <=> $b } map { $after->{$_} - ($before->{$_} || 0) } keys
 SKIP:
 {
 	skip 'AddressSanitizer keeps for a while what was freed', 2 if $load->{keeps_freed};
-	is("@large", '', "no session grows beyond what one needs, $largest kB")
+	is("@large", '', "no session grows much above the largest, $largest kB")
 	  or diag(join(', ', map { "$_: $before->{$_} -> $after->{$_} kB" } @large));
-	cmp_ok($growth[ @growth / 2 ], '<', $USUAL_SLACK, 'and most do not grow');
+	cmp_ok($growth[ @growth / 2 ], '<', $USUAL_SLACK, 'most sessions do not grow');
 }
 note(sprintf('%d transactions, %d requests, %.0f transactions per second', @$load{qw(transactions requests tps)}));
 note(join(', ', map { "$_: $load->{statuses}{$_}" } sort keys %{ $load->{statuses} }));
@@ -51,11 +51,11 @@ for my $sample (@{ $load->{samples} })
 	note("memory of a session: $sizes[0] to $sizes[-1] kB");
 }
 
-# A wrong answer would have been noticed.
+# The checks find a wrong result.
 $api->ctl('attributes', Reevo::id(7), '{"display_name": {"value": "another", "value_type": "string"}}');
 my $session = Reevo::Session->new($node);
-like($session->query('SELECT check_records(ARRAY[7])')->{message}, qr/^wrong answer: records/, 'a wrong record is noticed');
-like($session->query('SELECT check_visits(1)')->{message}, qr/^wrong answer: visits/, 'and a wrong join');
+like($session->query('SELECT check_records(ARRAY[7])')->{message}, qr/^wrong result: records/, 'the check finds a wrong record');
+like($session->query('SELECT check_visits(1)')->{message}, qr/^wrong result: visits/, 'the check finds a wrong join');
 $session->quit;
 
 $node->stop('fast');

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: PostgreSQL
-# Joins that look many records up at once give the same rows as a local copy of
-# the records, and as one request for each record does, however the API answers;
-# they can be cancelled wherever they are, leave no memory behind, and see what
-# other sessions change.
+# Joins with batch lookups return the same rows as a local copy of the records, and
+# as single lookups, in every variant of the API.
 #
-# REEVO_SEED in the environment chooses other queries, REEVO_QUERIES how many for
-# each of the API's variants, and REEVO_VARIANT (a part of one) some variants.
+# REEVO_SEED in the environment chooses other queries, REEVO_QUERIES the number for
+# each variant of the API, and REEVO_VARIANT (a part of one) selects variants.
 
 use strict;
 use warnings;
@@ -31,7 +29,7 @@ my $result;
 
 # --- Generated queries ---
 
-# Tables of few rows: ids of 12 records and of none, NULLs, and some again.
+# Small tables: ids of 12 records, ids without a record, NULLs, and duplicates
 $result = $session->query(q(
 	CREATE SCHEMA foreign_side;
 	CREATE SCHEMA local_side;
@@ -65,7 +63,7 @@ $result = $session->query(q(
 	CREATE VIEW local_side.w AS SELECT o.id, o.stage, coalesce(o.stage, 'none') AS shown, 1 AS one FROM local_side.o WHERE status = 'open';
 	ANALYZE;
 
-	-- The rows of a query, or the error.
+	-- Returns the number and the hash of a query's rows, or the error.
 	CREATE FUNCTION digest(query text, side text, lookup text) RETURNS text LANGUAGE plpgsql AS $$
 	DECLARE
 		found text;
@@ -88,9 +86,9 @@ $result = $session->query(q(
 		END LOOP;
 		RETURN false;
 	END $$;
-	-- Runs queries, each with its own settings ("a=b c=d"), and tells how many there were,
-	-- how many rows, with how many lookups; and which differ. may_fail: how an error may
-	-- begin.
+	-- Runs queries, each with its own settings ("a=b c=d"). Returns the queries with
+	-- different rows, and the numbers of queries, rows and lookups. may_fail: the
+	-- beginning of an error that is permitted.
 	CREATE FUNCTION compare(queries text[], settings text[], may_fail text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 	DECLARE
 		setting text;
@@ -119,10 +117,10 @@ $result = $session->query(q(
 		END LOOP;
 		RETURN NEXT format('%s queries, %s rows, %s lookups', cardinality(queries), rows, lookups);
 	END $$;));
-is($result->{sqlstate}, '', 'tables') or BAIL_OUT($result->{err});
+is($result->{sqlstate}, '', 'the tables are created') or BAIL_OUT($result->{err});
 
-# A condition that supplies the id of a foreign table under an alias, from the
-# columns of t.
+# Returns a condition that supplies the id of a foreign table with an alias, from
+# the columns of t.
 sub key
 {
 	my ($alias, $is_text) = @_;
@@ -161,7 +159,7 @@ sub shown
 		"$alias IS NULL AS missing", "coalesce($alias.id::text, 'none') AS shown");
 }
 
-# What stands for t, with its columns.
+# Returns an item for FROM that has the alias t and its columns.
 sub outer_side
 {
 	return one_of(
@@ -182,31 +180,31 @@ my @shapes = (
 		my $type = one_of('JOIN', 'LEFT JOIN', 'LEFT JOIN');
 		return 'SELECT t.n, ' . shown($alias) . ' FROM ' . outer_side() . " $type $alias ON $on";
 	},
-	sub {    # the other way round
+	sub {    # the other order
 		my ($alias, $on) = foreign();
 		my $type = one_of('JOIN', 'RIGHT JOIN');
 		return 'SELECT t.n, ' . shown($alias) . " FROM $alias $type " . outer_side() . " ON $on";
 	},
-	sub {    # two, and a third
+	sub {    # two joins, and a third
 		my @on = map { key($_, 0) . further($_) } qw(o p);
 		my $third = one_of('', '', ' LEFT JOIN x ON ' . key('x', 1), ' JOIN x ON ' . key('x', 1));
 		return 'SELECT t.n, ' . shown('o') . ', ' . shown('p') . ' FROM ' . outer_side()
 		  . one_of(' JOIN', ' LEFT JOIN') . " o ON $on[0]" . one_of(' JOIN', ' LEFT JOIN') . " p ON $on[1]$third";
 	},
-	sub {    # an id of the one is an id of the other
+	sub {    # one foreign table supplies the id of another
 		my $on = key('o', 0) . further('o');
 		my $chain = one_of('a.id = o.account_id', "a.id = o.account_id AND a.name > 'C'", 'a.id = o.account_id AND t.grp = 0');
 		return 'SELECT t.n, o.stage, a.name FROM ' . outer_side()
 		  . one_of(' JOIN', ' LEFT JOIN') . " o ON $on" . one_of(' JOIN', ' LEFT JOIN') . " a ON $chain";
 	},
-	sub {    # with a local table in between, and expressions that may become NULL
+	sub {    # a local table between, and nullable expressions
 		my ($alias, $on) = foreign();
 		my $local = one_of('u', "(SELECT n, id, label, 'c' AS c FROM u) u", "(SELECT n, id, upper(label) AS label FROM u WHERE n < 6) u");
 		return 'SELECT t.n, u.label, ' . shown($alias) . ' FROM ' . outer_side()
 		  . one_of(' JOIN', ' LEFT JOIN', ' FULL JOIN') . " $local ON u.id = t.id"
 		  . one_of(' JOIN', ' LEFT JOIN') . " $alias ON $on";
 	},
-	sub {    # the key from the side that may be NULL
+	sub {    # the key from the nullable side
 		my $key = one_of('u.id', 'coalesce(u.id, t.other)', 'CASE WHEN u.n > 2 THEN u.id END');
 		return 'SELECT t.n, u.id, ' . shown('o') . ' FROM ' . outer_side() . ' LEFT JOIN (SELECT n, id, 1 AS one FROM u) u ON u.id = t.id'
 		  . one_of(' AND u.n > 3', '') . ' LEFT JOIN o ON o.id = ' . $key . further('o');
@@ -229,7 +227,7 @@ my @shapes = (
 		my ($alias, $on) = foreign();
 		return 'SELECT t.n FROM ' . outer_side() . " LEFT JOIN $alias ON $on WHERE $alias.id IS " . one_of('NULL', 'NOT NULL');
 	},
-	sub {    # whose ids come from a subquery
+	sub {    # ids from a subquery
 		my $alias = one_of(qw(o p));
 		my $ids = one_of('SELECT id FROM t', 'SELECT other FROM t WHERE grp = 1', 'SELECT id FROM u UNION SELECT other FROM t', 'VALUES (id(61)), (id(62)), (NULL)');
 		return "SELECT $alias.* FROM $alias WHERE $alias.id " . one_of("IN ($ids)", "= ANY ($ids)", "= ANY (ARRAY($ids))")
@@ -246,7 +244,7 @@ my @shapes = (
 		return 'SELECT t.n, l.* FROM ' . outer_side() . one_of(' CROSS JOIN LATERAL (', ' LEFT JOIN LATERAL (') . 'SELECT ' . one_of("$alias.id", "$alias.id, t.grp + 1 AS g", "$alias.*, 7 AS seven")
 		  . " FROM $alias WHERE $on$end) l" =~ s/^/ /r;
 	},
-	sub {    # subqueries of a row, with joins in them
+	sub {    # correlated subqueries with joins
 		my ($alias, $on) = foreign();
 		return 'SELECT t.n, ' . one_of(
 			"(SELECT count(*) FROM $alias WHERE $on)",
@@ -261,7 +259,7 @@ my @shapes = (
 			'SELECT t.n, w.shown FROM ' . outer_side() . " JOIN w ON w.id = t.other WHERE w.shown > 'C'",
 			'SELECT v.n, w.one, v.fixed FROM v LEFT JOIN w ON w.id = v.id');
 	},
-	sub {    # afterwards
+	sub {    # aggregates, DISTINCT and window functions
 		my $on = key('o', 0) . further('o');
 		my $type = one_of('JOIN', 'LEFT JOIN');
 		return one_of(
@@ -272,7 +270,7 @@ my @shapes = (
 			'SELECT t.n, o.id FROM ' . outer_side() . " $type o ON $on EXCEPT ALL SELECT u.n, u.id FROM u",
 			'WITH j AS MATERIALIZED (SELECT t.n, o.id FROM ' . outer_side() . " $type o ON $on) SELECT * FROM j JOIN j k USING (n)");
 	},
-	sub {    # a part of an order
+	sub {    # ORDER BY with LIMIT
 		my ($alias, $on) = foreign();
 		my $type = one_of('JOIN', 'LEFT JOIN');
 		return 'SELECT t.n, t.id AS tid, t.other AS too, ' . "$alias.id AS fid FROM " . outer_side() . " $type $alias ON $on ORDER BY "
@@ -290,11 +288,11 @@ sub generated
 	return ($query, join(' ', @settings));
 }
 
-# As the README says; before 17, only old minor versions offer a lookup.
+# Before PostgreSQL 17, only old minor versions offer a lookup here.
 is($session->query(q(SELECT has_lookup($$SELECT FROM t JOIN o USING (id) WHERE current_setting('port') <> ''$$)))->{out},
-	$version >= 17 ? 't' : 'f', 'a condition without any column');
+	$version >= 17 ? 't' : 'f', 'a condition without a column has a lookup since PostgreSQL 17');
 
-# The API's variants, in all of which the rows are the same.
+# The variants of the API. All must give the same rows.
 my @variants = (
 	'{}',
 	'{"archived_hidden_from_query": true}',
@@ -354,7 +352,7 @@ my @variants = (
 	'{"not_found_form": "gone"}',
 	'{"in_limit": 2, "short_pages": 1, "move_between_pages": true, "archived_hidden_from_query": true, "expire_cursors_after": 2, "expire_cursors_times": 5, "fail_every": 11, "fail_how": "half-body-close"}');
 
-# The copies, as the API shows the records while it behaves so.
+# Fills the local copies with the records as the API shows them in this variant.
 sub refill
 {
 	my ($variant) = @_;
@@ -362,7 +360,7 @@ sub refill
 	$api->reset;
 	$api->behave($variant);
 	$result = $session->query(join(';', 'BEGIN', (map { "TRUNCATE local_side.$_; INSERT INTO local_side.$_ SELECT * FROM foreign_side.$_ WHERE $known{$_}" } qw(o p x a)), 'COMMIT'));
-	is($result->{sqlstate}, '', "copies: $variant") or BAIL_OUT($result->{err});
+	is($result->{sqlstate}, '', "the copies are filled: $variant") or BAIL_OUT($result->{err});
 	return;
 }
 
@@ -373,7 +371,7 @@ my %total = (queries => 0, rows => 0, lookups => 0);
 my $started = time;
 for my $variant (grep { !defined $only || index($_, $only) >= 0 } @variants)
 {
-	# The id of a merged record has no row.
+	# A merged id has no row.
 	my $merged = $variant =~ /"merged"/;
 	my @copies = map { "local_side.$_" } qw(o p);
 	$session->query(join(';', 'BEGIN', (map {; "CREATE TABLE ${_}_merged AS SELECT * FROM $_ WHERE id = id(61)", "DELETE FROM $_ WHERE id = id(61)" } @copies),
@@ -397,8 +395,8 @@ for my $variant (grep { !defined $only || index($_, $only) >= 0 } @variants)
 	$session->query(join(';', 'BEGIN', (map {; "INSERT INTO $_ SELECT * FROM ${_}_merged", "DROP TABLE ${_}_merged" } @copies, 'local_side.x'), 'COMMIT')) if $merged;
 }
 note(sprintf('%d queries, %d rows, %d with lookups, in %.0f s', @total{qw(queries rows lookups)}, time - $started));
-cmp_ok($total{lookups}, '>', $total{queries} / 2, 'most of them look records up at once');
-cmp_ok($total{rows}, '>', $total{queries} * 4, 'they have rows');
+cmp_ok($total{lookups}, '>', $total{queries} / 2, 'more than half of the queries use batch lookups');
+cmp_ok($total{rows}, '>', $total{queries} * 4, 'the queries return more than 4 rows on average');
 $api->reset;
 $session->quit;
 $node->stop('fast');

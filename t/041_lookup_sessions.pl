@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-# Joins that look many records up at once, where sessions meet: cancels, at
-# whatever stage; rows that others change meanwhile; what a session keeps under
-# cache_ttl when another changes the options; and memory.
+# Joins with batch lookups and several sessions: cancels at every stage, rows that
+# another session changes, cached records when another session changes the options,
+# and memory.
 
 use strict;
 use warnings;
@@ -12,11 +12,11 @@ use Reevo;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# 100 milliseconds are promised, against stalls of a minute. A busy machine may
-# take longer, so the assertion is generous, and what was measured is noted.
+# The goal is 100 milliseconds, during stalls of a minute. A busy machine may need
+# longer, so the limit is generous, and a note has the measured time.
 my $BOUND = 3000;
 
-# What the allocators may need on the way, in kB.
+# Allowed growth by the allocators in kB
 my $SLACK = 4096;
 
 my $api = Reevo::start();
@@ -31,7 +31,7 @@ my $result = $admin->query(q(
 	CREATE TABLE with_missing AS SELECT n, id(CASE WHEN n % 10 = 7 THEN 9000 ELSE 0 END + n) AS opportunity_id FROM generate_series(1, 50) n;
 	CREATE TABLE copy AS SELECT * FROM opportunity WHERE id IN (SELECT opportunity_id FROM deal);
 	ANALYZE;));
-is($result->{sqlstate}, '', 'tables') or BAIL_OUT($result->{err});
+is($result->{sqlstate}, '', 'the tables are created') or BAIL_OUT($result->{err});
 my $connecting = 'http://127.0.0.1:' . $api->port('backlog_port');
 $admin->query(qq(
 	CREATE SERVER connecting FOREIGN DATA WRAPPER opportunity_fdw OPTIONS (base_url '$connecting', page_size '10', connect_timeout '60');
@@ -46,17 +46,17 @@ sub joined
 
 # --- Cancels ---
 
-# The stage: its join, and the behaviour that keeps it there.
+# Stage to its join, and the behaviour that stalls it there
 my %stage = (
 	'connecting' => [ joined('deal', '', 'connecting'), '{}' ],
-	'before the answer' => [ joined('deal', '', 'opportunity'), '{"stall": "headers", "only": ["query"]}' ],
-	'in the head' => [ joined('deal', 'LEFT', 'opportunity'), '{"stall": "mid-headers", "only": ["query"]}' ],
+	'before the response' => [ joined('deal', '', 'opportunity'), '{"stall": "headers", "only": ["query"]}' ],
+	'in the headers' => [ joined('deal', 'LEFT', 'opportunity'), '{"stall": "mid-headers", "only": ["query"]}' ],
 	'in the body' => [ joined('deal', '', 'opportunity'), '{"stall": "body", "only": ["query"]}' ],
-	'in the third answer' => [ joined('deal', '', 'opportunity'), '{"fail_every": 3, "fail_how": "stall", "only": ["query"]}' ],
+	'in the third response' => [ joined('deal', '', 'opportunity'), '{"fail_every": 3, "fail_how": "stall", "only": ["query"]}' ],
 	'before the next page' => [ joined('deal', '', 'opportunity'), '{"short_pages": 4, "fail_every": 6, "fail_how": "stall", "only": ["query"]}' ],
-	'asking for what is missing' => [ joined('with_missing', 'LEFT', 'opportunity'), '{"stall": "headers", "only": ["get"]}' ],
-	'in the body of what is missing' => [ joined('with_missing', 'LEFT', 'opportunity'), '{"stall": "body", "only": ["get"]}' ],
-	'waiting to try again' => [ joined('deal', '', 'opportunity'), '{"status": 503, "retry_after": 2, "only": ["query"]}' ]);
+	'before the response to GET of a missing record' => [ joined('with_missing', 'LEFT', 'opportunity'), '{"stall": "headers", "only": ["get"]}' ],
+	'in the body of GET of a missing record' => [ joined('with_missing', 'LEFT', 'opportunity'), '{"stall": "body", "only": ["get"]}' ],
+	'waiting for a retry' => [ joined('deal', '', 'opportunity'), '{"status": 503, "retry_after": 2, "only": ["query"]}' ]);
 
 for my $stage (sort keys %stage)
 {
@@ -64,7 +64,7 @@ for my $stage (sort keys %stage)
 	my $session = Reevo::Session->new($node);
 
 	$api->reset;
-	is($session->query('SELECT 1 FROM opportunity WHERE id = id(1)')->{out}, '1', "$stage: a session");
+	is($session->query('SELECT 1 FROM opportunity WHERE id = id(1)')->{out}, '1', "$stage: the session can read");
 	$api->behave($behaviour);
 	my $before = $api->requests;
 	$session->send($query);
@@ -72,34 +72,34 @@ for my $stage (sort keys %stage)
 		return $admin->query(qq(SELECT count(*) FROM pg_stat_activity
 			WHERE pid = $session->{backend} AND wait_event_type = 'Extension'))->{out} == 1
 		  && ($stage eq 'connecting' || $api->requests > $before);
-	}) or diag("$stage: the statement does not wait");
-	# All that comes before has come, too.
+	}) or diag("$stage: the statement does not reach its wait");
+	# Let all earlier requests end.
 	sleep 0.2;
 	my $started = time;
 	$admin->query("SELECT pg_cancel_backend($session->{backend})");
 	$result = $session->result;
 	my $ms = (time - $started) * 1000;
-	is($result->{sqlstate}, '57014', "$stage: pg_cancel_backend") or diag($result->{out}, $result->{err});
-	cmp_ok($ms, '<', $BOUND, "$stage: acts at once");
+	is($result->{sqlstate}, '57014', "$stage: pg_cancel_backend raises query_canceled") or diag($result->{out}, $result->{err});
+	cmp_ok($ms, '<', $BOUND, "$stage: pg_cancel_backend takes effect immediately");
 	note(sprintf('%s: cancelled after %.0f ms', $stage, $ms));
-	ok($api->becomes('in_flight', 0), "$stage: the API has nothing of it any more");
-	is($session->query('SELECT 1 FROM opportunity WHERE id = id(1)')->{out}, '1', "$stage: the session goes on")
+	ok($api->becomes('in_flight', 0), "$stage: the cancelled requests end at the API");
+	is($session->query('SELECT 1 FROM opportunity WHERE id = id(1)')->{out}, '1', "$stage: the session continues")
 	  unless $behaviour =~ /"get"/;
 
 	$result = $session->query("SET statement_timeout = '300ms'; $query");
-	is($result->{sqlstate}, '57014', "$stage: statement_timeout") or diag($result->{out}, $result->{err});
-	cmp_ok($result->{ms}, '<', 300 + $BOUND, "$stage: acts at once");
+	is($result->{sqlstate}, '57014', "$stage: statement_timeout raises query_canceled") or diag($result->{out}, $result->{err});
+	cmp_ok($result->{ms}, '<', 300 + $BOUND, "$stage: statement_timeout takes effect immediately");
 	note(sprintf('%s: timed out %.0f ms late', $stage, $result->{ms} - 300));
-	ok($api->becomes('in_flight', 0), "$stage: the API has nothing of it any more");
+	ok($api->becomes('in_flight', 0), "$stage: the timed-out requests end at the API");
 
 	$api->reset;
 	$session->query('RESET statement_timeout');
 	my $expected = $stage =~ /missing/ ? '50|45' : '50|50';
-	is($session->query($query)->{out}, $expected, "$stage: the same join, when the API is well") if $stage ne 'connecting';
+	is($session->query($query)->{out}, $expected, "$stage: the join works after the stall") if $stage ne 'connecting';
 	$session->quit;
 }
 
-# Many cancels, wherever the join is just then: nothing stays behind.
+# Many cancels at random points leave nothing behind.
 {
 	my $session = Reevo::Session->new($node);
 	my $query = joined('with_missing', 'LEFT', 'opportunity');
@@ -116,26 +116,26 @@ for my $stage (sort keys %stage)
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	my ($files, $contexts) = (Reevo::open_files($session->{backend}), contexts($session));
 	my $cancelled = () = $cancel->(150)->{err} =~ /57014/g;
-	cmp_ok($cancelled, '>', 50, "$cancelled of 150 joins are cancelled");
-	ok($api->becomes('in_flight', 0), 'the API has nothing of them any more');
-	is($session->query($query)->{out}, '50|45', 'the session goes on');
+	cmp_ok($cancelled, '>', 50, "statement_timeout cancels $cancelled of 150 joins");
+	ok($api->becomes('in_flight', 0), 'the cancelled requests end at the API');
+	is($session->query($query)->{out}, '50|45', 'the session continues');
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	cmp_ok(Reevo::open_files($session->{backend}), '<=', $files, 'no file stays open');
-	is(contexts($session), $contexts, 'no memory context stays');
+	is(contexts($session), $contexts, 'no memory context remains');
 	$session->quit;
 }
 
-# The extension's memory contexts, by number.
+# Returns the number of the extension's memory contexts.
 sub contexts
 {
 	my ($session) = @_;
 	return $session->query("SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'opportunity_fdw%'")->{out};
 }
 
-# --- Rows that another session changes, while a statement waits for them ---
+# --- Rows that another session changes while a statement waits ---
 
-# The same statement over the foreign table and over a local copy has to do the
-# same with a row that has changed when it is locked.
+# A statement over the foreign table and over a local copy must treat a changed and
+# locked row in the same way.
 my ($one, $other) = map { Reevo::Session->new($node) } 1 .. 2;
 
 sub of_changed_row
@@ -145,7 +145,7 @@ sub of_changed_row
 
 	$admin->query(q(TRUNCATE deal; INSERT INTO deal SELECT n, id(n), 'deal ' || n FROM generate_series(1, 50) n));
 	$one->query("BEGIN; $change");
-	# Two by two: the loop, and what it is over, are the same in both.
+	# The loop repeats, so that both sources run the same statements.
 	$other->send("SET enable_hashjoin = off; SET enable_mergejoin = off; $text");
 	Reevo::wait_until(sub {
 		return $admin->query(qq(SELECT count(*) FROM pg_stat_activity
@@ -160,7 +160,7 @@ my %statement = (
 	'FOR UPDATE' => 'SELECT d.n, d.opportunity_id, d.note, o.id, o.stage FROM deal d JOIN SOURCE o ON o.id = d.opportunity_id FOR UPDATE OF d',
 	'FOR UPDATE, with a condition' => q(SELECT d.n, d.note, o.stage FROM deal d JOIN SOURCE o ON o.id = d.opportunity_id AND o.status = 'open' WHERE d.note <> 'gone' FOR UPDATE OF d),
 	'FOR SHARE of a left join' => 'SELECT d.n, d.note, o.id, o.stage FROM deal d LEFT JOIN SOURCE o ON o.id = d.opportunity_id FOR SHARE OF d',
-	'FOR UPDATE, not there' => q(SELECT d.n, d.note FROM deal d WHERE NOT EXISTS (SELECT FROM SOURCE o WHERE o.id = d.opportunity_id AND o.status <> 'open') FOR UPDATE OF d),
+	'FOR UPDATE, without a match' => q(SELECT d.n, d.note FROM deal d WHERE NOT EXISTS (SELECT FROM SOURCE o WHERE o.id = d.opportunity_id AND o.status <> 'open') FOR UPDATE OF d),
 	'FOR UPDATE with whole rows' => 'SELECT d.n, o.id, o IS NULL FROM deal d LEFT JOIN SOURCE o ON o.id = d.opportunity_id LEFT JOIN SOURCE p ON p.id = o.id FOR UPDATE OF d',
 	'UPDATE' => q(UPDATE deal d SET note = d.note || ': ' || o.stage FROM SOURCE o WHERE o.id = d.opportunity_id),
 	'DELETE' => q(DELETE FROM deal d USING SOURCE o WHERE o.id = d.opportunity_id AND o.status = 'open'));
@@ -169,7 +169,7 @@ my %change = (
 	'the key' => 'UPDATE deal SET opportunity_id = id(n + 1) WHERE n IN (15, 16, 33)',
 	'the key, to NULL' => 'UPDATE deal SET opportunity_id = NULL WHERE n = 15',
 	'a condition' => q(UPDATE deal SET note = 'gone' WHERE n IN (5, 25, 45)),
-	'no longer there' => 'DELETE FROM deal WHERE n IN (15, 40)');
+	'the row, deleted' => 'DELETE FROM deal WHERE n IN (15, 40)');
 $api->reset;
 for my $kind (sort keys %statement)
 {
@@ -177,15 +177,15 @@ for my $kind (sort keys %statement)
 	{
 		my $before = $api->requests;
 		my $foreign = of_changed_row($statement{$kind}, $change{$what}, 'opportunity');
-		# The row that is checked again has its record, and asks for none.
-		is($api->requests - $before, 5, "$kind: $what: requests");
-		is($foreign, of_changed_row($statement{$kind}, $change{$what}, 'copy'), "$kind: $what has changed");
+		# The new version of the row already has its record, so it makes no request.
+		is($api->requests - $before, 5, "$kind: $what: the statement makes five requests");
+		is($foreign, of_changed_row($statement{$kind}, $change{$what}, 'copy'), "$kind, change of $what: the rows are the same as with a local copy");
 	}
 }
 
 $_->quit for ($one, $other);
 
-# --- What a session keeps ---
+# --- Cached records ---
 
 $admin->query("ALTER FOREIGN TABLE opportunity OPTIONS (ADD cache_ttl '3600')");
 {
@@ -197,48 +197,48 @@ $admin->query("ALTER FOREIGN TABLE opportunity OPTIONS (ADD cache_ttl '3600')");
 	};
 
 	$admin->query(q(TRUNCATE deal; INSERT INTO deal SELECT n, id(n), 'deal ' || n FROM generate_series(1, 50) n; ANALYZE deal));
-	is($spent->($one), 5, 'a session reads');
-	is($spent->($one), 0, 'and keeps');
-	is($spent->($other), 5, 'another session has nothing of that');
-	is($spent->($other), 0, 'but what it reads itself');
+	is($spent->($one), 5, 'the first join of a session makes requests');
+	is($spent->($one), 0, 'the second join uses the cache');
+	is($spent->($other), 5, 'another session does not use the cache of the first');
+	is($spent->($other), 0, 'another session uses its own cache');
 	for my $change (
 		"ALTER SERVER reevo OPTIONS (SET page_size '9')",
 		"ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'other-key')",
 		"ALTER FOREIGN TABLE opportunity OPTIONS (SET cache_ttl '60')")
 	{
 		$admin->query($change);
-		is($spent->($one), 6, "$change, by another session: read anew");
-		is($spent->($one), 0, 'and kept');
+		is($spent->($one), 6, "$change, by another session, clears the cache");
+		is($spent->($one), 0, "$change: the records are cached again");
 	}
 	$one->query("SET plan_cache_mode = force_generic_plan; PREPARE p AS $query; EXECUTE p");
-	is($api->requests_of(sub { $one->query('EXECUTE p') }), 0, 'a prepared statement uses what is kept');
+	is($api->requests_of(sub { $one->query('EXECUTE p') }), 0, 'a prepared statement uses the cache');
 	$admin->query("ALTER SERVER reevo OPTIONS (SET page_size '10')");
-	is($api->requests_of(sub { $one->query('EXECUTE p') }), 5, 'until another session changes the server');
+	is($api->requests_of(sub { $one->query('EXECUTE p') }), 5, 'a change by another session clears the cache of a prepared statement');
 	$admin->query('DROP USER MAPPING FOR CURRENT_USER SERVER reevo');
-	is($one->query($query)->{sqlstate}, '42704', 'nothing is shown without a mapping');
+	is($one->query($query)->{sqlstate}, '42704', 'the cache is not used without a user mapping');
 	$admin->query("CREATE USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (api_key 'expired-key')");
-	is($one->query($query)->{sqlstate}, '28000', 'nor to one whose key is not accepted');
+	is($one->query($query)->{sqlstate}, '28000', 'the cache is not used with another key');
 	$admin->query("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'test-key')");
-	is($one->query($query)->{out}, '50|50', 'the session goes on');
-	is($one->query('SELECT opportunity_fdw_clear_cache()')->{sqlstate}, '', 'opportunity_fdw_clear_cache');
-	is($spent->($other), 5, 'is about the own session');
-	is($spent->($one), 5, 'and forgets');
+	is($one->query($query)->{out}, '50|50', 'the session continues');
+	is($one->query('SELECT opportunity_fdw_clear_cache()')->{sqlstate}, '', 'opportunity_fdw_clear_cache succeeds');
+	is($spent->($other), 5, 'opportunity_fdw_clear_cache does not affect another session');
+	is($spent->($one), 5, 'opportunity_fdw_clear_cache clears the cache');
 
-	# No more memory than work_mem, but for what allocating it takes.
+	# The cache uses at most work_mem, plus the overhead of allocation.
 	my $held = "SELECT round(sum(used_bytes) / 1024), round(sum(total_bytes) / 1024) FROM pg_backend_memory_contexts WHERE name = 'opportunity_fdw session'";
 	$one->query("SET work_mem = '1MB'; SELECT count(*) FROM opportunity WHERE id IN (SELECT id(n) FROM generate_series(1, 900) n)");
 	my ($kept, $taken) = split(/\|/, $one->query($held)->{out});
-	note("$kept kB are held for 1 MB, in blocks of $taken kB");
-	cmp_ok($kept, '<', 1536, 'what a session keeps is bounded by work_mem');
-	cmp_ok($kept, '>', 768, 'and not by less');
+	note("$kept kB are cached for a work_mem of 1 MB, in blocks of $taken kB");
+	cmp_ok($kept, '<', 1536, 'the cache is limited by work_mem');
+	cmp_ok($kept, '>', 768, 'the cache uses most of work_mem');
 	$_->quit for ($one, $other);
 }
 $admin->query('ALTER FOREIGN TABLE opportunity OPTIONS (DROP cache_ttl)');
 
 # --- Memory ---
 
-# The memory, files and contexts of a session after some work that it has done before;
-# there may be so many more contexts.
+# Compares the memory, files and memory contexts of a session before and after some
+# work, which it has done before. The number of contexts may grow by $more.
 sub compare_memory
 {
 	my ($what, $session, $warm, $work, $more) = @_;
@@ -250,9 +250,9 @@ sub compare_memory
 	note("$what: $memory kB before, $after kB after");
 	cmp_ok($after - $memory, '<', $SLACK, "$what: the memory does not grow")
 	  unless Reevo::keeps_freed($session->{backend});
-	# As many connections are kept as were needed at once.
-	cmp_ok(Reevo::open_files($session->{backend}), '<=', $files + 8, "$what: nor the number of files");
-	cmp_ok(contexts($session) - $contexts, '<=', $more, "$what: nor that of memory contexts");
+	# The session keeps the connections that were in use in parallel.
+	cmp_ok(Reevo::open_files($session->{backend}), '<=', $files + 8, "$what: the number of files does not grow");
+	cmp_ok(contexts($session) - $contexts, '<=', $more, "$what: the number of memory contexts is limited");
 	return;
 }
 
@@ -268,22 +268,22 @@ sub compare_memory
 
 	$api->reset;
 	compare_memory('1000 joins', $session, sub { $counts->(100) for 1 .. 2; },
-		sub { my $good = 0; $good += $counts->(100) for 1 .. 10; is($good, 1000, '1000 joins in one session'); }, 0);
-	compare_memory('joins that fail, or are left', $session, sub { $session->query(join('; ', ($left, $failing) x 20)); },
+		sub { my $good = 0; $good += $counts->(100) for 1 .. 10; is($good, 1000, '1000 joins in one session succeed'); }, 0);
+	compare_memory('joins that fail or are closed early', $session, sub { $session->query(join('; ', ($left, $failing) x 20)); },
 		sub {
 			my $failed = 0;
 			$failed += () = $session->query(join('; ', ($left, $failing) x 50))->{err} =~ /22P02/g for 1 .. 3;
 			is($failed, 150, '150 joins fail');
 		}, 0);
 
-	# One join that goes on and on: of what is behind it, nothing is left.
+	# One long join releases the batches that it has returned.
 	$session->query("SET work_mem = '256kB'; ALTER SERVER reevo OPTIONS (ADD query_returns_archived 'true', SET page_size '100')");
 	compare_memory('one long join', $session,
 		sub {
 			$session->query("BEGIN; DECLARE c CURSOR FOR SELECT g, o.stage FROM generate_series(1, 60000) g LEFT JOIN opportunity o ON o.id = id(g * 7); MOVE 12000 FROM c");
 		},
-		sub { is($session->query('MOVE 40000 FROM c; FETCH 1 FROM c')->{out}, '52001|', '40000 rows of one join'); },
-		# of the batches that are under way
+		sub { is($session->query('MOVE 40000 FROM c; FETCH 1 FROM c')->{out}, '52001|', 'the long join returns all rows'); },
+		# For the batches in progress
 		20);
 	$session->query('COMMIT');
 	$session->quit;

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: PostgreSQL
-# Joins by a key that many records have in common give the same rows as a local
-# copy of the records, and as one query for each key does, however the API
-# answers; or an error, where the API leaves no other way to read it.
+# Joins by a key that many records share return the same rows as a local copy of the
+# records. They also return the same rows as one query for each key. This holds for
+# every variant of the API, unless the API permits an error only.
 #
-# REEVO_SEED in the environment chooses other queries, REEVO_QUERIES how many for
-# each of the API's variants, and REEVO_VARIANT (a part of one) some variants.
+# REEVO_SEED in the environment chooses other queries, REEVO_QUERIES the number for
+# each variant of the API, and REEVO_VARIANT (a part of one) selects variants.
 
 use strict;
 use warnings;
@@ -25,8 +25,8 @@ my $node = Reevo::cluster('lookup_keys', "max_parallel_workers_per_gather = 0\nj
 Reevo::set_up($node, $api->url, "max_retry_wait '0.02'", "connect_timeout '60'", "request_timeout '60'");
 my $session = Reevo::Session->new($node);
 
-# Outer rows of accounts, contacts and users that have records, of some that have
-# none, with NULLs, and some again. Small pages hold few keys.
+# Outer rows of accounts, contacts and users with records, of some without, with
+# NULLs, and with duplicates. Small pages hold few keys.
 my $result = $session->query(q(
 	SET client_min_messages = error;
 	CREATE SCHEMA foreign_side;
@@ -59,7 +59,7 @@ my $result = $session->query(q(
 	CREATE VIEW foreign_side.v AS SELECT t.n, t.grp, o.id, o.stage, 'v' AS fixed FROM t JOIN foreign_side.o ON o.account_id = t.acc;
 	CREATE VIEW local_side.v AS SELECT t.n, t.grp, o.id, o.stage, 'v' AS fixed FROM t JOIN local_side.o ON o.account_id = t.acc;
 
-	-- The rows of a query, or the error.
+	-- Returns the number and the hash of a query's rows, or the error.
 	CREATE FUNCTION digest(query text, side text, lookup text) RETURNS text LANGUAGE plpgsql AS $$
 	DECLARE
 		found text;
@@ -82,8 +82,8 @@ my $result = $session->query(q(
 		END LOOP;
 		RETURN false;
 	END $$;
-	-- Runs queries, each with its own settings ("a=b c=d"), and tells how many there were,
-	-- how many rows, with how many lookups; and which differ. may_fail: an error will do.
+	-- Runs queries, each with its own settings ("a=b c=d"). Returns the queries with
+	-- different rows, and the numbers of queries, rows and lookups. may_fail permits errors.
 	CREATE FUNCTION compare(queries text[], settings text[], may_fail bool) RETURNS SETOF text LANGUAGE plpgsql AS $$
 	DECLARE
 		setting text;
@@ -112,9 +112,9 @@ my $result = $session->query(q(
 		END LOOP;
 		RETURN NEXT format('%s queries, %s rows, %s lookups', cardinality(queries), rows, lookups);
 	END $$;));
-is($result->{sqlstate}, '', 'tables') or BAIL_OUT($result->{err});
+is($result->{sqlstate}, '', 'the tables are created') or BAIL_OUT($result->{err});
 
-# A condition that supplies a key of a foreign table under an alias, from the
+# Returns a condition that supplies a key of a foreign table with an alias, from the
 # columns of t.
 sub key
 {
@@ -154,7 +154,7 @@ sub shown
 		"$alias IS NULL AS missing", "coalesce($alias.account_id::text, 'none') AS shown");
 }
 
-# What stands for t, with its columns.
+# Returns an item for FROM that has the alias t and its columns.
 sub outer_side
 {
 	return one_of(
@@ -173,31 +173,31 @@ my @shapes = (
 		my ($alias, $on) = foreign();
 		return 'SELECT t.n, ' . shown($alias) . ' FROM ' . outer_side() . one_of(' JOIN', ' LEFT JOIN') . " $alias ON $on";
 	}) x 2,
-	sub {    # the other way round
+	sub {    # the other order
 		my ($alias, $on) = foreign();
 		return 'SELECT t.n, ' . shown($alias) . " FROM $alias " . one_of('JOIN', 'RIGHT JOIN') . ' ' . outer_side() . " ON $on";
 	},
-	sub {    # two, and a third
+	sub {    # two joins, and a third
 		my @on = map { key($_) . further($_) } qw(o p);
 		my $third = one_of('', '', ' LEFT JOIN x ON ' . key('x'), ' JOIN x ON ' . key('x'));
 		return 'SELECT t.n, ' . shown('o') . ', ' . shown('p') . ' FROM ' . outer_side()
 		  . one_of(' JOIN', ' LEFT JOIN') . " o ON $on[0]" . one_of(' JOIN', ' LEFT JOIN') . " p ON $on[1]$third";
 	},
-	sub {    # the same twice, from one foreign table to another, and on by the id
+	sub {    # a table twice, and joins between foreign tables
 		return one_of(
 			'SELECT t.n, o.id, q.id AS qid FROM ' . outer_side() . one_of(' JOIN', ' LEFT JOIN') . ' o ON o.account_id = t.acc' . one_of(' JOIN', ' LEFT JOIN') . ' o q ON q.account_id = ' . one_of('t.acc', 't.other', 'o.account_id'),
 			'SELECT t.n, o.stage, a.name FROM ' . outer_side() . one_of(' JOIN', ' LEFT JOIN') . ' o ON ' . key('o') . further('o') . one_of(' JOIN', ' LEFT JOIN') . ' a ON a.id = o.account_id',
 			'SELECT a.name, p.id FROM a' . one_of(' JOIN', ' LEFT JOIN') . " p ON p.account_id = a.id WHERE a.name > 'F'",
 			'SELECT t.n, a.name, o.id FROM ' . outer_side() . ' JOIN a ON a.id = t.acc LEFT JOIN o ON o.account_id = a.id' . further('o'));
 	},
-	sub {    # with a local table in between, and expressions that may become NULL
+	sub {    # a local table between, and nullable expressions
 		my ($alias, $on) = foreign();
 		my $local = one_of('u', "(SELECT n, acc, label, 'c' AS c FROM u) u", "(SELECT n, acc, upper(label) AS label FROM u WHERE n < 6) u");
 		return 'SELECT t.n, u.label, ' . shown($alias) . ' FROM ' . outer_side()
 		  . one_of(' JOIN', ' LEFT JOIN', ' FULL JOIN') . " $local ON u.acc = t.acc"
 		  . one_of(' JOIN', ' LEFT JOIN') . " $alias ON $on";
 	},
-	sub {    # the key from the side that may be NULL
+	sub {    # the key from the nullable side
 		my $key = one_of('u.acc', 'coalesce(u.acc, t.other)', 'CASE WHEN u.n > 2 THEN u.acc END');
 		return 'SELECT t.n, u.acc, ' . shown('o') . ' FROM ' . outer_side() . ' LEFT JOIN (SELECT n, acc, 1 AS one FROM u) u ON u.acc = t.acc'
 		  . one_of(' AND u.n > 3', '') . ' LEFT JOIN o ON o.account_id = ' . $key . further('o');
@@ -224,7 +224,7 @@ my @shapes = (
 		return 'SELECT t.n, l.* FROM ' . outer_side() . one_of(' CROSS JOIN LATERAL (', ' LEFT JOIN LATERAL (') . 'SELECT ' . one_of("$alias.account_id", "$alias.account_id, t.grp + 1 AS g", "$alias.*, 7 AS seven")
 		  . " FROM $alias WHERE $on$end) l";
 	},
-	sub {    # subqueries of a row, with joins in them
+	sub {    # correlated subqueries with joins
 		my ($alias, $on) = foreign();
 		return 'SELECT t.n, ' . one_of(
 			"(SELECT count(*) FROM $alias WHERE $on)",
@@ -232,7 +232,7 @@ my @shapes = (
 			"(SELECT count(p.name) FROM u LEFT JOIN p ON p.account_id = u.acc AND p.name > t.n::text WHERE u.n > t.n)",
 			"(SELECT count(o.stage) FROM u JOIN o ON o.account_id = CASE WHEN u.n < 4 THEN t.acc ELSE u.acc END)") . ' AS s FROM ' . outer_side();
 	},
-	sub {    # afterwards
+	sub {    # aggregates, DISTINCT and window functions
 		my $on = key('o') . further('o');
 		my $type = one_of('JOIN', 'LEFT JOIN');
 		return one_of(
@@ -242,7 +242,7 @@ my @shapes = (
 			'SELECT t.n, o.id FROM ' . outer_side() . " $type o ON $on EXCEPT ALL SELECT u.n, u.acc FROM u",
 			'WITH j AS MATERIALIZED (SELECT t.n, o.id FROM ' . outer_side() . " $type o ON $on) SELECT * FROM j JOIN j k USING (n)");
 	},
-	sub {    # a part of an order
+	sub {    # ORDER BY with LIMIT
 		my ($alias, $on) = foreign();
 		return 'SELECT t.n, t.acc AS tacc, t.other AS too, ' . "$alias.account_id AS facc FROM " . outer_side() . one_of(' JOIN', ' LEFT JOIN') . " $alias ON $on ORDER BY "
 		  . one_of('1, 2, 3, 4', '1 DESC, 2, 3, 4', '4, 1, 2, 3', '2, 1 DESC, 3, 4') . ' LIMIT ' . int(rand(9)) . one_of('', ' OFFSET 1', ' OFFSET 4');
@@ -259,7 +259,7 @@ sub generated
 	return ($query, join(' ', @settings));
 }
 
-# The API's variants; in some, a read of several pages can be an error.
+# The variants of the API. In some, a read of several pages may be an error.
 my @variants = (
 	'{}',
 	'{"in_limit": 2}',
@@ -308,14 +308,14 @@ my @variants = (
 	'{"in_limit": 2, "short_pages": 1, "move_between_pages": true, "expire_cursors_after": 2, "expire_cursors_times": 5, "fail_every": 11, "fail_how": "half-body-close"}');
 my $may_fail = qr/"status"|expire_cursors|repeat_cursor|rebuilding/;
 
-# The copies, as the API shows the records while it behaves so.
+# Fills the local copies with the records as the API shows them in this variant.
 sub refill
 {
 	my ($variant) = @_;
 	$api->reset;
 	$api->behave($variant);
 	$result = $session->query(join(';', 'BEGIN', (map { "TRUNCATE local_side.$_; INSERT INTO local_side.$_ SELECT * FROM foreign_side.$_" } qw(o p x a)), 'COMMIT'));
-	is($result->{sqlstate}, '', "copies: $variant") or BAIL_OUT($result->{err});
+	is($result->{sqlstate}, '', "the copies are filled: $variant") or BAIL_OUT($result->{err});
 	return;
 }
 
@@ -343,8 +343,8 @@ for my $variant (grep { !defined $only || index($_, $only) >= 0 } @variants)
 	max_retry_wait('0.02') if $is_quota;
 }
 note(sprintf('%d queries, %d rows, %d with lookups, in %.0f s', @total{qw(queries rows lookups)}, time - $started));
-cmp_ok($total{lookups}, '>', $total{queries} / 2, 'most of them look records up by keys');
-cmp_ok($total{rows}, '>', $total{queries} * 4, 'they have rows');
+cmp_ok($total{lookups}, '>', $total{queries} / 2, 'more than half of the queries use batch lookups');
+cmp_ok($total{rows}, '>', $total{queries} * 4, 'the queries return more than 4 rows on average');
 $api->reset;
 $session->quit;
 $node->stop('fast');

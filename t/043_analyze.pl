@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-# ANALYZE of a table that is too large to be read whole: the count is close to the
-# truth however the records are spread over time, the requests are few, the plans
-# that come of it are sensible, and it can be cancelled.
+# ANALYZE of a table that is too large to read whole: the estimate is close to the
+# number of records for every distribution over time. The requests are few, the
+# plans are reasonable, and a cancel works.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Time::HiRes qw(time);
 my $RECORDS = 6000;
 my $MAX_REQUESTS = 50;
 
-# 100 milliseconds are promised; see 001_cancel.pl.
+# The goal is 100 milliseconds; see 001_cancel.pl.
 my $BOUND = 3000;
 
 my $api = Reevo::start(records => $RECORDS);
@@ -32,22 +32,22 @@ $node->safe_psql('postgres', q(
 my $session = Reevo::Session->new($node);
 $session->query('SET jit = off; SET max_parallel_workers_per_gather = 0');
 
-# analyze(TEST): checks the requests and the count.
+# analyze(NAME): runs ANALYZE, and checks the requests and the estimate.
 sub analyze
 {
 	my ($test) = @_;
 	my $result;
 	my $requests = $api->requests_of(sub { $result = $session->query('ANALYZE VERBOSE opportunity') });
-	is($result->{sqlstate}, '', "$test: analyzed") or diag($result->{err});
-	cmp_ok($requests, '<=', $MAX_REQUESTS, "$test: $requests requests");
+	is($result->{sqlstate}, '', "$test: ANALYZE succeeds") or diag($result->{err});
+	cmp_ok($requests, '<=', $MAX_REQUESTS, "$test: ANALYZE makes at most $MAX_REQUESTS requests ($requests)");
 	like($result->{err}, qr/^INFO:  00000: "opportunity": \d+ records estimated, \d+ rows in sample, $requests requests$/m,
-		"$test: it says so");
+		"$test: VERBOSE reports the requests");
 	my $count = $session->query(q(SELECT reltuples FROM pg_class WHERE relname = 'opportunity'))->{out};
-	cmp_ok(abs($count - $RECORDS), '<=', $RECORDS / 5, "$test: $count of $RECORDS records");
+	cmp_ok(abs($count - $RECORDS), '<=', $RECORDS / 5, "$test: the estimate is close to $RECORDS records ($count)");
 	return;
 }
 
-# The share of the records from some time on, in percent, as the planner has it.
+# Returns the planner's share of the records from a time on, in percent.
 sub share_from
 {
 	my ($time) = @_;
@@ -57,7 +57,7 @@ sub share_from
 	return $rows * 100 / $count;
 }
 
-# change(NUMBER, TIME): when a record was made.
+# change(NUMBER, TIME): sets the creation time of a record.
 my ($address) = $api->url =~ m{^http://(.*)};
 
 sub change
@@ -68,31 +68,31 @@ sub change
 	return;
 }
 
-like($session->query('EXPLAIN SELECT FROM never_analyzed')->{out}, qr/ rows=1000 /, 'who has not counted takes it for a thousand');
+like($session->query('EXPLAIN SELECT FROM never_analyzed')->{out}, qr/ rows=1000 /, 'a table without statistics has an estimate of 1000 rows');
 
-# --- Evenly over two years ---
+# --- An even distribution over two years ---
 
 analyze('evenly');
-cmp_ok(abs(share_from('2024-07-01T00:00Z') - 25), '<', 6, 'the last quarter') or diag(share_from('2024-07-01T00:00Z'));
-cmp_ok(abs(share_from('2023-07-02T00:00Z') - 75), '<', 6, 'all but the first') or diag(share_from('2023-07-02T00:00Z'));
+cmp_ok(abs(share_from('2024-07-01T00:00Z') - 25), '<', 6, 'the planner estimates the last quarter of the time range') or diag(share_from('2024-07-01T00:00Z'));
+cmp_ok(abs(share_from('2023-07-02T00:00Z') - 75), '<', 6, 'the planner estimates all but the first quarter') or diag(share_from('2023-07-02T00:00Z'));
 my $stats = $session->query(q(SELECT attname, null_frac, n_distinct FROM pg_stats WHERE tablename = 'opportunity'
 	AND attname IN ('id', 'status', 'amount', 'account_id', 'archived_at') ORDER BY attname))->{out};
 my %stats = map { (split /\|/)[0] => [ (split /\|/)[ 1, 2 ] ] } split /\n/, $stats;
-is($stats{id}[1], -1, 'each id is another');
-is($stats{status}[1], 2, 'two values of status');
-cmp_ok(abs($stats{amount}[0] - 0.25), '<', 0.05, 'a quarter of the amounts are missing');
-cmp_ok(abs($stats{archived_at}[0] - 10 / 11), '<', 0.03, 'one in eleven is archived');
+is($stats{id}[1], -1, 'the ids are distinct');
+is($stats{status}[1], 2, 'status has two distinct values');
+cmp_ok(abs($stats{amount}[0] - 0.25), '<', 0.05, 'a quarter of the amounts are NULL');
+cmp_ok(abs($stats{archived_at}[0] - 10 / 11), '<', 0.03, 'one record in eleven is archived');
 my $accounts = $stats{account_id}[1];
 $accounts *= -$RECORDS if $accounts < 0;
-cmp_ok(abs($accounts - 1200), '<', 300, 'five opportunities of an account') or diag($accounts);
+cmp_ok(abs($accounts - 1200), '<', 300, 'an account has about five opportunities') or diag($accounts);
 
 my $unsorted = $session->query("CREATE FOREIGN TABLE unsorted (id uuid, created_at timestamptz OPTIONS (sortable 'false')) SERVER reevo; ANALYZE VERBOSE unsorted");
 like($unsorted->{err}, qr/^INFO:  00000: "unsorted": 50 requests did not reach the last record$/m, 'what cannot be counted');
 like($unsorted->{err}, qr/^INFO:  00000: "unsorted": 5000 records estimated, 5000 rows in sample, 50 requests$/m, 'is as much as was read');
 
-# --- The plans ---
+# --- Plans ---
 
-# How a plan joins, from the top.
+# Returns the join nodes of a plan, from the top.
 sub joins
 {
 	my ($query) = @_;
@@ -103,32 +103,32 @@ sub joins
 for my $table ('opportunity', 'never_analyzed')
 {
 	is(joins("SELECT o.id FROM five JOIN $table o USING (account_id)"),
-		'Nested Loop, Custom Scan (Batch Lookup)', "$table: few accounts, looked up together");
+		'Nested Loop, Custom Scan (Batch Lookup)', "$table: few accounts use a batch lookup");
 	is(joins("SELECT o.id FROM many JOIN $table o USING (account_id)"),
-		'Hash Join', "$table: many accounts, the whole table");
+		'Hash Join', "$table: many accounts use a scan of the whole table");
 	is(joins("SELECT o.id FROM many m JOIN $table o ON o.id = m.account_id"),
-		'Nested Loop, Custom Scan (Batch Lookup)', "$table: by id, a lookup");
+		'Nested Loop, Custom Scan (Batch Lookup)', "$table: a join by id uses a batch lookup");
 }
 is($session->query('SELECT count(*) FROM five JOIN opportunity USING (account_id)')->{out},
 	$session->query('SET enable_nestloop = off; SELECT count(*) FROM five JOIN opportunity USING (account_id); RESET enable_nestloop')->{out},
-	'and the same rows');
+	'both plans return the same rows');
 
-# --- Half of them within one day ---
+# --- Half of the records within one day ---
 
 change($_, sprintf('2023-08-09T%02d:%02d:%02dZ', $_ / 2 % 24, $_ / 48 % 60, $_ % 60)) for grep { $_ % 2 } 1 .. $RECORDS - 1;
-analyze('half of them on one day');
-cmp_ok(abs(share_from('2023-08-10T00:00Z') - 35), '<', 10, 'what came after that day') or diag(share_from('2023-08-10T00:00Z'));
+analyze('half of the records on one day');
+cmp_ok(abs(share_from('2023-08-10T00:00Z') - 35), '<', 10, 'the planner estimates the records after that day') or diag(share_from('2023-08-10T00:00Z'));
 
-# --- More and more ---
+# --- A growing rate ---
 
 for my $number (grep { $_ % 2 } 1 .. $RECORDS - 1)
 {
 	my $day = int(730 * (1 - ($number / $RECORDS)**3));
 	change($number, sprintf('%d-%02d-%02dT%02d:00:00Z', 2023 + int($day / 372), 1 + int($day % 372 / 31), 1 + $day % 28, $number % 24));
 }
-analyze('more and more');
+analyze('a growing rate');
 
-# --- Cancelled ---
+# --- Cancel ---
 
 my $admin = Reevo::Session->new($node);
 $api->behave('{"stall": "body"}');
@@ -138,12 +138,12 @@ $admin->query("SELECT pg_cancel_backend($session->{backend})");
 my $started = time;
 my $cancelled = $session->result;
 my $ms = (time - $started) * 1000;
-is($cancelled->{sqlstate}, '57014', 'ANALYZE is cancelled');
-cmp_ok($ms, '<', $BOUND, 'at once');
+is($cancelled->{sqlstate}, '57014', 'pg_cancel_backend cancels ANALYZE');
+cmp_ok($ms, '<', $BOUND, 'the cancel of ANALYZE takes effect immediately');
 note(sprintf('cancelled after %.0f ms', $ms));
-ok($api->becomes('in_flight', 0), 'the API has nothing of it any more');
+ok($api->becomes('in_flight', 0), 'the cancelled request ends at the API');
 $api->behave('{"stall": null}');
-analyze('after that');
+analyze('after the cancel');
 $_->quit for $session, $admin;
 $node->stop('fast');
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: PostgreSQL
-# Scans of a whole table give the same rows as a local copy of the records, in
-# the same order, for generated queries and however the API filters, sorts and
-# pages.
+# Scans of a whole table return the same rows as a local copy of the records, in the
+# same order, for generated queries and every variant of the API.
 #
-# REEVO_SEED in the environment chooses other queries, REEVO_QUERIES how many for
-# each of the API's variants, and REEVO_VARIANT (a part of one) some variants.
+# REEVO_SEED in the environment chooses other queries, REEVO_QUERIES the number for
+# each variant of the API, and REEVO_VARIANT (a part of one) selects variants.
 
 use strict;
 use warnings;
@@ -33,13 +32,19 @@ $api->ctl('delete', $Reevo::EXAMPLE);
 my @records = Queries::records($count, $dateless);
 $api->ctl('attributes', @$_) for @records;
 
-# --- The tables ---
+# --- Tables ---
 
-# Sides: far, calm and live ask the API, each in its own way; by_one by GET alone,
-# so that the copies do not depend on what is tested. The copies: whole, of all
-# records; near, without those that have no created_at; near_live, without
-# archived ones, too. The copies named ..._empty show the empty strings that the API
-# shows in place of NULL.
+# Schemas of foreign tables:
+# - far has pages of 30 records.
+# - calm sends one request at a time.
+# - live excludes archived records.
+# - by_one uses GET only, so the copies do not depend on the tested code.
+#
+# Schemas of copies:
+# - whole has all records.
+# - near has the records with created_at.
+# - near_live has the records of near that are not archived.
+# - The suffix _empty stands for empty strings in place of NULL.
 my $blind = $session->query(q(
 	CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)));
 $session->query('CREATE COLLATION blind FROM "C"') if $blind->{sqlstate} ne '';
@@ -49,9 +54,9 @@ my %options = (
 	live => "page_size '19', max_concurrency '3', include_archived 'false'",
 	by_one => "use_query 'false'");
 my $result = $session->query("SET timezone = 'UTC'; CREATE DOMAIN status_name AS text;" . join("\n", map { Queries::foreign_tables($_, 'reevo', $options{$_}) } sort keys %options));
-is($result->{sqlstate}, '', 'foreign tables') or BAIL_OUT($result->{err});
+is($result->{sqlstate}, '', 'the foreign tables are created') or BAIL_OUT($result->{err});
 
-# copy(SIDE, FROM, CONDITIONS): the tables of a side, copied from another.
+# copy(SCHEMA, FROM, CONDITIONS): returns SQL that copies the tables of a schema.
 sub copy
 {
 	my ($side, $from, $where) = @_;
@@ -68,7 +73,7 @@ $result = $session->query(
 	  . 'RESET client_min_messages;'
 	  . copy('near_live', 'near', { map { $_ => "NOT $archived" } qw(o p) })
 	  . Queries::local_table('near.o'));
-is($result->{sqlstate}, '', 'copies') or BAIL_OUT($result->{err});
+is($result->{sqlstate}, '', 'the copies are filled') or BAIL_OUT($result->{err});
 $api->behave('{"empty_strings": true}');
 $result = $session->query(
 	'SET client_min_messages = error;'
@@ -76,18 +81,18 @@ $result = $session->query(
 	  . copy('near_empty', 'whole_empty', { map { $_ => 'created_at IS NOT NULL' } qw(o p) })
 	  . copy('near_live_empty', 'near_empty', { map { $_ => "NOT $archived" } qw(o p) })
 	  . 'RESET client_min_messages;');
-is($result->{sqlstate}, '', 'copies with empty strings') or BAIL_OUT($result->{err});
+is($result->{sqlstate}, '', 'the copies with empty strings are filled') or BAIL_OUT($result->{err});
 is($session->query("SELECT count(*), count(created_at), count(next_step_details) > (SELECT count(next_step_details) FROM whole.o) FROM whole_empty.o")->{out},
-	$count . '|' . ($count - $dateless) . '|t', 'they differ in their empty strings alone');
+	$count . '|' . ($count - $dateless) . '|t', 'the copies differ in their empty strings only');
 $api->behave('{"empty_strings": null}');
-is($session->query('SELECT count(*), count(created_at), count(archived_at) > 10 FROM whole.o')->{out}, $count . '|' . ($count - $dateless) . '|t', 'all records were copied');
+is($session->query('SELECT count(*), count(created_at), count(archived_at) > 10 FROM whole.o')->{out}, $count . '|' . ($count - $dateless) . '|t', 'the copy has all records');
 $api->ctl('delete', $_->[0]) for @records[ -$dateless .. -1 ];
 
 # --- Running queries ---
 
 $result = $session->query(q(
-	-- The rows of a query as texts, in order where that counts; or, after an empty
-	-- one, the error's SQLSTATE, message and hint.
+	-- Returns the rows of a query as texts, sorted unless the query sorts them. For an
+	-- error, returns an empty text and the SQLSTATE, message and hint.
 	CREATE FUNCTION found(query text, in_order bool, side text) RETURNS text[] LANGUAGE plpgsql AS $$
 	DECLARE
 		one record;
@@ -119,11 +124,11 @@ $result = $session->query(q(
 		RETURN ARRAY['', state, message, hint];
 	END $$;
 
-	-- Some of the rows that one has and the other has not.
+	-- Returns some of the rows in the first array that are not in the second.
 	CREATE FUNCTION some_of(here text[], there text[]) RETURNS text LANGUAGE sql AS $$
 		SELECT coalesce(string_agg(line, ' ; '), 'none') FROM (SELECT unnest(here) EXCEPT ALL SELECT unnest(there) LIMIT 3) l(line) $$;
 
-	-- For each query a line: its number, what came of it, and how.
+	-- Returns a line for each query: its number, the kind of result, and details.
 	CREATE FUNCTION compare(queries text[], modes text[], settings text[], sides text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
 	DECLARE
 		setting text;
@@ -149,13 +154,14 @@ $result = $session->query(q(
 			END LOOP;
 		END LOOP;
 	END $$;));
-is($result->{sqlstate}, '', 'functions') or BAIL_OUT($result->{err});
+is($result->{sqlstate}, '', 'the functions are created') or BAIL_OUT($result->{err});
 
-# An SQL array of texts.
+# Returns an SQL array of texts.
 sub array_of { return 'ARRAY[' . join(', ', map { Queries::quoted($_) } @_) . ']'; }
 
-# run(SIDES, QUERY...): {same}, {rows}, {order}, {illegal}: numbers; {wrong}:
-# descriptions of what must not be; {warnings}.
+# run(SIDES, ALLOWED, QUERY...): runs the queries in two schemas. Returns the
+# numbers {same}, {rows}, {order} and {illegal}, the descriptions of the wrong
+# results in {wrong}, and the {warnings}.
 sub run
 {
 	my ($sides, $allowed, @queries) = @_;
@@ -164,7 +170,7 @@ sub run
 	my %sum = (same => 0, rows => 0, order => 0, illegal => 0, wrong => []);
 	my @lines = grep { $_ ne '' } split(/\n/, $result->{out});
 
-	push @{ $sum{wrong} }, "no answer: $result->{err}" if @lines != @queries;
+	push @{ $sum{wrong} }, "no result: $result->{err}" if @lines != @queries;
 	for (@lines)
 	{
 		my ($number, $kind, $how) = /^(\d+) (\w+):? ?(.*)/s;
@@ -174,7 +180,8 @@ sub run
 		$sum{rows} += $how if $kind eq 'same';
 		push @{ $sum{wrong} }, "$kind $how\n  SET $query->{settings}; SET search_path = $sides->[0], public; $query->{text}" =~ s/\x1f/; /r unless $fine;
 	}
-	# What a value that fits its column not becomes is no matter of this test.
+	# Ignore the warnings about values that invalid_value replaces in the column
+	# "whole".
 	$sum{warnings} = [ grep { !/whole/ } $result->{err} =~ /^WARNING: .*$/mg ];
 	return \%sum;
 }
@@ -183,7 +190,7 @@ sub generated { my ($number, %may) = @_; return map { Queries::generated(%may) }
 
 my %everything = (id_equality => 1, extremes => 1, sorts => 1, text_id => 1);
 
-# --- That a wrong row would be noticed ---
+# --- The comparison finds a wrong row ---
 
 srand($seed);
 my %damage = (
@@ -193,13 +200,13 @@ my %damage = (
 my @queries = generated(4 * $batch, %everything);
 my $whole = run([ 'near', 'near' ], {}, @queries);
 is(scalar @{ $whole->{wrong} }, 0, 'a copy is the same as itself') or diag(join("\n", @{ $whole->{wrong} }));
-cmp_ok($whole->{illegal}, '<=', @queries / 20, 'most of the queries are legal');
-cmp_ok($whole->{rows}, '>', @queries * 4, 'they have rows');
+cmp_ok($whole->{illegal}, '<=', @queries / 20, 'most of the queries are valid SQL');
+cmp_ok($whole->{rows}, '>', @queries * 4, 'the queries return more than 4 rows on average');
 for my $side (sort keys %damage)
 {
 	$session->query(copy($side, 'near', {}) . sprintf($damage{$side}, $side));
 	my $found = run([ $side, 'near' ], {}, @queries);
-	cmp_ok(scalar @{ $found->{wrong} }, '>=', 4, "a copy that is $side is noticed");
+	cmp_ok(scalar @{ $found->{wrong} }, '>=', 4, "the comparison finds a $side row");
 	note("$side: " . @{ $found->{wrong} } . ' of ' . @queries);
 }
 
@@ -293,8 +300,8 @@ my @variants = (
 	['{"fail_every": 9, "fail_status": 503, "jitter": 2}'],
 	['{"fail_every": 8, "fail_how": ["cut-json", "reset", "half-body-close"], "cut_at": 700}']);
 
-# The same with records that have no created_at: an order by that is a matter of
-# luck then, all else is not.
+# The same with records without created_at. Then the order by created_at is
+# undefined, and the other results are not.
 my @without_dates = (
 	['{}'],
 	[ '{}', sides => [ 'calm', 'whole' ] ],
@@ -306,15 +313,15 @@ my @without_dates = (
 	['{"ignore_filters": true}']);
 push @variants, map { [ 'sides', [ 'far', 'whole' ], @sorts_wrong, @$_ ] } map { [ variant => @$_ ] } @without_dates;
 
-# What chance brings too seldom: an accent of its own follows the text that is
-# looked for, or is its first character.
+# Cases that are rare in generated queries: a combining accent follows the searched
+# text, or is its first character.
 my @always = map { { text => "SELECT id FROM o WHERE $_", mode => 'set', settings => 'work_mem=4MB', wants_order => 0 } } (
 	"display_name LIKE 'Cafe%'", "display_name LIKE '%e%'", "display_name LIKE '%Cafe%'", "starts_with(display_name, 'Cafe')",
 	"display_name LIKE '%\xcc\x81'", "display_name LIKE '%\xcc\x81%'", "display_name LIKE '%e\xcc\x81'", "display_name LIKE 'Caf\xc3\xa9%'",
 	"display_name = 'Cafe\xcc\x81'", "display_name IN ('Caf\xc3\xa9', 'stra\xc3\x9fe')", "display_name LIKE 's%'", "display_name LIKE 'st%'", "display_name LIKE '%i%'");
 
-# behave(VARIANT, VARIANT BEFORE): what was is a default again. A reset would
-# forget the records.
+# behave(VARIANT, VARIANT BEFORE): sets the behaviour, and restores the defaults of
+# the one before. A reset would also remove the records.
 sub behave
 {
 	my ($variant, $before) = @_;
@@ -342,7 +349,7 @@ for (@variants)
 	my (@wrong, @warnings);
 	my $start = time;
 
-	# Each has its own queries, whatever the others are.
+	# The queries of a variant do not depend on the other variants.
 	srand($seed + $per_variant * length($variant . "@$sides"));
 	my $at_once = $of{batch} || $batch;
 	my $parts = $of{parts} || int($per_variant / $at_once);
@@ -353,7 +360,7 @@ for (@variants)
 		$before = $variant;
 		$session->query('SELECT opportunity_fdw_disconnect()');
 		my $sum = run($sides, \%of, generated($at_once, %{ $of{may} || \%everything }), $part == 1 ? @always : ());
-		BAIL_OUT("the server is gone: $variant") if !$session->{psql}->pumpable;
+		BAIL_OUT("the server connection is lost: $variant") if !$session->{psql}->pumpable;
 		$total += $at_once;
 		$rows += $sum->{rows};
 		$orders += $sum->{order};
@@ -365,12 +372,12 @@ for (@variants)
 	is(scalar @wrong, 0, 'the rows of ' . $parts * $at_once . " queries are the same: $variant, @$sides")
 	  or diag(join("\n", "seed $seed", @wrong[ 0 .. ($#wrong < 4 ? $#wrong : 4) ]));
 	@warnings = grep { !/the API does not (filter|sort) / } @warnings if $of{warnings};
-	is(scalar @warnings, 0, '... and no warning is out of place') or diag(join("\n", @warnings[ 0 .. ($#warnings < 4 ? $#warnings : 4) ]));
+	is(scalar @warnings, 0, 'no unexpected warning: $variant, @$sides') or diag(join("\n", @warnings[ 0 .. ($#warnings < 4 ? $#warnings : 4) ]));
 	note(sprintf('%.1f s', time - $start));
 }
 note(sprintf('%d queries, %d rows, %d errors about the order, %d illegal, %d requests, in %.0f s', $total, $rows, $orders, $illegal, $api->requests, time - $started));
-cmp_ok($illegal, '<=', $total / 20, 'most of the queries are legal');
-cmp_ok($rows, '>', $total * 4, 'they have rows');
+cmp_ok($illegal, '<=', $total / 20, 'most of the queries are valid SQL');
+cmp_ok($rows, '>', $total * 4, 'the queries return more than 4 rows on average');
 $session->quit;
 $node->stop('fast');
 

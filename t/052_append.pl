@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-# Scans that an Append waits for together: none waits for what is there already.
+# An Append that waits for several scans: no scan delays the rows that have arrived.
 
 use strict;
 use warnings;
@@ -12,10 +12,10 @@ use Test::More;
 my $count = 60;
 my $scans = 6;
 
-# So many times: what goes wrong by chance is to show.
+# The number of repetitions, because the failure depends on chance
 my $times = 60;
 
-# One takes a fraction of a second.
+# A single statement takes a fraction of a second.
 my $stall = '2s';
 
 my $api = Reevo::start(records => $count);
@@ -32,24 +32,24 @@ for (1 .. $times)
 	my $result = $session->query($statement);
 	$outcomes{ $result->{sqlstate} || $result->{out} }++;
 }
-is_deeply(\%outcomes, { $count * $scans . "|$count" => $times }, 'all rows come, and without delay');
+is_deeply(\%outcomes, { $count * $scans . "|$count" => $times }, 'every statement returns all rows without delay');
 
 my $plan = $session->query("EXPLAIN $statement")->{out};
-is(scalar(() = $plan =~ /Async Foreign Scan/g), Reevo::reads_together($node) ? $scans : 0, 'which scans are waited for together');
+is(scalar(() = $plan =~ /Async Foreign Scan/g), Reevo::reads_together($node) ? $scans : 0, 'the plan has asynchronous scans');
 
-# An Append that also reads something else only looks now and then whether there
-# is a response; the time in between counts against no request.
+# An Append that also reads another source polls for responses occasionally. The
+# time between does not count against request_timeout.
 $api->behave('{"delay_ms": 300}');
 my $idle = Reevo::Session->new($node);
-$idle->query("CREATE SERVER hasty FOREIGN DATA WRAPPER opportunity_fdw
+$idle->query("CREATE SERVER short_timeout FOREIGN DATA WRAPPER opportunity_fdw
 		OPTIONS (base_url '" . $api->url . "', request_timeout '0.6', max_retries '0');
-	CREATE USER MAPPING FOR CURRENT_USER SERVER hasty OPTIONS (api_key 'test-key');
-	CREATE FOREIGN TABLE hasty (id uuid) SERVER hasty;
+	CREATE USER MAPPING FOR CURRENT_USER SERVER short_timeout OPTIONS (api_key 'test-key');
+	CREATE FOREIGN TABLE short_timeout (id uuid) SERVER short_timeout;
 	CREATE TABLE one AS SELECT NULL::uuid AS id; CREATE TABLE many AS SELECT NULL::uuid AS id FROM generate_series(1, 3)");
-my $polled = $idle->query('BEGIN; DECLARE c CURSOR FOR SELECT id FROM one UNION ALL SELECT id FROM many UNION ALL SELECT id FROM hasty;
+my $polled = $idle->query('BEGIN; DECLARE c CURSOR FOR SELECT id FROM one UNION ALL SELECT id FROM many UNION ALL SELECT id FROM short_timeout;
 	FETCH 2 FROM c; SELECT pg_sleep(1); FETCH ALL FROM c; COMMIT');
-is($polled->{sqlstate}, '', 'what comes while an Append reads something else is not late') or diag($polled->{err});
-is(scalar(() = $polled->{out} =~ /^[0-9a-f-]{36}$/mg), $count, 'and all of it is there');
+is($polled->{sqlstate}, '', 'a response that arrives while an Append reads another source is in time') or diag($polled->{err});
+is(scalar(() = $polled->{out} =~ /^[0-9a-f-]{36}$/mg), $count, 'the Append returns all rows');
 $idle->quit;
 
 $session->quit;

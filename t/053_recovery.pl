@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# Once the API has recovered from a fault, a session that has met the fault needs
-# as many requests as a new session, and sends as many of them in parallel.
+# After the API has recovered from a fault, a session that met the fault makes as
+# many requests as a new session, and as many in parallel.
 
 use strict;
 use warnings;
@@ -24,23 +24,23 @@ $session->query(q(
 		AS $$ SELECT ('00000000-0000-4000-' || kind || '-' || lpad(n::text, 12, '0'))::uuid $$;
 	CREATE TABLE t AS SELECT n, id(n) AS id FROM generate_series(1, 1000) n;
 	CREATE TABLE a AS SELECT n, id(n, '9000') AS id FROM generate_series(1, 150) n;
-	CREATE FOREIGN TABLE calm (id uuid, created_at timestamptz, amount numeric) SERVER reevo OPTIONS (max_concurrency '1');
+	CREATE FOREIGN TABLE sequential (id uuid, created_at timestamptz, amount numeric) SERVER reevo OPTIONS (max_concurrency '1');
 	ANALYZE t;
 	ANALYZE a));
 
-# What is read, with the rows that it has.
+# The reads, and their expected results
 my $missing = Reevo::id(999999);
 my @reads = (
 	[ 'a scan', 'SELECT count(DISTINCT id) FROM opportunity', $records ],
-	[ 'a scan by one reader', 'SELECT count(DISTINCT id) FROM calm', $records ],
-	[ 'a sorted scan', 'SELECT count(*) FROM (SELECT id FROM calm ORDER BY created_at) s', $records ],
+	[ 'a scan by one reader', 'SELECT count(DISTINCT id) FROM sequential', $records ],
+	[ 'a sorted scan', 'SELECT count(*) FROM (SELECT id FROM sequential ORDER BY created_at) s', $records ],
 	[ 'a join by id', 'SELECT count(o.id) FROM t LEFT JOIN opportunity o USING (id)', 1000 ],
 	[ 'a join by a reference', 'SELECT count(o.id) > 500 FROM a JOIN opportunity o ON o.account_id = a.id', 't' ],
 	[ 'one id', "SELECT count(*) FROM opportunity WHERE id = '" . Reevo::id(7) . "'", 1 ],
 	[ 'a missing id', "SELECT count(*) FROM opportunity WHERE id = '$missing'", 0 ]);
 
-# cost(SESSION): for each read, how many requests it takes, after one that makes the
-# connection; and the most in flight.
+# cost(SESSION): returns the number of requests and the most requests in flight for
+# each read, after a statement that opens the connection.
 sub cost
 {
 	my ($of) = @_;
@@ -52,21 +52,21 @@ sub cost
 		$api->ctl('reset');
 		$api->behave('{"delay_ms": 5}');
 		my $result = $of->query($query);
-		is($result->{out}, $rows, "$name has its rows") or diag($result->{err});
+		is($result->{out}, $rows, "$name returns its rows") or diag($result->{err});
 		push @cost, [ $name, $api->requests, $api->ctl('max_in_flight') ];
 	}
 	$api->reset;
 	return @cost;
 }
 
-# The variant, and whether a read may fail or have other rows in it: where no client
-# could do better.
+# The variants of the API, and whether a read may fail or return other rows during
+# the fault
 my @variants = (
 	[ 'a cap without a cursor', '{"result_cap": 1000}' ],
-	[ 'a cap with a refusal', '{"result_cap": 1000, "cap_how": "refuse"}' ],
-	[ 'a cap that forgets cursors', '{"result_cap": 700, "cap_how": "invalid_cursor"}' ],
-	[ 'errors that pass', '{"fail_every": 5, "fail_how": "error-body", "error_body": {"data": [], "error": {"code": "internal_error"}}}' ],
-	[ 'errors that do not pass', '{"fail_every": 5, "fail_how": "error-body", "error_body": {"data": [], "error": {"message": "Index is rebuilding"}}}', 1 ],
+	[ 'a cap with a rejection', '{"result_cap": 1000, "cap_how": "refuse"}' ],
+	[ 'a cap that expires cursors', '{"result_cap": 700, "cap_how": "invalid_cursor"}' ],
+	[ 'transient errors in a 200 response', '{"fail_every": 5, "fail_how": "error-body", "error_body": {"data": [], "error": {"code": "internal_error"}}}' ],
+	[ 'permanent errors in a 200 response', '{"fail_every": 5, "fail_how": "error-body", "error_body": {"data": [], "error": {"message": "Index is rebuilding"}}}', 1 ],
 	[ 'rate limits in a body', '{"fail_every": 9, "fail_how": "error-body", "error_body": {"data": [], "error": {"code": "rate_limited"}}}' ],
 	[ 'an empty last cursor', '{"empty_last_cursor": true}' ],
 	[ 'no content', '{"no_content_when_empty": true}' ],
@@ -78,8 +78,8 @@ my @variants = (
 	[ 'broken transfers', '{"fail_every": 4, "fail_how": "reset"}' ],
 	[ 'empty strings', '{"empty_strings": true}' ],
 	[ 'a 404 without a code', '{"not_found_form": "empty"}' ],
-	[ 'a gateway', '{"status": 403, "body": "<html>no</html>", "content_type": "text/html"}', 1 ],
-	[ 'a path that is gone', '{"path_prefix_gone": true, "not_found_form": "kong"}', 1 ]);
+	[ 'a rejection by a gateway', '{"status": 403, "body": "<html>no</html>", "content_type": "text/html"}', 1 ],
+	[ 'a wrong path', '{"path_prefix_gone": true, "not_found_form": "kong"}', 1 ]);
 
 my $fresh = Reevo::Session->new($node);
 my @fresh = cost($fresh);
@@ -93,22 +93,23 @@ for (@variants)
 		for my $read (@reads)
 		{
 			my $result = $of->query($read->[1]);
-			is($result->{out}, $read->[2], "$read->[0] has its rows in it") or diag($result->{err})
+			is($result->{out}, $read->[2], "$read->[0] returns its rows during the fault") or diag($result->{err})
 			  unless $may_differ;
 		}
 		$api->reset;
-		# What the pace has learned goes within seconds.
+		# The session recovers its pace within seconds.
 		sleep 3 if $name =~ /quota|rate/;
 		my @after = cost($of);
 		for my $i (0 .. $#reads)
 		{
 			my ($read, $requests, $in_flight) = @{ $fresh[$i] };
-			# An id that was refused is fetched by itself for a while.
+			# For a while, the session fetches a rejected id separately.
 			my $more = $name =~ /bad id/ && $read eq 'a join by id' ? 1 : 0;
-			# How several readers share a table depends on which response comes first.
+			# The order of the responses determines how several readers share a
+			# table.
 			$more = 8 if $read eq 'a scan';
-			cmp_ok($after[$i][1], '<=', $requests + $more, "$read takes no more requests than in a new session");
-			cmp_ok($after[$i][2], '>=', $in_flight - 1, "... and is as parallel");
+			cmp_ok($after[$i][1], '<=', $requests + $more, "$read makes no more requests than in a new session");
+			cmp_ok($after[$i][2], '>=', $in_flight - 1, "$read has as many requests in flight as in a new session");
 		}
 		$of->quit;
 	};

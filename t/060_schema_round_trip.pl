@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-# A workspace's own attributes, of every value type and under odd names: they
-# are imported, read, dumped, restored and imported again, and drift and describe
-# keep up with them. REEVO_SEED in the environment chooses other schemas.
+# Custom attributes of every value type and with unusual names: they are imported,
+# read, dumped, restored and imported again, and the functions for drift and
+# comments handle them. REEVO_SEED in the environment chooses other schemas.
 
 use strict;
 use warnings;
@@ -34,8 +34,8 @@ sub select_value
 		($number) x 4, $more || '');
 }
 
-# Of each value type: two values, the type and the text of what a column shows of
-# each; of a select, likewise for the columns with a suffix.
+# For each value type: two values, the column type, and the text of each value in
+# the column. A select has the same for each column with a suffix.
 my %select = (
 	'' => [ 'text', 'Chöice 1', 'Chöice 2' ],
 	_id => [ 'uuid', map { "10000000-0000-4000-8000-00000000000$_" } 1, 2 ],
@@ -75,8 +75,8 @@ for my $type (values %type)
 	$type->{values} ||= [ map { json($_) } @{ $type->{''} }[ 1, 2 ] ];
 }
 
-# All that a custom attribute may be called; those of the first line are of types
-# that have several columns, whose names others have by themselves.
+# Unusual attribute names. The names in the first line have types with several
+# columns, and other attributes have the names of these columns.
 my %odd = (
 	tier_id => 'select', pipeline_stage => 'opportunity_stage', sector => 'select', SECTOR => 'select',
 	map { $_ => 'string' } ('tier', 'tier_color', 'tier_color_2', 'tier_id_2', 'pipeline_stage_id', 'sector_api_name', 'stage_id', 'stage_color', 'type',
@@ -84,10 +84,10 @@ my %odd = (
 		'a,b', '{a}', 'a=b', '=', '$1', '$$', '%s', '%', '--', '/*', ';', '1st', "tab\there", "new\nline", "return\r", "\x{7f}", 'xmin', 'ctid', 'tableoid', 'größe', 'GRÖSSE', 'ñ',
 		"n\x{303}", '日本語の項目', '🚀', "\x{200b}", 'x' x 63, 'x' x 64, 'y' x 200, 'ü' x 40, 'ü' x 40 . 'one', 'ü' x 40 . 'two', 'x' . 'ü' x 40, '語' x 21 . 'x', '語' x 22));
 
-# --- A workspace that has them all ---
+# --- A workspace with all of them ---
 
-my %attributes;    # JSON, by their name
-my %expected;      # [type, text] by what a column is to show, and its type
+my %attributes;    # JSON by attribute name
+my %expected;      # [type, text] by attribute and column type
 for my $name (sort keys %type)
 {
 	my $type = $type{$name};
@@ -112,7 +112,7 @@ $api->ctl('attributes', $id, encode('UTF-8', '{' . join(', ', map { json($_) . "
 $node->safe_psql('postgres', 'CREATE DATABASE source');
 my $session = Reevo::Session->new($node, dbname => 'source', client_encoding => 'UTF8');
 
-# ask(SQL, SESSION): what comes, as characters; an error fails the test.
+# ask(SQL, SESSION): returns the output as characters. An error fails the test.
 sub ask
 {
 	my ($sql, $in) = @_;
@@ -128,8 +128,8 @@ sub is_same
 	return;
 }
 
-# All that a table is, in the order of its columns; pg_dump puts options into an
-# order of its own.
+# Returns the definition of a table in the order of its columns. pg_dump changes the
+# order of options, so they are sorted.
 sub definition
 {
 	my ($table, $in) = @_;
@@ -156,22 +156,22 @@ ask(Reevo::set_up_sql($api->url, "max_retries '0'") . q(
 	IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO crm;
 	SET timezone = 'UTC'));
 my $definition = definition('crm.opportunity');
-is(drift('crm.opportunity'), '', 'what was imported fits');
+is(drift('crm.opportunity'), '', 'an imported table has no drift');
 
-# --- Every column reads what the record has ---
+# --- Every column returns the record's value ---
 
-# What each column shows: [name, type, attribute].
+# The columns: [name, type, attribute]
 my @columns = map { [ split(/\x{1}/, $_) ] } split(/\x{2}/, ask(q(
 	SELECT string_agg(concat_ws(E'\x01', quote_ident(attname), format_type(atttypid, atttypmod),
 		coalesce((SELECT substr(o, length('attribute=') + 1) FROM unnest(attfdwoptions) o WHERE o LIKE 'attribute=%'), attname)), E'\x02' ORDER BY attnum)
 	FROM pg_attribute WHERE attrelid = 'crm.opportunity'::regclass AND attnum > 0)));
-cmp_ok(scalar @columns, '>', 45 + 52 + 60, 'many columns');
+cmp_ok(scalar @columns, '>', 45 + 52 + 60, 'IMPORT creates all columns');
 
 my $read = "FROM crm.opportunity WHERE id = '$id'";
 for my $column (sort keys %expected)
 {
 	my ($type, $text) = @{ $expected{$column} };
-	is(ask("SELECT pg_typeof($column) = '$type'::regtype, $column = $text $read"), 't|t', "$column: $type");
+	is(ask("SELECT pg_typeof($column) = '$type'::regtype, $column = $text $read"), 't|t', "$column returns its value as $type");
 }
 my %shown;
 for my $column (@columns)
@@ -180,17 +180,17 @@ for my $column (@columns)
 	my ($first) = split(/\./, $attribute);
 	$shown{$first}{$attribute}++;
 	next unless $odd{$attribute} && $odd{$attribute} eq 'string';
-	is_same(ask("SELECT $name $read"), "of $attribute", 'an odd name: ' . encode('UTF-8', json($attribute)));
+	is_same(ask("SELECT $name $read"), "of $attribute", 'an unusual name: ' . encode('UTF-8', json($attribute)));
 }
 is(join(' ', map { encode('UTF-8', $_) } grep { !$shown{$_} } sort keys %attributes), '', 'each attribute has a column');
 for my $name (grep { $odd{$_} ne 'string' } sort keys %odd)
 {
 	is(join(' ', map { "$_ $shown{$name}{$_}" } sort keys %{ $shown{$name} }),
 		join(' ', "$name 2", map { "$name.$_ 1" } qw(api_name), $odd{$name} eq 'select' ? 'color' : qw(closing_probability color expected_days)),
-		"$name has all of its columns");
+		"$name has all its columns");
 }
 
-# The whole record in one column, and what each other column is to make of it.
+# The whole record in one column, and the expected value of each other column
 ask(q(CREATE FOREIGN TABLE whole (id uuid, everything jsonb OPTIONS (attribute '*')) SERVER reevo));
 my @comparisons;
 for my $column (@columns)
@@ -213,71 +213,72 @@ my $comparison = 'SELECT string_agg(n::text, $$ $$) FROM crm.opportunity t JOIN 
   . join(",\n", @comparisons) . ") c (n, same, there) WHERE t.id = '$id' AND same AND there";
 is(ask($comparison), join(' ', 0 .. $#columns), 'all columns agree with the whole record');
 
-# It makes no difference which way the record comes.
+# The way in which the record is fetched makes no difference.
 my $row = ask("SELECT t $read"  =~ s/WHERE/t WHERE/r);
-is_same(ask("SELECT t FROM crm.opportunity t WHERE id = ANY (ARRAY['$id', '@{[ Reevo::id(1) ]}']::uuid[]) AND id = '$id'"), $row, 'by a query for ids');
-is_same(ask("SELECT t FROM crm.opportunity t WHERE f_string = 'a string'"), $row, 'by a query with a condition');
+is_same(ask("SELECT t FROM crm.opportunity t WHERE id = ANY (ARRAY['$id', '@{[ Reevo::id(1) ]}']::uuid[]) AND id = '$id'"), $row, 'a query by ids returns the same row');
+is_same(ask("SELECT t FROM crm.opportunity t WHERE f_string = 'a string'"), $row, 'a query with a condition returns the same row');
 
-# --- Descriptions ---
+# --- Comments on columns ---
 
-is($api->requests_of(sub { ask(q(SELECT opportunity_fdw_comment_columns('crm.opportunity'))) }), 1, 'described with one request');
+is($api->requests_of(sub { ask(q(SELECT opportunity_fdw_comment_columns('crm.opportunity'))) }), 1, 'opportunity_fdw_comment_columns makes one request');
 my $comments = comments();
-like($comments, qr/^f_select_color\|F select \(color\): F select of the record$/m, 'a part says which it is');
-like($comments, qr/^größe\|Größe: Größe of the record$/m, 'an odd name');
-is(scalar(() = ask('SELECT * FROM pg_description WHERE objoid = \'crm.opportunity\'::regclass') =~ /^\d+\|\d+\|\d+\|/mg), scalar @columns, 'all columns have one');
+like($comments, qr/^f_select_color\|F select \(color\): F select of the record$/m, 'the comment of a partial column names the part');
+like($comments, qr/^größe\|Größe: Größe of the record$/m, 'the comment of a column with an unusual name is set');
+is(scalar(() = ask('SELECT * FROM pg_description WHERE objoid = \'crm.opportunity\'::regclass') =~ /^\d+\|\d+\|\d+\|/mg), scalar @columns, 'all columns have a comment');
 
-# --- Dumped, restored, imported again ---
+# --- Dump, restore, and a second import ---
 
 my $dump = "$folder/dump.sql";
 my ($output, $error);
 is($api->requests_of(sub {
-	ok(IPC::Run::run([ 'pg_dump', '-d', $node->connstr('source'), '-f', $dump ], '>', \$output, '2>', \$error), 'pg_dump') or diag($error);
-}), 0, 'which makes no request');
+	ok(IPC::Run::run([ 'pg_dump', '-d', $node->connstr('source'), '-f', $dump ], '>', \$output, '2>', \$error), 'pg_dump succeeds') or diag($error);
+}), 0, 'pg_dump makes no request');
 (my $text = Reevo::slurp($dump)) =~ s/^CREATE USER MAPPING .*?;$//msg;
-unlike($text, qr/test-key/, 'the key is nowhere but in the mapping');
+unlike($text, qr/test-key/, 'the dump contains the API key in the user mapping only');
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
-ok(IPC::Run::run([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', $node->connstr('restored'), '-f', $dump ], '2>', \$error), 'psql')
+ok(IPC::Run::run([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', $node->connstr('restored'), '-f', $dump ], '2>', \$error), 'psql restores the dump')
   or diag($error);
 
 my $restored = Reevo::Session->new($node, dbname => 'restored', client_encoding => 'UTF8');
 ask("SET timezone = 'UTC'", $restored);
 is_same(definition('crm.opportunity', $restored), $definition, 'restored: the same definition');
 is_same(comments($restored), $comments, 'restored: the same comments');
-is_same(ask("SELECT t $read" =~ s/WHERE/t WHERE/r, $restored), $row, 'restored: reads the same');
-is(drift('crm.opportunity', $restored), '', 'restored: fits');
-is(ask($comparison, $restored), join(' ', 0 .. $#columns), 'restored: agrees with the whole record');
+is_same(ask("SELECT t $read" =~ s/WHERE/t WHERE/r, $restored), $row, 'restored: the same row');
+is(drift('crm.opportunity', $restored), '', 'restored: no drift');
+is(ask($comparison, $restored), join(' ', 0 .. $#columns), 'restored: all columns agree with the whole record');
 for my $in ($session, $restored)
 {
 	ask('IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO again', $in);
 	is_same(definition('again.opportunity', $in), $definition, 'imported again: the same definition');
-	is(drift('again.opportunity', $in), '', 'imported again: fits');
+	is(drift('again.opportunity', $in), '', 'imported again: no drift');
 }
 $restored->quit;
 
-# --- Columns that are added later, under whatever name, are those of an import ---
+# --- Columns that are added later equal the columns of an import ---
 
 ask(q(CREATE FOREIGN TABLE bare (id uuid) SERVER reevo));
 my $ddl = q(SELECT string_agg(ddl, E'\n') FROM opportunity_fdw_drift('bare'));
 ask(ask($ddl));
-is(drift('bare'), '', 'a table that had nothing but an id has all');
+is(drift('bare'), '', 'the ddl adds all columns to a table with an id only');
 my $sorted = sub { return join("\n", sort split(/\n(?=[^\n]*\|[^|]*\|\{.*\}$)/m, $_[0])); };
-is_same($sorted->(definition('bare')), $sorted->($definition), 'as an import would have made it');
+is_same($sorted->(definition('bare')), $sorted->($definition), 'the added columns equal those of an import');
 ask('DROP FOREIGN TABLE bare');
 
 SKIP:
 {
-	skip 'columns that are computed where they are read come with PostgreSQL 18', 1 if Reevo::server_version($node) < 18;
+	skip 'virtual generated columns need PostgreSQL 18', 1 if Reevo::server_version($node) < 18;
 	ask(q(CREATE FOREIGN TABLE computed (id uuid, made text GENERATED ALWAYS AS ('x') VIRTUAL) SERVER reevo));
-	unlike(drift('computed'), qr/\|made\|/, 'a column that shows nothing of a record is left alone');
+	unlike(drift('computed'), qr/\|made\|/, 'a generated column has no drift');
 }
 
-# --- Schemas that change in any way: what drift says to do is all there is to do ---
+# --- Random changes of the schema: the ddl of drift repairs each ---
 
-# The names meet one another, and the names that columns are made of.
+# The attribute names collide with each other, and with the names of derived
+# columns.
 my @names = ('a', 'a_id', 'a_2', 'a_id_2', 'a_2_id', 'a_color', 'a_color_2', 'A b', 'x' x 70, 'x' x 63, 'x' x 70 . '_id', 'display_name', 'ctid', 'created_at', 'n"\'\\');
 srand($ENV{REEVO_SEED} || 6060);
 
-# random_schema(): value types and 'list', by name.
+# random_schema(): returns value types and 'list' by name.
 sub random_schema
 {
 	my @types = sort keys %type;
@@ -306,18 +307,18 @@ for my $round (1 .. 25)
 		ask($_) for shuffle(@ddl);
 		is(drift('changing.opportunity'), '', "round $round, change $change: " . scalar(@ddl) . ' commands') or diag(definition('changing.opportunity'));
 
-		# Told without the function.
+		# Check the columns without the function.
 		my $labels = ask(q(SELECT coalesce((SELECT substr(o, length('attribute=') + 1) FROM unnest(attfdwoptions) o WHERE o LIKE 'attribute=%'), attname)
 			FROM pg_attribute WHERE attrelid = 'changing.opportunity'::regclass AND attnum > 0 AND NOT attisdropped));
 		my %labels = map { s/\..*//r => 1 } split(/\n/, $labels);
 		$labels{created_at} = 1;
-		is(join(' ', sort keys %labels), join(' ', sort keys %{ { %schema, created_at => 1 } }), 'each attribute has a column, and each column one');
+		is(join(' ', sort keys %labels), join(' ', sort keys %{ { %schema, created_at => 1 } }), 'each attribute has a column, and each column has an attribute');
 	}
 	ask('DROP FOREIGN TABLE changing.opportunity');
 }
 $api->reset;
 
-# --- Databases of other encodings ---
+# --- Databases with other encodings ---
 
 $node->safe_psql('postgres', "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
 my $latin = Reevo::Session->new($node, dbname => 'latin', client_encoding => 'UTF8');
@@ -329,34 +330,34 @@ my $describing = sub {
 ask(Reevo::set_up_sql($api->url) . 'DROP FOREIGN TABLE opportunity; CREATE FOREIGN TABLE t (id uuid) SERVER reevo', $latin);
 $describing->('größe', 'Größe', 'wie groß');
 ask(ask(q(SELECT ddl FROM opportunity_fdw_drift('t')), $latin), $latin);
-is(drift('t', $latin), '', 'LATIN1: a column that was added');
+is(drift('t', $latin), '', 'LATIN1: an added column has no drift');
 ask(q(SELECT opportunity_fdw_comment_columns('t')), $latin);
 is(ask(q(SELECT attname, col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 1 ORDER BY attnum), $latin),
 	join("\n", 'größe|Größe: wie groß', 'größe_id|Größe (id): wie groß', 'größe_api_name|Größe (api_name): wie groß', 'größe_color|Größe (color): wie groß'),
-	'LATIN1: its comments');
+	'LATIN1: the comments are converted');
 $describing->('größe', 'Größe', '大きさ');
 my $refused = $latin->query(q(SELECT opportunity_fdw_comment_columns('t')));
-is($refused->{sqlstate}, '22P05', 'LATIN1: a description that does not fit');
-like(comments_of_latin(), qr/wie groß$/, 'LATIN1: leaves what there is');
+is($refused->{sqlstate}, '22P05', 'LATIN1: a description that does not fit is an error');
+like(comments_of_latin(), qr/wie groß$/, 'LATIN1: the error keeps the comments');
 $describing->('大きさ', 'x', 'x');
-is($latin->query(q(SELECT * FROM opportunity_fdw_drift('t')))->{sqlstate}, '22P05', 'LATIN1: nor does a name');
+is($latin->query(q(SELECT * FROM opportunity_fdw_drift('t')))->{sqlstate}, '22P05', 'LATIN1: an attribute name that does not fit is an error');
 $describing->("größe", 'Gr"ö\'ß\\e', "so\nund \x{85} so");
 ask(q(SELECT opportunity_fdw_comment_columns('t')), $latin);
-is(comments_of_latin(), "Gr\"ö'ß\\e: so\nund \x{85} so", 'LATIN1: quotes and control characters');
+is(comments_of_latin(), "Gr\"ö'ß\\e: so\nund \x{85} so", 'LATIN1: the comments keep quotes and control characters');
 $latin->quit;
 
 sub comments_of_latin { return ask(q(SELECT col_description('t'::regclass, 2)), $latin); }
 
-# --- A schema without end can be left ---
+# --- A cancel while a long schema is processed ---
 
 $api->ctl('schema', 'opportunity', '{"attributes": [' . join(', ', map { qq({"api_name": "a$_", "type_info": {"value_type": "select"}}) } 1 .. 6000) . ']}');
 my $long = $session->query(q(SELECT count(*) FROM opportunity_fdw_drift('whole')));
-is($long->{out}, '6000', 'a long schema');
+is($long->{out}, '6000', 'a long schema is processed');
 for my $sql (q(SELECT count(*) FROM opportunity_fdw_drift('whole')), q(DROP FOREIGN TABLE again.opportunity; IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO again))
 {
 	my $left = $session->query("SET statement_timeout = 100; $sql");
-	is($left->{sqlstate}, '57014', 'a long schema is left') or diag($left->{err});
-	cmp_ok($left->{ms}, '<', $long->{ms} / 2, 'before it is over');
+	is($left->{sqlstate}, '57014', 'statement_timeout cancels the processing of a long schema') or diag($left->{err});
+	cmp_ok($left->{ms}, '<', $long->{ms} / 2, 'the cancel takes effect before the end');
 	$session->query('RESET statement_timeout');
 }
 

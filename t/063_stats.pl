@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# opportunity_fdw_stats against the simulator's own counters, over a mixed run with
-# faults; and a line of the log for each request.
+# The counters of opportunity_fdw_stats agree with the simulator's in a mix of
+# statements with faults. The log has a line for each request.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ my $node = Reevo::cluster('stats');
 Reevo::set_up($node, $api->url, "max_retries '8'", "max_retry_wait '0.05'");
 my $session = Reevo::Session->new($node);
 
-# What of the session's counters the simulator has seen as well.
+# Compares the session's counters with those that the simulator has, too.
 sub compare
 {
 	my ($name) = @_;
@@ -26,13 +26,13 @@ sub compare
 		not_found, throttled, failed, connection_errors, in_flight, connections FROM opportunity_fdw_stats))->{out};
 	my $seen = JSON::PP::decode_json($api->ctl('stats'));
 	my %status = %{ $seen->{statuses} };
-	is($own{$_}, $seen->{$_} || 0, "$name: $_") for qw(requests get query schema health connections);
-	is($own{throttled}, ($status{429} || 0) + ($status{503} || 0), "$name: throttled");
-	is($own{failed}, ($status{500} || 0) + ($status{502} || 0) + ($status{504} || 0), "$name: failed");
-	# A whole status may precede half a body.
+	is($own{$_}, $seen->{$_} || 0, "$name: $_ agrees with the simulator") for qw(requests get query schema health connections);
+	is($own{throttled}, ($status{429} || 0) + ($status{503} || 0), "$name: throttled agrees with the simulator");
+	is($own{failed}, ($status{500} || 0) + ($status{502} || 0) + ($status{504} || 0), "$name: failed agrees with the simulator");
+	# A response with a successful status may break within its body.
 	is($own{ok} + $own{not_found} + $own{connection_errors}, $seen->{requests} - $own{throttled} - $own{failed},
-		"$name: the rest was answered or broken");
-	is($own{in_flight}, 0, "$name: all is known");
+		"$name: the other requests succeeded or broke");
+	is($own{in_flight}, 0, "$name: no request is in flight");
 	return %own;
 }
 
@@ -52,50 +52,50 @@ my @statements = (
 sub run
 {
 	my @failed = grep { $_->{sqlstate} } map { $session->query($_) } @_;
-	is(scalar @failed, 0, 'all statements work') or diag($failed[0]{err});
+	is(scalar @failed, 0, 'all statements succeed') or diag($failed[0]{err});
 	return;
 }
 
 run(@statements);
-my %quiet = compare('nothing fails');
-is($quiet{not_found}, 1, 'something was not found');
-is($quiet{connection_errors}, 0, 'nothing was broken');
+my %quiet = compare('without faults');
+is($quiet{not_found}, 1, 'not_found counts the missing record');
+is($quiet{connection_errors}, 0, 'connection_errors stays zero without faults');
 
 $api->reset;
 $session->query('SELECT opportunity_fdw_stats_reset(), opportunity_fdw_disconnect()');
 $api->behave('{"fail_every": 4, "fail_how": [429, 502, "half-body-close", 503, 504, "half-body-reset"]}');
 run(@statements);
-my %rough = compare('one in four fails');
-cmp_ok($rough{$_}, '>', 0, "some were $_") for qw(throttled failed connection_errors);
+my %rough = compare('with a fault in every fourth request');
+cmp_ok($rough{$_}, '>', 0, "$_ counts the faults") for qw(throttled failed connection_errors);
 
-# A request that was given up has no outcome.
+# A cancelled request has no outcome.
 $api->reset;
 $session->query('SELECT opportunity_fdw_stats_reset()');
 $api->behave('{"stall": "headers"}');
-is($session->query("SET statement_timeout = '200ms'; SELECT count(*) FROM opportunity")->{sqlstate}, '57014', 'a cancel');
-is($session->query('SELECT requests, in_flight FROM opportunity_fdw_stats')->{out}, '1|1', 'its request has no outcome');
+is($session->query("SET statement_timeout = '200ms'; SELECT count(*) FROM opportunity")->{sqlstate}, '57014', 'statement_timeout cancels a scan');
+is($session->query('SELECT requests, in_flight FROM opportunity_fdw_stats')->{out}, '1|1', 'the cancelled request stays in flight');
 $api->reset;
 is($session->query('RESET statement_timeout; SELECT wait_seconds BETWEEN 0.1 AND 30, throttled_seconds FROM opportunity_fdw_stats')->{out},
-	't|0', 'but the time was spent');
+	't|0', 'wait_seconds counts the cancelled request');
 
-# Set to zero half-way, while further pages are under way.
+# Reset the counters during a scan, while pages are in flight.
 $api->reset;
 $api->behave('{"delay_ms": 50}');
 my $half_way = "CASE WHEN id = '" . Reevo::id(500) . "' THEN";
 is( $session->query(
 		"SELECT max($half_way (SELECT in_flight FROM opportunity_fdw_stats) END) > 0,
 			count($half_way (SELECT 1 FROM opportunity_fdw_stats_reset()) END), count(*) FROM opportunity")->{out},
-	't|1|1000', 'something was under way');
+	't|1|1000', 'requests are in flight during the reset');
 is($session->query('SELECT requests > 0, in_flight >= 0 FROM opportunity_fdw_stats')->{out},
-	't|t', 'what was asked before was not answered after');
+	't|t', 'a response to an earlier request does not make in_flight negative');
 
-# --- The log ---
+# --- Log ---
 
 $api->reset;
 $session->query('SELECT opportunity_fdw_disconnect(); SET client_min_messages = debug1');
 my $id = Reevo::id(3);
 
-# logged(SQL): the lines that it is told, with the numbers that vary taken out.
+# logged(SQL): returns the log lines of a statement, without the variable numbers.
 sub logged
 {
 	my ($sql) = @_;
@@ -119,7 +119,7 @@ for my $fault ([ '"header_bomb": true', 'not HTTP' ], [ '"gzip_bomb": 70', 'resp
 	$api->reset;
 	$api->behave("{$fault->[0]}");
 	is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
-		"GET /api/v2/opportunity/$id: $fault->[1] after T ms, B bytes, attempt 1", $fault->[1]);
+		"GET /api/v2/opportunity/$id: $fault->[1] after T ms, B bytes, attempt 1", "a response has a log line: $fault->[1]");
 }
 $api->reset;
 $session->query("ALTER SERVER reevo OPTIONS (SET base_url 'http://127.0.0.1:" . $api->port('closed_port') . "', SET max_retries '0')");
@@ -127,7 +127,7 @@ is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
 	"GET /api/v2/opportunity/$id: connection failed after T ms, B bytes, attempt 1", 'no connection');
 $session->query('SET client_min_messages = notice');
 $session->query("ALTER SERVER reevo OPTIONS (SET base_url '" . $api->url . "')");
-is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"), '', 'nobody wants to know');
+is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"), '', 'the log has no line if client_min_messages is notice');
 $session->quit;
 
 $node->stop('fast');

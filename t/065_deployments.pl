@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# The same queries wherever they come from: a hot standby, a read-only transaction,
-# a role that may only SELECT, and PgBouncer, by sessions and by transactions.
+# Queries give the same results on a hot standby, in a read-only transaction, for a
+# role with SELECT only, and through PgBouncer in session and transaction mode.
 
 use strict;
 use warnings;
@@ -28,53 +28,54 @@ $primary->safe_psql('postgres', Reevo::set_up_sql($api->url, "max_concurrency '1
 	GRANT SELECT ON opportunity, invoice, report TO reader;
 ));
 
-# What is asked everywhere, and the requests that it takes.
+# The queries, with the same number of requests everywhere
 my $id = Reevo::id(7);
 my @queries = (
 	[ 'a record', "SELECT display_name, stage, amount, created_at FROM opportunity WHERE id = '$id'" ],
-	[ 'no record', "SELECT count(*) FROM opportunity WHERE id = '99999999-9999-4999-8999-999999999999'" ],
+	[ 'a missing record', "SELECT count(*) FROM opportunity WHERE id = '99999999-9999-4999-8999-999999999999'" ],
 	[ 'many ids', 'SELECT count(*), sum(amount) FROM opportunity WHERE id = ANY (ARRAY(SELECT opportunity_id FROM invoice))' ],
 	[ 'a view over a join', 'SELECT stage, count(*), sum(amount) FROM report GROUP BY stage ORDER BY stage' ],
 	[ 'a condition', "SELECT count(*) FROM opportunity WHERE status = 'open'" ],
-	[ 'the latest', 'SELECT id FROM opportunity WHERE created_at IS NOT NULL ORDER BY created_at DESC LIMIT 5' ],
+	[ 'the latest records', 'SELECT id FROM opportunity WHERE created_at IS NOT NULL ORDER BY created_at DESC LIMIT 5' ],
 	[ 'a cached record', "SELECT stage FROM opportunity WHERE id IN (SELECT '$id'::uuid FROM invoice LIMIT 3)" ]);
 
-# answers(SESSION): of all queries, with the requests of each.
-sub answers
+# results(SESSION): returns the output of all queries, with their numbers of
+# requests.
+sub results
 {
 	my ($session) = @_;
-	my %answers;
+	my %results;
 	for my $query (@queries)
 	{
 		my ($name, $sql) = @$query;
 		my $result;
 		my $requests = $api->requests_of(sub { $result = $session->query($sql) });
-		$answers{$name} = ($result->{err} || $result->{out}) . "\nrequests: $requests";
+		$results{$name} = ($result->{err} || $result->{out}) . "\nrequests: $requests";
 	}
-	return \%answers;
+	return \%results;
 }
 
 my $owner = Reevo::Session->new($primary);
-my $expected = answers($owner);
-like($expected->{'a view over a join'}, qr/requests: 3$/, 'the queries work at all');
+my $expected = results($owner);
+like($expected->{'a view over a join'}, qr/requests: 3$/, 'the queries make the expected requests');
 
-# like_owner(NAME, SESSION): the same answers and requests.
+# like_owner(NAME, SESSION): compares the results and requests with the owner's.
 sub like_owner
 {
 	my ($name, $session) = @_;
-	my $answers = answers($session);
-	is($answers->{ $_->[0] }, $expected->{ $_->[0] }, "$name: $_->[0]") for @queries;
+	my $results = results($session);
+	is($results->{ $_->[0] }, $expected->{ $_->[0] }, "$name: the same result and requests: $_->[0]") for @queries;
 	return;
 }
 
-# What a session can do beside reading.
+# Tests that a session can call the functions.
 sub has_functions
 {
 	my ($name, $session) = @_;
 	my $result = $session->query(
 		'SELECT opportunity_fdw_disconnect(), opportunity_fdw_clear_cache(), opportunity_fdw_stats_reset(),
 			opportunity_fdw_version() IS NOT NULL, (SELECT count(*) FROM opportunity_fdw_stats)');
-	is($result->{err}, '', "$name: functions");
+	is($result->{err}, '', "$name: the functions work");
 	return;
 }
 
@@ -88,13 +89,13 @@ $owner->query('BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE');
 like_owner('serializable', $owner);
 $owner->query('COMMIT');
 
-# --- A role that may only read ---
+# --- A role with SELECT only ---
 
 my $reader = Reevo::Session->new($primary, user => 'reader');
 like_owner('reader', $reader);
 has_functions('reader', $reader);
-is($reader->query('ALTER FOREIGN TABLE opportunity ADD x text')->{sqlstate}, '42501', 'reader: may not change the table');
-is($reader->query("INSERT INTO opportunity (display_name) VALUES ('x')")->{sqlstate} ne '', 1, 'reader: may not write');
+is($reader->query('ALTER FOREIGN TABLE opportunity ADD x text')->{sqlstate}, '42501', 'reader: ALTER is rejected');
+is($reader->query("INSERT INTO opportunity (display_name) VALUES ('x')")->{sqlstate} ne '', 1, 'reader: INSERT is rejected');
 
 # --- A hot standby ---
 
@@ -103,18 +104,18 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'backup', has_streaming => 1);
 $standby->start;
 my $there = Reevo::Session->new($standby);
-is($there->query('SELECT pg_is_in_recovery()')->{out}, 't', 'a standby');
+is($there->query('SELECT pg_is_in_recovery()')->{out}, 't', 'the session is on a hot standby');
 like_owner('standby', $there);
 has_functions('standby', $there);
 my $reader_there = Reevo::Session->new($standby, user => 'reader');
 like_owner('standby, reader', $reader_there);
-like($there->query('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) ' . $queries[3][1])->{out}, qr/API Calls: 3/, 'standby: EXPLAIN ANALYZE');
+like($there->query('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) ' . $queries[3][1])->{out}, qr/API Calls: 3/, 'standby: EXPLAIN ANALYZE shows the API calls');
 
-# A change on the primary is known there.
+# The standby uses an option that is changed on the primary.
 $primary->safe_psql('postgres', "ALTER SERVER reevo OPTIONS (ADD max_requests '1')");
 my $position = $primary->lsn('insert');
 $primary->wait_for_catchup($standby, 'replay', $position);
-is($there->query($queries[3][1])->{sqlstate}, '53400', 'standby: a changed option');
+is($there->query($queries[3][1])->{sqlstate}, '53400', 'standby: a changed option takes effect');
 $primary->safe_psql('postgres', 'ALTER SERVER reevo OPTIONS (DROP max_requests)');
 $_->quit for $there, $reader_there;
 $standby->stop('fast');
@@ -136,36 +137,36 @@ $_->quit for $owner, $reader;
 $primary->stop('fast');
 done_testing();
 
-# By transactions, clients of the same role get the same session in turn.
+# In transaction mode, clients of the same role share a backend.
 sub check_sharing
 {
 	my (%client) = @_;
 
-	# Two clients in turn on the same backend.
-	is($client{one}->query('SELECT pg_backend_pid()')->{out}, $client{two}->query('SELECT pg_backend_pid()')->{out}, 'they share one');
+	# Two clients use the same backend alternately.
+	is($client{one}->query('SELECT pg_backend_pid()')->{out}, $client{two}->query('SELECT pg_backend_pid()')->{out}, 'the clients share a backend');
 	for my $round (1 .. 5)
 	{
-		is($client{ $round % 2 ? 'one' : 'two' }->query($queries[0][1])->{out} . "\nrequests: 1", $expected->{'a record'}, "round $round");
+		is($client{ $round % 2 ? 'one' : 'two' }->query($queries[0][1])->{out} . "\nrequests: 1", $expected->{'a record'}, "round $round: the clients return the same result");
 	}
-	# An error, and a transaction that is left, leave nothing to the next one.
+	# An error or an aborted transaction does not affect the next client.
 	is($client{one}->query("BEGIN; DECLARE c CURSOR FOR SELECT id FROM opportunity; FETCH 5 FROM c; SELECT 1/0; ROLLBACK")->{sqlstate},
-		'22012', 'an error within a cursor');
-	is($client{two}->query($queries[4][1])->{out} . "\n", $expected->{'a condition'} =~ s/requests: .*//r, 'after it');
+		'22012', 'a statement fails while a cursor is open');
+	is($client{two}->query($queries[4][1])->{out} . "\n", $expected->{'a condition'} =~ s/requests: .*//r, 'the next client returns the right result');
 	$client{one}->query('BEGIN; SET LOCAL opportunity_fdw.enable_batch_lookup = off; COMMIT');
-	is($client{two}->query('SHOW opportunity_fdw.enable_batch_lookup')->{out}, 'on', 'a setting of a transaction');
+	is($client{two}->query('SHOW opportunity_fdw.enable_batch_lookup')->{out}, 'on', 'a SET LOCAL of one client does not affect the next');
 
-	# The key is that of the role, in whatever order.
+	# Each role uses its own key, in any order.
 	for my $user (qw(one reader two reader))
 	{
 		$client{$user}->query("SELECT 1 FROM opportunity WHERE id = '" . Reevo::id(500) . "'");
 		my ($key) = reverse $api->ctl('stats') =~ /"authorization": *"([^"]*)"/g;
-		is($key, $user eq 'reader' ? 'other-key' : 'test-key', "$user has its own key");
+		is($key, $user eq 'reader' ? 'other-key' : 'test-key', "$user uses its own key");
 	}
 	return;
 }
 
-# start_pgbouncer(MODE): a pool of one connection per user in front of the primary;
-# the clients "one" and "two" are the same user. Ends with the test's process.
+# start_pgbouncer(MODE): starts a pool with one connection for each user in front of
+# the primary. The clients "one" and "two" are the same user. It ends with the test.
 sub start_pgbouncer
 {
 	my ($mode) = @_;
@@ -191,7 +192,7 @@ pidfile = $folder/pid
 ignore_startup_parameters = extra_float_digits
 END
 	my $pid = Reevo::spawn("$folder/output", 'pgbouncer', "$folder/pgbouncer.ini");
-	ok(Reevo::wait_until(sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") }), "pgbouncer by ${mode}s")
+	ok(Reevo::wait_until(sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") }), "pgbouncer starts in $mode mode")
 	  or diag(Reevo::slurp("$folder/output"));
 	return bless { port => $port, user => $superuser, pid => $pid }, 'PgBouncer';
 }

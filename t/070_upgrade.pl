@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: PostgreSQL
-# The versions that the tree names agree, and a database goes from one to the
-# next by ALTER EXTENSION ... UPDATE or by dump and restore: what was made under
-# the old one still works. There is no next version yet, so the test makes one,
-# in a copy of the private folder that the extension is installed in.
+# The version is the same in all files, and ALTER EXTENSION UPDATE or dump and
+# restore upgrade a database to the next version. Objects of the old version still
+# work. There is no next version yet, so the test creates one in a copy of the
+# extension's private folder.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ my $id = $Reevo::EXAMPLE;
 my $folder = tempdir('reevoXXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $pg_config = $ENV{PG_CONFIG} || 'pg_config';
 
-# run(COMMAND...): its output; a failure fails the test.
+# run(NAME, COMMAND...): returns the command's output. A failure fails the test.
 sub run
 {
 	my ($what, @command) = @_;
@@ -42,51 +42,51 @@ sub write_file
 	return;
 }
 
-# scripts(FOLDER): the names of the extension's SQL scripts there.
+# scripts(FOLDER): returns the names of the extension's SQL scripts.
 sub scripts { return join(' ', sort map { basename($_) } glob("$_[0]/opportunity_fdw--*.sql")); }
 
-# --- What the tree says ---
+# --- Version numbers in the source tree ---
 
 my ($now) = Reevo::slurp("$top/opportunity_fdw.control") =~ /^default_version = '(.+)'$/m;
 my ($compiled) = Reevo::slurp("$top/src/version.h") =~ /^#define OPPORTUNITY_FDW_VERSION "(.+)"$/m;
 is($compiled, $now, 'src/version.h has the version of the control file');
 
-# PGXN wants three numbers.
+# PGXN requires three numbers.
 my $meta = JSON::PP->new->decode(Reevo::slurp("$top/META.json"));
 my $provided = $meta->{provides}{opportunity_fdw};
-is($meta->{version}, "$now.0", 'META.json, too');
-is($provided->{version}, "$now.0", 'and what it says to provide');
-is($provided->{file}, "opportunity_fdw--$now.sql", 'and the script that it names');
-ok(-f "$top/$provided->{$_}", "META.json: the $_ is there") for qw(file docfile);
+is($meta->{version}, "$now.0", 'META.json has the version');
+is($provided->{version}, "$now.0", 'META.json provides the version');
+is($provided->{file}, "opportunity_fdw--$now.sql", 'META.json names the script of the version');
+ok(-f "$top/$provided->{$_}", "META.json: the $_ exists") for qw(file docfile);
 my @versions = Reevo::slurp("$top/debian/changelog") =~ /^\S+ \((.+)-\d+\)/;
-is($versions[0], $now, "and the Debian package's");
+is($versions[0], $now, "the Debian changelog has the version");
 
-# --- What is installed ---
+# --- Installed files ---
 
 my $node = Reevo::cluster('upgrade');
-my $sharedir = run('the shared folder', $pg_config, '--sharedir');
-my $libdir = run('the folder of libraries', $pg_config, '--pkglibdir');
-my $bindir = run('the folder of programs', $pg_config, '--bindir');
+my $sharedir = run('pg_config prints the shared folder', $pg_config, '--sharedir');
+my $libdir = run('pg_config prints the folder of libraries', $pg_config, '--pkglibdir');
+my $bindir = run('pg_config prints the folder of programs', $pg_config, '--bindir');
 my $prefix = dirname($bindir);
 my ($installed) = $node->safe_psql('postgres', 'SHOW dynamic_library_path') =~ m{^(/.+)\Q$libdir\E:};
-# Where no setting tells of a private folder, scripts/test copies all of
-# PostgreSQL, which finds its files wherever it stands.
+# Without a setting for a private folder, scripts/test copies all of PostgreSQL,
+# which finds its files relative to its programs.
 my $movable = !defined $installed && $prefix ne '/usr' && !grep { !/^\Q$prefix\E\// } $sharedir, $libdir;
 die 'the extension has to be installed in a private folder, as scripts/check does it'
   unless defined $installed || $movable;
 $installed = '' if $movable;
 is(scripts("$installed$sharedir/extension"), scripts($top), 'every script is installed');
 
-# So that a script of a next version needs no change to the Makefile.
+# A new script needs no change of the Makefile.
 write_file("$folder/opportunity_fdw--$_.sql", '') for $now, "$now--next";
 is(run('make', 'make', '-s', '-C', $folder, '-f', "$top/Makefile", "PG_CONFIG=$pg_config",
 		'--eval=list-scripts: ; @echo $(DATA)', 'list-scripts'),
-	scripts($folder), 'the Makefile takes every script that is there');
+	scripts($folder), 'the Makefile installs every script in the folder');
 
-# From here on the server looks into a copy.
+# From here on, the server uses a copy of the folder.
 if ($movable)
 {
-	run('make a folder', 'mkdir', '-p', dirname("$folder/copy$prefix"));
+	run('mkdir creates the folder', 'mkdir', '-p', dirname("$folder/copy$prefix"));
 	run('copy', 'cp', '-R', $prefix, "$folder/copy$prefix");
 	$ENV{PATH} = "$folder/copy$bindir:$ENV{PATH}";
 }
@@ -99,11 +99,11 @@ else
 		$node->append_conf('postgresql.conf', "$setting = '$value'") if $value =~ s/^\Q$installed\E/$folder\/copy/;
 	}
 }
-# Restarted, it would be the same program again.
+# A restart would run the original program again.
 $node->stop('fast');
 $node->start;
 
-# --- Under this version ---
+# --- The current version ---
 
 my $api = Reevo::start();
 my $url = $api->url;
@@ -116,7 +116,7 @@ $node->safe_psql($_, Reevo::set_up_sql($url, "max_retries '3'") . qq(
 	CREATE FUNCTION name_of(wanted uuid) RETURNS text LANGUAGE sql STABLE AS 'SELECT title FROM deal WHERE "Kennung" = wanted';
 )) for qw(kept other);
 
-# All that a database reads, in one text.
+# Returns the rows of all objects of a database as a text.
 my $readings_sql = qq(
 	SELECT * FROM opportunity WHERE id = '$id'; SELECT * FROM report;
 	REFRESH MATERIALIZED VIEW copy; SELECT * FROM copy; SELECT name_of('$id');
@@ -127,7 +127,7 @@ sub readings { return $node->safe_psql($_[0], $readings_sql); }
 
 sub version { return $node->safe_psql($_[0], "SELECT extversion FROM pg_extension WHERE extname = 'opportunity_fdw'"); }
 
-# members(DATABASE): what belongs to the extension there, and how.
+# members(DATABASE): returns the objects of the extension.
 sub members
 {
 	my ($database) = @_;
@@ -141,16 +141,16 @@ sub members
 
 my $readings = readings('kept');
 my $members = members('kept');
-like($readings, qr/\Q$id\E/, 'under this version the database can be read');
-like($readings, qr/opportunity_fdw \Q$now\E,/, 'the library is of this version');
-is(version('kept'), $now, 'and so is what was created');
-run('pg_dump under this version', 'pg_dump', '-d', $node->connstr('other'), '-f', "$folder/other.sql");
+like($readings, qr/\Q$id\E/, 'the current version returns the record');
+like($readings, qr/opportunity_fdw \Q$now\E,/, 'the library has the current version');
+is(version('kept'), $now, 'CREATE EXTENSION installs the current version');
+run('pg_dump with the current version', 'pg_dump', '-d', $node->connstr('other'), '-f', "$folder/other.sql");
 
 my $open = Reevo::Session->new($node, dbname => 'kept');
 my $prepared = qq(EXECUTE by_id('$id'));
 $open->query('PREPARE by_id(uuid) AS SELECT display_name FROM opportunity WHERE id = $1');
 my $name = $open->query($prepared)->{out};
-isnt($name, '', 'a session that is open reads, too');
+isnt($name, '', 'an open session returns the record');
 
 # --- The next version ---
 
@@ -165,29 +165,29 @@ COMMENT ON FUNCTION opportunity_fdw_next() IS 'new in the next version';
 unlink "$extension/opportunity_fdw.control";
 write_file("$extension/opportunity_fdw.control", $control);
 
-is(version('kept'), $now, 'a new version that is installed changes nothing yet');
-is(readings('kept'), $readings, 'reads the same');
+is(version('kept'), $now, 'installing the next version does not change the extension');
+is(readings('kept'), $readings, 'installing the next version does not change the rows');
 is($node->safe_psql('kept', "SELECT count(*) FROM pg_extension_update_paths('opportunity_fdw') " .
-			"WHERE target = '$next' AND path IS NULL"), 0, 'there is a way to it from every version');
+			"WHERE target = '$next' AND path IS NULL"), 0, 'there is an update path from every version');
 
 $api->reset;
 $node->safe_psql('kept', 'ALTER EXTENSION opportunity_fdw UPDATE');
 is($api->requests, 0, 'an update makes no request');
-is(version('kept'), $next, 'updated');
-is(readings('kept'), $readings, 'updated: reads the same');
-is($open->query($prepared)->{out}, $name, 'and so does the session that was open');
-like($open->query('SELECT opportunity_fdw_next()')->{out}, qr/^opportunity_fdw /, 'which has the new function');
+is(version('kept'), $next, 'ALTER EXTENSION UPDATE installs the next version');
+is(readings('kept'), $readings, 'the update does not change the rows');
+is($open->query($prepared)->{out}, $name, 'an open session returns the same row after the update');
+like($open->query('SELECT opportunity_fdw_next()')->{out}, qr/^opportunity_fdw /, 'an open session can call the new function');
 like($node->safe_psql('kept', 'IMPORT FOREIGN SCHEMA reevo LIMIT TO (account) FROM SERVER reevo INTO public; ' .
-			'SELECT count(*) FROM account'), qr/^\d+$/, 'a table can be imported');
+			'SELECT count(*) FROM account'), qr/^\d+$/, 'IMPORT FOREIGN SCHEMA works after the update');
 
-is(version('other'), $now, 'another database is as it was');
-is(readings('other'), $readings, 'and reads the same');
+is(version('other'), $now, 'another database keeps its version');
+is(readings('other'), $readings, 'another database returns the same rows');
 
 $node->safe_psql('fresh', 'CREATE EXTENSION opportunity_fdw');
-is(version('fresh'), $next, 'a new database gets the next version');
+is(version('fresh'), $next, 'CREATE EXTENSION installs the next version');
 my $next_members = members('fresh');
-is(members('kept'), $next_members, 'and has in it what an updated one has');
-is(join("\n", grep { !/opportunity_fdw_next/ } split(/\n/, $next_members)), $members, 'one function more than before');
+is(members('kept'), $next_members, 'an updated and a new database have the same objects');
+is(join("\n", grep { !/opportunity_fdw_next/ } split(/\n/, $next_members)), $members, 'the update adds one function');
 
 # --- Dump and restore ---
 
@@ -198,15 +198,15 @@ for my $database (sort keys %dumps)
 	my $what = "$database from $dumps{$database}";
 	run($what, 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', $node->connstr($database),
 		'-f', "$folder/$dumps{$database}.sql");
-	is(version($database), $next, "$what: has the next version");
-	is(members($database), $next_members, "$what: all of it");
-	is(readings($database), $readings, "$what: reads the same");
+	is(version($database), $next, "$what has the next version");
+	is(members($database), $next_members, "$what has all objects");
+	is(readings($database), $readings, "$what returns the same rows");
 }
 
-# The new function went with the extension, rather than by itself.
+# The new function is a member of the extension, so it is dropped with it.
 $node->safe_psql('kept', 'DROP EXTENSION opportunity_fdw CASCADE');
 is($node->safe_psql('kept', q(SELECT count(*) FROM pg_proc WHERE proname ~ '^opportunity_fdw')), 0,
-	'dropped, none of it is left');
+	'DROP EXTENSION drops all functions');
 
 $node->stop('fast');
 done_testing();

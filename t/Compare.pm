@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# Generated queries that a function of the database, compare, runs in several ways
-# and compares: for the tests of lookups.
+# For the tests of lookups: generated queries that the database function "compare"
+# runs in several ways
 
 package Compare;
 
@@ -12,23 +12,23 @@ use Test::More;
 
 our @EXPORT = qw(chance one_of compare_in_variant);
 
-# True so many times in a hundred.
+# Returns true with a probability in percent.
 sub chance { my ($percent) = @_; return rand(100) < $percent; }
 
 sub one_of { return $_[ int(rand(@_)) ]; }
 
-# An SQL array of texts.
+# Returns an SQL array of texts.
 sub array_of
 {
 	return 'ARRAY[' . join(', ', map { (my $text = $_) =~ s/'/''/g; "'$text'" } @_) . ']';
 }
 
-# compare_in_variant(API, SESSION, VARIANT, OPTIONS, TOTALS): tests that so many
-# queries ({queries}, {batch} of them at a time) have the same rows in whatever way
-# they are run, while the simulator behaves in a certain way. {generated} makes a
-# query and its settings; {arguments} follow these in the call of compare, and
-# {seed} is what to say where rows differ. Adds to the totals the {queries}, their
-# {rows} and those that had {lookups} in their plan.
+# compare_in_variant(API, SESSION, VARIANT, OPTIONS, TOTALS): runs generated queries
+# while the simulator behaves in one way, and tests that their rows are the same in
+# each way to run them. Adds to the totals the {queries}, {rows} and {lookups}.
+# Options: {queries}: the number of queries; {batch}: the number in one statement;
+# {generated}: returns a query and its settings; {arguments}: further arguments of
+# compare; {seed}: reported with a difference.
 sub compare_in_variant
 {
 	my ($api, $session, $variant, $options, $totals) = @_;

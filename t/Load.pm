@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-# Many sessions that read at once from an API of which one request in ten fails,
-# each comparing what it reads with a local copy: for a short test and for a
-# longer measurement.
+# Many parallel sessions read from an API that fails in one of ten requests. Each
+# session compares its rows with a local copy. Used by a short test and by a longer
+# measurement.
 
 package Load;
 
@@ -15,18 +15,18 @@ use Time::HiRes qw(sleep time);
 
 my $RECORDS = 1000;
 
-# In the order in which they come; a stall lasts until request_timeout.
+# The faults, in the order of the requests. A stall lasts for request_timeout.
 our @FAULTS = (429, 502, 503, 504, 'reset', 'half-body-close', 'cut-json', 'half-body-reset',
 	'stall', 'close');
 
-# What a transaction of each kind reads, and how often it is chosen.
+# The transaction of each kind, and its weight
 my %SCRIPTS = (
 	one => [ 4, "\\set n random(0, $RECORDS + 50)\nSELECT check_records(ARRAY[:n]);\n" ],
 	many => [ 2, "\\set n random(0, $RECORDS)\nSELECT check_records(ARRAY(SELECT i FROM generate_series(:n, :n + 30) i));\n" ],
 	join => [ 2, "\\set n random(1, 2990)\nSELECT check_visits(:n);\n" ],
 	missing => [ 1, "\\set n random(1, 100000)\nSELECT check_records(ARRAY[$RECORDS + :n, -1]);\n" ]);
 
-# A wrong answer is an error, which ends the session that had it.
+# A wrong result is an error, and ends the session.
 my $FUNCTIONS = q(
 	CREATE FUNCTION record_id(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 		$$ SELECT CASE WHEN n = 0 THEN '3c90c3cc-0d44-4b50-8888-8dd25736052a'
@@ -35,7 +35,7 @@ my $FUNCTIONS = q(
 	CREATE FUNCTION compare(what text, got text[], expected text[]) RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
 		IF got IS DISTINCT FROM expected THEN
-			RAISE EXCEPTION 'wrong answer: %', what USING DETAIL = format('got %s instead of %s', got, expected);
+			RAISE EXCEPTION 'wrong result: %', what USING DETAIL = format('got %s instead of %s', got, expected);
 		END IF;
 	END $$;
 
@@ -72,8 +72,8 @@ my $FUNCTIONS = q(
 	ANALYZE copy; ANALYZE visit;
 );
 
-# set_up(API, NODE): tables and functions, read while all is well. With nine tries a
-# request fails for good once in a thousand million times, by chance.
+# set_up(API, NODE): creates tables and functions, without faults. With nine
+# attempts, a request fails by chance once in a thousand million times.
 sub set_up
 {
 	my ($api, $node) = @_;
@@ -83,14 +83,17 @@ sub set_up
 	return;
 }
 
-# start_api(): with the records that set_up copies, number 0 and 1 to 999.
+# start_api(): starts a simulator with the records that set_up copies, number 0 to
+# 999.
 sub start_api { return Reevo::start(records => $RECORDS); }
 
-# run(API, NODE, SESSIONS, SECONDS): what became of it: {status} of pgbench, its
-# {output} and its {errors}; the {transactions}, and how many a second ({tps});
-# {sessions} there were at the end, and whether a checker {keeps_freed} memory of
-# theirs; the {requests}, and the answers by status ({statuses}); {samples}: the
-# {memory} of each session in kB, {after} so many seconds.
+# run(API, NODE, SESSIONS, SECONDS): runs pgbench. Returns:
+# - {status}, {output} and {errors} of pgbench.
+# - {transactions}, and their rate in {tps}.
+# - {sessions}: the number of sessions at the end.
+# - {requests}, and the responses by status in {statuses}.
+# - {keeps_freed}: whether a checker keeps freed memory.
+# - {samples}: the {memory} of each session in kB, {after} a number of seconds.
 sub run
 {
 	my ($api, $node, $sessions, $seconds) = @_;
@@ -113,7 +116,7 @@ sub run
 		'<', \'', '>', \$result{output}, '2>', \$result{errors},
 		IPC::Run::timeout($seconds + $Reevo::TIMEOUT));
 
-	# By the last quarter every session has done all that there is to do.
+	# By the last quarter, every session has run all kinds of transactions.
 	my $started = time;
 	for my $part (0.25, 0.5, 0.75, 0.9)
 	{
@@ -137,7 +140,7 @@ sub run
 	return \%result;
 }
 
-# memory(NODE): of each session of pgbench, by its process id, in kB.
+# memory(NODE): returns the memory of each session of pgbench in kB, by process id.
 sub memory
 {
 	my ($node) = @_;

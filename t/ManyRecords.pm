@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: PostgreSQL
-# A server of as many records as wanted, made as they are asked for: what the
-# simulator cannot hold. It knows `_query` with filters and a sort by created_at,
-# one record each second, and nothing else.
+# A server with more records than the simulator can hold: it generates them for each
+# response. It supports only `_query` with filters and a sort by created_at. The
+# records are one second apart.
 
-package Plenty;
+package ManyRecords;
 
 use strict;
 use warnings;
@@ -16,10 +16,11 @@ use Time::Local qw(timegm);
 
 my $FIRST = timegm(0, 0, 0, 1, 0, 2020);
 
-# About a kilobyte, so that what is kept of records would show.
+# About a kilobyte for each record, so that stored records would be measurable
 my $PADDING = '0123456789abcdef' x 64;
 
-# start(NUMBER): {url}. It ends with the test, or by stop().
+# start(NUMBER): starts a server with a number of records, and its address in {url}.
+# It ends with the test, or by stop().
 sub start
 {
 	my ($count) = @_;
@@ -30,12 +31,12 @@ sub start
 	die "cannot fork: $!" unless defined $pid;
 	if ($pid == 0)
 	{
-		Reevo::forget_simulators();
+		Reevo::leave_simulators();
 		local $SIG{TERM} = 'DEFAULT';
 		eval { serve($listener, $count, $test) };
 		POSIX::_exit(0);
 	}
-	return bless { pid => $pid, url => 'http://127.0.0.1:' . $listener->sockport }, 'Plenty';
+	return bless { pid => $pid, url => 'http://127.0.0.1:' . $listener->sockport }, 'ManyRecords';
 }
 
 sub url { return $_[0]{url}; }
@@ -63,7 +64,7 @@ sub serve
 	my $select = IO::Select->new($listener);
 	my %input;
 
-	# Without its test it has nothing to do.
+	# End with the test.
 	while (getppid() == $test)
 	{
 		for my $from ($select->can_read(1))
@@ -102,17 +103,17 @@ sub respond
 	my ($client, $body) = @_;
 	my $status = defined $body ? '200 OK' : '404 Not Found';
 	$body = '{"error": {"code": "invalid_filter_field", "message": "unknown"}}' unless defined $body;
-	my $answer = "HTTP/1.1 $status\r\nContent-Type: application/json\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+	my $response = "HTTP/1.1 $status\r\nContent-Type: application/json\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
 	my $sent = 0;
-	while ($sent < length $answer)
+	while ($sent < length $response)
 	{
-		my $now = syswrite($client, $answer, length($answer) - $sent, $sent) or return;
+		my $now = syswrite($client, $response, length($response) - $sent, $sent) or return;
 		$sent += $now;
 	}
 	return;
 }
 
-# The number of the first record that is not older than an ISO 8601 time.
+# Returns the number of the first record that is not older than an ISO 8601 time.
 sub number_at
 {
 	my ($text) = @_;
@@ -120,23 +121,23 @@ sub number_at
 	return timegm($second, $minute, $hour, $day, $month - 1, $year) - $FIRST;
 }
 
-# page(BODY, NUMBER): the answer. A cursor says all that its pages depend on:
-# the records left, and in which direction.
+# page(BODY, NUMBER): returns the response to a query. The cursor contains the range
+# of the remaining records and the direction.
 sub page
 {
-	my ($asked, $count) = @_;
+	my ($request, $count) = @_;
 	my ($low, $high, $is_down) = (0, $count - 1, 0);
-	my ($limit) = $asked =~ /"limit": *(\d+)/;
+	my ($limit) = $request =~ /"limit": *(\d+)/;
 	$limit ||= 100;
-	if ($asked =~ /"cursor": *"(\d+) (-?\d+) (\d)"/)
+	if ($request =~ /"cursor": *"(\d+) (-?\d+) (\d)"/)
 	{
 		($low, $high, $is_down) = ($1, $2, $3);
 	}
 	else
 	{
-		$is_down = $asked =~ /"desc"/ ? 1 : 0;
-		$high = -1 if $asked =~ /"not_exists"/;
-		while ($asked =~ /(\{[^{}]*"operator"[^{}]*\})/g)
+		$is_down = $request =~ /"desc"/ ? 1 : 0;
+		$high = -1 if $request =~ /"not_exists"/;
+		while ($request =~ /(\{[^{}]*"operator"[^{}]*\})/g)
 		{
 			my $filter = $1;
 			my ($operator) = $filter =~ /"operator": *"(\w+)"/;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-# An nginx of a test's own, in front of the simulator: a private folder, free
-# ports of the loopback interface, and an access log to count in. It ends with
-# the test, and with the test's process in any case.
+# An nginx in front of the simulator, for one test: with a private folder, free
+# ports of the loopback interface, and an access log to count requests. It ends with
+# the test, even if that is killed.
 
 package Nginx;
 
@@ -15,14 +15,14 @@ use POSIX ();
 use Reevo;
 use Time::HiRes qw(sleep);
 
-# What the log says of each request, in the order of the fields of requests().
+# The fields of a log line, in the order of the fields of requests()
 my @FIELDS = qw(port status protocol tls encoding connection method uri);
 my $FORMAT = '$server_port $status $server_protocol $ssl_protocol'
   . ' $sent_http_content_encoding $connection $request_method $request_uri';
 
 my @running;
 
-# version(): of the nginx that is installed, such as 1.22.1; undef: there is none.
+# version(): returns the version of nginx, such as 1.22.1, or undef without nginx.
 sub version
 {
 	my $text = '';
@@ -30,9 +30,9 @@ sub version
 	return $text =~ m{nginx/([\d.]+)} ? $1 : undef;
 }
 
-# new(CONFIGURATION): not started. It is what stands in the http block, where
-# @PORT:NAME@ is a free port, the same for the same name, and @FOLDER@ the
-# private folder.
+# new(CONFIGURATION): prepares nginx without starting it. CONFIGURATION is the
+# content of the http block. @PORT:NAME@ is a free port, the same for each use of
+# the name, and @FOLDER@ the private folder.
 sub new
 {
 	my ($class, $configuration) = @_;
@@ -73,8 +73,8 @@ END
 	return;
 }
 
-# port(NAME): where the server of that name listens. What is free may be the same
-# port twice, as long as nobody listens there.
+# port(NAME): returns the port of the named server. A free port may be chosen twice,
+# until a server listens there.
 sub port
 {
 	my ($self, $name) = @_;
@@ -95,7 +95,7 @@ sub url
 
 sub folder { return $_[0]{folder}; }
 
-# start(): returns when its ports are open.
+# start(): starts nginx, and returns when its ports are open.
 sub start
 {
 	my ($self) = @_;
@@ -121,7 +121,7 @@ sub is_open
 	return 1;
 }
 
-# stop(): at once, whatever is under way.
+# stop(): stops nginx immediately, with requests in flight.
 sub stop
 {
 	my ($self) = @_;
@@ -132,7 +132,8 @@ sub stop
 	return;
 }
 
-# reload(): new connections go to a new worker, while the old one finishes what
+# reload(): new connections use a new worker, while the old one finishes its
+# requests. Returns when the old worker has ended.
 # it has begun. Returns when that has ended.
 sub reload
 {
@@ -152,7 +153,7 @@ sub workers
 	return split(' ', scalar(<$file>) || '');
 }
 
-# requests(NAME): what the log has of the requests to that server so far.
+# requests(NAME): returns the logged requests to that server.
 sub requests
 {
 	my ($self, $name) = @_;
@@ -169,8 +170,8 @@ sub requests
 	return @requests;
 }
 
-# forget(): the log begins anew.
-sub forget
+# clear_log(): empties the log.
+sub clear_log
 {
 	my ($self) = @_;
 	truncate("$self->{folder}/access.log", 0) or die "access.log: $!";

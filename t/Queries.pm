@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: PostgreSQL
-# Records that are awkward to filter and to sort, and generated queries over
-# them. It knows the columns and what is legal SQL, and nothing of what is
-# pushed down.
+# Records that are difficult to filter and to sort, and generated queries over them.
+# The module knows the columns and valid SQL, and not which conditions are pushed down.
 #
-# The records are always the same; the queries follow from srand().
+# The records are always the same. The queries depend on srand().
 
 package Queries;
 
 use strict;
 use warnings;
 
-# Twelve rows that queries join to; see local_table().
+# Twelve rows that queries join with; see local_table().
 our $JOINED = 't';
 
 sub chance { my ($percent) = @_; return rand(100) < $percent; }
@@ -21,7 +20,7 @@ sub quoted { my ($text) = @_; $text =~ s/'/''/g; return "'$text'"; }
 
 # --- The records ---
 
-# A generator of their own, so that other queries meet the same records.
+# A separate random generator, so that different queries use the same records
 my $state;
 
 sub draw
@@ -42,7 +41,7 @@ my $SECOND = 1_000_000;
 my $DAY = 86400 * $SECOND;
 my $START = 19358 * $DAY;    # 2023-01-01
 
-# Microseconds since 1970, as ISO 8601 with some digits of the second.
+# Returns microseconds since 1970 as ISO 8601, with some digits of the second.
 sub moment
 {
 	my ($microseconds, $digits, $offset) = @_;
@@ -53,7 +52,7 @@ sub moment
 	return $text . ($offset ? sprintf('%+03d:00', $offset) : 'Z');
 }
 
-# Near the first or the last year: another zone may have another year.
+# Times near the first or the last year: in another time zone, the year may differ.
 sub is_far { my ($value) = @_; return abs($value) > 1e16; }
 
 my @TEXTS = (
@@ -69,10 +68,10 @@ my @NUMBERS = (
 	'0.30000000000000004', '0.3000000000000000444', '2.5', '2.50', '-2.5', '33.3', '100', '1e25', '0.1000000000000000055511151231257827');
 my @STAGES = map { [ sprintf('00000000-0000-4000-b200-%012d', $_), (qw(Discovery Demo Proposal Won Lost))[$_] ] } 0 .. 4;
 
-# What values the columns have, by attribute, so that conditions can meet them.
+# The stored values by attribute, so that conditions can match them
 my %stored;
 
-# Noted, unless it is NULL.
+# Stores a value unless it is NULL.
 sub noted { my ($name, $value) = @_; push @{ $stored{$name} }, $value if defined $value; return $value; }
 
 sub json_text
@@ -83,14 +82,14 @@ sub json_text
 	return qq("$text");
 }
 
-# "name": envelope; a NULL in one of its forms.
+# Returns "name": envelope. NULL has one of its forms.
 sub attribute
 {
 	my ($name, $type, $json) = @_;
 	if (!defined $json)
 	{
 		my $form = draw(4);
-		# Without it, the simulator would have a time of its own.
+		# Without a creation time, the simulator would use another one.
 		return () if $form == 0 && $name !~ /^(created|updated)_at$/;
 		return qq("$name": null) if $form == 1;
 		return qq("$name": {"value": {"amount": null}, "value_type": "$type"}) if $form == 2 && $type eq 'currency';
@@ -99,14 +98,14 @@ sub attribute
 	return draw(2) ? qq("$name": {"value": $json, "value_type": "$type"}) : qq("$name": {"value_type": "$type", "value": $json});
 }
 
-# An instant in one of the forms that a service may use.
+# Returns an instant in one of the formats that a service may use.
 sub timestamp
 {
 	my ($name, $value) = @_;
 	noted($name, $value);
 	return attribute($name, 'timestamp', undef) unless defined $value;
 	my $text = moment($value, $value % $SECOND ? 6 : draw(3), is_far($value) ? 0 : drawn(0, 0, 0, 2, -11));
-	# Beyond microseconds: PostgreSQL rounds.
+	# More digits than microseconds: PostgreSQL rounds.
 	$text =~ s/(\.\d{6})/$1 . drawn('', '', '4', '499')/e;
 	return attribute($name, 'timestamp', qq("$text"));
 }
@@ -132,8 +131,8 @@ sub reference
 
 sub maybe { my ($percent, $value) = @_; return draw(100) < $percent ? $value : undef; }
 
-# Creation over three years; one in eight shares an instant, as many lie within
-# the same second. The first two are far from all others.
+# The creation times cover three years. One record in eight shares an instant, and
+# many are in the same second. The first two are far from all others.
 sub created
 {
 	my ($number, $is_dated) = @_;
@@ -152,8 +151,8 @@ sub id_of
 	return sprintf('%04x%04x-%04x-4%03x-a%03x-%012x', draw(65536), draw(65536), draw(65536), draw(4096), draw(4096), $number);
 }
 
-# records(N, DATELESS): [id, JSON of its attributes] of each; the last few have no
-# created_at.
+# records(N, DATELESS): returns [id, JSON of its attributes] for each record. The
+# last DATELESS records do not have created_at.
 sub records
 {
 	my ($count, $dateless) = @_;
@@ -199,8 +198,8 @@ sub records
 my $range = "filter_operators 'gt,gte,lt,lte,between,exists'";
 my $texts = "filter_operators 'eq,ne,in,not_in,contains,starts_with,ends_with,exists'";
 
-# name => [kind, type, options, attribute]. The columns of o can be filtered by
-# as IMPORT makes them, or because filter_operators says so; of p, by little.
+# name => [kind, type, options, attribute]. Filters on the columns of o are
+# permitted by default or by filter_operators, and few filters on the columns of p.
 our %TABLES = (
 	o => {
 		id => [ 'uuid', 'uuid' ],
@@ -243,7 +242,8 @@ our %TABLES = (
 
 sub attribute_of { my ($table, $name) = @_; return $TABLES{$table}{$name}[3] || $name; }
 
-# foreign_tables(SCHEMA, SERVER, OPTIONS): SQL that makes them in that schema.
+# foreign_tables(SCHEMA, SERVER, OPTIONS): returns SQL that creates the tables in
+# that schema.
 sub foreign_tables
 {
 	my ($schema, $server, $options) = @_;
@@ -262,8 +262,9 @@ sub foreign_tables
 	return $sql;
 }
 
-# local_table(): SQL that makes the table that queries join to, from a copy of o.
-# Some of its values are there several times, some are nowhere, some are NULL.
+# local_table(): returns SQL that creates the table that queries join with, from a
+# copy of o. Some of its values occur several times, some do not occur, and some are
+# NULL.
 sub local_table
 {
 	my ($copy) = @_;
@@ -281,11 +282,11 @@ sub local_table
 
 # --- Values ---
 
-# What generated() may make; see there.
+# The kinds of query that generated() may make; see there.
 my $may;
 
-# The parameters of the query that is being made, [type, value] each; undef
-# where it has none.
+# The parameters of the current query, [type, value] each; undef for a query without
+# parameters
 my $parameters;
 
 sub characters { return $_[0] =~ /([\x00-\x7f]|[\xc0-\xf7][\x80-\xbf]+)/g; }
@@ -298,7 +299,7 @@ sub some_text
 	return one_of($text, $text, $text, uc $text, lc $text, ucfirst $text, "$text ", " $text", $text =~ s/^\s+|\s+$//gr);
 }
 
-# A part of a text, perhaps empty.
+# Returns a part of a text, perhaps empty.
 sub piece
 {
 	my ($text) = @_;
@@ -317,7 +318,7 @@ sub pattern
 
 sub time_text { my ($value) = @_; return moment($value, 6, is_far($value) ? 0 : one_of(0, 0, 0, 3, -7)); }
 
-# A stored instant, or one step beside.
+# Returns a stored instant, or one step before or after it.
 sub some_time
 {
 	my ($table, $name) = @_;
@@ -326,7 +327,7 @@ sub some_time
 	return $value + one_of((0) x 4, 1, -1, 1, -1, $SECOND, -$SECOND, $SECOND - 1, -$value % $SECOND, $DAY);
 }
 
-# Constants of a kind, as [type, SQL without a cast].
+# Returns a constant of a kind, as [type, SQL without a cast].
 my %constants = (
 	uuid => sub {
 		my ($table, $name) = @_;
@@ -364,7 +365,7 @@ my %constants = (
 		return [ 'numeric', one_of($text, $text, $text, "$text + 0.000000000000000001", "$text - 0.000000000000000001", "$text + 1", "- ($text)") ];
 	});
 
-# A constant of a column's type or one that compares with it.
+# Returns a constant of a column's type, or of a type that is comparable with it.
 sub constant
 {
 	my ($table, $name) = @_;
@@ -380,7 +381,7 @@ sub constant
 	return "($text)::$of";
 }
 
-# What is known only when the query runs.
+# Values that are known only at execution
 my %computed = (
 	uuid => [ '(SELECT account_id FROM t WHERE n = 3)', '(SELECT owner_user_id FROM t WHERE n = 1)', '(SELECT id FROM t WHERE n = 11)' ],
 	text => [ '(SELECT name FROM t WHERE n = 2)', '(SELECT max(status) FROM t)', "concat('op', 'en')", '(SELECT name FROM t WHERE n > 20)', "format('%s', 'Acme')" ],
@@ -408,7 +409,7 @@ sub value
 
 sub list { my ($table, $name, $most) = @_; return join(', ', map { constant($table, $name) } 1 .. 1 + int(rand($most))); }
 
-# ARRAY[...] of one type.
+# Returns ARRAY[...] of one type.
 sub array
 {
 	my ($table, $name) = @_;
@@ -422,7 +423,7 @@ sub array
 
 my @comparisons = qw(= = = <> < < <= <= > > >= >=);
 
-# Conditions of any type.
+# Conditions for any type
 my @general = (
 	sub { my ($c, @of) = @_; return "$c " . one_of(@comparisons) . ' ' . value(@of); },
 	sub { my ($c, @of) = @_; return "$c " . one_of(@comparisons) . ' ' . value(@of); },
@@ -452,7 +453,7 @@ my @textual = (
 	sub { my ($c, @of) = @_; return "$c COLLATE \"C\" " . one_of(@comparisons) . ' ' . known_text(some_text(@of)); },
 	sub { my ($c, @of) = @_; return "length($c) > " . int(rand(12)); });
 
-# A text, or a parameter.
+# Returns a text, or a parameter.
 sub known_text
 {
 	my ($text) = @_;
@@ -486,7 +487,7 @@ my %special = (
 		sub { my ($c, @of) = @_; return "abs($c) > 2"; }
 	]);
 
-# Of several columns.
+# Conditions with several columns
 my %several = (
 	o => [
 		sub { my ($a) = @_; return "$a.created_at " . one_of(@comparisons) . " $a.updated_at"; },
@@ -507,7 +508,7 @@ my %several = (
 		sub { my ($a) = @_; return "$a.account_id IN (SELECT account_id::text FROM t)"; },
 	]);
 
-# An equality with the id decides by itself where a record comes from.
+# An equality with the id determines the request by itself.
 sub is_about_id { my ($name) = @_; return $name eq 'id' && !$may->{id_equality}; }
 
 sub leaf
@@ -519,7 +520,7 @@ sub leaf
 	my $name = one_of(@names);
 	$name = one_of(@names) while is_about_id($name);
 	my $kind = $TABLES{$table}{$name}[0];
-	# A collation that is not deterministic knows no patterns before PostgreSQL 18.
+	# Before PostgreSQL 18, a nondeterministic collation does not support patterns.
 	my @makers = $name ne 'initial' && chance($kind eq 'text' || $kind eq 'boolean' ? 50 : 12) ? @{ $special{$kind} } : @general;
 	return one_of(@makers)->("$alias.$name", $table, $name);
 }
@@ -554,7 +555,7 @@ sub shown
 	return join(', ', map { "$alias.$_" } 'id', one_of(columns($table)));
 }
 
-# ORDER BY that leaves nothing open. {sort} says that.
+# Returns ORDER BY with a unique order.
 sub total_order
 {
 	my ($alias, $table) = @_;
@@ -566,8 +567,8 @@ sub total_order
 
 sub limit { return ' LIMIT ' . one_of(0, 1, 1, 2, 5, 5, 10, 19, 20, 21, 60, 1000) . (chance(25) ? ' OFFSET ' . int(rand(30)) : ''); }
 
-# A condition that keeps a sorted column from being NULL makes its sort one that
-# can be left to the API.
+# With a condition that excludes NULL from a sorted column, the sort can be pushed
+# down.
 sub ordered_by
 {
 	my ($alias, $table, $where) = @_;
@@ -581,10 +582,11 @@ sub ordered_by
 
 sub table { return !$may->{text_id} || chance(80) ? 'o' : 'p'; }
 
-# A number of which another one stands for the same, with more zeros.
+# Removes the trailing zeros of a number, because equal numbers can have different
+# scales.
 sub scaled { my ($expression) = @_; return $expression =~ /amount|score/ ? "trim_scale($expression)" : $expression; }
 
-# How o and t are joined.
+# Returns a join condition between o and t.
 sub joined
 {
 	my $id = $may->{id_equality} ? one_of('o.id = t.id', 'o.account_id = t.account_id') : 'o.account_id = t.account_id';
@@ -594,8 +596,8 @@ sub joined
 		'o.account_id IN (t.account_id, t.owner_user_id)', 'o.closed_at >= t.at AND o.amount < t.amount');
 }
 
-# Each makes one query: how its rows are to be compared ("set", "list" in order,
-# "count" of rows alone), and its text.
+# Each function returns a query: the comparison of its rows ("set", "list" in order,
+# or "count" only), and its text.
 my %shapes = (
 	plain => sub {
 		my $table = table();
@@ -696,23 +698,23 @@ my %shapes = (
 		return ('set', 'SELECT a.id, ' . one_of('row_number()', 'lag(a.id)', 'sum(a.amount)', 'count(*)') . " OVER ($window) FROM o a" . where('a', 'o'));
 	});
 
-# What each shape counts, against the others.
+# The weight of each shape
 my %weights = (plain => 12, ordered => 5, limited => 7, joins => 3, all_of => 3);
 
-# Those whose answer cannot be wrong when the API does not sort as it is asked
-# to: they read all rows, and so notice.
+# The shapes whose rows are right even if the API sorts wrongly, because they read
+# all rows
 my %reads_all = map { $_ => 1 } qw(plain ordered counted grouped distinct windows sets with all_of);
 
-# Those that ask for no order. A query of another shape may be planned so that
-# it wants one.
+# The shapes without an order. The plan of another shape may need an order.
 my %wants_no_order = map { $_ => 1 } qw(plain counted some all_of);
 
-# generated(id_equality => BOOL, extremes => BOOL, sorts => BOOL, text_id => BOOL): a
-# query, as a hash:
-# {text}, {mode} as above, {settings} ("a=b c=d"), {shape}, {wants_order}.
-# id_equality: may it ask for a record by its id; sorts: does the API sort as it
-# is asked to; extremes: are min and max among the subqueries; text_id: is an id
-# that is a text written as in the copy.
+# generated(id_equality => BOOL, extremes => BOOL, sorts => BOOL, text_id => BOOL):
+# returns a query with {text}, {mode} as above, {settings} ("a=b c=d"), {shape} and
+# {wants_order}. Parameters:
+# - id_equality permits conditions on the id.
+# - sorts: the API sorts correctly.
+# - extremes permits min and max in subqueries.
+# - text_id: an id in a text column has the same format as in the copy.
 sub generated
 {
 	my (%allowed) = @_;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-# What the TAP tests share: the simulator of the API, a cluster with the
-# extension and its table, psql sessions that stay open, and counting.
+# The common module of the TAP tests: the simulator of the API, a cluster with the
+# extension and its table, and persistent psql sessions
 
 package Reevo;
 
@@ -19,10 +19,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# The documented example, and the number of a record as its id.
+# The id of the documented example. id() returns the id of a number.
 our $EXAMPLE = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 
-# Longer than anything takes that works, even on a busy machine.
+# Longer than any successful statement, even on a busy machine
 our $TIMEOUT = 60;
 
 my $test = abs_path(dirname(__FILE__) . '/../test');
@@ -40,7 +40,8 @@ sub id
 
 # --- The simulator ---
 
-# start(tls => [CERT, KEY], records => N): a simulator that ends with the test.
+# start(tls => [CERT, KEY], records => N): starts a simulator that ends with the
+# test.
 sub start
 {
 	my (%options) = @_;
@@ -50,15 +51,15 @@ sub start
 	return run_beside('simulator.py', @arguments);
 }
 
-# start_relay(ADDRESS, MILLISECONDS): the way to the host:port is that much
-# longer, there and back.
+# start_relay(ADDRESS, MILLISECONDS): starts a relay that delays the data to and
+# from host:port.
 sub start_relay
 {
 	my ($target, $milliseconds) = @_;
 	return run_beside('relay.py', '--delay-ms', $milliseconds, $target);
 }
 
-# A program of test/ that prints its address when it is ready.
+# Starts a program in test/ that prints its address when it is ready.
 sub run_beside
 {
 	my ($program, @arguments) = @_;
@@ -81,8 +82,8 @@ sub run_beside
 
 sub url { return $_[0]{url}; }
 
-# ctl(ARGUMENT...): what test/ctl prints, chomped. The most frequent ones are
-# asked for directly, as starting the script takes longer than its answer.
+# ctl(ARGUMENT...): returns the output of test/ctl, chomped. For frequent commands,
+# it sends the request itself, because starting the script takes longer.
 sub ctl
 {
 	my ($self, @arguments) = @_;
@@ -135,10 +136,10 @@ sub reset { return $_[0]->ctl('reset'); }
 
 sub behave { return $_[0]->ctl('behave', $_[1]); }
 
-# requests(), requests(KIND)
+# requests(), requests(KIND): return the number of requests.
 sub requests { my ($self, @kind) = @_; return $self->ctl('requests', @kind); }
 
-# requests_of { code }: the number of requests that the code makes.
+# requests_of(CODE): returns the number of requests that the code makes.
 sub requests_of
 {
 	my ($self, $code) = @_;
@@ -149,7 +150,8 @@ sub requests_of
 
 sub port { return $_[0]->ctl('info', $_[1]); }
 
-# becomes(NAME, NUMBER): waits until a counter has a value; false: it did not.
+# becomes(NAME, NUMBER): waits until a counter has a value. Returns false after the
+# timeout.
 sub becomes
 {
 	my ($self, $name, $wanted, @more) = @_;
@@ -161,7 +163,7 @@ sub stop
 	my ($self) = @_;
 	return unless $self->{pid};
 	kill 'TERM', $self->{pid};
-	close $self->{output};    # waits for it
+	close $self->{output};    # waits for the process
 	$self->{pid} = undef;
 	return;
 }
@@ -173,13 +175,14 @@ END
 	$? = $status;
 }
 
-# A child that a test forks must leave the simulators alone.
-sub forget_simulators { @simulators = (); return; }
+# leave_simulators(): keeps a forked child from stopping the simulators.
+sub leave_simulators { @simulators = (); return; }
 
 # --- A proxy ---
 
-# start_proxy(TARGET): a proxy that takes everybody to the same host:port, by
-# CONNECT or by forwarding. {url} is its address; heads() what it was asked.
+# start_proxy(TARGET): starts a proxy that connects every client to the same
+# host:port, by CONNECT or by forwarding. {url} is its address. heads() returns the
+# received headers.
 sub start_proxy
 {
 	my ($target) = @_;
@@ -191,7 +194,7 @@ sub start_proxy
 	die "cannot fork: $!" unless defined $pid;
 	if ($pid == 0)
 	{
-		forget_simulators();
+		leave_simulators();
 		serve_proxy($listener, $target, $log);
 		POSIX::_exit(0);
 	}
@@ -279,7 +282,7 @@ sub Reevo::Proxy::stop
 
 # --- Clusters ---
 
-# cluster(NAME, CONFIGURATION): a running cluster in UTF-8.
+# cluster(NAME, CONFIGURATION): returns a running cluster in UTF-8.
 sub cluster
 {
 	my ($name, $configuration) = @_;
@@ -291,9 +294,9 @@ sub cluster
 	return $node;
 }
 
-# set_up_sql(URL, OPTIONS...): makes the extension, the server reevo, the
-# mapping of the current user and the table opportunity. OPTIONS are further
-# ones of the server, such as "max_retries '0'".
+# set_up_sql(URL, OPTIONS...): returns SQL that creates the extension, the server
+# reevo, a user mapping of the current user, and the table opportunity. OPTIONS are
+# further options of the server, such as "max_retries '0'".
 sub set_up_sql
 {
 	my ($url, @options) = @_;
@@ -309,7 +312,7 @@ sub set_up_sql
 	);
 }
 
-# set_up(NODE, URL, OPTIONS...): the same in the database postgres.
+# set_up(NODE, URL, OPTIONS...): runs this SQL in the database postgres.
 sub set_up
 {
 	my ($node, @rest) = @_;
@@ -317,15 +320,15 @@ sub set_up
 	return;
 }
 
-# server_version(NODE): the major version.
+# server_version(NODE): returns the major version.
 sub server_version
 {
 	my ($node) = @_;
 	return int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
 }
 
-# reads_together(NODE): true if an Append waits for several scans together. Two
-# minor versions have a defect, with which it does not.
+# reads_together(NODE): returns whether an Append waits for several foreign scans.
+# Three minor versions of PostgreSQL have a defect.
 sub reads_together
 {
 	my ($node) = @_;
@@ -335,7 +338,7 @@ sub reads_together
 
 # --- Certificates ---
 
-# have_openssl(): is the command there?
+# have_openssl(): returns whether the command exists.
 sub have_openssl
 {
 	my ($output, $error);
@@ -344,9 +347,9 @@ sub have_openssl
 	};
 }
 
-# certificates(NAME => SUBJECT_ALT_NAME...): a throwaway CA, and a certificate
-# by it for each name. A list in place of the subject: its validity in days, too.
-# Returns the folder, with ca.pem, NAME.pem and NAME.key.
+# certificates(NAME => SUBJECT_ALT_NAME...): creates a temporary CA, and a
+# certificate signed by it for each name. A list in place of the subject also has
+# the validity in days. Returns the folder with ca.pem, NAME.pem and NAME.key.
 sub certificates
 {
 	my (%wanted) = @_;
@@ -374,8 +377,8 @@ sub certificates
 	return $folder;
 }
 
-# From 3.4 on, openssl makes nothing that ends before it begins; before, it has no
-# other way to say when it begins.
+# Since 3.4, openssl rejects a certificate that ends before it begins. Older
+# versions cannot set its beginning.
 sub validity
 {
 	my ($days) = @_;
@@ -397,8 +400,8 @@ sub openssl
 
 # --- Helpers ---
 
-# spawn(FILE, COMMAND...): the process id of a program that ends with the test's
-# process, and writes what it says to the file.
+# spawn(FILE, COMMAND...): starts a program that ends with the test's process, and
+# writes its output to the file. Returns the process id.
 sub spawn
 {
 	my ($file, @command) = @_;
@@ -415,8 +418,8 @@ sub spawn
 	return $pid;
 }
 
-# free_port(): below those that the system gives to outgoing connections, so that
-# none of these takes it before a server does.
+# free_port(): returns a free port below the system's range for outgoing
+# connections, so that no such connection takes it.
 sub free_port
 {
 	for (1 .. 1000)
@@ -430,7 +433,7 @@ sub free_port
 	die 'no free port';
 }
 
-# wait_until { condition }: false when it does not come true.
+# wait_until(CONDITION, SECONDS): returns false after the timeout.
 sub wait_until
 {
 	my ($condition, $seconds) = @_;
@@ -443,8 +446,8 @@ sub wait_until
 	return 0;
 }
 
-# open_files(PID): how many files a process has open, apart from those of the
-# database, which PostgreSQL keeps open as it sees fit.
+# open_files(PID): returns the number of a process's open files, except files of the
+# database, which PostgreSQL caches.
 sub open_files
 {
 	my ($pid) = @_;
@@ -452,7 +455,7 @@ sub open_files
 	return scalar grep { !m{/(base|global|pg_\w+)/} } @files;
 }
 
-# resident(PID): its memory in kB, shared memory apart.
+# resident(PID): returns the memory of a process in kB, without shared memory.
 sub resident
 {
 	my ($pid) = @_;
@@ -462,15 +465,15 @@ sub resident
 	return $size;
 }
 
-# keeps_freed(PID): whether a checker keeps memory for a while that was freed, so
-# that the size of a process says nothing.
+# keeps_freed(PID): returns whether a checker delays the release of freed memory, so
+# that the size of the process is meaningless.
 sub keeps_freed
 {
 	my ($pid) = @_;
 	return slurp("/proc/$pid/maps") =~ /libasan/;
 }
 
-# slurp(FILE, OFFSET)
+# slurp(FILE, OFFSET): returns the content of a file.
 sub slurp
 {
 	my ($name, $offset) = @_;
@@ -491,8 +494,8 @@ use warnings;
 
 use Time::HiRes qw(time);
 
-# new(NODE, dbname => ..., user => ...): a psql that stays open. Its backend's
-# process id is in {backend}.
+# new(NODE, dbname => ..., user => ...): starts a persistent psql. {backend} is the
+# process id of its backend.
 sub new
 {
 	my ($class, $node, %options) = @_;
@@ -522,9 +525,12 @@ sub new
 	return $self;
 }
 
-# query(SQL): a result, of which {out} is the output without its last newline,
-# {err} all messages, {ms} the milliseconds it took, and of the first error
-# {sqlstate}, {message}, {detail}, {hint} and {context}, empty where it has none.
+# query(SQL): runs SQL, and returns:
+# - {out}: the output without its last newline.
+# - {err}: all messages.
+# - {ms}: the time in milliseconds.
+# - {sqlstate}, {message}, {detail}, {hint} and {context} of the first error. Parts
+#   that it does not have are empty.
 sub query
 {
 	my ($self, $sql) = @_;
@@ -532,7 +538,7 @@ sub query
 	return $self->result;
 }
 
-# send(SQL): the same without waiting; result() then waits.
+# send(SQL): sends SQL without waiting for the result.
 sub send
 {
 	my ($self, $sql) = @_;
@@ -548,14 +554,15 @@ sub send
 	return;
 }
 
-# {ended}: psql ended, as it does when it lost its backend.
+# result(): waits for the result of send(). {ended}: psql ended, because it lost its
+# backend.
 sub result
 {
 	my ($self) = @_;
 	my $mark = $self->{mark};
 	my %result = (ended => 0);
 
-	# The newline may come a little later.
+	# The newline may arrive later.
 	until ($self->{output} =~ /^\Q$mark\E\n/m && $self->{error} =~ /^\Q$mark\E\n/m)
 	{
 		if (!$self->{psql}->pumpable)
@@ -576,7 +583,7 @@ sub result
 	return \%result;
 }
 
-# The parts of the first error among psql's messages.
+# Returns the parts of the first error in psql's messages.
 sub parse_error
 {
 	my ($text) = @_;
@@ -596,7 +603,7 @@ sub parse_error
 	return %parts;
 }
 
-# disconnect(): the client goes away without a word, whatever is under way.
+# disconnect(): kills psql, so that the connection ends without a message.
 sub disconnect
 {
 	my ($self) = @_;
