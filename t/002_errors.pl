@@ -252,7 +252,7 @@ is($session->query($nobody)->{out}, '0', 'a second bare 404 returns no row');
 is(join('+', map { $api->requests($_) } qw(get query health)), '2+1+0', 'bare 404s cost one query for each session');
 $api->reset;
 
-# With use_query 'false', the health endpoint decides.
+# With use_query 'false', the health endpoint shows whether the API works.
 my $by_id = "base_url '" . $api->url . "', use_query 'false'";
 my $unqueried = server('unqueried', $by_id) =~ s/'[^']*'$/'99999999-0000-4000-8000-000000000000'/r;
 $api->behave('{"not_found_form": "bare"}');
@@ -268,15 +268,15 @@ my $impatient = server('impatient', "$by_id, max_retries '0'") =~ s/'[^']*'$/'99
 fails_with('404, bare, and health cannot be asked', $impatient, '53400',
 	qr/^API is throttling requests: HTTP status 503$/, qr/^The response starts with: /, qr/max_retry_wait/);
 $api->behave('{"not_found_form": "bare", "healthy": true}');
-is($session->query($impatient)->{out}, '', 'a bare 404 after the health endpoint has recovered returns no row');
+is($session->query($no_retries)->{out}, '', 'a bare 404 after the health endpoint has recovered returns no row');
 
 $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare", "healthy": "degraded"}');
 fails_with('404, bare, not healthy', $unqueried, 'HV00R', $no_records, qr/^The response reports: Not Found$/, $which);
 $api->reset;
 
-# In every form of a 404, one query decides. If the API rejects the query as well,
-# the record type does not exist.
+# In every form of a 404, one query shows whether the path exists. If the API rejects
+# the query as well, the record type does not exist.
 for my $form (qw(html kong aws express express_long empty gone))
 {
 	$session->query('SELECT opportunity_fdw_disconnect()');
@@ -329,11 +329,11 @@ read_spends('429: Retry-After is very large', 1, '53400', $throttled, qr/"Retry-
 $api->behave('{"status": 429, "retry_after": "0"}');
 read_spends('429: Retry-After is zero', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 
-my $patient = server('default_wait', "base_url '" . $api->url . "'");
+my $default_wait = server('default_wait', "base_url '" . $api->url . "'");
 for my $header ('1', '"date"')
 {
 	$api->behave(qq({"fail_first": 1, "fail_status": 429, "retry_after": $header, "retry_after_date_in": 1}));
-	my $result = $session->query($patient);
+	my $result = $session->query($default_wait);
 	is($result->{out}, $name, "Retry-After $header: the retry returns the row");
 	cmp_ok($result->{ms}, '>', $header eq '1' ? 990 : 0, "Retry-After $header: the wrapper waits for it");
 	is($api->requests, 2, "Retry-After $header: the statement makes two requests");

@@ -81,10 +81,10 @@ $node->safe_psql('postgres', qq(
 		OPTIONS (base_url '@{[ $api->url ]}', request_timeout '0.5', max_retries '0');
 	CREATE USER MAPPING FOR CURRENT_USER SERVER short_timeout OPTIONS (api_key 'test-key');
 	CREATE FOREIGN TABLE short_timeout (id uuid) SERVER short_timeout;
-	CREATE SERVER patient FOREIGN DATA WRAPPER opportunity_fdw
+	CREATE SERVER long_wait FOREIGN DATA WRAPPER opportunity_fdw
 		OPTIONS (base_url '@{[ $api->url ]}', max_retry_wait '0.2');
-	CREATE USER MAPPING FOR CURRENT_USER SERVER patient OPTIONS (api_key 'test-key');
-	CREATE FOREIGN TABLE patient (id uuid) SERVER patient;
+	CREATE USER MAPPING FOR CURRENT_USER SERVER long_wait OPTIONS (api_key 'test-key');
+	CREATE FOREIGN TABLE long_wait (id uuid) SERVER long_wait;
 	CREATE DOMAIN names AS text[];
 	CREATE FOREIGN TABLE forms (
 		id text, display_name varchar(200), stage jsonb, color text OPTIONS (attribute 'stage.color'),
@@ -292,7 +292,7 @@ my @statements = (
 	{ name => 'EXPLAIN without an id', sql => 'EXPLAIN (COSTS off) SELECT * FROM opportunity', only => qr/^Explain/ },
 	{
 		name => 'EXPLAIN ANALYZE of a retry with a wait',
-		sql => "EXPLAIN (ANALYZE, COSTS off, SUMMARY off) SELECT * FROM patient WHERE id = '$id'",
+		sql => "EXPLAIN (ANALYZE, COSTS off, SUMMARY off) SELECT * FROM long_wait WHERE id = '$id'",
 		behave => '{"fail_first": 1, "fail_how": "status", "fail_status": 503}',
 		only => qr/^Explain/
 	},

@@ -67,8 +67,8 @@ sub read_record
 }
 
 # A continuation line before the first header of a response. libcurl 7.88 would
-# append it to a header of the earlier response, in released memory. The test does
-# not depend on the way in which libcurl parses it.
+# append it to a header of an earlier response to the same request. The test does not
+# depend on the way in which libcurl parses it.
 my $failed = response("502 Bad Gateway\r\nX-Some: header", '');
 my $result = read_record($failed, response("200 OK\r\n folded: header", $record));
 is($result->{ended}, 0, 'a continuation line before all headers, after a retry: the server does not crash');

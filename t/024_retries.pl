@@ -254,7 +254,8 @@ sub serve
 	return ($listener->sockport, $pid);
 }
 
-# read_through(OPTIONS, RESPONSE...): reads a record from such a server, with its port for {port}.
+# read_through(OPTIONS, RESPONSE...): reads a record from such a server, whose port
+# replaces {port} in OPTIONS. Returns the result.
 sub read_through
 {
 	my ($options, @responses) = @_;

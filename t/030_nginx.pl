@@ -94,7 +94,7 @@ my $configuration = join('',
 	plain('gzip', 'gzip on; gzip_types application/json; gzip_min_length 1; gzip_proxied any;'),
 	(map { plain($_, '', "root \@FOLDER\@/$_; add_header Content-Encoding $_;") } qw(deflate br)),
 	plain('three_each', 'keepalive_requests 3;'),
-	plain('impatient', 'keepalive_timeout 1s;'),
+	plain('short_keepalive', 'keepalive_timeout 1s;'),
 	plain('one_each', 'keepalive_timeout 0;'),
 	plain('hangs_up', 'if ($again) { return 444; }'),
 	plain('bursty', 'limit_req zone=bursty burst=5 nodelay; limit_req_status 429;'),
@@ -127,7 +127,7 @@ sub table
 	return;
 }
 
-table($_, $nginx->url($_), $retry) for qw(plain gzip deflate br three_each impatient one_each hangs_up
+table($_, $nginx->url($_), $retry) for qw(plain gzip deflate br three_each short_keepalive one_each hangs_up
 	down slow unbuffered), sort keys %page;
 table($_, $nginx->url($_)) for qw(bursty strict);
 table($_, $nginx->url($_, 'https'), "$ca_file, $retry")
@@ -317,10 +317,10 @@ is_deeply([ spent(count_of('one_each', 50)) ], [ 50, 0 ], 'a connection for each
 requests_are('one_each', 50, 'a connection for each request causes no repeated request');
 
 $nginx->clear_log;
-is($session->query(name_in('impatient'))->{out}, $name, 'keepalive_timeout: the record is returned');
+is($session->query(name_in('short_keepalive'))->{out}, $name, 'keepalive_timeout: the record is returned');
 sleep 1.6;
-is_deeply([ spent(name_in('impatient')) ], [ 1, 0 ], 'keepalive_timeout: a read after the server closed the connection needs no retry');
-requests_are('impatient', 2, 'keepalive_timeout: two reads cost two requests');
+is_deeply([ spent(name_in('short_keepalive')) ], [ 1, 0 ], 'keepalive_timeout: a read after the server closed the connection needs no retry');
+requests_are('short_keepalive', 2, 'keepalive_timeout: two reads cost two requests');
 
 # The server closes the connection on the second request, without a response.
 $nginx->clear_log;

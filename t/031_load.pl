@@ -38,7 +38,7 @@ my @large = grep { $after->{$_} > $largest + $SLACK } sort keys %$after;
 my @growth = sort { $a <=> $b } map { $after->{$_} - ($before->{$_} || 0) } keys %$after;
 SKIP:
 {
-	skip 'AddressSanitizer keeps for a while what was freed', 2 if $load->{keeps_freed};
+	skip 'AddressSanitizer delays the release of freed memory', 2 if $load->{keeps_freed};
 	is("@large", '', "no session grows much above the largest, $largest kB")
 	  or diag(join(', ', map { "$_: $before->{$_} -> $after->{$_} kB" } @large));
 	cmp_ok($growth[ @growth / 2 ], '<', $USUAL_SLACK, 'most sessions do not grow');

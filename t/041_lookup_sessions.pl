@@ -150,7 +150,7 @@ sub of_changed_row
 	Reevo::wait_until(sub {
 		return $admin->query(qq(SELECT count(*) FROM pg_stat_activity
 			WHERE pid = $other->{backend} AND wait_event_type = 'Lock'))->{out} == 1;
-	}) or diag("$text does not wait");
+	}) or diag("the statement does not reach its lock: $text");
 	$one->query('COMMIT');
 	my $rows = $other->result;
 	return $rows->{sqlstate} . $rows->{out} . "\n" . $admin->query('SELECT n, opportunity_id, note FROM deal ORDER BY n')->{out};

@@ -305,7 +305,7 @@ for my $round (1 .. 25)
 		serve(%schema);
 		my @ddl = split(/\x{1}/, ask(q(SELECT string_agg(ddl, E'\x01') FROM opportunity_fdw_drift('changing.opportunity'))));
 		ask($_) for shuffle(@ddl);
-		is(drift('changing.opportunity'), '', "round $round, change $change: " . scalar(@ddl) . ' commands') or diag(definition('changing.opportunity'));
+		is(drift('changing.opportunity'), '', "round $round, change $change: " . scalar(@ddl) . ' commands repair the table') or diag(definition('changing.opportunity'));
 
 		# Check the columns without the function.
 		my $labels = ask(q(SELECT coalesce((SELECT substr(o, length('attribute=') + 1) FROM unnest(attfdwoptions) o WHERE o LIKE 'attribute=%'), attname)

@@ -202,11 +202,11 @@ sub enter
 	return;
 }
 
-my $patient = "connect_timeout '60', request_timeout '60'";
+my $long_timeouts = "connect_timeout '60', request_timeout '60'";
 my %stage = (
-	connect => server('s_connect', "base_url 'http://127.0.0.1:$port{backlog}', $patient"),
-	tls => server('s_tls', "base_url 'https://127.0.0.1:$port{blackhole}', $patient"),
-	map { $_ => server("s_$_", "base_url '" . $api->url . "', $patient") } qw(health query get schema));
+	connect => server('s_connect', "base_url 'http://127.0.0.1:$port{backlog}', $long_timeouts"),
+	tls => server('s_tls', "base_url 'https://127.0.0.1:$port{blackhole}', $long_timeouts"),
+	map { $_ => server("s_$_", "base_url '" . $api->url . "', $long_timeouts") } qw(health query get schema));
 
 for my $stage (sort keys %stage)
 {

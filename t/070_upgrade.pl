@@ -79,7 +79,7 @@ is(scripts("$installed$sharedir/extension"), scripts($top), 'every script is ins
 
 # A new script needs no change of the Makefile.
 write_file("$folder/opportunity_fdw--$_.sql", '') for $now, "$now--next";
-is(run('make', 'make', '-s', '-C', $folder, '-f', "$top/Makefile", "PG_CONFIG=$pg_config",
+is(run('make prints the scripts', 'make', '-s', '-C', $folder, '-f', "$top/Makefile", "PG_CONFIG=$pg_config",
 		'--eval=list-scripts: ; @echo $(DATA)', 'list-scripts'),
 	scripts($folder), 'the Makefile installs every script in the folder');
 
@@ -87,12 +87,12 @@ is(run('make', 'make', '-s', '-C', $folder, '-f', "$top/Makefile", "PG_CONFIG=$p
 if ($movable)
 {
 	run('mkdir creates the folder', 'mkdir', '-p', dirname("$folder/copy$prefix"));
-	run('copy', 'cp', '-R', $prefix, "$folder/copy$prefix");
+	run('cp copies PostgreSQL', 'cp', '-R', $prefix, "$folder/copy$prefix");
 	$ENV{PATH} = "$folder/copy$bindir:$ENV{PATH}";
 }
 else
 {
-	run('copy', 'cp', '-R', $installed, "$folder/copy");
+	run('cp copies the private folder', 'cp', '-R', $installed, "$folder/copy");
 	for my $setting (qw(extension_destdir extension_control_path dynamic_library_path))
 	{
 		my $value = $node->safe_psql('postgres', "SELECT current_setting('$setting', true)");

@@ -125,7 +125,7 @@ sub control
 	  . "Connection: close\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
 	local $/;
 	my $answer = <$socket>;
-	die "$path: no answer" unless defined $answer;
+	die "$path: no response" unless defined $answer;
 	my ($head, $content) = split(/\r\n\r\n/, $answer, 2);
 	die "$path: $content" unless $head =~ m{^HTTP/1\.1 200 };
 	$content =~ s/\n\z//;
