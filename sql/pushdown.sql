@@ -191,7 +191,7 @@ SELECT same($$ status = 'open' OR amount = 1000 $$); :sent
 SELECT same($$ status = 'open' OR (outcome = 'won' AND amount > 1000) $$); :sent
 SELECT same($$ status = 'open' OR (outcome = 'won' AND upper(display_name) LIKE 'A%') $$); :sent
 SELECT same($$ (status = 'open' OR amount > 1000) AND (outcome = 'won' OR closed_at IS NOT NULL) $$); :sent
--- At run time, one branch of OR is empty, or is always true.
+-- At run time, one branch of OR matches nothing, or cannot be pushed down.
 SELECT same($$ status = 'open' OR outcome = (SELECT NULL::text) $$); :sent
 SELECT same($$ status = 'open' OR outcome = (SELECT ''::text) $$); :sent
 SELECT same($$ status = 'open' OR upper(display_name) LIKE 'A%' $$); :sent

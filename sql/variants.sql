@@ -149,7 +149,7 @@ SELECT count(*), count(archived_at) FROM (SELECT n.stage, o.archived_at FROM not
 \! $REEVO_CTL behave '{"in_limit": 3}'
 :join_in_parallel
 :fresh
--- A shorter list proves no other limit.
+-- A short list that succeeds does not set the limit.
 \! $REEVO_CTL behave '{"in_limit": 5}'
 SELECT count(*) FROM tens WHERE id = ANY (ids(100, 104)); :spent
 SELECT count(*) FROM tens WHERE id = ANY (ids(100, 109)); :spent
