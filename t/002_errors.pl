@@ -415,7 +415,6 @@ $api->reset;
 
 # --- 5xx, and undocumented statuses ---
 
-my $api_failed = qr/^API server error: HTTP status 5\d\d$/;
 for my $case ([ 500, 3 ], [ 501, 1 ], [ 502, 3 ], [ 504, 3 ], [ 505, 1 ], [ 599, 3 ])
 {
 	my ($status, $requests) = @$case;
