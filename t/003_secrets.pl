@@ -63,6 +63,8 @@ for my $sql (
 	"EXPLAIN (VERBOSE, ANALYZE, FORMAT YAML) $read",
 	$read,
 	'SELECT opportunity_fdw_version()',
+	q(SELECT * FROM opportunity_fdw_check('reevo')),
+	'SELECT * FROM opportunity_fdw_stats',
 	'SELECT * FROM pg_foreign_server',
 	"SELECT * FROM opportunity WHERE id = '$id'")
 {
