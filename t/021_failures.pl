@@ -508,13 +508,6 @@ my @statements = (
 	{ name => 'opportunity_fdw_check of an unreachable server', sql => q(SELECT * FROM opportunity_fdw_check('refused')), known => 1 },
 	{ name => 'statistics', sql => 'SELECT * FROM opportunity_fdw_stats' },
 	{
-		name => 'progress of scans',
-		sql => 'BEGIN; DECLARE c CURSOR FOR SELECT * FROM paged; FETCH c; ROLLBACK',
-		fresh => 1,
-		only => qr/^(GetNamedDSMSegment|LWLock|InitMaterializedSRF|tuplestore|has_privs)/,
-		$version < 17 ? (state => '0A000') : ()
-	},
-	{
 		name => 'opportunity_fdw_drift',
 		sql => q(SELECT count(*), count(ddl) FROM opportunity_fdw_drift('drifted')),
 		behave => '{"custom_fields": true}',
@@ -526,6 +519,7 @@ my @statements = (
 		behave => '{"custom_fields": true}',
 		warm => 1
 	},
+	{ name => 'opportunity_fdw_attributes', sql => q(SELECT * FROM opportunity_fdw_attributes('reevo')) },
 	{ name => 'opportunity_fdw_drift of a local table', sql => q(SELECT * FROM opportunity_fdw_drift('deal')), state => '42809' },
 	{
 		name => "opportunity_fdw_drift without privileges",
