@@ -47,7 +47,7 @@ sub response
 }
 
 my $record = qq({"data":{"id":"$Reevo::EXAMPLE","attributes":{"display_name":{"value":"fine","value_type":"string"}}}});
-my $node = Reevo::cluster('raw_responses');
+my $node = Reevo::cluster('raw_answers');
 my $session = Reevo::Session->new($node);
 $session->query('CREATE EXTENSION opportunity_fdw');
 
