@@ -43,7 +43,7 @@ mirror_of() {
 reach_mirror() {
     local folder status=0
     folder=$(mktemp -d)
-    (choose_suite "" && /usr/lib/apt/apt-helper download-file "$mirror/dists/$suite/InRelease" "$folder/InRelease") \
+    (choose_suite "" && /usr/lib/apt/apt-helper download-file "${mirror%/}/dists/$suite/InRelease" "$folder/InRelease") \
         >/dev/null 2>&1 || status=1
     rm -rf -- "$folder"
     return "$status"
