@@ -27,8 +27,7 @@ BANNED = [
     (r"(ask(s|ed|ing)?) for", "request or fetch"),
     (r"(answer|answers|answered|answering)", "response or result"),
     (r"(send|sends|sent|sending) along", "push down"),
-    (r"(is|are|was|were) told", "report"),
-    (r"(tells|told) (of|how|what|which|where)", "report or show"),
+    (r"(tell|tells|told)(?! you)", "report or show"),
     (r"anew", "again"),
     (r"beside", "next to, or in addition to"),
     (r"of late", "recently"),
@@ -55,7 +54,9 @@ BANNED = [(re.compile(rf"(?<![\w-]){phrase}(?![\w-])", re.I), instead) for phras
 
 
 def paragraphs_of_markdown(text):
-    """Yields (line, kind, text); code blocks and link targets are left out."""
+    """Yields (line, kind, text), without code blocks, comments, quotations and link targets."""
+    text = re.sub(r'"[^"\n]{1,40}"', "QUOTE", text)
+    text = re.sub(r"<!--.*?-->", lambda comment: "\n" * comment.group().count("\n"), text, flags=re.S)
     in_code, start, lines = False, 0, []
     for number, line in enumerate(text.split("\n") + [""], 1):
         bare = line.strip().lstrip(">").strip()

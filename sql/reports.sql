@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
--- The report views of examples/reports.sql: the same rows over the foreign table and
--- over a local copy, the number of API calls in their comments, and a few deals whose
--- reports are known.
+-- The report views of examples/reports.sql return the same rows over the foreign
+-- table and over a local copy. They make the number of API calls that their comments
+-- state. A few deals with known reports follow.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS opportunity_fdw;

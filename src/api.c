@@ -28,28 +28,29 @@
 #define MAX_MERGED_REPORTS 10
 
 /* Content of a response with status 200 to the request for a record. */
-typedef enum RecordAnswer
+typedef enum RecordResponse
 {
-	ANSWER_RECORD,
-	ANSWER_ANOTHER, /* a record with another id */
-	ANSWER_PROBLEM
-} RecordAnswer;
+	RESPONSE_RECORD,
+	RESPONSE_ANOTHER, /* a record with another id */
+	RESPONSE_PROBLEM
+} RecordResponse;
 
 /* Error codes that the API documents. */
 #define CODE_RECORD_NOT_FOUND "record_not_found"
 #define CODE_UNKNOWN_TYPE "unknown_record_type"
 
-static void			forget_key(void *arg);
-static RecordAnswer read_record(Api *api, HttpTransfer *transfer,
-								const pg_uuid_t *id, const AttributeSet *wanted,
-								Record **record, ApiProblem *problem);
-static void			report_merged(Api *api, const pg_uuid_t *old_id,
-								  const pg_uuid_t *id);
-static bool			is_record_missing(Api *api, const pg_uuid_t *id,
-									  const ApiProblem *problem, HttpBudget *budget);
-static bool			is_told_missing(const Api *api, const ApiProblem *problem);
-static bool			is_missing_for_query(Api *api, const pg_uuid_t *id,
-										 HttpBudget *budget);
+static void			  forget_key(void *arg);
+static RecordResponse read_record(Api *api, HttpTransfer *transfer,
+								  const pg_uuid_t	 *id,
+								  const AttributeSet *wanted, Record **record,
+								  ApiProblem *problem);
+static void			  report_merged(Api *api, const pg_uuid_t *old_id,
+									const pg_uuid_t *id);
+static bool			  is_record_missing(Api *api, const pg_uuid_t *id,
+										const ApiProblem *problem, HttpBudget *budget);
+static bool is_told_missing(const Api *api, const ApiProblem *problem);
+static bool is_missing_for_query(Api *api, const pg_uuid_t *id,
+								 HttpBudget *budget);
 
 /*
  * Returns the API for a user, in the current memory context.  That context also
@@ -131,7 +132,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 	do
 	{
 		http_wait(transfer);
-		if (transfer->outcome != HTTP_ANSWERED)
+		if (transfer->outcome != HTTP_RESPONDED)
 			http_raise(transfer);
 		if (transfer->status == 204)
 			return false;
@@ -139,14 +140,14 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		{
 			switch (read_record(api, transfer, id, wanted, record, &problem))
 			{
-				case ANSWER_RECORD:
+				case RESPONSE_RECORD:
 					api_count_records(api, 1);
 					return true;
-				case ANSWER_ANOTHER:
+				case RESPONSE_ANOTHER:
 					report_merged(api, id, &(*record)->id);
 					*record = NULL;
 					return false;
-				case ANSWER_PROBLEM:
+				case RESPONSE_PROBLEM:
 					/* Discard the partly parsed response. */
 					*record = NULL;
 					break;
@@ -175,7 +176,7 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 	char	  *ignored;
 
 	*record = NULL;
-	if (transfer->outcome != HTTP_ANSWERED)
+	if (transfer->outcome != HTTP_RESPONDED)
 		return false;
 	if (transfer->status == 204)
 		return true;
@@ -276,9 +277,9 @@ forget_key(void *arg)
 
 /*
  * Parses the body of a response with status 200.  Sets *problem for
- * ANSWER_PROBLEM.
+ * RESPONSE_PROBLEM.
  */
-static RecordAnswer
+static RecordResponse
 read_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 			const AttributeSet *wanted, Record **record, ApiProblem *problem)
 {
@@ -286,13 +287,13 @@ read_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 	RecordStatus status = record_parse(wanted, api_body(transfer),
 									   transfer->length, record, &reason);
 
-	if (!api_check_answer(api, transfer, "record",
-						  psprintf("record %s", id_text(id)), status, reason,
-						  problem))
-		return ANSWER_PROBLEM;
+	if (!api_check_response(api, transfer, "record",
+							psprintf("record %s", id_text(id)), status, reason,
+							problem))
+		return RESPONSE_PROBLEM;
 	api_note_record_path(api);
-	return memcmp(&(*record)->id, id, sizeof(*id)) == 0 ? ANSWER_RECORD
-														: ANSWER_ANOTHER;
+	return memcmp(&(*record)->id, id, sizeof(*id)) == 0 ? RESPONSE_RECORD
+														: RESPONSE_ANOTHER;
 }
 
 /* Warns that the API returned another record than the requested one. */

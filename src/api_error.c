@@ -55,9 +55,9 @@ static char *excerpt(const Api *api, const char *text, size_t length);
  * its message.
  */
 bool
-api_check_answer(const Api *api, HttpTransfer *transfer, const char *what,
-				 const char *where, RecordStatus status, const char *reason,
-				 ApiProblem *problem)
+api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
+				   const char *where, RecordStatus status, const char *reason,
+				   ApiProblem *problem)
 {
 	memset(problem, 0, sizeof(*problem));
 	switch (status)
@@ -157,7 +157,7 @@ api_retry(HttpTransfer *transfer, const ApiProblem *problem)
 		is_pending = http_retry(transfer, HTTP_FAULT_THROTTLED);
 	else if (is_transient(problem))
 		is_pending = http_retry(transfer, HTTP_FAULT_FAILED);
-	if (!is_pending && transfer->outcome != HTTP_ANSWERED)
+	if (!is_pending && transfer->outcome != HTTP_RESPONDED)
 		http_raise(transfer);
 	return is_pending;
 }
@@ -452,7 +452,7 @@ api_is_denial(const Api *api, const HttpTransfer *transfer)
 {
 	ApiProblem problem = api_read_problem(api, transfer);
 
-	return transfer->outcome == HTTP_ANSWERED && !problem.is_throttling &&
+	return transfer->outcome == HTTP_RESPONDED && !problem.is_throttling &&
 		   (problem.status == 401 ||
 			(problem.status == 403 && !problem.is_gateway));
 }

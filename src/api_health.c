@@ -41,7 +41,7 @@ api_finish_health(Api *api, HttpTransfer *transfer)
 	do
 	{
 		http_wait(transfer);
-		if (transfer->outcome != HTTP_ANSWERED)
+		if (transfer->outcome != HTTP_RESPONDED)
 			http_raise(transfer);
 		problem = api_read_problem(api, transfer);
 	} while (api_retry(transfer, &problem));

@@ -76,10 +76,10 @@ extern void		 api_note_record_path(const Api *api);
 extern bool api_is_healthy(Api *api, HttpBudget *budget);
 
 /* api_error.c */
-extern bool		  api_check_answer(const Api *api, HttpTransfer *transfer,
-								   const char *what, const char *where,
-								   RecordStatus status, const char *reason,
-								   ApiProblem *problem);
+extern bool		  api_check_response(const Api *api, HttpTransfer *transfer,
+									 const char *what, const char *where,
+									 RecordStatus status, const char *reason,
+									 ApiProblem *problem);
 extern json_t	 *api_load_json(const HttpTransfer *transfer, bool *is_cut);
 extern ApiProblem api_read_problem(const Api		  *api,
 								   const HttpTransfer *transfer);

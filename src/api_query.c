@@ -103,7 +103,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 	do
 	{
 		http_wait(transfer);
-		if (transfer->outcome != HTTP_ANSWERED)
+		if (transfer->outcome != HTTP_RESPONDED)
 			http_raise(transfer);
 		if (transfer->status == 204)
 		{
@@ -115,8 +115,8 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 			RecordStatus status = record_parse_page(
 				wanted, api_body(transfer), transfer->length, page, &reason);
 
-			if (api_check_answer(api, transfer, "page of records", "a record",
-								 status, reason, &problem))
+			if (api_check_response(api, transfer, "page of records", "a record",
+								   status, reason, &problem))
 			{
 				api_count_records(api, (*page)->count);
 				return QUERY_PAGE;
@@ -138,12 +138,12 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 {
 	char *problem;
 
-	if (transfer->outcome == HTTP_ANSWERED && transfer->status == 204)
+	if (transfer->outcome == HTTP_RESPONDED && transfer->status == 204)
 	{
 		*page = record_page_create();
 		return true;
 	}
-	if (transfer->outcome != HTTP_ANSWERED || transfer->status != 200 ||
+	if (transfer->outcome != HTTP_RESPONDED || transfer->status != 200 ||
 		record_parse_page(wanted, api_body(transfer), transfer->length, page,
 						  &problem) != RECORD_OK)
 		return false;
@@ -163,7 +163,7 @@ api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
 	char		*problem;
 	RecordStatus status;
 
-	if (transfer->outcome != HTTP_ANSWERED || transfer->status != 200)
+	if (transfer->outcome != HTTP_RESPONDED || transfer->status != 200)
 		return transfer->outcome == HTTP_TOO_LARGE;
 	status = record_parse_page(wanted, api_body(transfer), transfer->length,
 							   &page, &problem);

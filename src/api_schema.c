@@ -73,7 +73,7 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 	do
 	{
 		http_wait(transfer);
-		if (transfer->outcome != HTTP_ANSWERED)
+		if (transfer->outcome != HTTP_RESPONDED)
 			http_raise(transfer);
 		if (transfer->status == 200 &&
 			transfer->length > (size_t) MAX_SCHEMA_MB * 1024 * 1024)

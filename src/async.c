@@ -34,8 +34,8 @@ static void configure_wait(AsyncRequest *request);
 static bool is_waited_for(AsyncRequest *request);
 static void notify(AsyncRequest *request);
 static void produce_row(AsyncRequest *request);
-static void answer_others(AsyncRequest *request);
-static void answer_pending(AsyncRequest *request);
+static void response_others(AsyncRequest *request);
+static void response_pending(AsyncRequest *request);
 static void set_pending(AsyncRequest *request, bool is_pending);
 
 /* Sets the FDW callbacks of asynchronous execution. */
@@ -91,8 +91,8 @@ configure_wait(AsyncRequest *request)
 	AppendState		 *append = (AppendState *) request->requestor;
 
 	if (scan_is_ready(node))
-		answer_pending(request);
-	answer_others(request);
+		response_pending(request);
+	response_others(request);
 	if (!request->callback_pending || append->as_needrequest != NULL)
 		return;
 
@@ -146,13 +146,13 @@ notify(AsyncRequest *request)
 {
 	CHECK_FOR_INTERRUPTS();
 	scan_take_in((ForeignScanState *) request->requestee);
-	answer_others(request);
+	response_others(request);
 	produce_row(request);
 }
 
 /* Completes the Append's other requests that need not wait any longer. */
 static void
-answer_others(AsyncRequest *request)
+response_others(AsyncRequest *request)
 {
 	EState	 *estate = ((ForeignScanState *) request->requestee)->ss.ps.state;
 	List	 *pending = list_copy(statement_of(estate)->async_requests);
@@ -165,14 +165,14 @@ answer_others(AsyncRequest *request)
 		if (other != request && other->callback_pending &&
 			other->requestor == request->requestor &&
 			scan_is_ready((ForeignScanState *) other->requestee))
-			answer_pending(other);
+			response_pending(other);
 	}
 	list_free(pending);
 }
 
 /* Completes a pending request for which the Append was not notified. */
 static void
-answer_pending(AsyncRequest *request)
+response_pending(AsyncRequest *request)
 {
 	request->callback_pending = false;
 	produce_row(request);

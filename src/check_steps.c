@@ -39,10 +39,10 @@ static void try_verdict_on_key(Check *check, CheckResult *result, long refusal,
 							   const char *detail);
 static bool has_mapping(Oid userid, Oid serverid);
 static void await(Check *check, HttpTransfer *transfer);
-static HttpTransfer *query_answer(Check *check);
-static HttpTransfer *record_answer(Check *check);
+static HttpTransfer *query_response(Check *check);
+static HttpTransfer *record_response(Check *check);
 static bool			 expects_record(const Check *check);
-static HttpTransfer *telling_answer(Check *check);
+static HttpTransfer *telling_response(Check *check);
 static void			 judge_archived(const Check *check, const RecordPage *page,
 									CheckResult *result);
 
@@ -136,7 +136,7 @@ try_tls(Check *check, CheckResult *result)
 			pstrdup("Without TLS, the API key travels in clear text.");
 		return;
 	}
-	if (check->health->outcome != HTTP_ANSWERED && !times.was_connected &&
+	if (check->health->outcome != HTTP_RESPONDED && !times.was_connected &&
 		times.handshake < 0)
 	{
 		result->hint =
@@ -159,12 +159,12 @@ try_health(Check *check, CheckResult *result)
 	 * Without any response, further requests would only wait for their
 	 * timeouts.
 	 */
-	if (check->health->outcome != HTTP_ANSWERED)
+	if (check->health->outcome != HTTP_RESPONDED)
 		check->obstacle = "health";
 	if (!api_finish_health(check->api, check->health))
 		api_raise_unhealthy(check->api, check->health);
 	result->verdict = CHECK_PASSED;
-	result->took = http_times(check->health).answer;
+	result->took = http_times(check->health).response;
 	result->detail = pstrdup("GET " API_HEALTH_PATH);
 }
 
@@ -189,7 +189,7 @@ static void
 try_verdict_on_key(Check *check, CheckResult *result, long refusal,
 				   const char *detail)
 {
-	HttpTransfer *transfer = telling_answer(check);
+	HttpTransfer *transfer = telling_response(check);
 
 	if (transfer == NULL)
 	{
@@ -200,7 +200,7 @@ try_verdict_on_key(Check *check, CheckResult *result, long refusal,
 	if (transfer->status == refusal)
 		api_raise_refusal(check->api, transfer);
 	result->verdict = CHECK_PASSED;
-	result->took = http_times(transfer).answer;
+	result->took = http_times(transfer).response;
 	result->detail = pstrdup(detail);
 }
 
@@ -208,7 +208,7 @@ try_verdict_on_key(Check *check, CheckResult *result, long refusal,
 static void
 try_query(Check *check, CheckResult *result)
 {
-	HttpTransfer *transfer = query_answer(check);
+	HttpTransfer *transfer = query_response(check);
 
 	if (transfer == NULL)
 	{
@@ -228,7 +228,7 @@ try_query(Check *check, CheckResult *result)
 		api_raise_refusal(check->api, transfer);
 	}
 	result->verdict = CHECK_PASSED;
-	result->took = http_times(transfer).answer;
+	result->took = http_times(transfer).response;
 	result->detail =
 		psprintf("POST " API_QUERY_PATH, check->settings->record_type);
 }
@@ -240,7 +240,7 @@ try_query(Check *check, CheckResult *result)
 static void
 try_record(Check *check, CheckResult *result)
 {
-	HttpTransfer *transfer = record_answer(check);
+	HttpTransfer *transfer = record_response(check);
 	char		 *id = id_text(&check->record_id);
 	bool		  is_there = check->found != NULL;
 
@@ -248,7 +248,7 @@ try_record(Check *check, CheckResult *result)
 		is_there =
 			api_finish_record(check->api, transfer, &check->record_id,
 							  &check->budget, check->wanted, &check->found);
-	result->took = http_times(transfer).answer;
+	result->took = http_times(transfer).response;
 	result->verdict =
 		is_there || !expects_record(check) ? CHECK_PASSED : CHECK_FAILED;
 	result->detail =
@@ -274,7 +274,7 @@ try_schema(Check *check, CheckResult *result)
 	attributes = api_finish_schema(check->api, transfer, true);
 	result->hint = NULL;
 	result->verdict = CHECK_PASSED;
-	result->took = http_times(transfer).answer;
+	result->took = http_times(transfer).response;
 	result->detail =
 		psprintf("GET " API_SCHEMA_PATH ": %d attributes",
 				 check->settings->record_type, list_length(attributes));
@@ -326,7 +326,7 @@ try_archived(Check *check, CheckResult *result)
 	else
 		result->detail =
 			pstrdup("The API rejects a filter on \"archived_at\".");
-	result->took = http_times(transfer).answer;
+	result->took = http_times(transfer).response;
 }
 
 /*
@@ -383,7 +383,7 @@ await(Check *check, HttpTransfer *transfer)
 
 /* Returns the completed request for any record; NULL if use_query is false. */
 static HttpTransfer *
-query_answer(Check *check)
+query_response(Check *check)
 {
 	ApiQuery	query = {.limit = 1};
 	RecordPage *page;
@@ -402,7 +402,7 @@ query_answer(Check *check)
  * an id without a record.
  */
 static HttpTransfer *
-record_answer(Check *check)
+record_response(Check *check)
 {
 	if (check->record != NULL)
 		return check->record;
@@ -430,15 +430,15 @@ expects_record(const Check *check)
  * record.  Returns NULL if neither shows it.
  */
 static HttpTransfer *
-telling_answer(Check *check)
+telling_response(Check *check)
 {
-	HttpTransfer *query = query_answer(check);
+	HttpTransfer *query = query_response(check);
 	HttpTransfer *record;
 
 	if (check->page != NULL ||
 		(query != NULL && api_is_denial(check->api, query)))
 		return query;
-	record = record_answer(check);
+	record = record_response(check);
 	return check->has_record_told || api_is_denial(check->api, record) ? record
 																	   : NULL;
 }

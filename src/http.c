@@ -107,7 +107,7 @@ static void	 classify_failure(HttpTransfer *transfer, CURLcode code,
 							  bool *may_retry);
 static bool	 was_sent(CURL *easy);
 static int64 time_of(CURL *easy, CURLINFO what);
-static void	 read_answer(HttpTransfer *transfer);
+static void	 read_response(HttpTransfer *transfer);
 static void	 keep_wait(HttpTransfer *transfer, bool throttles);
 static bool	 is_transient(const HttpTransfer *transfer);
 static bool	 is_server_failure(long status);
@@ -213,13 +213,13 @@ http_wait(HttpTransfer *transfer)
 HttpTransfer *
 http_wait_any(HttpTransfer **transfers, int count)
 {
-	static uint32 answer_event = 0;
+	static uint32 response_event = 0;
 	static uint32 throttle_event = 0;
 	HttpPool	 *pool = transfers[0]->private->pool;
 	HttpWatch	 *watch = transfers[0]->private->budget->watch;
 
-	if (answer_event == 0)
-		answer_event = compat_wait_event("OpportunityFdwRequest");
+	if (response_event == 0)
+		response_event = compat_wait_event("OpportunityFdwRequest");
 	if (throttle_event == 0)
 		throttle_event = compat_wait_event("OpportunityFdwThrottled");
 
@@ -246,7 +246,7 @@ http_wait_any(HttpTransfer **transfers, int count)
 			WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH |
 				(watch != NULL ? WL_TIMEOUT : 0),
 			pool->epoll_fd, watch != NULL ? time_to(watch->due) : -1,
-			held_back ? throttle_event : answer_event);
+			held_back ? throttle_event : response_event);
 		slept = http_now() - started;
 		http_pool_attended(pool, slept);
 		if (events & WL_LATCH_SET)
@@ -279,7 +279,7 @@ give_up_if_broken(HttpTransfer *transfer)
  * Retries a transfer whose response is unusable, regardless of its status.
  *
  * Returns false if no attempt is left.  The outcome is then HTTP_BROKEN for a
- * truncated response, and HTTP_ANSWERED for any other.  If memory or the budget
+ * truncated response, and HTTP_RESPONDED for any other.  If memory or the budget
  * prevents the retry, it is HTTP_OUT_OF_MEMORY or HTTP_OVER_BUDGET.
  */
 bool
@@ -453,11 +453,11 @@ http_times(const HttpTransfer *transfer)
 		times.connect = connected;
 	if (connections > 0 && secured > 0)
 		times.handshake = secured - connected;
-	if (transfer->outcome == HTTP_ANSWERED)
+	if (transfer->outcome == HTTP_RESPONDED)
 	{
 		times.first_byte = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T) -
 						   Max(connected, secured);
-		times.answer =
+		times.response =
 			time_of(easy, CURLINFO_TOTAL_TIME_T) - Max(connected, secured);
 	}
 	return times;
@@ -675,7 +675,7 @@ http_end_attempt(HttpTransfer *transfer, CURLcode code)
 	private->ended_at = http_now();
 	if (code == CURLE_OK)
 	{
-		read_answer(transfer);
+		read_response(transfer);
 		may_retry = is_transient(transfer);
 		fault = http_is_throttled(transfer) ? HTTP_FAULT_THROTTLED
 											: HTTP_FAULT_FAILED;
@@ -685,8 +685,8 @@ http_end_attempt(HttpTransfer *transfer, CURLcode code)
 	http_account_end(transfer);
 	http_pool_remove(transfer);
 
-	if (transfer->outcome == HTTP_ANSWERED && !may_retry)
-		http_pace_answered(&private->pool->pace, private->ended_at);
+	if (transfer->outcome == HTTP_RESPONDED && !may_retry)
+		http_pace_responded(&private->pool->pace, private->ended_at);
 	if (may_retry)
 		schedule_retry(transfer, fault);
 }
@@ -764,12 +764,12 @@ was_sent(CURL *easy)
 
 /* Sets outcome, status, content type and requested wait from a response. */
 static void
-read_answer(HttpTransfer *transfer)
+read_response(HttpTransfer *transfer)
 {
 	CURL *easy = transfer->private->easy;
 	char *content_type = NULL;
 
-	transfer->outcome = HTTP_ANSWERED;
+	transfer->outcome = HTTP_RESPONDED;
 	transfer->status = 0;
 	if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &transfer->status) !=
 		CURLE_OK)
@@ -808,7 +808,7 @@ keep_wait(HttpTransfer *transfer, bool throttles)
 bool
 http_is_throttled(const HttpTransfer *transfer)
 {
-	return transfer->outcome == HTTP_ANSWERED &&
+	return transfer->outcome == HTTP_RESPONDED &&
 		   (transfer->status == 429 || transfer->status == 503 ||
 			(transfer->status == 403 &&
 			 http_header_is_retry_after(&transfer->private->kept)));
@@ -820,7 +820,7 @@ is_transient(const HttpTransfer *transfer)
 {
 	long status = transfer->status;
 
-	return transfer->outcome == HTTP_ANSWERED &&
+	return transfer->outcome == HTTP_RESPONDED &&
 		   (http_is_throttled(transfer) || status == 408 || status == 425 ||
 			is_server_failure(status));
 }

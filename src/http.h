@@ -78,7 +78,7 @@ typedef struct HttpCounters
 typedef enum HttpOutcome
 {
 	HTTP_PENDING,		/* in flight or queued */
-	HTTP_ANSWERED,		/* complete response, of any status */
+	HTTP_RESPONDED,		/* complete response, of any status */
 	HTTP_NOT_CONNECTED, /* no such host, no connection or no TLS */
 	HTTP_PROXY_REFUSED, /* no connection from the proxy to the host */
 	HTTP_BROKEN,		/* broken connection or timeout */
@@ -106,7 +106,7 @@ typedef struct HttpTransfer
 	HttpOutcome outcome;
 
 	/*
-	 * Response, if outcome is HTTP_ANSWERED.  A NUL follows the body, which may
+	 * Response, if outcome is HTTP_RESPONDED.  A NUL follows the body, which may
 	 * be NULL if it is empty.
 	 */
 	long		status;
@@ -131,7 +131,7 @@ typedef struct HttpTimes
 	int64 connect;		 /* including the name lookup */
 	int64 handshake;	 /* TLS */
 	int64 first_byte;	 /* from a ready connection to the first byte */
-	int64 answer;		 /* from a ready connection to the last byte */
+	int64 response;		 /* from a ready connection to the last byte */
 } HttpTimes;
 
 extern HttpPool *http_pool_create(void);

@@ -38,7 +38,7 @@ typedef struct LogEntry
 } LogEntry;
 
 static void		   count_outcome(const HttpTransfer *transfer);
-static void		   count_answer(const HttpTransfer *transfer);
+static void		   count_response(const HttpTransfer *transfer);
 static void		   remember(HttpTransfer *transfer);
 static void		   tell_log(HttpPool *pool);
 static const char *path_of(const char *url);
@@ -97,7 +97,7 @@ http_account_begin(HttpTransfer *transfer)
 void
 http_account_end(HttpTransfer *transfer)
 {
-	if (transfer->outcome == HTTP_ANSWERED)
+	if (transfer->outcome == HTTP_RESPONDED)
 		transfer->private->budget->bytes += transfer->length;
 	if (transfer->private->resets == transfer->private->counters->resets)
 		count_outcome(transfer);
@@ -128,17 +128,17 @@ count_outcome(const HttpTransfer *transfer)
 	if (private->easy != NULL)
 		curl_easy_getinfo(private->easy, CURLINFO_NUM_CONNECTS, &connections);
 	counters->connections += connections;
-	if (transfer->outcome == HTTP_ANSWERED)
+	if (transfer->outcome == HTTP_RESPONDED)
 	{
 		counters->bytes += transfer->length;
-		count_answer(transfer);
+		count_response(transfer);
 	}
 	else
 		counters->broken++;
 }
 
 static void
-count_answer(const HttpTransfer *transfer)
+count_response(const HttpTransfer *transfer)
 {
 	HttpCounters *counters = transfer->private->counters;
 	long		  status = transfer->status;
@@ -242,7 +242,7 @@ tell_log(HttpPool *pool)
 		char	 result[32];
 
 		pfree(entry);
-		if (copy.outcome == HTTP_ANSWERED)
+		if (copy.outcome == HTTP_RESPONDED)
 			snprintf(result, sizeof(result), "HTTP status %ld", copy.status);
 		else
 			strlcpy(result, outcome_text(copy.outcome), sizeof(result));

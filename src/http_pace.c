@@ -60,14 +60,14 @@
  * Upper bound of the pace as a multiple of the responses per second.  On the
  * steepest rise, a second's responses are about a quarter of the final pace.
  */
-#define PACE_PER_ANSWER 5
+#define PACE_PER_RESPONSE 5
 
 /*
  * Factors for a bucket's rate, and for the responses of the last second, during
  * which the bucket may have been filling.
  */
 #define PACE_BUCKET_CUT 0.95
-#define PACE_BUCKET_ANSWERS 0.85
+#define PACE_BUCKET_RESPONSES 0.85
 
 /* Steps in the simulation of a bucket, and in the bisection for its rate. */
 #define PACE_BUCKET_STEPS 64
@@ -81,7 +81,7 @@
  * informative.
  */
 #define PACE_TELLING_TIME (SECOND / 2)
-#define PACE_TELLING_ANSWERS 4
+#define PACE_TELLING_RESPONSES 4
 
 /*
  * reach grows fourfold with each complaint, up to the time of ten requests, but
@@ -117,17 +117,17 @@
 #define PACE_SHORTEST_SPAN SECOND
 
 static double pace_at(const HttpPace *pace, int64 now);
-static double answer_rate(const HttpPace *pace, int64 now);
+static double response_rate(const HttpPace *pace, int64 now);
 static void	  estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now);
-static bool	  is_borne_out(const HttpPace *pace, double answers, int64 now);
+static bool	  is_borne_out(const HttpPace *pace, double responses, int64 now);
 static double bucket_rate(const HttpPace *pace, const HttpRefusal *refusal);
 static bool	  overflows(const HttpPace *pace, const HttpRefusal *refusal,
 						double rate);
 static bool	  is_early(const HttpPace *pace, int64 now);
 static bool	  are_near(double one, double other);
 static void	  note_burst(HttpPace *pace, int64 now);
-static int64  oldest_answer(int64 now);
-static int	  answers_since(const HttpPace *pace, int64 slice);
+static int64  oldest_response(int64 now);
+static int	  responses_since(const HttpPace *pace, int64 slice);
 static int64  longest_reach(const HttpPace *pace, const HttpRefusal *refusal);
 static void	  wait_until(HttpPace *pace, int64 time, bool is_asked_for);
 static void	  forget(HttpPace *pace);
@@ -178,7 +178,7 @@ http_pace_sent(HttpPace *pace, int64 now)
 
 /* Notes a response that is not a complaint. */
 void
-http_pace_answered(HttpPace *pace, int64 now)
+http_pace_responded(HttpPace *pace, int64 now)
 {
 	int64 slice = now / HTTP_PACE_SLICE;
 	int	  slot = slice % HTTP_PACE_SLICES;
@@ -187,7 +187,7 @@ http_pace_answered(HttpPace *pace, int64 now)
 		pace->counts[slot] = 0;
 	pace->slices[slot] = slice;
 	pace->counts[slot]++;
-	pace->answered++;
+	pace->responded++;
 	pace->is_probing = false;
 
 	/* It was in flight when another one was rejected. */
@@ -198,7 +198,7 @@ http_pace_answered(HttpPace *pace, int64 now)
 }
 
 /*
- * Reverts http_pace_answered for a response that turned out to be a complaint.
+ * Reverts http_pace_responded for a response that turned out to be a complaint.
  * when: the time of that call.
  */
 void
@@ -209,8 +209,8 @@ http_pace_take_back(HttpPace *pace, int64 when)
 
 	if (pace->slices[slot] == slice && pace->counts[slot] > 0)
 		pace->counts[slot]--;
-	if (pace->answered > 0)
-		pace->answered--;
+	if (pace->responded > 0)
+		pace->responded--;
 }
 
 /* Clears the estimate. */
@@ -236,7 +236,7 @@ bool
 http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 {
 	int64  pause = refusal->pause;
-	double answers;
+	double responses;
 
 	if (refusal->sent_at <= pace->refused_at)
 	{
@@ -245,12 +245,12 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 		return refusal->is_asked_for;
 	}
 
-	answers = answer_rate(pace, now);
+	responses = response_rate(pace, now);
 	if (!pace->is_probing)
 		estimate(pace, refusal, now);
-	pace->is_probing = pace->complaints > 0 && pace->answered == 0;
+	pace->is_probing = pace->complaints > 0 && pace->responded == 0;
 	pace->refused_at = now;
-	pace->answered = 0;
+	pace->responded = 0;
 	pace->complaints++;
 
 	/*
@@ -259,7 +259,7 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	 * is rejected again, it is up to a second, because many servers count by
 	 * the second.
 	 */
-	if (!refusal->is_asked_for && answers > 0)
+	if (!refusal->is_asked_for && responses > 0)
 	{
 		if (refusal->is_first)
 			pause =
@@ -311,34 +311,34 @@ pace_at(const HttpPace *pace, int64 now)
 static void
 estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 {
-	double answers = answer_rate(pace, now);
+	double responses = response_rate(pace, now);
 	double refused = pace_at(pace, now);
 
 	if (pace->limit == 0)
 	{
-		pace->limit = Max(answers, PACE_FIRST_LIMIT);
+		pace->limit = Max(responses, PACE_FIRST_LIMIT);
 		pace->reach =
 			refusal->is_asked_for ? PACE_FIRST_REACH_ASKED : PACE_FIRST_REACH;
 		note_burst(pace, now);
 	}
-	else if (refusal->is_asked_for && is_borne_out(pace, answers, now))
+	else if (refusal->is_asked_for && is_borne_out(pace, responses, now))
 	{
-		pace->limit = answers;
+		pace->limit = responses;
 		pace->reach = PACE_FORGIVE_AFTER;
 	}
 	else if (refusal->is_asked_for)
 	{
 		refused = Min(bucket_rate(pace, refusal),
-					  Max(pace->limit, PACE_PER_ANSWER * answers));
+					  Max(pace->limit, PACE_PER_RESPONSE * responses));
 		pace->limit =
-			Max(PACE_BUCKET_CUT * refused, PACE_BUCKET_ANSWERS * answers);
+			Max(PACE_BUCKET_CUT * refused, PACE_BUCKET_RESPONSES * responses);
 		pace->reach = PACE_REACH_PAUSES * refusal->pause;
 	}
 	else
 	{
-		refused = Min(refused, Max(pace->limit, PACE_PER_ANSWER * answers));
-		refused *= are_near(refused, answers) ? PACE_SMALL_CUT : PACE_CUT;
-		pace->limit = Max(answers, refused);
+		refused = Min(refused, Max(pace->limit, PACE_PER_RESPONSE * responses));
+		refused *= are_near(refused, responses) ? PACE_SMALL_CUT : PACE_CUT;
+		pace->limit = Max(responses, refused);
 		if (is_early(pace, now))
 			pace->reach = Max(pace->reach / 2, PACE_REACH_EARLY);
 		else
@@ -347,28 +347,28 @@ estimate(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	pace->limit =
 		Max(pace->limit, (double) SECOND / Max(refusal->max_pause, 1));
 	pace->reach = Min(pace->reach, longest_reach(pace, refusal));
-	pace->last_answers = answers;
+	pace->last_responses = responses;
 }
 
 /* Returns true if the recent responses confirm an earlier estimate. */
 static bool
-is_borne_out(const HttpPace *pace, double answers, int64 now)
+is_borne_out(const HttpPace *pace, double responses, int64 now)
 {
-	if (pace->answered < PACE_TELLING_ANSWERS)
+	if (pace->responded < PACE_TELLING_RESPONSES)
 		return false;
 	if (now - pace->resumed_at < PACE_TELLING_TIME)
-		return are_near(pace->answered, pace->burst);
-	return (pace->complaints > 1 && are_near(answers, pace->limit)) ||
-		   are_near(answers, pace->last_answers);
+		return are_near(pace->responded, pace->burst);
+	return (pace->complaints > 1 && are_near(responses, pace->limit)) ||
+		   are_near(responses, pace->last_responses);
 }
 
 /* Notes the responses before the first complaint, and their time. */
 static void
 note_burst(HttpPace *pace, int64 now)
 {
-	int64 start = Max(pace->busy_since, oldest_answer(now)) / HTTP_PACE_SLICE;
+	int64 start = Max(pace->busy_since, oldest_response(now)) / HTTP_PACE_SLICE;
 
-	pace->burst = answers_since(pace, start);
+	pace->burst = responses_since(pace, start);
 	pace->burst_time = now - Max(pace->busy_since, start * HTTP_PACE_SLICE);
 }
 
@@ -428,7 +428,7 @@ static bool
 is_early(const HttpPace *pace, int64 now)
 {
 	return now - pace->resumed_at < pace->reach &&
-		   pace->answered >= PACE_TELLING_ANSWERS;
+		   pace->responded >= PACE_TELLING_RESPONSES;
 }
 
 static bool
@@ -451,26 +451,26 @@ longest_reach(const HttpPace *pace, const HttpRefusal *refusal)
 
 /* Returns the recent responses per second.  A pause does not count as time. */
 static double
-answer_rate(const HttpPace *pace, int64 now)
+response_rate(const HttpPace *pace, int64 now)
 {
 	int64 oldest =
-		Max(oldest_answer(now), Max(pace->resumed_at, pace->busy_since));
+		Max(oldest_response(now), Max(pace->resumed_at, pace->busy_since));
 	int64 start = Min(oldest, now - PACE_SHORTEST_SPAN) / HTTP_PACE_SLICE;
 
-	return answers_since(pace, start) * (double) SECOND /
+	return responses_since(pace, start) * (double) SECOND /
 		   (now - start * HTTP_PACE_SLICE);
 }
 
 /* Returns the start of the time in which responses are counted. */
 static int64
-oldest_answer(int64 now)
+oldest_response(int64 now)
 {
 	return now - (HTTP_PACE_SLICES - 1) * HTTP_PACE_SLICE;
 }
 
 /* Returns the number of counted responses since a slice of time. */
 static int
-answers_since(const HttpPace *pace, int64 slice)
+responses_since(const HttpPace *pace, int64 slice)
 {
 	int count = 0;
 

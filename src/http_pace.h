@@ -29,12 +29,12 @@ typedef struct HttpPace
 	double limit; /* requests per second; 0: no limit known */
 	int64  reach; /* time from resumed_at to the limit */
 	int64  resumed_at;
-	int64  refused_at;	 /* time of the last complaint */
-	int	   answered;	 /* responses since then */
-	int	   complaints;	 /* complaints since limit was 0 */
-	double last_answers; /* responses per second at the last complaint */
-	int	   burst;		 /* responses before the first complaint */
-	int64  burst_time;	 /* time of these responses */
+	int64  refused_at;	   /* time of the last complaint */
+	int	   responded;	   /* responses since then */
+	int	   complaints;	   /* complaints since limit was 0 */
+	double last_responses; /* responses per second at the last complaint */
+	int	   burst;		   /* responses before the first complaint */
+	int64  burst_time;	   /* time of these responses */
 
 	int64 last_send;
 	int64 busy_since; /* start of a series of requests */
@@ -55,7 +55,7 @@ typedef struct HttpRefusal
 extern void http_pace_begin(HttpPace *pace, int64 now);
 extern bool http_pace_is_probing(const HttpPace *pace);
 extern void http_pace_sent(HttpPace *pace, int64 now);
-extern void http_pace_answered(HttpPace *pace, int64 now);
+extern void http_pace_responded(HttpPace *pace, int64 now);
 extern void http_pace_take_back(HttpPace *pace, int64 when);
 extern bool http_pace_refused(HttpPace *pace, const HttpRefusal *refusal,
 							  int64 now);

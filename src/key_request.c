@@ -49,23 +49,23 @@ static bool			 is_under_way(const KeyRequest *request);
 static int			 under_way_count(KeyCache *cache);
 static bool			 wait_for_any(KeyCache *cache, KeyRequest *needed);
 static void			 take_in(KeyCache *cache);
-static void			 read_answer(KeyRequest *request, bool is_needed);
-static void			 take_page(KeyRequest *request, const PageAnswer *answer);
-static void			 verify_end(KeyRequest *request);
-static void			 settle_end(KeyRequest *request, bool is_verified);
-static bool			 take_record(KeyRequest *request, const Record *record);
-static void			 finish(KeyRequest *request, KeyState state);
-static void			 give_up_for_good(KeyRequest *request);
-static void			 end_request(KeyRequest *request);
-static void			 restart(KeyRequest *request);
-static void			 settle_refusal(KeyRequest *request, QueryResult result);
-static bool			 ask_for_less(KeyRequest *request);
-static bool			 blames_keys(KeyRequest *request);
-static QueryResult	 try_query(KeyRequest *request, List *filters);
-static char			*use_of_keys(const KeyCache *cache);
-static void split(KeyRequest *request, int size, RefusedQuery *half_of);
-static void split_in_halves(KeyRequest *request);
-static void note_accepted(KeyRequest *request);
+static void			 read_response(KeyRequest *request, bool is_needed);
+static void		   take_page(KeyRequest *request, const PageResponse *response);
+static void		   verify_end(KeyRequest *request);
+static void		   settle_end(KeyRequest *request, bool is_verified);
+static bool		   take_record(KeyRequest *request, const Record *record);
+static void		   finish(KeyRequest *request, KeyState state);
+static void		   give_up_for_good(KeyRequest *request);
+static void		   end_request(KeyRequest *request);
+static void		   restart(KeyRequest *request);
+static void		   settle_refusal(KeyRequest *request, QueryResult result);
+static bool		   ask_for_less(KeyRequest *request);
+static bool		   blames_keys(KeyRequest *request);
+static QueryResult try_query(KeyRequest *request, List *filters);
+static char		  *use_of_keys(const KeyCache *cache);
+static void		   split(KeyRequest *request, int size, RefusedQuery *half_of);
+static void		   split_in_halves(KeyRequest *request);
+static void		   note_accepted(KeyRequest *request);
 
 /* Makes a request for pending keys, to be sent as concurrency allows. */
 void
@@ -195,7 +195,7 @@ key_request_need(KeyEntry *entry)
 		is_ready = wait_for_any(cache, request);
 	}
 	if (is_ready)
-		read_answer(request, true);
+		read_response(request, true);
 	take_in(cache);
 }
 
@@ -267,7 +267,7 @@ take_in(KeyCache *cache)
 
 		if (request->pages->transfer != NULL && !is_under_way(request) &&
 			!request->is_set_aside)
-			read_answer(request, false);
+			read_response(request, false);
 	}
 	key_request_send_all(cache);
 }
@@ -277,16 +277,16 @@ take_in(KeyCache *cache)
  * aside, unless it is needed.
  */
 static void
-read_answer(KeyRequest *request, bool is_needed)
+read_response(KeyRequest *request, bool is_needed)
 {
 	KeyCache	 *cache = request->cache;
 	MemoryContext old_context = MemoryContextSwitchTo(cache->page_context);
-	PageAnswer	  answer;
+	PageResponse  response;
 
-	if (page_reader_try(request->pages, &answer))
+	if (page_reader_try(request->pages, &response))
 	{
-		take_page(request, &answer);
-		http_end(answer.transfer);
+		take_page(request, &response);
+		http_end(response.transfer);
 	}
 	else if (!is_needed)
 		request->is_set_aside = true;
@@ -295,14 +295,14 @@ read_answer(KeyRequest *request, bool is_needed)
 	else
 	{
 		request->is_set_aside = false;
-		answer = page_reader_read(request->pages);
-		if (answer.result == QUERY_PAGE)
-			take_page(request, &answer);
-		else if (answer.result == QUERY_CURSOR_GONE)
+		response = page_reader_read(request->pages);
+		if (response.result == QUERY_PAGE)
+			take_page(request, &response);
+		else if (response.result == QUERY_CURSOR_GONE)
 			restart(request);
 		else
-			settle_refusal(request, answer.result);
-		http_end(answer.transfer);
+			settle_refusal(request, response.result);
+		http_end(response.transfer);
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(cache->page_context);
@@ -310,9 +310,9 @@ read_answer(KeyRequest *request, bool is_needed)
 
 /* Keeps the records of a page, and decides if the query is complete. */
 static void
-take_page(KeyRequest *request, const PageAnswer *answer)
+take_page(KeyRequest *request, const PageResponse *response)
 {
-	const RecordPage *page = answer->page;
+	const RecordPage *page = response->page;
 	bool			  is_barren = true;
 
 	note_accepted(request);
@@ -339,7 +339,7 @@ take_page(KeyRequest *request, const PageAnswer *answer)
 		verify_end(request);
 	else if (request->pages->is_at_end)
 		finish(request, KEY_KNOWN);
-	else if (answer->is_circle || request->barren > MAX_BARREN_PAGES)
+	else if (response->is_circle || request->barren > MAX_BARREN_PAGES)
 		finish(request, KEY_LEFT);
 	else if (request->size > (size_t) work_mem * 1024)
 	{
@@ -548,19 +548,19 @@ blames_keys(KeyRequest *request)
 static QueryResult
 try_query(KeyRequest *request, List *filters)
 {
-	ApiQuery	query = {0};
-	PageReader *probe;
-	PageAnswer	answer;
+	ApiQuery	 query = {0};
+	PageReader	*probe;
+	PageResponse response;
 
 	CHECK_FOR_INTERRUPTS();
 	query.filters = filters;
 	query.limit = 1;
 	probe = page_reader_create(&request->source, &query);
 	page_reader_send(probe);
-	answer = page_reader_read(probe);
-	http_end(answer.transfer);
+	response = page_reader_read(probe);
+	http_end(response.transfer);
 	page_reader_end(probe);
-	return answer.result;
+	return response.result;
 }
 
 /*

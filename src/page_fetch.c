@@ -44,7 +44,7 @@ static bool	 has_new(PageFetch *fetch, const ApiQuery *query, int page_count);
 static void	 warn_of_cap(PageFetch *fetch);
 static void	 read_by_time(PageFetch *fetch);
 static bool	 can_read_by_time(const PageFetch *fetch);
-static PageAnswer ask_once(PageFetch *fetch, const ApiQuery *query);
+static PageResponse ask_once(PageFetch *fetch, const ApiQuery *query);
 static void note_accepted_filters(PageFetch *fetch, const RangeReader *reader);
 static void note_end(PageFetch *fetch, RangeReader *reader);
 static bool settle_cursor(PageFetch *fetch, RangeReader *reader,
@@ -55,7 +55,7 @@ static RangeReader	   *wait_for_page(PageFetch *fetch);
 static bool				read_page(PageFetch *fetch, RangeReader *reader);
 pg_noreturn static void raise_restarts(void);
 static void				settle_refusal(PageFetch *fetch, RangeReader *reader,
-									   PageAnswer answer);
+									   PageResponse response);
 static void		   drop_refused_filters(PageFetch *fetch, QueryResult result);
 static bool		   ask_for_less(PageFetch *fetch, RangeReader *reader);
 static QueryResult try_query(PageFetch *fetch, List *filters,
@@ -251,7 +251,8 @@ page_fetch_is_ready(const PageFetch *fetch)
 {
 	bool is_under_way = false;
 
-	if (fetch->answer.page != NULL && fetch->next < fetch->answer.page->count)
+	if (fetch->response.page != NULL &&
+		fetch->next < fetch->response.page->count)
 		return true;
 	for (int i = 0; i < fetch->reader_count; i++)
 	{
@@ -285,8 +286,8 @@ page_fetch_is_waiting(const PageFetch *fetch)
 void
 page_fetch_end(PageFetch *fetch)
 {
-	if (fetch->answer.transfer != NULL)
-		http_end(fetch->answer.transfer);
+	if (fetch->response.transfer != NULL)
+		http_end(fetch->response.transfer);
 	for (int i = 0; i < fetch->reader_count; i++)
 		page_reader_stop(fetch->readers[i]->pages);
 	seen_set_end(fetch->seen);
@@ -300,7 +301,7 @@ page_fetch_end(PageFetch *fetch)
 static bool
 take_record(PageFetch *fetch, Record **record)
 {
-	const RecordPage *page = fetch->answer.page;
+	const RecordPage *page = fetch->response.page;
 
 	while (page != NULL && fetch->next < page->count)
 	{
@@ -322,12 +323,12 @@ take_record(PageFetch *fetch, Record **record)
 static void
 let_go_of_page(PageFetch *fetch)
 {
-	if (fetch->answer.page != NULL)
+	if (fetch->response.page != NULL)
 	{
 		int64 fresh = fetch->found - fetch->found_before;
 
 		if (fetch->ranges == RANGES_OPEN &&
-			2 * fresh <= fetch->answer.page->count)
+			2 * fresh <= fetch->response.page->count)
 			fetch->thin++;
 		fetch->barren = fresh == 0 ? fetch->barren + 1 : 0;
 		if (fetch->barren > fetch->barren_allowed)
@@ -337,9 +338,9 @@ let_go_of_page(PageFetch *fetch)
 					 errdetail("The last %d pages contained no new records.",
 							   fetch->barren)));
 	}
-	if (fetch->answer.transfer != NULL)
-		http_end(fetch->answer.transfer);
-	memset(&fetch->answer, 0, sizeof(fetch->answer));
+	if (fetch->response.transfer != NULL)
+		http_end(fetch->response.transfer);
+	memset(&fetch->response, 0, sizeof(fetch->response));
 	MemoryContextReset(fetch->page_context);
 }
 
@@ -459,14 +460,14 @@ has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 
 	while (!is_new && !probe->is_at_end && probe->pages < page_count)
 	{
-		PageAnswer answer;
+		PageResponse response;
 
 		page_reader_send(probe);
-		answer = page_reader_read(probe);
-		is_new = answer.result == QUERY_PAGE &&
-				 page_fetch_is_new(fetch, answer.page);
-		http_end(answer.transfer);
-		if (answer.result != QUERY_PAGE)
+		response = page_reader_read(probe);
+		is_new = response.result == QUERY_PAGE &&
+				 page_fetch_is_new(fetch, response.page);
+		http_end(response.transfer);
+		if (response.result != QUERY_PAGE)
 		{
 			warn_of_cap(fetch);
 			break;
@@ -554,7 +555,7 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 static bool
 is_worth_asking(const PageFetch *fetch)
 {
-	int left = fetch->answer.page->count - fetch->next;
+	int left = fetch->response.page->count - fetch->next;
 
 	if (fetch->is_on_demand || fetch->pages < 2)
 		return false;
@@ -598,30 +599,30 @@ static bool
 read_page(PageFetch *fetch, RangeReader *reader)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
-	PageAnswer	  answer = page_reader_read(reader->pages);
+	PageResponse  response = page_reader_read(reader->pages);
 
 	MemoryContextSwitchTo(old_context);
-	if (answer.is_circle)
+	if (response.is_circle)
 		page_reader_raise_circle(reader->pages);
-	if (answer.result != QUERY_PAGE)
+	if (response.result != QUERY_PAGE)
 	{
-		if (!settle_cursor(fetch, reader, answer.result))
-			settle_refusal(fetch, reader, answer);
-		http_end(answer.transfer);
+		if (!settle_cursor(fetch, reader, response.result))
+			settle_refusal(fetch, reader, response);
+		http_end(response.transfer);
 		return false;
 	}
 
-	fetch->answer = answer;
+	fetch->response = response;
 	fetch->next = 0;
 	fetch->found_before = fetch->found;
 	fetch->pages++;
 	fetch->counters->pages++;
-	fetch->counters->records += answer.page->count;
+	fetch->counters->records += response.page->count;
 	fetch->most_received = Max(fetch->most_received, reader->pages->received);
 	if (reader->pages->pages == 1)
 		note_accepted_filters(fetch, reader);
 	reader->is_done = reader->pages->is_at_end;
-	range_note_page(fetch, reader, answer.page);
+	range_note_page(fetch, reader, response.page);
 	if (reader->pages->is_doubtful)
 		note_end(fetch, reader);
 	send_wanted(fetch, true);
@@ -754,27 +755,27 @@ page_fetch_raise_cap(int64 received, bool is_by_time)
  * or raises an error.
  */
 static void
-settle_refusal(PageFetch *fetch, RangeReader *reader, PageAnswer answer)
+settle_refusal(PageFetch *fetch, RangeReader *reader, PageResponse response)
 {
 	const ApiQuery *query = &reader->pages->query;
 
 	CHECK_FOR_INTERRUPTS();
-	if (range_note_refusal(fetch, reader, answer.result) ||
-		(answer.result == QUERY_REFUSED && ask_for_less(fetch, reader)))
+	if (range_note_refusal(fetch, reader, response.result) ||
+		(response.result == QUERY_REFUSED && ask_for_less(fetch, reader)))
 		return;
-	if (answer.result == QUERY_NOT_SUPPORTED)
-		api_raise_refusal(fetch->source.api, answer.transfer);
+	if (response.result == QUERY_NOT_SUPPORTED)
+		api_raise_refusal(fetch->source.api, response.transfer);
 
 	/* A rejection without a reason may concern the sort or a filter. */
 	if (query->sort != NULL &&
-		(answer.result == QUERY_SORT_REFUSED ||
-		 (answer.result == QUERY_REFUSED &&
+		(response.result == QUERY_SORT_REFUSED ||
+		 (response.result == QUERY_REFUSED &&
 		  try_query(fetch, fetch->filters, NULL) == QUERY_PAGE)))
 		api_note_refusal(fetch->source.api, psprintf("sort %s", query->sort));
 	else if (fetch->filters != NIL)
-		drop_refused_filters(fetch, answer.result);
+		drop_refused_filters(fetch, response.result);
 	else
-		api_raise_refusal(fetch->source.api, answer.transfer);
+		api_raise_refusal(fetch->source.api, response.transfer);
 	begin(fetch);
 }
 
@@ -836,31 +837,31 @@ drop_refused_filters(PageFetch *fetch, QueryResult result)
 static QueryResult
 try_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
 {
-	ApiQuery   query = {0};
-	PageAnswer answer;
+	ApiQuery	 query = {0};
+	PageResponse response;
 
 	if (sort != NULL)
 		query = *sort;
 	query.filters = filters;
 	query.limit = 1;
-	answer = ask_once(fetch, &query);
-	http_end(answer.transfer);
-	return answer.result;
+	response = ask_once(fetch, &query);
+	http_end(response.transfer);
+	return response.result;
 }
 
 /* Returns the first page of a query, to be released with http_end. */
-static PageAnswer
+static PageResponse
 ask_once(PageFetch *fetch, const ApiQuery *query)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
 	PageReader	 *probe = page_reader_create(&fetch->source, query);
-	PageAnswer	  answer;
+	PageResponse  response;
 
 	page_reader_send(probe);
-	answer = page_reader_read(probe);
+	response = page_reader_read(probe);
 	page_reader_end(probe);
 	MemoryContextSwitchTo(old_context);
-	return answer;
+	return response;
 }
 
 /*

@@ -101,9 +101,9 @@ struct PageFetch
 	bool  is_doubtful;	 /* the end must be verified, see verify_end */
 
 	/* current page */
-	PageAnswer answer;
-	int		   next;
-	int64	   found_before; /* value of found before the current page */
+	PageResponse response;
+	int			 next;
+	int64		 found_before; /* value of found before the current page */
 
 	RangeState	  ranges;
 	bool		  has_dateless; /* a RANGE_DATELESS was opened */

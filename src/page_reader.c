@@ -17,8 +17,8 @@
 
 #include "page_reader.h"
 
-static void take_answer(PageReader *reader, PageAnswer *answer);
-static void take_cursor(PageReader *reader, PageAnswer *answer);
+static void take_response(PageReader *reader, PageResponse *response);
+static void take_cursor(PageReader *reader, PageResponse *response);
 
 /*
  * Returns a reader of a query's pages, in the current context, at the first
@@ -65,16 +65,16 @@ page_reader_send(PageReader *reader)
  * caller must release the result's transfer with http_end.  Raises the errors
  * of api_finish_query.
  */
-PageAnswer
+PageResponse
 page_reader_read(PageReader *reader)
 {
 	const PageSource *source = reader->source;
-	PageAnswer		  answer = {0};
+	PageResponse	  response = {0};
 
-	answer.result = api_finish_query(source->api, reader->transfer,
-									 source->wanted, &answer.page);
-	take_answer(reader, &answer);
-	return answer;
+	response.result = api_finish_query(source->api, reader->transfer,
+									   source->wanted, &response.page);
+	take_response(reader, &response);
+	return response;
 }
 
 /*
@@ -82,14 +82,14 @@ page_reader_read(PageReader *reader)
  * returns false without an error, and page_reader_read can still read it.
  */
 bool
-page_reader_try(PageReader *reader, PageAnswer *answer)
+page_reader_try(PageReader *reader, PageResponse *response)
 {
-	memset(answer, 0, sizeof(*answer));
-	answer->result = QUERY_PAGE;
+	memset(response, 0, sizeof(*response));
+	response->result = QUERY_PAGE;
 	if (!api_try_page(reader->source->api, reader->transfer,
-					  reader->source->wanted, &answer->page))
+					  reader->source->wanted, &response->page))
 		return false;
-	take_answer(reader, answer);
+	take_response(reader, response);
 	return true;
 }
 
@@ -106,22 +106,22 @@ page_reader_raise_circle(const PageReader *reader)
 
 /* Passes the transfer to the caller, and reads the page's cursor. */
 static void
-take_answer(PageReader *reader, PageAnswer *answer)
+take_response(PageReader *reader, PageResponse *response)
 {
-	answer->transfer = reader->transfer;
+	response->transfer = reader->transfer;
 	reader->transfer = NULL;
 	reader->source->statement->pending--;
-	if (answer->result == QUERY_PAGE)
-		take_cursor(reader, answer);
+	if (response->result == QUERY_PAGE)
+		take_cursor(reader, response);
 	else
-		answer->page = NULL;
+		response->page = NULL;
 }
 
 /* Notes the end or the next page's cursor, and the next page's size. */
 static void
-take_cursor(PageReader *reader, PageAnswer *answer)
+take_cursor(PageReader *reader, PageResponse *response)
 {
-	const RecordPage *page = answer->page;
+	const RecordPage *page = response->page;
 	char			 *cursor = NULL;
 
 	reader->received += page->count;
@@ -135,8 +135,8 @@ take_cursor(PageReader *reader, PageAnswer *answer)
 	}
 	else
 	{
-		answer->is_circle = reader->cursor != NULL &&
-							strcmp(reader->cursor, page->next_cursor) == 0;
+		response->is_circle = reader->cursor != NULL &&
+							  strcmp(reader->cursor, page->next_cursor) == 0;
 		cursor = MemoryContextStrdup(reader->context, page->next_cursor);
 	}
 

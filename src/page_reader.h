@@ -43,20 +43,20 @@ typedef struct PageReader
 } PageReader;
 
 /* The response for a page. */
-typedef struct PageAnswer
+typedef struct PageResponse
 {
 	QueryResult	  result;
 	RecordPage	 *page;		 /* NULL unless result is QUERY_PAGE */
 	HttpTransfer *transfer;	 /* owner of the page's memory; to be released with
 							  * http_end */
 	bool		  is_circle; /* the page's cursor leads to itself */
-} PageAnswer;
+} PageResponse;
 
-extern PageReader	   *page_reader_create(const PageSource *source,
-										   const ApiQuery	*query);
-extern void				page_reader_send(PageReader *reader);
-extern PageAnswer		page_reader_read(PageReader *reader);
-extern bool				page_reader_try(PageReader *reader, PageAnswer *answer);
+extern PageReader  *page_reader_create(const PageSource *source,
+									   const ApiQuery	*query);
+extern void			page_reader_send(PageReader *reader);
+extern PageResponse page_reader_read(PageReader *reader);
+extern bool			page_reader_try(PageReader *reader, PageResponse *response);
 pg_noreturn extern void page_reader_raise_circle(const PageReader *reader);
 extern void				page_reader_restart(PageReader *reader);
 extern void				page_reader_stop(PageReader *reader);

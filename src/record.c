@@ -27,19 +27,19 @@
 /* Role of a JSON value in the response. */
 typedef enum Place
 {
-	PLACE_ANSWER,  /* the response itself */
-	PLACE_PAGE,	   /* "data" of a page: the records */
-	PLACE_PAGING,  /* "meta" or "pagination" of a page */
-	PLACE_CURSOR,  /* "next_cursor", at the top or in PLACE_PAGING */
-	PLACE_TOTAL,   /* number of records, likewise */
-	PLACE_MORE,	   /* flag for further records, likewise */
-	PLACE_ERROR,   /* member that reports a failure unless it is empty */
-	PLACE_CODE,	   /* the same, without its own members */
-	PLACE_STATUS,  /* member that reports a failure by some values */
-	PLACE_FLAG,	   /* member that reports a failure if true */
-	PLACE_MESSAGE, /* explanation of a failure */
-	PLACE_DATA,	   /* record: "data", or an element of a page's */
-	PLACE_ID,	   /* keys of the record: "id" ... */
+	PLACE_RESPONSE, /* the response itself */
+	PLACE_PAGE,		/* "data" of a page: the records */
+	PLACE_PAGING,	/* "meta" or "pagination" of a page */
+	PLACE_CURSOR,	/* "next_cursor", at the top or in PLACE_PAGING */
+	PLACE_TOTAL,	/* number of records, likewise */
+	PLACE_MORE,		/* flag for further records, likewise */
+	PLACE_ERROR,	/* member that reports a failure unless it is empty */
+	PLACE_CODE,		/* the same, without its own members */
+	PLACE_STATUS,	/* member that reports a failure by some values */
+	PLACE_FLAG,		/* member that reports a failure if true */
+	PLACE_MESSAGE,	/* explanation of a failure */
+	PLACE_DATA,		/* record: "data", or an element of a page's */
+	PLACE_ID,		/* keys of the record: "id" ... */
 	PLACE_CREATED_AT,
 	PLACE_UPDATED_AT,
 	PLACE_RECORD_TYPE,
@@ -71,7 +71,7 @@ static const struct
 	int			allowed;
 	const char *expected;
 } place_rules[PLACE_COUNT] = {
-	[PLACE_ANSWER] = {OBJECT, "response must be an object"},
+	[PLACE_RESPONSE] = {OBJECT, "response must be an object"},
 	[PLACE_PAGE] = {ARRAY, "\"data\" must be an array"},
 	[PLACE_PAGING] = {ANYTHING, NULL},
 	[PLACE_CURSOR] = {STRING | NULLS, "\"next_cursor\" must be a string"},
@@ -107,7 +107,7 @@ static const struct
 {
 	const char *letters;
 	Place		place;
-} answer_keys[] = {
+} response_keys[] = {
 	{"nextcursor", PLACE_CURSOR},  {"total", PLACE_TOTAL},
 	{"totalcount", PLACE_TOTAL},   {"totalrecords", PLACE_TOTAL},
 	{"hasmore", PLACE_MORE},	   {"hasnextpage", PLACE_MORE},
@@ -185,16 +185,16 @@ static void			report(RecordParser *parser, const char *problem);
 
 static void begin_value(RecordParser *parser, Place place);
 static void see_value(RecordParser *parser, JsonTokenType kind, char *text);
-static void see_answer_member(RecordParser *parser, Place place,
-							  JsonTokenType kind, const char *text);
+static void see_response_member(RecordParser *parser, Place place,
+								JsonTokenType kind, const char *text);
 static bool is_failure(Place container, Place place, JsonTokenType kind,
 					   const char *text);
 static bool is_one_of(const char *text, const char *const *words, size_t count);
 static bool explains_failure(const char *message);
 static void end_value(RecordParser *parser);
 static Place	  place_of_key(RecordParser *parser, char *name);
-static Place	  place_of_answer_key(RecordParser *parser, const char *name);
-static Place	  find_answer_key(const char *name);
+static Place	  place_of_response_key(RecordParser *parser, const char *name);
+static Place	  find_response_key(const char *name);
 static Place	  place_of_record_key(RecordParser *parser, const char *name);
 static Place	  place_of_attribute(RecordParser *parser, const char *name);
 static Place	  place_of_envelope_key(RecordParser *parser, const char *name);
@@ -298,7 +298,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 		json_rewrite_escapes(body, &length);
 
 	parser->lexer = compat_make_json_lexer(body, length, false);
-	parser->places[0] = PLACE_ANSWER;
+	parser->places[0] = PLACE_RESPONSE;
 
 	actions.semstate = parser;
 	actions.object_start = on_object_start;
@@ -588,13 +588,13 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 		parser->envelope->value_type = text;
 	}
 	else
-		see_answer_member(parser, place, kind, text);
+		see_response_member(parser, place, kind, text);
 }
 
 /* Processes a value outside the records.  An empty cursor means none. */
 static void
-see_answer_member(RecordParser *parser, Place place, JsonTokenType kind,
-				  const char *text)
+see_response_member(RecordParser *parser, Place place, JsonTokenType kind,
+					const char *text)
 {
 	RecordPage *page = parser->page;
 
@@ -736,9 +736,9 @@ place_of_key(RecordParser *parser, char *name)
 {
 	switch (parser->places[parser->depth])
 	{
-		case PLACE_ANSWER:
+		case PLACE_RESPONSE:
 		case PLACE_PAGING:
-			return place_of_answer_key(parser, name);
+			return place_of_response_key(parser, name);
 		case PLACE_DATA:
 			return place_of_record_key(parser, name);
 		case PLACE_ATTRIBUTES:
@@ -756,16 +756,16 @@ place_of_key(RecordParser *parser, char *name)
 }
 
 static Place
-place_of_answer_key(RecordParser *parser, const char *name)
+place_of_response_key(RecordParser *parser, const char *name)
 {
 	Place data = parser->page != NULL ? PLACE_PAGE : PLACE_DATA;
 
-	Place place = find_answer_key(name);
+	Place place = find_response_key(name);
 
 	if (place != PLACE_IGNORED)
 		return parser->page == NULL && place < PLACE_ERROR ? PLACE_IGNORED
 														   : place;
-	if (parser->places[parser->depth] != PLACE_ANSWER)
+	if (parser->places[parser->depth] != PLACE_RESPONSE)
 		return PLACE_IGNORED;
 	if (strcmp(name, "data") == 0)
 		return once(parser, &parser->seen[data], data);
@@ -774,9 +774,9 @@ place_of_answer_key(RecordParser *parser, const char *name)
 	return PLACE_IGNORED;
 }
 
-/* Returns the role of a key by answer_keys, or PLACE_IGNORED. */
+/* Returns the role of a key by response_keys, or PLACE_IGNORED. */
 static Place
-find_answer_key(const char *name)
+find_response_key(const char *name)
 {
 	char letters[64];
 	int	 length = 0;
@@ -789,9 +789,9 @@ find_answer_key(const char *name)
 			letters[length++] = c;
 	}
 	letters[length] = '\0';
-	for (size_t i = 0; i < lengthof(answer_keys); i++)
+	for (size_t i = 0; i < lengthof(response_keys); i++)
 	{
-		const char *key = answer_keys[i].letters;
+		const char *key = response_keys[i].letters;
 		const char *start = key + (key[0] == '*');
 		size_t		wanted = strcspn(start, "*");
 		const char *found = letters;
@@ -803,7 +803,7 @@ find_answer_key(const char *name)
 		}
 		if (strncmp(found, start, wanted) == 0 &&
 			(start[wanted] == '*' || found[wanted] == '\0'))
-			return answer_keys[i].place;
+			return response_keys[i].place;
 	}
 	return PLACE_IGNORED;
 }

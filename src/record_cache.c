@@ -282,7 +282,7 @@ record_batch_read(RecordBatch *batch, int number, Record **record,
 		;
 	if (entry->state != ENTRY_FOUND)
 		return false;
-	if (entry->answer_number == batch->cache->answer_number)
+	if (entry->response_number == batch->cache->response_number)
 		*record = entry->record;
 	else if (record_parse(batch->cache->wanted, entry->text, entry->length,
 						  record, &problem) != RECORD_OK)
@@ -363,9 +363,9 @@ create_cache(Statement *statement, const Settings *settings,
 	cache->context = context;
 	cache->scratch_context = AllocSetContextCreate(
 		context, "opportunity_fdw scratch", ALLOCSET_DEFAULT_SIZES);
-	cache->answer_context = AllocSetContextCreate(
-		context, "opportunity_fdw answer", ALLOCSET_DEFAULT_SIZES);
-	cache->answer_number = 1;
+	cache->response_context = AllocSetContextCreate(
+		context, "opportunity_fdw response", ALLOCSET_DEFAULT_SIZES);
+	cache->response_number = 1;
 	cache->statement = statement;
 	cache->umid = credentials->umid;
 	cache->record_type = pstrdup(settings->record_type);
@@ -471,8 +471,8 @@ record_entry_keep(RecordCache *cache, const RecordRequest *request,
 	keep_text(cache, entry, text.data, text.len);
 	pfree(text.data);
 	entry->record = record;
-	entry->answer_number = cache->answer_number;
-	cache->answer = request->transfer;
+	entry->response_number = cache->response_number;
+	cache->response = request->transfer;
 	record_entry_settle(cache, entry, ENTRY_FOUND);
 }
 

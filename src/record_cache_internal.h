@@ -41,9 +41,9 @@ struct RecordCache
 	size_t		  size;	  /* bytes of all entries that are not pending */
 
 	/* response read last, whose records are still parsed */
-	MemoryContext answer_context;
-	HttpTransfer *answer; /* target of their pointers; NULL: no records */
-	uint64		  answer_number;
+	MemoryContext response_context;
+	HttpTransfer *response; /* target of their pointers; NULL: no records */
+	uint64		  response_number;
 };
 
 typedef enum EntryState
@@ -64,8 +64,8 @@ typedef struct CacheEntry
 	bool				  is_ahead; /* prefetched, and not used since */
 	char				 *text; /* JSON with the wanted attributes, or NULL */
 	int					  length;
-	Record				 *record; /* parsed; see answer_number */
-	uint64	   answer_number;	  /* the cache's, while record is valid */
+	Record				 *record; /* parsed; see response_number */
+	uint64	   response_number;	  /* the cache's, while record is valid */
 	int		   users;			  /* reference count */
 	dlist_node unused_node;
 } CacheEntry;

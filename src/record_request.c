@@ -33,10 +33,10 @@ static void forget_request(RecordRequest *request);
 static bool is_wanted(const RecordRequest *request);
 static bool is_too_long(const RecordCache *cache, const RecordRequest *request);
 static void wait_for_any(RecordCache *cache);
-static void finish_answered(RecordCache *cache);
+static void finish_responded(RecordCache *cache);
 static void finish_request(RecordCache *cache, RecordRequest *request,
 						   bool is_needed);
-static void forget_answer(RecordCache *cache);
+static void forget_response(RecordCache *cache);
 static void finish_get(RecordCache *cache, RecordRequest *request,
 					   bool is_needed);
 static void finish_query(RecordCache *cache, RecordRequest *request,
@@ -155,7 +155,7 @@ send_request(RecordCache *cache, RecordRequest *request)
 static void
 end_transfer(RecordCache *cache, RecordRequest *request)
 {
-	if (request->transfer != cache->answer)
+	if (request->transfer != cache->response)
 		http_end(request->transfer);
 	request->transfer = NULL;
 	dlist_delete(&request->node);
@@ -245,14 +245,14 @@ record_request_need(RecordCache *cache, const Settings *settings,
 	/* If it was not sent, other requests must end first. */
 	if (request->transfer == NULL || !http_is_over(request->transfer))
 	{
-		finish_answered(cache);
+		finish_responded(cache);
 		send_queued(cache, NULL);
 		wait_for_any(cache);
 	}
 	if (request->transfer != NULL && request->transfer->outcome != HTTP_PENDING)
 		finish_request(cache, request, true);
 	else
-		finish_answered(cache);
+		finish_responded(cache);
 	send_queued(cache, NULL);
 }
 
@@ -277,7 +277,7 @@ wait_for_any(RecordCache *cache)
 
 /* Processes the responses that have arrived and are not needed now. */
 static void
-finish_answered(RecordCache *cache)
+finish_responded(RecordCache *cache)
 {
 	dlist_mutable_iter iter;
 
@@ -299,8 +299,8 @@ finish_request(RecordCache *cache, RecordRequest *request, bool is_needed)
 {
 	MemoryContext old_context;
 
-	forget_answer(cache);
-	old_context = MemoryContextSwitchTo(cache->answer_context);
+	forget_response(cache);
+	old_context = MemoryContextSwitchTo(cache->response_context);
 	if (request->kind != REQUEST_QUERY)
 		finish_get(cache, request, is_needed);
 	else
@@ -312,13 +312,13 @@ finish_request(RecordCache *cache, RecordRequest *request, bool is_needed)
  * Frees the response read last.  Its records are parsed again from their text.
  */
 static void
-forget_answer(RecordCache *cache)
+forget_response(RecordCache *cache)
 {
-	if (cache->answer != NULL)
-		http_end(cache->answer);
-	cache->answer = NULL;
-	cache->answer_number++;
-	MemoryContextReset(cache->answer_context);
+	if (cache->response != NULL)
+		http_end(cache->response);
+	cache->response = NULL;
+	cache->response_number++;
+	MemoryContextReset(cache->response_context);
 }
 
 static void

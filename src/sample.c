@@ -77,15 +77,15 @@ struct Sample
 	int				created_at; /* index among the wanted attributes */
 	int				limit;		/* limit of the number of requests */
 
-	bool		is_by_time;	   /* sorted by created_at */
-	bool		is_spread;	   /* the last page was read too */
-	bool		is_done;	   /* no further page is needed or can be read */
-	bool		is_whole;	   /* all records were read */
-	bool		is_first_gone; /* the first reader cannot continue */
-	PageReader *first;		   /* reads all records from the start */
-	int			pages;		   /* number of pages read */
-	int			page_length;   /* most records of a page */
-	PageAnswer	answer;		   /* current page */
+	bool		 is_by_time;	/* sorted by created_at */
+	bool		 is_spread;		/* the last page was read too */
+	bool		 is_done;		/* no further page is needed or can be read */
+	bool		 is_whole;		/* all records were read */
+	bool		 is_first_gone; /* the first reader cannot continue */
+	PageReader	*first;			/* reads all records from the start */
+	int			 pages;			/* number of pages read */
+	int			 page_length;	/* most records of a page */
+	PageResponse response;		/* current page */
 
 	Stretch *stretches; /* in order of time; room for one per request */
 	int		 stretch_count;
@@ -181,11 +181,11 @@ sample_next(Sample *sample, SamplePage *page)
 	page->number = sample->pages++;
 	page->count = 0;
 	page->records = MemoryContextAlloc(sample->page_context,
-									   Max(sample->answer.page->count, 1) *
+									   Max(sample->response.page->count, 1) *
 										   sizeof(Record *));
-	for (int i = 0; i < sample->answer.page->count; i++)
+	for (int i = 0; i < sample->response.page->count; i++)
 	{
-		Record *record = sample->answer.page->records[i];
+		Record *record = sample->response.page->records[i];
 
 		if (seen_set_add(sample->seen, &record->id))
 			page->records[page->count++] = record;
@@ -248,7 +248,7 @@ read_first(Sample *sample)
 			end_first(sample);
 		else if (!ask_for_less(sample, result) &&
 				 !begin_without_sort(sample, result))
-			api_raise_refusal(sample->source.api, sample->answer.transfer);
+			api_raise_refusal(sample->source.api, sample->response.transfer);
 		return false;
 	}
 	if (sample->source.page_size < sample->settings->page_size)
@@ -485,14 +485,15 @@ ask(Sample *sample, PageReader *reader, QueryResult *result)
 		let_go_of_page(sample);
 		page_reader_send(reader);
 		old_context = MemoryContextSwitchTo(sample->page_context);
-		sample->answer = page_reader_read(reader);
+		sample->response = page_reader_read(reader);
 		MemoryContextSwitchTo(old_context);
-		*result = sample->answer.result;
+		*result = sample->response.result;
 		if (*result != QUERY_PAGE)
 			return false;
-	} while (sample->answer.page->count == 0 && !reader->is_at_end &&
+	} while (sample->response.page->count == 0 && !reader->is_at_end &&
 			 sample->source.budget->requests < sample->limit);
-	sample->page_length = Max(sample->page_length, sample->answer.page->count);
+	sample->page_length =
+		Max(sample->page_length, sample->response.page->count);
 	return true;
 }
 
@@ -505,7 +506,7 @@ note_refusal(Sample *sample, QueryResult result)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (result == QUERY_NOT_SUPPORTED || result == QUERY_CURSOR_GONE)
-		api_raise_refusal(sample->source.api, sample->answer.transfer);
+		api_raise_refusal(sample->source.api, sample->response.transfer);
 	if (result == QUERY_SORT_REFUSED)
 		api_note_refusal(sample->source.api, "sort created_at");
 	else if (result == QUERY_FILTER_REFUSED)
@@ -531,7 +532,7 @@ give_up_time(Sample *sample)
 static bool
 span_of(const Sample *sample, bool is_descending, int64 *first, int64 *last)
 {
-	const RecordPage *page = sample->answer.page;
+	const RecordPage *page = sample->response.page;
 	int64			  previous = is_descending ? AFTER_ALL : BEFORE_ALL;
 
 	*first = AFTER_ALL;
@@ -572,7 +573,7 @@ insert_stretch(Sample *sample, int at, PageReader *reader, int64 from, int64 to)
 	stretch->from = from;
 	stretch->to = is_last ? AFTER_ALL : to;
 	stretch->density =
-		sample->answer.page->count / Max((double) to - (double) from, 1);
+		sample->response.page->count / Max((double) to - (double) from, 1);
 	for (int i = at + 1; i < sample->stretch_count; i++)
 		sample->stretches[i].to =
 			Max(sample->stretches[i].to, sample->stretches[i - 1].to);
@@ -622,8 +623,8 @@ find_widest(const Sample *sample, Gap *widest, bool *can_read_all)
 static void
 let_go_of_page(Sample *sample)
 {
-	if (sample->answer.transfer != NULL)
-		http_end(sample->answer.transfer);
-	memset(&sample->answer, 0, sizeof(sample->answer));
+	if (sample->response.transfer != NULL)
+		http_end(sample->response.transfer);
+	memset(&sample->response, 0, sizeof(sample->response));
 	MemoryContextReset(sample->page_context);
 }

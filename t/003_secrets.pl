@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-# The key is nowhere but in its mapping and in the requests to its host: not in
-# the log, a plan, an error, an activity or a dump, whatever the API does. The same
-# holds for the password of the proxy.
+# Only the user mapping and the requests to its host contain the key. The log, plans,
+# errors, pg_stat_activity and dumps without the mapping do not, for each response of
+# the API. The same holds for the password of the proxy.
 
 use strict;
 use warnings;

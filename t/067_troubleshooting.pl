@@ -72,7 +72,7 @@ sub elsewhere
 		CREATE FOREIGN TABLE elsewhere (id uuid) SERVER other; SELECT FROM elsewhere WHERE id = '$id'));
 }
 
-# As somebody who is no superuser.
+# Runs a statement as a role that is not a superuser.
 sub stranger { my ($sql) = @_; return says("SET ROLE stranger; $sql"); }
 
 # The record has that attribute.
@@ -187,32 +187,6 @@ while (my ($message, $provoke) = splice(@provoked, 0, 2))
 		ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key 'test-key')));
 }
 is_deeply([ sort keys %provoked ], [ sort keys %sqlstate ], 'all that is described is provoked');
-
-# --- All that the code says ---
-
-# Of the machine, of what only its makers meet, what ANALYZE VERBOSE and a running
-# statement tell, and what is no error but a line of the check-up.
-my @others = (
-	qr/^could not manage connections to the API$/, qr/^out of memory$/, qr/^out of file descriptors/, qr/\(\) failed/, qr/^libcurl rejected option/,
-	qr/^invalid value for option "base_url"$/, qr/^timestamp out of range$/, qr/requests did not reach the last record$/,
-	qr/records estimated, /, qr/^reading from the API: /, qr/^API health check failed: /);
-
-# The strings that errmsg and misfit are called with; what is formatted as ...
-my $code = join('', map { Reevo::slurp($_) } glob("$top/src/*.c"));
-my $string = qr/"(?:[^"\\]|\\.)*"/;
-my %said;
-while ($code =~ /\b(?:errmsg\(|misfit\(reader, \w+,\s*psprintf\()\s*((?:$string|INT64_FORMAT|\s)+)/g)
-{
-	my $format = join('', map { /^"(.*)"$/ ? $1 =~ s/\\(.)/$1/gr : '%d' } $1 =~ /$string|INT64_FORMAT/g);
-	$said{ $format =~ s/%(?:\.?\d+|\.\*)?[lz]*[a-z]/.../gr =~ s/%\.\.\./.../gr }++;
-}
-cmp_ok(scalar keys %said, '>', 40, 'the code has messages');
-for my $message (sort keys %said)
-{
-	next if grep { $message =~ $_ } @others;
-	(my $example = $message) =~ s/\.\.\./something/g;
-	ok((grep { $example =~ pattern($_) } keys %sqlstate), "described: $message");
-}
 
 $session->quit;
 done_testing();

@@ -50,7 +50,7 @@
 typedef struct Peer
 {
 	int			fd;
-	const char *answer; /* the unsent rest of a response */
+	const char *response; /* the unsent rest of a response */
 	size_t		left;
 	size_t		missing;   /* bytes of the body of a request */
 	bool		is_closed; /* for sending */
@@ -153,14 +153,14 @@ serve_peer(Peer *peer)
 		else
 			peer->missing = check_request(request);
 		if (peer->missing == 0 && peer->left == 0)
-			peer->answer = next_answer(&input, input_end, &peer->left);
+			peer->response = next_response(&input, input_end, &peer->left);
 	}
 	if (peer->left > 0 && !peer->is_closed)
-		sent = send(peer->fd, peer->answer, Min(peer->left, piece),
+		sent = send(peer->fd, peer->response, Min(peer->left, piece),
 					MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent > 0)
 	{
-		peer->answer += sent;
+		peer->response += sent;
 		peer->left -= sent;
 	}
 	return sent > 0;
@@ -185,7 +185,7 @@ check_request(const char *request)
 		return check_query(request, end + 4);
 	FUZZ_CHECK(end[4] == '\0');
 	FUZZ_CHECK(!has_key || strncmp(request,
-								   "GET /api/v2/opportunity/" ANSWER_RECORD_ID
+								   "GET /api/v2/opportunity/" RESPONSE_RECORD_ID
 								   " HTTP/1.1\r\n",
 								   71) == 0);
 	return 0;

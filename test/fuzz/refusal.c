@@ -87,14 +87,14 @@ static const struct
 	int result;
 } query_statuses[] = {
 	{200, QUERY_PAGE},			{400, QUERY_REFUSED},
-	{401, ANSWER_NO_RESULT},	{403, ANSWER_NO_RESULT},
+	{401, RESPONSE_NO_RESULT},	{403, RESPONSE_NO_RESULT},
 	{404, QUERY_NOT_SUPPORTED}, {405, QUERY_NOT_SUPPORTED},
 	{413, QUERY_REFUSED},		{422, QUERY_REFUSED},
-	{429, ANSWER_NO_RESULT},	{500, ANSWER_NO_RESULT},
-	{501, QUERY_NOT_SUPPORTED}, {503, ANSWER_NO_RESULT},
-	{302, ANSWER_NO_RESULT},	{204, QUERY_PAGE},
+	{429, RESPONSE_NO_RESULT},	{500, RESPONSE_NO_RESULT},
+	{501, QUERY_NOT_SUPPORTED}, {503, RESPONSE_NO_RESULT},
+	{302, RESPONSE_NO_RESULT},	{204, QUERY_PAGE},
 	{410, QUERY_NOT_SUPPORTED}, {414, QUERY_REFUSED},
-	{408, ANSWER_NO_RESULT},
+	{408, RESPONSE_NO_RESULT},
 };
 
 /* The unused rest of the input. */
@@ -107,7 +107,7 @@ static long		   retry_after;
 static void ask_for_record(Question *question, int number);
 static void ask_for_pages(Question *question, int number);
 static bool may_come_to(int status, int outcome);
-static void take_answer(HttpTransfer *transfer);
+static void take_response(HttpTransfer *transfer);
 static void check_redaction(const char *key, const char *body, size_t length);
 
 void
@@ -164,12 +164,12 @@ ask_for_pages(Question *question, int number)
 	question_query(question);
 	switch (question->first_result)
 	{
-		case ANSWER_NO_RESULT:
+		case RESPONSE_NO_RESULT:
 			FUZZ_CHECK(question->error != NULL);
 			/* The response is a rejection, has no end, or has another path. */
 			FUZZ_CHECK(
 				query_statuses[number].status == 200 ||
-				query_statuses[number].result == ANSWER_NO_RESULT ||
+				query_statuses[number].result == RESPONSE_NO_RESULT ||
 				question->error->sqlerrcode == ERRCODE_CONNECTION_FAILURE ||
 				question->error->sqlerrcode == ERRCODE_FDW_TABLE_NOT_FOUND);
 			break;
@@ -235,9 +235,9 @@ check_redaction(const char *key, const char *body, size_t length)
 
 /* Gives the transfer the next body of the input, in memory of its own. */
 static void
-take_answer(HttpTransfer *transfer)
+take_response(HttpTransfer *transfer)
 {
-	char *body = next_answer(&input, input_end, &transfer->length);
+	char *body = next_response(&input, input_end, &transfer->length);
 
 	if (transfer->body != NULL)
 		pfree(transfer->body);
@@ -270,7 +270,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 						errmsg("too many requests")));
 	(*budget->total)++;
-	take_answer(transfer);
+	take_response(transfer);
 	transfer->status = next_status;
 	next_status = 200;
 	transfer->content_type = content_type;
@@ -282,16 +282,16 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 void
 http_wait(HttpTransfer *transfer)
 {
-	transfer->outcome = HTTP_ANSWERED;
+	transfer->outcome = HTTP_RESPONDED;
 }
 
 bool
 http_retry(HttpTransfer *transfer, HttpFault fault)
 {
-	FUZZ_CHECK(transfer->outcome == HTTP_ANSWERED);
+	FUZZ_CHECK(transfer->outcome == HTTP_RESPONDED);
 	if (transfer->status == 200 && input <= input_end)
 	{
-		take_answer(transfer);
+		take_response(transfer);
 		transfer->attempts++;
 		transfer->outcome = HTTP_PENDING;
 		return true;
@@ -308,7 +308,7 @@ http_retry(HttpTransfer *transfer, HttpFault fault)
 bool
 http_is_throttled(const HttpTransfer *transfer)
 {
-	return transfer->outcome == HTTP_ANSWERED &&
+	return transfer->outcome == HTTP_RESPONDED &&
 		   (transfer->status == 429 || transfer->status == 503 ||
 			(transfer->status == 403 && transfer->retry_after >= 0));
 }

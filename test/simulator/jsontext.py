@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: PostgreSQL
 """Reads and writes JSON without loss: numbers keep their text.
 
-Python's json would turn 1.10 into 1.1 and round a 30-digit number, and then a
-test could not tell whether the extension under test lost the digits.
+Python's json would turn 1.10 into 1.1 and round a 30-digit number. Then a test
+could not detect that the extension loses digits.
 """
 
 import json

@@ -51,7 +51,7 @@ static Question *current;
 static void		  ask_and_check(Question *question, void (*function)(void *));
 static void		  ask(void *argument);
 static void		  query(void *argument);
-static PageAnswer read_page(Question *question, PageReader *reader);
+static PageResponse read_page(Question *question, PageReader *reader);
 static void		  check_refusal(Api *api, const PageReader *reader);
 static void		  check_transfer(const HttpTransfer *transfer);
 static void		  check_error(const Question *question);
@@ -102,7 +102,7 @@ question_ask(Question *question)
 void
 question_query(Question *question)
 {
-	question->first_result = ANSWER_NO_RESULT;
+	question->first_result = RESPONSE_NO_RESULT;
 	question->statement.pending = 0;
 	if (question->budget.limit == 0)
 		question->budget.limit = MOST_REQUESTS;
@@ -131,7 +131,7 @@ ask(void *argument)
 	bool	  is_told;
 	int		  attempts;
 
-	FUZZ_CHECK(id_parse(ANSWER_RECORD_ID, &id));
+	FUZZ_CHECK(id_parse(RESPONSE_RECORD_ID, &id));
 	question->transfer = api_get_record(api, &id, &question->budget);
 	http_wait(question->transfer);
 	check_transfer(question->transfer);
@@ -143,7 +143,7 @@ ask(void *argument)
 		api_finish_record(api, question->transfer, &id, &question->budget,
 						  question->wanted, &question->record);
 	if (question->found)
-		FUZZ_CHECK(pg_strcasecmp(question->record->id_text, ANSWER_RECORD_ID) ==
+		FUZZ_CHECK(pg_strcasecmp(question->record->id_text, RESPONSE_RECORD_ID) ==
 				   0);
 
 	/* The function that raises no errors has the same result. */
@@ -175,16 +175,16 @@ query(void *argument)
 
 	while (!reader->is_at_end)
 	{
-		PageAnswer answer = read_page(question, reader);
+		PageResponse response = read_page(question, reader);
 
-		if (answer.result == QUERY_CURSOR_GONE)
+		if (response.result == QUERY_CURSOR_GONE)
 			page_reader_restart(reader);
-		else if (answer.result != QUERY_PAGE)
+		else if (response.result != QUERY_PAGE)
 		{
 			check_refusal(api, reader);
-			api_raise_refusal(api, answer.transfer);
+			api_raise_refusal(api, response.transfer);
 		}
-		http_end(answer.transfer);
+		http_end(response.transfer);
 	}
 	page_reader_end(reader);
 }
@@ -193,7 +193,7 @@ query(void *argument)
  * Fetches and reads the next page.  The function that raises no errors has the
  * same result.
  */
-static PageAnswer
+static PageResponse
 read_page(Question *question, PageReader *reader)
 {
 	static const char *const names[] = {
@@ -207,7 +207,7 @@ read_page(Question *question, PageReader *reader)
 	};
 	bool		is_first = question->requests == 0;
 	RecordPage *tried = NULL;
-	PageAnswer	answer;
+	PageResponse	response;
 	bool		is_page;
 	int			attempts;
 
@@ -218,18 +218,18 @@ read_page(Question *question, PageReader *reader)
 	is_page = api_try_page(reader->source->api, reader->transfer,
 						   question->wanted, &tried);
 	attempts = reader->transfer->attempts;
-	answer = page_reader_read(reader);
+	response = page_reader_read(reader);
 	FUZZ_CHECK(question->statement.pending == 0 && reader->transfer == NULL);
-	FUZZ_CHECK((answer.result == QUERY_PAGE) == is_page ||
-			   answer.transfer->attempts > attempts);
-	FUZZ_CHECK((answer.result == QUERY_PAGE) == (answer.page != NULL));
-	FUZZ_CHECK(!is_page || answer.page->count == tried->count);
-	FUZZ_CHECK(answer.page == NULL ||
-			   (answer.page->next_cursor == NULL) == reader->is_at_end);
+	FUZZ_CHECK((response.result == QUERY_PAGE) == is_page ||
+			   response.transfer->attempts > attempts);
+	FUZZ_CHECK((response.result == QUERY_PAGE) == (response.page != NULL));
+	FUZZ_CHECK(!is_page || response.page->count == tried->count);
+	FUZZ_CHECK(response.page == NULL ||
+			   (response.page->next_cursor == NULL) == reader->is_at_end);
 	if (is_first)
-		question->first_result = answer.result;
-	shim_outcome(names[answer.result]);
-	return answer;
+		question->first_result = response.result;
+	shim_outcome(names[response.result]);
+	return response;
 }
 
 /* Checks that the API notes each rejection once. */
@@ -250,7 +250,7 @@ check_transfer(const HttpTransfer *transfer)
 {
 	FUZZ_CHECK(transfer->outcome != HTTP_PENDING);
 	FUZZ_CHECK(transfer->attempts >= 1 && transfer->attempts <= 3);
-	if (transfer->outcome != HTTP_ANSWERED)
+	if (transfer->outcome != HTTP_RESPONDED)
 		return;
 	FUZZ_CHECK(transfer->length < 1024 * 1024);
 	FUZZ_CHECK(transfer->body != NULL ? transfer->body[transfer->length] == '\0'
@@ -312,7 +312,7 @@ check_text(const char *text, const char *key)
  * none is left.
  */
 char *
-next_answer(char **input, char *end, size_t *length)
+next_response(char **input, char *end, size_t *length)
 {
 	char *start = *input;
 	char *separator;
@@ -320,8 +320,8 @@ next_answer(char **input, char *end, size_t *length)
 	if (start > end)
 		return NULL;
 	separator =
-		memmem(start, end - start, ANSWER_SEPARATOR, strlen(ANSWER_SEPARATOR));
+		memmem(start, end - start, RESPONSE_SEPARATOR, strlen(RESPONSE_SEPARATOR));
 	*length = (separator != NULL ? separator : end) - start;
-	*input = start + *length + strlen(ANSWER_SEPARATOR);
+	*input = start + *length + strlen(RESPONSE_SEPARATOR);
 	return start;
 }

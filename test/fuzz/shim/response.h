@@ -16,11 +16,11 @@
 #include "statement.h"
 
 /* The id of the fetched record, and the separator of two responses. */
-#define ANSWER_RECORD_ID "00000000-0000-4000-8000-000000010001"
-#define ANSWER_SEPARATOR "\n%%\n"
+#define RESPONSE_RECORD_ID "00000000-0000-4000-8000-000000010001"
+#define RESPONSE_SEPARATOR "\n%%\n"
 
 /* The value for no result of a query. */
-#define ANSWER_NO_RESULT (-1)
+#define RESPONSE_NO_RESULT (-1)
 
 /* A question to the API, and its outcome. */
 typedef struct Question
@@ -38,13 +38,13 @@ typedef struct Question
 	bool		  is_denied; /* see api_is_denial */
 	Statement	  statement;
 	int			  first_result; /* of the first page: a QueryResult, or
-								 * ANSWER_NO_RESULT */
+								 * RESPONSE_NO_RESULT */
 	ErrorData	 *error;
 } Question;
 
 extern Question *question_create(bool odd_key);
 extern void		 question_ask(Question *question);
 extern void		 question_query(Question *question);
-extern char		*next_answer(char **input, char *end, size_t *length);
+extern char		*next_response(char **input, char *end, size_t *length);
 
 #endif /* FUZZ_RESPONSE_H */
