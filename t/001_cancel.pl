@@ -228,12 +228,12 @@ if (exists $url{resolve})
 		CREATE USER MAPPING FOR CURRENT_USER SERVER short_timeout OPTIONS (api_key 'test-key');
 		CREATE FOREIGN TABLE short_timeout (id uuid, display_name text) SERVER short_timeout;));
 	my $session = Reevo::Session->new($node);
-	my $result = $session->query(read_from('hasty'));
-	is($result->{sqlstate}, 'HV00N', 'connect_timeout during a lookup');
+	my $result = $session->query(read_from('short_timeout'));
+	is($result->{sqlstate}, 'HV00N', 'connect_timeout during a name lookup: SQLSTATE');
 	like($result->{detail}, qr/^The connection to host "slow\.test" failed after 1 attempt: no connection after 1000 milliseconds\.$/,
-		'connect_timeout during a lookup: detail');
-	cmp_ok($result->{ms}, '>', 990, 'connect_timeout during a lookup: not before');
-	cmp_ok($result->{ms}, '<', 1000 + $BOUND, 'connect_timeout during a lookup: it is kept');
+		'connect_timeout during a name lookup: detail');
+	cmp_ok($result->{ms}, '>', 990, 'connect_timeout during a name lookup: the error does not come early');
+	cmp_ok($result->{ms}, '<', 1000 + $BOUND, 'connect_timeout during a name lookup: the error comes in time');
 	my $next = $session->query('SELECT pg_sleep(1.2); ' . read_from('opportunity'));
 	cmp_ok($next->{ms}, '<', 1200 + $BOUND, 'connect_timeout during a name lookup: the next statement does not wait');
 	for my $table ('short_timeout', 'resolve')

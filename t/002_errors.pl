@@ -76,14 +76,14 @@ my $check_server = qr/base_url.*ca_file/;
 my $long = ('a' x 70) . '.invalid';
 fails_with('a host that does not resolve', server('nowhere', "base_url 'https://$long', $retry"),
 	'HV00N', $not_connected, qr/^The connection to host "\Q$long\E" failed after 1 attempt: .*resolve/, $check_server);
-fails_with('a port that refuses',
+fails_with('a closed port',
 	server('refused', sprintf("base_url 'http://127.0.0.1:%d', $retry", $api->port('closed_port'))),
 	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 2 attempts: .*connect/, $check_server);
-fails_with('a connect that hangs',
+fails_with('a connection attempt that hangs',
 	server('hanging', sprintf("base_url 'http://127.0.0.1:%d', $retry, connect_timeout '0.2'",
 			$api->port('backlog_port'))),
 	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 2 attempts: /, $check_server);
-fails_with('a proxy that refuses',
+fails_with('a closed proxy port',
 	server('bad_proxy', sprintf("base_url 'https://reevo.test', $retry, proxy 'http://127.0.0.1:%d'",
 			$api->port('closed_port'))),
 	'HV00N', $not_connected, qr/^The connection to host "reevo\.test" failed after 2 attempts: /, $check_server);
@@ -94,7 +94,7 @@ fails_with('a proxy that refuses',
 fails_with('TLS to a server without TLS',
 	server('no_tls', "base_url 'https://127.0.0.1:$plain_port', $retry, connect_timeout '0.3'"),
 	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after /, $check_server);
-fails_with('TLS to something else',
+fails_with('TLS to a port with another protocol',
 	server('garbage_tls', sprintf("base_url 'https://127.0.0.1:%d', $retry", $api->port('garbage_port'))),
 	'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after /, $check_server);
 fails_with('a TLS handshake that hangs',
@@ -122,10 +122,10 @@ SKIP:
 	fails_with('a certificate for another host',
 		server('tls_elsewhere', "base_url '" . $tls{elsewhere}->url . "', $ca_file, $retry"),
 		'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: /, $check_server);
-	fails_with('a certificate that has expired',
+	fails_with('an expired certificate',
 		server('tls_expired', "base_url '" . $tls{expired}->url . "', $ca_file, $retry"),
 		'HV00N', $not_connected, qr/^The connection to host "127\.0\.0\.1" failed after 1 attempt: .*certificate/i, $check_server);
-	is($tls{$_}->requests, 0, "$_: no request went out over such a connection")
+	is($tls{$_}->requests, 0, "$_: an invalid certificate prevents any request")
 	  for qw(elsewhere expired);
 	is($tls{good}->requests, 1, 'good: the server receives one request');
 	$_->stop for values %tls;
@@ -156,7 +156,7 @@ for my $stall (qw(headers mid-headers body))
 # long request_timeout.
 my $dripping = server('dripping', "base_url '" . $api->url . "', max_retries '0', request_timeout '300', use_query 'false'");
 $api->behave('{"drip": 50}');
-fails_with('a body that drips', $dripping, '08006', $failed, qr/^The request to host "127\.0\.0\.1" failed after 1 attempt: the response is too slow\.$/, $limits);
+fails_with('a slow body', $dripping, '08006', $failed, qr/^The request to host "127\.0\.0\.1" failed after 1 attempt: the response is too slow\.$/, $limits);
 $api->reset;
 
 # A response that arrives while a cursor is idle is in time. Only the wait counts
@@ -212,13 +212,13 @@ my $key_of = sub {
 	$session->query("ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (SET api_key '$_[0]')");
 };
 $key_of->('nonsense-key');
-read_spends('a key that is not known', 1, '28000', qr/^API rejected the API key: HTTP status 401$/,
+read_spends('an unknown API key', 1, '28000', qr/^API rejected the API key: HTTP status 401$/,
 	qr/^The response reports error "UnauthorizedError": Invalid API key$/, qr/user mapping option \"api_key\"/);
 $key_of->('expired-key');
-read_spends('a key that has expired', 1, '28000', qr/^API rejected the API key: HTTP status 401$/,
+read_spends('an expired API key', 1, '28000', qr/^API rejected the API key: HTTP status 401$/,
 	qr/^The response reports error "api_key_expired": The API key has expired\.$/, qr/user mapping option \"api_key\"/);
 $key_of->('no-permission');
-read_spends('a key that lacks a permission', 1, '42501', qr/^API key lacks a permission: HTTP status 403$/,
+read_spends('an API key without permission', 1, '42501', qr/^API key lacks a permission: HTTP status 403$/,
 	qr/^The response reports error "permission_denied": The API key lacks the permission "Opportunities: read"\.$/,
 	qr/permission/);
 $key_of->('test-key');
@@ -264,15 +264,15 @@ $api->reset;
 
 $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare", "healthy": false}');
-my $impatient = server('impatient', "$by_id, max_retries '0'") =~ s/'[^']*'$/'99999999-0000-4000-8000-000000000000'/r;
-fails_with('404, bare, and health cannot be asked', $impatient, '53400',
+my $no_retries = server('no_retries', "$by_id, max_retries '0'") =~ s/'[^']*'$/'99999999-0000-4000-8000-000000000000'/r;
+fails_with('a bare 404 while the health endpoint fails', $no_retries, '53400',
 	qr/^API is throttling requests: HTTP status 503$/, qr/^The response starts with: /, qr/max_retry_wait/);
 $api->behave('{"not_found_form": "bare", "healthy": true}');
 is($session->query($no_retries)->{out}, '', 'a bare 404 after the health endpoint has recovered returns no row');
 
 $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare", "healthy": "degraded"}');
-fails_with('404, bare, not healthy', $unqueried, 'HV00R', $no_records, qr/^The response reports: Not Found$/, $which);
+fails_with('a bare 404 while the API is degraded', $unqueried, 'HV00R', $no_records, qr/^The response reports: Not Found$/, $which);
 $api->reset;
 
 # In every form of a 404, one query shows whether the path exists. If the API rejects
@@ -285,12 +285,12 @@ for my $form (qw(html kong aws express express_long empty gone))
 	is($api->requests, 2, "a 404 ($form) costs two requests");
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	$api->behave('{"path_prefix_gone": true}');
-	fails_with("404, $form, everywhere", $nobody, 'HV00R', $no_records, qr/^The response /, $which);
-	is($api->requests, 4, "404, $form, everywhere: two requests more");
+	fails_with("a 404 ($form) for every path", $nobody, 'HV00R', $no_records, qr/^The response /, $which);
+	is($api->requests, 4, "a 404 ($form) for every path costs two requests");
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	$api->behave('{"path_prefix_gone": ["get"]}');
-	fails_with("404, $form, of a record that the query finds", $read, 'HV00R', $no_records, qr/^The response /, $which);
-	is($api->requests, 6, "404, $form, of a record that the query finds: two requests more");
+	fails_with("a 404 ($form) for a record that a query finds", $read, 'HV00R', $no_records, qr/^The response /, $which);
+	is($api->requests, 6, "a 404 ($form) for a record that a query finds costs two requests");
 	$api->reset;
 }
 
@@ -298,7 +298,7 @@ fails_with('a base_url with a wrong path',
 	server('elsewhere', "base_url '" . $api->url . "/other'"),
 	'HV00R', $no_records, qr/^The response reports: Not Found$/, $which);
 $session->query("CREATE FOREIGN TABLE gadget (id uuid) SERVER reevo OPTIONS (record_type 'gadget')");
-fails_with('a record type that there is not', "SELECT id FROM gadget WHERE id = '$id'",
+fails_with('an unknown record type', "SELECT id FROM gadget WHERE id = '$id'",
 	'HV00R', qr/^record type "gadget" not found: HTTP status 404$/, qr/unknown_record_type/, $which);
 
 # --- Throttling ---
@@ -307,21 +307,21 @@ my $throttled = qr/^API is throttling requests: HTTP status (429|503)$/;
 my $wait_longer = qr/max_retry_wait/;
 
 $api->behave('{"status": 429}');
-read_spends('429 for good', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
+read_spends('a permanent 429', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 503}');
-read_spends('503 for good', 3, '53400', qr/^API is throttling requests: HTTP status 503$/, qr/^The response /, $wait_longer);
+read_spends('a permanent 503', 3, '53400', qr/^API is throttling requests: HTTP status 503$/, qr/^The response /, $wait_longer);
 for my $status (429, 503)
 {
 	$api->behave(qq({"status": $status, "retry_after": 3000}));
-	my $result = read_spends("$status: Retry-After is beyond max_retry_wait", 1, '53400',
+	my $result = read_spends("$status: Retry-After exceeds max_retry_wait", 1, '53400',
 		$throttled, qr/^The API sent the header "Retry-After: 3000" after 1 attempt\.$/, $wait_longer);
-	cmp_ok($result->{ms}, '<', 5000, "$status: it is not waited for");
+	cmp_ok($result->{ms}, '<', 5000, "$status: the wrapper does not wait for it");
 }
 $api->behave('{"status": 429, "retry_after": "date", "retry_after_date_in": 3000}');
-read_spends('429: a date beyond max_retry_wait', 1, '53400', $throttled,
+read_spends('429: a date in Retry-After exceeds max_retry_wait', 1, '53400', $throttled,
 	qr/^The API sent the header "Retry-After: \w{3}, .* GMT" after 1 attempt\.$/, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "soon, maybe"}');
-read_spends('429: Retry-After is nonsense', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
+read_spends('429: Retry-After is invalid', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "-5"}');
 read_spends('429: Retry-After is negative', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "9999999999999"}');
@@ -347,12 +347,12 @@ $api->behave('{"fail_first": 1, "fail_status": 503}');
 is($session->query($read)->{out}, $name, 'max_requests allows a retry within the limit');
 $api->reset;
 $api->behave('{"status": 503}');
-read_spends('max_requests: a retry beyond it', 2, '53400',
+read_spends('max_requests: a retry beyond the limit', 2, '53400',
 	qr/^statement needs more than 2 API requests$/, qr/^/, qr/max_requests/);
 my $three_ids = join(', ', map { "'" . Reevo::id($_) . "'" } 1 .. 3);
-fails_with('max_requests: one record too many', "SELECT id FROM opportunity WHERE id IN ($three_ids)",
+fails_with('max_requests: more records than the limit', "SELECT id FROM opportunity WHERE id IN ($three_ids)",
 	'53400', qr/^statement needs more than 2 API requests$/, qr/^/, qr/max_requests/);
-cmp_ok($api->requests, '<=', 2, 'max_requests: never more than that');
+cmp_ok($api->requests, '<=', 2, 'max_requests is never exceeded');
 $api->reset;
 $session->query('ALTER SERVER reevo OPTIONS (DROP max_requests, DROP use_query)');
 
@@ -375,7 +375,7 @@ my @forms = (
 		qr/^The response reports error "bad_thing": It is bad\.$/],
 	['error, message', '{"error": "BadThing", "message": "It is bad."}',
 		qr/^The response reports error "BadThing": It is bad\.$/],
-	['the form of version 1',
+	['the format of version 1',
 		'{"error_response_type": "GENERIC", "error": "BadThing", "message": "It is bad.", "details": null}',
 		qr/^The response reports error "BadThing": It is bad\.$/],
 	['detail', '{"detail": "It is bad."}', qr/^The response reports: It is bad\.$/],
@@ -384,7 +384,7 @@ my @forms = (
 		qr/^The response reports.*Field required/],
 	['an empty list of details', '{"detail": []}', qr/^The response starts with: \{"detail": ?\[\]\}$/],
 	['a number as the code', '{"error": {"code": 7, "message": "It is bad."}}', qr/^The response reports.*: It is bad\.$/],
-	['JSON that says something else', '{"oops": true}', qr/^The response starts with: \{"oops": ?true\}$/],
+	['JSON without an error', '{"oops": true}', qr/^The response starts with: \{"oops": ?true\}$/],
 	['a list', '[1, 2]', qr/^The response starts with: \[1, ?2\]$/]);
 for my $form (@forms)
 {
@@ -409,7 +409,7 @@ for my $text (@texts)
 $api->behave('{"status": 400, "body": "{\\"error\\": {\\"code\\": \\"bad_th"}');
 read_spends('the format of an error: truncated JSON', 3, '08006', $failed, $three, $limits);
 $api->behave('{"status": 400, "body": {"error": {"code": "c\u0007d", "message": "x\u0000y\u001b[31m\nz"}}}');
-fails_with('the form of an error: control characters within', $read, 'HV000', $refused,
+fails_with('the format of an error: control characters in JSON', $read, 'HV000', $refused,
 	qr/^The response reports [^\x01-\x1f]*$/);
 $api->reset;
 
@@ -419,7 +419,7 @@ for my $case ([ 500, 3 ], [ 501, 1 ], [ 502, 3 ], [ 504, 3 ], [ 505, 1 ], [ 599,
 {
 	my ($status, $requests) = @$case;
 	$api->behave(qq({"status": $status}));
-	read_spends("$status for good", $requests, 'HV000', qr/^API server error: HTTP status $status$/,
+	read_spends("a permanent $status", $requests, 'HV000', qr/^API server error: HTTP status $status$/,
 		qr/^The response reports error "http_$status": /, qr/later/);
 }
 $api->behave('{"redirect": "http://127.0.0.1:1/elsewhere"}');
@@ -474,9 +474,9 @@ fails_with('an empty body', $read, '08006', $failed, $three, $limits);
 $api->reset;
 $api->behave('{"swap_id": true}');
 my $merged = $session->query($read);
-like($merged->{err}, qr/^WARNING:  01000: API returned record $other_id instead of record $id$/m, 'another record: a warning');
-is($merged->{sqlstate} . $merged->{out}, '', 'and no row');
-is($api->requests, 1, 'another record: one request');
+like($merged->{err}, qr/^WARNING:  01000: API returned record $other_id instead of record $id$/m, 'a response with another record is a warning');
+is($merged->{sqlstate} . $merged->{out}, '', 'a response with another record returns no row');
+is($api->requests, 1, 'a response with another record costs one request');
 $api->reset;
 
 # --- Too large ---
@@ -508,11 +508,11 @@ $session->query('CREATE ROLE stranger; GRANT SELECT ON opportunity TO stranger; 
 $session->query('SET ROLE stranger');
 fails_with('no user mapping', $read, '42704', qr/^user mapping not found for (user )?"stranger"/, qr/^/);
 $session->query('RESET ROLE; CREATE USER MAPPING FOR stranger SERVER reevo; SET ROLE stranger');
-fails_with('a user mapping without a key', $read, '28000', qr/"stranger" has no API key$/, qr/^/, qr/api_key/);
+fails_with('a user mapping without an API key', $read, '28000', qr/"stranger" has no API key$/, qr/^/, qr/api_key/);
 $session->query('RESET ROLE');
 is($api->requests, 0, 'neither statement makes a request');
 $session->query('ALTER USER MAPPING FOR CURRENT_USER SERVER reevo OPTIONS (DROP api_key)');
-read_spends('a superuser without a key may ask, and is refused', 1, '28000',
+read_spends('a superuser without an API key makes a request, which the API rejects', 1, '28000',
 	qr/^API rejected the API key: HTTP status 401$/, qr/^The response reports /, qr/api_key/);
 
 # --- A value that does not fit its column ---

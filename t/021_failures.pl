@@ -502,7 +502,7 @@ my @statements = (
 		sql => "BEGIN; IMPORT FOREIGN SCHEMA reevo FROM SERVER reevo INTO imported OPTIONS (discover 'false'); ROLLBACK"
 	},
 	{
-		name => 'a check-up',
+		name => 'opportunity_fdw_check',
 		sql => q(SELECT step, ok, milliseconds >= 0, regexp_replace(regexp_replace(detail, '^[0-9.]+ requests', ''), '^could not manage connections to the API\. .*', 'caught HV000') FROM opportunity_fdw_check('reevo'))
 	},
 	{ name => 'opportunity_fdw_check of an unreachable server', sql => q(SELECT * FROM opportunity_fdw_check('refused')), known => 1 },

@@ -300,8 +300,8 @@ is($got->{sqlstate}, 'HV00N', 'CONNECT, status 502') or diag($got->{err});
 is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 3, 'CONNECT, status 502: the request is retried');
 $got = read_through($through, (response('501 No')) x 3);
 is($got->{sqlstate}, 'HV00N', 'CONNECT, status 501') or diag($got->{err});
-is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 1, 'CONNECT, status 501: it is final');
-$got = ask("base_url 'http://127.0.0.1:1', proxy 'http://127.0.0.1:{port}'", answer('407 No', 'open:it'));
+is(scalar(() = $got->{sent} =~ /^CONNECT /mg), 1, 'CONNECT, status 501: the request is not retried');
+$got = read_through("base_url 'http://127.0.0.1:1', proxy 'http://127.0.0.1:{port}'", response('407 No', 'open:it'));
 is($got->{message}, 'proxy rejected the connection: HTTP status 407', 'a request through a proxy');
 like($got->{detail}, qr{^Proxy "http://127\.0\.0\.1:\d+" rejected the request\.$}, 'a request through a proxy: detail');
 
@@ -321,7 +321,7 @@ $got = read_through("base_url 'https://127.0.0.1:{port}', ca_file '$ca_file'", $
 is($got->{sqlstate}, 'HV00N', 'a missing ca_file');
 is($got->{message}, 'could not connect to the API', 'a missing ca_file: message');
 like($got->{detail}, qr/^File "\Q$ca_file\E" of option "ca_file" cannot be used: .+\.$/, 'a missing ca_file: detail');
-unlike($got->{sent}, qr/GET|test-key/, 'a missing ca_file: nothing is requested');
+unlike($got->{sent}, qr/GET|test-key/, 'a missing ca_file prevents any request');
 
 # --- Child processes do not inherit connections ---
 

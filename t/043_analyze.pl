@@ -87,8 +87,8 @@ $accounts *= -$RECORDS if $accounts < 0;
 cmp_ok(abs($accounts - 1200), '<', 300, 'an account has about five opportunities') or diag($accounts);
 
 my $unsorted = $session->query("CREATE FOREIGN TABLE unsorted (id uuid, created_at timestamptz OPTIONS (sortable 'false')) SERVER reevo; ANALYZE VERBOSE unsorted");
-like($unsorted->{err}, qr/^INFO:  00000: "unsorted": 50 requests did not reach the last record$/m, 'what cannot be counted');
-like($unsorted->{err}, qr/^INFO:  00000: "unsorted": 5000 records estimated, 5000 rows in sample, 50 requests$/m, 'is as much as was read');
+like($unsorted->{err}, qr/^INFO:  00000: "unsorted": 50 requests did not reach the last record$/m, 'VERBOSE reports that the records cannot be counted');
+like($unsorted->{err}, qr/^INFO:  00000: "unsorted": 5000 records estimated, 5000 rows in sample, 50 requests$/m, 'without a count, the estimate is the number of records read');
 
 # --- Plans ---
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
-# An API that caps the results of a query, and many records that were created at
-# the same time: a scan has all rows or is an error. An API without a cap costs one
-# verification per session at most.
+# The API limits the results of a query, and many records have the same created_at: a
+# scan returns all rows or an error. Without such a limit, a session makes at most one
+# query to verify that.
 
 use strict;
 use warnings;
@@ -16,9 +16,9 @@ my $api = Reevo::start(records => $count);
 my $node = Reevo::cluster('result_cap', "max_parallel_workers_per_gather = 0\njit = off");
 Reevo::set_up($node, $api->url, "page_size '50'");
 my $setup = Reevo::Session->new($node);
-$setup->query(q(CREATE FOREIGN TABLE calm (id uuid, created_at timestamptz) SERVER reevo OPTIONS (max_concurrency '1')));
+$setup->query(q(CREATE FOREIGN TABLE sequential (id uuid, created_at timestamptz) SERVER reevo OPTIONS (max_concurrency '1')));
 
-# The time of each record's creation, in days after 2020 began.
+# Layout name to a function: the creation time of a number, in days after 2020-01-01
 my %layouts = (
 	'most at the newest time' => sub { my ($n) = @_; return $n < 40 ? $n : 400; },
 	'most at the oldest time' => sub { my ($n) = @_; return $n < 260 ? 0 : $n; },
@@ -28,7 +28,7 @@ my %layouts = (
 
 my %reads = (
 	'a scan' => 'SELECT count(*), count(DISTINCT id) FROM opportunity',
-	'a scan by one reader' => 'SELECT count(*), count(DISTINCT id) FROM calm');
+	'a scan by one reader' => 'SELECT count(*), count(DISTINCT id) FROM sequential');
 
 my @caps = (
 	'{"result_cap": 100, "total": true}',
@@ -51,7 +51,8 @@ sub create
 	return;
 }
 
-# behave(BEHAVIOUR): all others are defaults; the records stay.
+# behave(BEHAVIOUR): sets the behaviour, and restores the other defaults. The records
+# stay.
 my @behaviours = qw(result_cap total has_more short_pages reverse_ties cap_how total_lies);
 
 sub behave
@@ -72,17 +73,17 @@ for my $layout (sort keys %layouts)
 		{
 			behave($cap);
 			my $session = Reevo::Session->new($node);
-			# The first scan teaches the session facts; the second one uses them.
+			# The second scan uses the limit that the first one has found.
 			for my $time ('first', 'second')
 			{
 				my $result = $session->query($reads{$read});
-				like("$result->{out}$result->{sqlstate}", qr/^($count\|$count|HV000)$/, "$layout, $cap: the $time of $read") or diag($result->{err});
+				like("$result->{out}$result->{sqlstate}", qr/^($count\|$count|HV000)$/, "$layout, $cap: the $time of $read returns all rows or an error") or diag($result->{err});
 				note($result->{message}) if $result->{message};
 			}
 			$session->quit;
 		}
 
-		# Without a cap, a wrong number costs once what a true one does not.
+		# Without a limit, only a wrong total causes a verification, once for each session.
 		my %requests;
 		for my $behaviour ('{}', '{"total": true}', '{"total": true, "total_lies": 1000}')
 		{
@@ -92,15 +93,15 @@ for my $layout (sort keys %layouts)
 			{
 				my $result;
 				$requests{$behaviour}{$time} = $api->requests_of(sub { $result = $session->query($reads{$read}) });
-				is($result->{out}, "$count|$count", "$layout, $behaviour: the $time of $read");
-				is($result->{err}, '', "$layout, $behaviour: the $time of $read says nothing");
+				is($result->{out}, "$count|$count", "$layout, $behaviour: the $time of $read returns all rows");
+				is($result->{err}, '', "$layout, $behaviour: the $time of $read causes no message");
 			}
 			$session->quit;
 		}
 		note(join(', ', "$layout, $read", map { "$_: $requests{$_}{first} then $requests{$_}{second}" } sort keys %requests));
 		next if $read eq 'a scan';
-		is($requests{'{"total": true}'}{first}, $requests{'{}'}{first}, "$layout: a true number costs nothing");
-		is($requests{'{"total": true, "total_lies": 1000}'}{second}, $requests{'{}'}{second}, "$layout: a wrong number costs nothing later in the session");
+		is($requests{'{"total": true}'}{first}, $requests{'{}'}{first}, "$layout: a right total causes no verification");
+		is($requests{'{"total": true, "total_lies": 1000}'}{second}, $requests{'{}'}{second}, "$layout: a wrong total causes no verification in a later statement");
 	}
 	$api->reset;
 }

@@ -81,8 +81,8 @@ my $timeouts = "connect_timeout '0.5', request_timeout '0.5'";
 
 # --- Step reach ---
 
-my $rows = verdicts('a server that is well', 'reevo', 't-tttttttt');
-like($rows->{reach}{detail}, qr/^Connected to 127\.0\.0\.1, port $plain_port\.$/, 'where it is');
+my $rows = verdicts('a working server', 'reevo', 't-tttttttt');
+like($rows->{reach}{detail}, qr/^Connected to 127\.0\.0\.1, port $plain_port\.$/, 'the detail of reach names host and port');
 
 my %keys = map { $_->{path} => $_->{headers}{authorization} } @{ JSON::PP::decode_json($api->ctl('stats'))->{log} };
 is_deeply(\%keys,
@@ -100,9 +100,9 @@ $api->reset;
 
 my $long = ('a' x 70) . '.invalid';
 $rows = verdicts('a host that does not resolve', server('nowhere', "base_url 'https://$long'"), 'f---------');
-like($rows->{reach}{detail}, qr/^could not connect to the API\. The connection to host "\Q$long\E" failed after 1 attempt: .*resolve/, 'says so');
-like($rows->{reach}{hint}, qr/network.*base_url.*proxy/, 'with a hint');
-is($rows->{$_}{detail}, 'Skipped because step "reach" failed.', "$_ is not tried") for @STEPS[ 2 .. $#STEPS ];
+like($rows->{reach}{detail}, qr/^could not connect to the API\. The connection to host "\Q$long\E" failed after 1 attempt: .*resolve/, 'the detail names the cause: host');
+like($rows->{reach}{hint}, qr/network.*base_url.*proxy/, 'the hint names base_url, proxy and network');
+is($rows->{$_}{detail}, 'Skipped because step "reach" failed.', "step $_ is not tried") for @STEPS[ 2 .. $#STEPS ];
 
 $rows = verdicts('a closed port', server('refused', "base_url 'http://127.0.0.1:$port{closed}'"), 'f---------');
 like($rows->{reach}{detail}, qr/after 1 attempt: .*connect/, 'the detail names the cause: one attempt to connect');
@@ -132,16 +132,16 @@ SKIP:
 
 	$rows = verdicts('a certificate signed by ca_file',
 		server('tls_good', "base_url 'https://$address', $ca_file"), 'tttttttttt');
-	cmp_ok($rows->{$_}{ms}, '>', 0, "$_ takes time") for grep { $_ ne 'mapping' } @STEPS;
-	is($rows->{tls}{detail}, 'The certificate is trusted.', 'and is fine');
-	is($tls{good}->requests, 5, 'five requests');
-	$rows = verdicts('the same once more', 'tls_good', 'tttttttttt');
-	like($rows->{$_}{detail}, qr/, over an open connection\.$/, "$_: connected before") for qw(reach tls);
-	is($rows->{$_}{ms}, '', "$_: which takes no time") for qw(reach tls);
+	cmp_ok($rows->{$_}{ms}, '>', 0, "step $_ has a time") for grep { $_ ne 'mapping' } @STEPS;
+	is($rows->{tls}{detail}, 'The certificate is trusted.', 'the detail reports a trusted certificate');
+	is($tls{good}->requests, 5, 'the check makes five requests');
+	$rows = verdicts('the same server again', 'tls_good', 'tttttttttt');
+	like($rows->{$_}{detail}, qr/, over an open connection\.$/, "step $_ uses the open connection") for qw(reach tls);
+	is($rows->{$_}{ms}, '', "step $_ has no time with an open connection") for qw(reach tls);
 
-	$rows = verdicts('a certificate that nobody vouches for', server('tls_unknown', "base_url 'https://$address'"), 'tf--------');
-	like($rows->{tls}{detail}, qr/after 1 attempt: .*certificate/i, 'says so');
-	is($rows->{health}{detail}, 'Skipped because step "tls" failed.', 'and nothing is tried');
+	$rows = verdicts('a certificate of an unknown authority', server('tls_unknown', "base_url 'https://$address'"), 'tf--------');
+	like($rows->{tls}{detail}, qr/after 1 attempt: .*certificate/i, 'the detail names the cause: certificate');
+	is($rows->{health}{detail}, 'Skipped because step "tls" failed.', 'the later steps are not tried');
 	$rows = verdicts('a certificate for another host',
 		server('tls_elsewhere', "base_url '" . $tls{elsewhere}->url . "', $ca_file"), 'tf--------');
 	is($tls{elsewhere}->requests, 0, 'a certificate for another host prevents any request');
@@ -150,15 +150,15 @@ SKIP:
 	# The file may have been removed, or may not exist on this machine.
 	$rows = verdicts('a missing ca_file',
 		server('tls_no_file', "base_url 'https://$address', ca_file '/nowhere.pem'"), 'tf--------');
-	like($rows->{tls}{detail}, qr{^could not connect to the API\. File "/nowhere\.pem" of option "ca_file" cannot be used: }, 'says so');
-	like($rows->{tls}{hint}, qr/ca_file/, 'with a hint');
+	like($rows->{tls}{detail}, qr{^could not connect to the API\. File "/nowhere\.pem" of option "ca_file" cannot be used: }, 'the detail names the missing ca_file');
+	like($rows->{tls}{hint}, qr/ca_file/, 'the hint names ca_file');
 	my $failed = $session->query(q(CREATE FOREIGN TABLE no_file (id uuid) SERVER tls_no_file OPTIONS (use_query 'true'); SELECT * FROM no_file));
 	is($failed->{sqlstate}, 'HV00N', 'a missing ca_file is an error of a query');
 	is($tls{good}->requests, 10, 'a missing ca_file prevents any request');
 
 	my $proxy = Reevo::start_proxy($address);
-	$rows = verdicts('through a proxy', server('proxied', "base_url 'https://$address', $ca_file, proxy '" . $proxy->url . "'"), 'tttttttttt');
-	like($rows->{reach}{detail}, qr/^Connected to 127\.0\.0\.1, port \d+, through the proxy\.$/, 'says so');
+	$rows = verdicts('a server through a proxy', server('proxied', "base_url 'https://$address', $ca_file, proxy '" . $proxy->url . "'"), 'tttttttttt');
+	like($rows->{reach}{detail}, qr/^Connected to 127\.0\.0\.1, port \d+, through the proxy\.$/, 'the detail names the proxy');
 	$proxy->stop;
 	$_->stop for values %tls;
 }
@@ -169,11 +169,11 @@ $rows = verdicts('a proxy that hangs',
 
 # --- No response ---
 
-$rows = verdicts('a server that keeps silent', server('mute', "base_url 'http://127.0.0.1:$port{blackhole}', $timeouts"), 't-f-------');
-like($rows->{health}{detail}, qr/^API request failed\. .*timed out/, 'says so');
-is($rows->{$_}{detail}, 'Skipped because step "health" failed.', "$_ is not tried") for @STEPS[ 4 .. $#STEPS ];
-cmp_ok($rows->{took}, '<', 500 + $BOUND, 'one request_timeout');
-verdicts('a server that speaks no HTTP', server('garbage', "base_url 'http://127.0.0.1:$port{garbage}'"), 't-f-------');
+$rows = verdicts('a server that does not respond', server('mute', "base_url 'http://127.0.0.1:$port{blackhole}', $timeouts"), 't-f-------');
+like($rows->{health}{detail}, qr/^API request failed\. .*timed out/, 'the detail names the cause: time-out');
+is($rows->{$_}{detail}, 'Skipped because step "health" failed.', "step $_ is not tried") for @STEPS[ 4 .. $#STEPS ];
+cmp_ok($rows->{took}, '<', 500 + $BOUND, 'the check waits for request_timeout once');
+verdicts('a server without HTTP', server('garbage', "base_url 'http://127.0.0.1:$port{garbage}'"), 't-f-------');
 
 my $slow = server('slow', "base_url '" . $api->url . "', $timeouts");
 for my $how (qw(half-body-close half-body-reset cut-json bad-length))

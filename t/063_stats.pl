@@ -105,14 +105,14 @@ sub logged
 }
 
 is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
-	"GET /api/v2/opportunity/$id: HTTP status 200 after T ms, B bytes, attempt 1", 'a record');
+	"GET /api/v2/opportunity/$id: HTTP status 200 after T ms, B bytes, attempt 1", 'a GET has a log line');
 $api->behave('{"fail_first": 2, "fail_how": [502, "half-body-close"]}');
 is(logged("SELECT count(*) FROM opportunity WHERE id IN ('$id', '" . Reevo::id(4) . "')"),
 	join("\n",
 		'POST /api/v2/opportunity/_query: HTTP status 502 after T ms, B bytes, attempt 1',
 		'POST /api/v2/opportunity/_query: request failed after T ms, B bytes, attempt 2',
 		'POST /api/v2/opportunity/_query: HTTP status 200 after T ms, B bytes, attempt 3'),
-	'tries again, and no id of a body');
+	'each attempt has a log line, without ids');
 $session->query("ALTER SERVER reevo OPTIONS (SET max_retries '0')");
 for my $fault ([ '"header_bomb": true', 'not HTTP' ], [ '"gzip_bomb": 70', 'response too large' ])
 {
@@ -124,7 +124,7 @@ for my $fault ([ '"header_bomb": true', 'not HTTP' ], [ '"gzip_bomb": 70', 'resp
 $api->reset;
 $session->query("ALTER SERVER reevo OPTIONS (SET base_url 'http://127.0.0.1:" . $api->port('closed_port') . "', SET max_retries '0')");
 is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"),
-	"GET /api/v2/opportunity/$id: connection failed after T ms, B bytes, attempt 1", 'no connection');
+	"GET /api/v2/opportunity/$id: connection failed after T ms, B bytes, attempt 1", 'a failed connection has a log line');
 $session->query('SET client_min_messages = notice');
 $session->query("ALTER SERVER reevo OPTIONS (SET base_url '" . $api->url . "')");
 is(logged("SELECT count(*) FROM opportunity WHERE id = '$id'"), '', 'the log has no line if client_min_messages is notice');
