@@ -470,22 +470,12 @@ DELETE FROM target t WHERE EXISTS (SELECT FROM tens o WHERE o.id = t.other AND o
 SELECT count(*) FROM target t JOIN local_side.tens o ON o.id = t.other WHERE o.status = 'open' AND t.digit < 7;
 INSERT INTO target SELECT h.number, h.id, h.other, h.digit, o.stage FROM hundred h JOIN tens o USING (id) WHERE h.number NOT IN (SELECT number FROM target); :spent
 SELECT count(*) FROM target;
-SELECT current_setting('server_version_num')::int >= 150000 AS has_merge \gset
-\if :has_merge
 MERGE INTO target t USING (SELECT h.number, o.stage FROM hundred h JOIN tens o USING (id)) s ON s.number = t.number
   WHEN MATCHED AND s.stage = 'Discovery' THEN DELETE WHEN MATCHED THEN UPDATE SET stage = s.stage || '!';
-\else
-UPDATE target t SET stage = o.stage || '!' FROM hundred h JOIN tens o USING (id) WHERE h.number = t.number;
-DELETE FROM target WHERE stage = 'Discovery!';
-\endif
 :spent
 SELECT count(*), sum((t.stage = o.stage || '!')::int), sum((t.stage = 'Discovery!')::int) FROM target t JOIN local_side.tens o USING (id);
 -- The foreign table is the source.
-\if :has_merge
 MERGE INTO target t USING tens o ON o.id = t.id WHEN MATCHED THEN UPDATE SET stage = o.stage;
-\else
-UPDATE target t SET stage = o.stage FROM tens o WHERE o.id = t.id;
-\endif
 :spent
 SELECT count(*), sum((t.stage = o.stage)::int) FROM target t JOIN local_side.tens o USING (id);
 -- Row locks

@@ -264,7 +264,7 @@ $api->reset;
 
 $session->query('SELECT opportunity_fdw_disconnect()');
 $api->behave('{"not_found_form": "bare", "healthy": false}');
-my $no_retries = server('no_retries', "$by_id, max_retries '0'") =~ s/'[^']*'$/'99999999-0000-4000-8000-000000000000'/r;
+my $no_retries = server('no_retries', "$by_id, max_retries '0', max_retry_wait '0.05'") =~ s/'[^']*'$/'99999999-0000-4000-8000-000000000000'/r;
 fails_with('a bare 404 while the health endpoint fails', $no_retries, '53400',
 	qr/^API is throttling requests: HTTP status 503$/, qr/^The response starts with: /, qr/max_retry_wait/);
 $api->behave('{"not_found_form": "bare", "healthy": true}');
