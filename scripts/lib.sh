@@ -323,7 +323,7 @@ run_prove() {
     local tree=$1 out=$2
     shift 2
     # shellcheck disable=SC2016 # expanded by the inner shell
-    as_tester "$out" sh -c 'cd "$0" && exec prove -j2 "$@"' "$tree" "$@"
+    as_tester "$out" sh -c 'cd "$0" && exec prove -j3 "$@"' "$tree" "$@"
 }
 
 # prove_result FILE OUTPUT: prints ok, skipped or FAILED. The output of prove has

@@ -488,11 +488,11 @@ read_spends('an endless response', 1, '54000', $too_large, qr/^/, $raise_it);
 $api->behave('{"gzip_bomb": 200}');
 read_spends('a response that exceeds the limit after decompression', 1, '54000', $too_large, qr/^/, $raise_it);
 $api->behave('{"header_bomb": true}');
-my $before = Reevo::resident($session->{backend});
+my $memory = Reevo::resident($session->{backend});
 my $bomb = $session->query($slow);
 like($bomb->{sqlstate}, qr/^(54000|08006|08P01)$/, 'endless headers raise an error');
 like($bomb->{detail}, qr/headers/, 'endless headers: the detail names the headers') or diag($bomb->{err});
-cmp_ok(Reevo::resident($session->{backend}) - $before, '<', 50000, 'endless headers: the memory does not grow');
+cmp_ok(Reevo::resident($session->{backend}) - $memory, '<', 50000, 'endless headers: the memory does not grow');
 $api->reset;
 $api->ctl('attributes', $id, sprintf('{"next_step_details": {"value": "%s", "value_type": "long_text"}}', 'x' x 900000));
 is($session->query("SELECT length(next_step_details) FROM opportunity WHERE id = '$id'")->{out},

@@ -155,11 +155,12 @@ SKIP:
 	ok(!shell_saves($_, ' : typed-key'), "not with $_") for qw(ignorespace ignoreboth);
 }
 
-my $sleeping = Reevo::spawn('/dev/null', 'psql', '-X', '-d', $node->connstr('postgres'), '-c', alter_sql('listed-key') . '; SELECT pg_sleep(60)');
+my $sleeping = Reevo::spawn('/dev/null', 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'SELECT pg_sleep(60); ' . alter_sql('listed-key'));
 ok(Reevo::wait_until(sub { Reevo::slurp("/proc/$sleeping/cmdline") =~ /listed-key/ }), 'the process list shows the arguments of psql');
 is((stat("/proc/$sleeping/cmdline"))[2] & oct(444), oct(444), 'to all users');
 kill 'TERM', $sleeping;
 waitpid $sleeping, 0;
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60)%'");
 
 # --- Roles that can read the key ---
 
@@ -233,14 +234,14 @@ sub files_with
 	return $output;
 }
 
-$watcher->query(alter_sql('old-key'));
+$watcher->query(alter_sql('retired-1'));
 $watcher->query(alter_sql('test-key'));
 $watcher->query('CHECKPOINT');
-like(files_with('old-key', $node->data_dir), qr{/base/}, 'the data files keep a key that has changed');
-like(files_with('old-key', $node->data_dir), qr{/pg_wal/}, 'and the WAL');
+like(files_with('retired-1', $node->data_dir), qr{/base/}, 'the data files keep a key that has changed');
+like(files_with('retired-1', $node->data_dir), qr{/pg_wal/}, 'and the WAL');
 $watcher->query('VACUUM FULL pg_user_mapping; CHECKPOINT');
-unlike(files_with('old-key', $node->data_dir . '/base'), qr/./, 'until VACUUM FULL');
-like(files_with('old-key', $node->data_dir), qr{/pg_wal/}, 'but the WAL keeps it');
+unlike(files_with('retired-1', $node->data_dir . '/base'), qr/./, 'until VACUUM FULL');
+like(files_with('retired-1', $node->data_dir), qr{/pg_wal/}, 'but the WAL keeps it');
 $node->backup('backup');
 like(files_with('test-key', $node->backup_dir), qr{/base/}, 'a base backup contains the key');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

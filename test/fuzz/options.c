@@ -173,13 +173,13 @@ check_error(const ErrorData *error)
 	if (catalog == UserMappingRelationId && strcmp(name, "api_key") == 0)
 		FUZZ_CHECK(strcmp(error->message,
 						  "invalid value for option \"api_key\"") == 0 &&
-				   strncmp(error->detail, "A key is printable ", 19) == 0 &&
+				   strncmp(error->detail, "An API key consists of ", 23) == 0 &&
 				   error->hint == NULL);
 	if (catalog == UserMappingRelationId && strncmp(name, "proxy_", 6) == 0 &&
 		error->sqlerrcode == ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE)
 		FUZZ_CHECK(strncmp(error->message, "invalid value for option \"proxy_",
 						   32) == 0 &&
-				   strncmp(error->detail, "The value must be text ", 23) == 0 &&
+				   strncmp(error->detail, "The value must have ", 20) == 0 &&
 				   error->hint == NULL);
 }
 
