@@ -48,14 +48,14 @@ static const int sqlstates[] = {
 
 static Question *current;
 
-static void		  ask_and_check(Question *question, void (*function)(void *));
-static void		  ask(void *argument);
-static void		  query(void *argument);
+static void			ask_and_check(Question *question, void (*function)(void *));
+static void			ask(void *argument);
+static void			query(void *argument);
 static PageResponse read_page(Question *question, PageReader *reader);
-static void		  check_refusal(Api *api, const PageReader *reader);
-static void		  check_transfer(const HttpTransfer *transfer);
-static void		  check_error(const Question *question);
-static void		  check_text(const char *text, const char *key);
+static void			check_refusal(Api *api, const PageReader *reader);
+static void			check_transfer(const HttpTransfer *transfer);
+static void			check_error(const Question *question);
+static void			check_text(const char *text, const char *key);
 
 /* Returns a question in the current context, which is the statement's. */
 Question *
@@ -143,8 +143,8 @@ ask(void *argument)
 		api_finish_record(api, question->transfer, &id, &question->budget,
 						  question->wanted, &question->record);
 	if (question->found)
-		FUZZ_CHECK(pg_strcasecmp(question->record->id_text, RESPONSE_RECORD_ID) ==
-				   0);
+		FUZZ_CHECK(
+			pg_strcasecmp(question->record->id_text, RESPONSE_RECORD_ID) == 0);
 
 	/* The function that raises no errors has the same result. */
 	FUZZ_CHECK(!is_told || question->found == (tried != NULL));
@@ -205,11 +205,11 @@ read_page(Question *question, PageReader *reader)
 		[QUERY_SORT_REFUSED] = "sort_refused",
 		[QUERY_NOT_SUPPORTED] = "not_supported",
 	};
-	bool		is_first = question->requests == 0;
-	RecordPage *tried = NULL;
-	PageResponse	response;
-	bool		is_page;
-	int			attempts;
+	bool		 is_first = question->requests == 0;
+	RecordPage	*tried = NULL;
+	PageResponse response;
+	bool		 is_page;
+	int			 attempts;
 
 	page_reader_send(reader);
 	FUZZ_CHECK(question->statement.pending == 1);
@@ -319,8 +319,8 @@ next_response(char **input, char *end, size_t *length)
 
 	if (start > end)
 		return NULL;
-	separator =
-		memmem(start, end - start, RESPONSE_SEPARATOR, strlen(RESPONSE_SEPARATOR));
+	separator = memmem(start, end - start, RESPONSE_SEPARATOR,
+					   strlen(RESPONSE_SEPARATOR));
 	*length = (separator != NULL ? separator : end) - start;
 	*input = start + *length + strlen(RESPONSE_SEPARATOR);
 	return start;
