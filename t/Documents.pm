@@ -139,6 +139,7 @@ sub comparable
 	$text =~ s/\bactual time=[\d.]+ rows=/actual rows=/g;
 	$text =~ s/(?<=actual rows=)(\d+)\.00/$1/g;
 	$text =~ s/\b\d+\.\d{3} ms/TIME ms/g;
+	$text =~ s/^( *Filter: \()([\w.]+) = ([\w.]+)\)$/$1 . join(' = ', sort($2, $3)) . ')'/meg;
 	return $text if $differs ne 'numbers';
 
 	# The width of a column follows from its numbers.
