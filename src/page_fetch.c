@@ -622,7 +622,7 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	if (reader->pages->pages == 1)
 		note_accepted_filters(fetch, reader);
 	reader->is_done = reader->pages->is_at_end;
-	range_note_page(fetch, reader, response.page);
+	reader = range_note_page(fetch, reader, response.page);
 	if (reader->pages->is_doubtful)
 		note_end(fetch, reader);
 	send_wanted(fetch, true);

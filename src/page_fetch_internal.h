@@ -124,12 +124,12 @@ extern bool page_fetch_is_new(const PageFetch *fetch, const RecordPage *page);
 pg_noreturn extern void page_fetch_raise_cap(int64 received, bool is_by_time);
 
 /* range.c */
-extern bool range_are_possible(const PageFetch *fetch);
-extern void range_open(PageFetch *fetch);
-extern void range_note_page(PageFetch *fetch, RangeReader *reader,
-							const RecordPage *page);
-extern bool range_note_refusal(PageFetch *fetch, RangeReader *reader,
-							   QueryResult result);
-extern bool range_resume(PageFetch *fetch, RangeReader *reader);
+extern bool			range_are_possible(const PageFetch *fetch);
+extern void			range_open(PageFetch *fetch);
+extern RangeReader *range_note_page(PageFetch *fetch, RangeReader *reader,
+									const RecordPage *page);
+extern bool			range_note_refusal(PageFetch *fetch, RangeReader *reader,
+									   QueryResult result);
+extern bool			range_resume(PageFetch *fetch, RangeReader *reader);
 
 #endif /* OPPORTUNITY_PAGE_FETCH_INTERNAL_H */

@@ -203,8 +203,10 @@ split(PageFetch *fetch, RangeReader *reader)
 
 /*
  * Checks the times on a reader's page, and ends the reader at its upper bound.
+ * If the page is not as expected, drops all readers but the first.  Returns the
+ * reader, or the first one in its place.
  */
-void
+RangeReader *
 range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
 	bool is_as_expected = true;
@@ -215,8 +217,10 @@ range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 		is_as_expected = is_dateless(fetch, page);
 	else if (reader->is_by_time)
 		is_as_expected = note_part(fetch, reader, page);
-	if (!is_as_expected)
-		fall_back(fetch);
+	if (is_as_expected)
+		return reader;
+	fall_back(fetch);
+	return fetch->readers[0];
 }
 
 /* Returns true if no record on a page has a created_at. */
