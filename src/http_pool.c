@@ -89,6 +89,7 @@ http_pool_create(void)
 	MemoryContextCallback *callback =
 		MemoryContextAlloc(context, sizeof(MemoryContextCallback));
 	struct epoll_event event = {0};
+	CURLMcode		   quick_exit = CURLM_UNKNOWN_OPTION;
 
 	initialize_library();
 
@@ -128,7 +129,13 @@ http_pool_create(void)
 
 	pool->multi = curl_multi_init();
 	pool->share = curl_share_init();
+#if LIBCURL_VERSION_NUM >= 0x081400
+	/* Otherwise closing the pool would wait for name lookups. */
+	if (pool->multi != NULL)
+		quick_exit = curl_multi_setopt(pool->multi, CURLMOPT_QUICK_EXIT, 1L);
+#endif
 	if (pool->multi == NULL || pool->share == NULL ||
+		(quick_exit != CURLM_OK && quick_exit != CURLM_UNKNOWN_OPTION) ||
 		curl_share_setopt(pool->share, CURLSHOPT_SHARE,
 						  CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK ||
 		curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket) !=
@@ -141,10 +148,6 @@ http_pool_create(void)
 						  HTTP_MAX_IDLE_CONNECTIONS) != CURLM_OK)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 						errdetail("Could not initialize libcurl.")));
-#if LIBCURL_VERSION_NUM >= 0x081400
-	/* Otherwise closing the pool would wait for name lookups. */
-	(void) curl_multi_setopt(pool->multi, CURLMOPT_QUICK_EXIT, 1L);
-#endif
 
 	MemoryContextSetParent(context, TopMemoryContext);
 	return pool;
