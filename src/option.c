@@ -195,6 +195,11 @@ static void				check_option(const OptionDef *option, DefElem *def);
 static void				check_transport(List *options);
 static void				parse_option(const OptionDef *option, const char *text,
 									 void *target);
+static double			parse_number(const OptionDef *option, const char *text);
+static int				parse_size(const OptionDef *option, const char *text);
+static int				parse_choice(const OptionDef *option, const char *text);
+pg_noreturn static void raise_invalid_value(const OptionDef *option,
+											const char *text, const char *hint);
 static void				apply_options(List *options, int context, char *base,
 									  bool for_column);
 static void				apply_defaults(char *base, bool for_column);
@@ -543,91 +548,101 @@ check_transport(List *options)
 static void
 parse_option(const OptionDef *option, const char *text, void *target)
 {
-	bool is_true = false;
+	bool is_true;
 
 	switch (option->kind)
 	{
 		case OPTION_BOOL:
 		case OPTION_TERNARY:
 			if (!parse_bool(text, &is_true))
-				ereport(ERROR,
-						(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-						 errmsg("invalid value for option \"%s\": \"%s\"",
-								option->name, text),
-						 errhint("Valid values are true and false.")));
+				raise_invalid_value(option, text,
+									"Valid values are true and false.");
 			if (option->kind == OPTION_BOOL)
 				*(bool *) target = is_true;
 			else
 				*(int *) target = is_true ? TERNARY_TRUE : TERNARY_FALSE;
 			break;
 		case OPTION_INT:
+			*(int *) target = (int) parse_number(option, text);
+			break;
 		case OPTION_REAL:
-		{
-			double number = 0;
-			char  *end = NULL;
-
-			errno = 0;
-			number = strtod(text, &end);
-			if (errno != 0 || end == text || *end != '\0' || isnan(number) ||
-				number < option->min || number > option->max ||
-				(option->kind == OPTION_INT && number != floor(number)))
-				ereport(ERROR,
-						(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-						 errmsg("invalid value for option \"%s\": \"%s\"",
-								option->name, text),
-						 errhint("Valid values are %s from %.15g to %.15g.",
-								 option->kind == OPTION_INT ? "whole numbers"
-															: "numbers",
-								 option->min, option->max)));
-			if (option->kind == OPTION_INT)
-				*(int *) target = (int) number;
-			else
-				*(double *) target = number;
+			*(double *) target = parse_number(option, text);
 			break;
-		}
 		case OPTION_SIZE:
-		{
-			const char *problem = NULL;
-			int			size = 0;
-
-			if (!parse_int(text, &size, GUC_UNIT_MB, &problem) ||
-				size < option->min || size > option->max)
-				ereport(
-					ERROR,
-					(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-					 errmsg("invalid value for option \"%s\": \"%s\"",
-							option->name, text),
-					 errhint("Valid values are sizes from %.0fMB to %.0fMB.",
-							 option->min, option->max)));
-			*(int *) target = size;
+			*(int *) target = parse_size(option, text);
 			break;
-		}
 		case OPTION_TEXT:
 			if (option->check != NULL)
 				option->check(option->name, text);
 			*(char **) target = pstrdup(text);
 			break;
 		case OPTION_CHOICE:
-		{
-			StringInfoData names;
-
-			initStringInfo(&names);
-			for (int i = 0; option->choices[i] != NULL; i++)
-			{
-				if (strcmp(text, option->choices[i]) == 0)
-				{
-					*(int *) target = i;
-					return;
-				}
-				appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
-								 option->choices[i]);
-			}
-			ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-							errmsg("invalid value for option \"%s\": \"%s\"",
-								   option->name, text),
-							errhint("Valid values are: %s.", names.data)));
-		}
+			*(int *) target = parse_choice(option, text);
+			break;
 	}
+}
+
+/* Returns the number that a text denotes: a whole one for OPTION_INT. */
+static double
+parse_number(const OptionDef *option, const char *text)
+{
+	double number;
+	char  *end = NULL;
+
+	errno = 0;
+	number = strtod(text, &end);
+	if (errno != 0 || end == text || *end != '\0' || isnan(number) ||
+		number < option->min || number > option->max ||
+		(option->kind == OPTION_INT && number != floor(number)))
+		raise_invalid_value(
+			option, text,
+			psprintf("Valid values are %s from %.15g to %.15g.",
+					 option->kind == OPTION_INT ? "whole numbers" : "numbers",
+					 option->min, option->max));
+	return number;
+}
+
+/* Returns a size in MB.  The text is a setting's, with an optional unit. */
+static int
+parse_size(const OptionDef *option, const char *text)
+{
+	const char *problem = NULL;
+	int			size = 0;
+
+	if (!parse_int(text, &size, GUC_UNIT_MB, &problem) || size < option->min ||
+		size > option->max)
+		raise_invalid_value(
+			option, text,
+			psprintf("Valid values are sizes from %.0fMB to %.0fMB.",
+					 option->min, option->max));
+	return size;
+}
+
+/* Returns the position of a text among the choices. */
+static int
+parse_choice(const OptionDef *option, const char *text)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; option->choices[i] != NULL; i++)
+	{
+		if (strcmp(text, option->choices[i]) == 0)
+			return i;
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", option->choices[i]);
+	}
+	raise_invalid_value(option, text,
+						psprintf("Valid values are: %s.", names.data));
+}
+
+/* Raises the error for a value that an option does not accept. */
+static void
+raise_invalid_value(const OptionDef *option, const char *text, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					errmsg("invalid value for option \"%s\": \"%s\"",
+						   option->name, text),
+					errhint("%s", hint)));
 }
 
 /* Returns the offset at which the readers store an option, or NO_OFFSET. */
