@@ -41,15 +41,7 @@ sub start
 
 sub url { return $_[0]{url}; }
 
-sub stop
-{
-	my ($self) = @_;
-	return unless $self->{pid};
-	kill 'TERM', $self->{pid};
-	waitpid $self->{pid}, 0;
-	$self->{pid} = undef;
-	return;
-}
+sub stop { return Reevo::stop_process($_[0]); }
 
 sub DESTROY
 {

@@ -122,19 +122,10 @@ sub is_open
 }
 
 # stop(): stops nginx immediately, with requests in flight.
-sub stop
-{
-	my ($self) = @_;
-	return unless $self->{pid};
-	kill 'TERM', $self->{pid};
-	waitpid $self->{pid}, 0;
-	$self->{pid} = undef;
-	return;
-}
+sub stop { return Reevo::stop_process($_[0]); }
 
 # reload(): new connections use a new worker, while the old one finishes its
 # requests. Returns when the old worker has ended.
-# it has begun. Returns when that has ended.
 sub reload
 {
 	my ($self) = @_;

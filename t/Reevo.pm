@@ -270,7 +270,10 @@ sub Reevo::Proxy::heads
 	return -e $self->{log} ? slurp($self->{log}) : '';
 }
 
-sub Reevo::Proxy::stop
+sub Reevo::Proxy::stop { return stop_process($_[0]); }
+
+# stop_process(OBJECT): ends the process {pid} of an object, and waits for its end.
+sub stop_process
 {
 	my ($self) = @_;
 	return unless $self->{pid};
