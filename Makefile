@@ -20,76 +20,12 @@ MODULE_big = opportunity_fdw
 DATA = $(sort $(wildcard $(EXTENSION)--*.sql))
 PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign table"
 
-# In the order in which a scan uses them: plan -> scan -> fetch -> api -> http.
-OBJS = \
-	opportunity_fdw.o \
-	src/drift.o \
-	src/attributes.o \
-	src/shown.o \
-	src/server.o \
-	src/import.o \
-	src/check.o \
-	src/check_steps.o \
-	src/columns.o \
-	src/schema.o \
-	src/explain.o \
-	src/analyze.o \
-	src/plan.o \
-	src/plan_join.o \
-	src/plan_lookup.o \
-	src/plan_sort.o \
-	src/async.o \
-	src/scan.o \
-	src/lookup_plan.o \
-	src/lookup_scan.o \
-	src/lookup_ids.o \
-	src/lookup_keys.o \
-	src/filter.o \
-	src/pushdown.o \
-	src/pushdown_evaluate.o \
-	src/pushdown_key.o \
-	src/fetch.o \
-	src/page_fetch.o \
-	src/range.o \
-	src/sample.o \
-	src/page_reader.o \
-	src/created_at.o \
-	src/key_cache.o \
-	src/key_request.o \
-	src/record_cache.o \
-	src/record_request.o \
-	src/session_cache.o \
-	src/seen_set.o \
-	src/statement.o \
-	src/subtransaction.o \
-	src/progress.o \
-	src/api.o \
-	src/api_health.o \
-	src/api_query.o \
-	src/api_schema.o \
-	src/api_error.o \
-	src/api_facts.o \
-	src/connection.o \
-	src/stats.o \
-	src/http.o \
-	src/http_account.o \
-	src/http_pool.o \
-	src/http_header.o \
-	src/http_pace.o \
-	src/redact.o \
-	src/order.o \
-	src/row.o \
-	src/record.o \
-	src/record_key.o \
-	src/record_write.o \
-	src/json_escape.o \
-	src/attribute_set.o \
-	src/value.o \
-	src/iso8601.o \
-	src/attribute.o \
-	src/option.o \
-	src/id.o \
-	src/url.o
+# The folders of src/, the lowest first. A file includes files of its own folder and
+# of lower folders: see CONTRIBUTING.md.
+FOLDERS = base option http api fetch condition plan exec admin
+
+SOURCES = opportunity_fdw.c $(foreach folder,$(FOLDERS),$(sort $(wildcard src/$(folder)/*.c)))
+OBJS = $(SOURCES:.c=.o)
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
@@ -135,7 +71,7 @@ SHLIB_LINK = $(CURL_LIBS) $(JANSSON_LIBS)
 # PostgreSQL's headers cause warnings with -Wextra, so they count as system headers.
 PG_CONFIG ?= pg_config
 PG_CFLAGS = -Wall -Wextra
-PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null) \
+PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null) \
 	$(CURL_CFLAGS) $(shell $(PKG_CONFIG) --cflags jansson 2>/dev/null)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -144,7 +80,7 @@ $(error $(PG_CONFIG) was not found; on Debian: apt-get install postgresql-server
 endif
 include $(PGXS)
 
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard src/*/*.h)
 
 # test/with-simulator runs a simulator of the API during the tests.
 pg_regress_installcheck = test/with-simulator \
@@ -176,7 +112,7 @@ DISTRIBUTION = $(EXTENSION)-$(shell sed -n 's/^   "version": "\(.*\)",$$/\1/p' M
 dist:
 	git archive --format=zip --prefix=$(DISTRIBUTION)/ --output=$(DISTRIBUTION).zip HEAD
 
-C_SOURCES = $(wildcard *.c src/*.[ch] test/fuzz/*.c test/fuzz/shim/*.[ch] test/inject/*.c test/seen/*.c bench/*.[ch])
+C_SOURCES = $(wildcard *.c src/*/*.[ch] test/fuzz/*.c test/fuzz/shim/*.[ch] test/inject/*.c test/seen/*.c bench/*.[ch])
 
 format:
 	clang-format -i $(C_SOURCES)

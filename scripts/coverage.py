@@ -25,7 +25,7 @@ def counts_of(tree):
     """
     lines = collections.defaultdict(collections.Counter)
     functions = collections.defaultdict(set)
-    objects = sorted(glob.glob(tree + "/*.gcno") + glob.glob(tree + "/src/*.gcno"))
+    objects = sorted(glob.glob(tree + "/*.gcno") + glob.glob(tree + "/src/*/*.gcno"))
     if not objects:
         sys.exit("coverage: no build for coverage in " + tree)
     for name in objects:

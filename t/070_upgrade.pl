@@ -48,8 +48,8 @@ sub scripts { return join(' ', sort map { basename($_) } glob("$_[0]/opportunity
 # --- Version numbers in the source tree ---
 
 my ($now) = Reevo::slurp("$top/opportunity_fdw.control") =~ /^default_version = '(.+)'$/m;
-my ($compiled) = Reevo::slurp("$top/src/version.h") =~ /^#define OPPORTUNITY_FDW_VERSION "(.+)"$/m;
-is($compiled, $now, 'src/version.h has the version of the control file');
+my ($compiled) = Reevo::slurp("$top/src/base/version.h") =~ /^#define OPPORTUNITY_FDW_VERSION "(.+)"$/m;
+is($compiled, $now, 'src/base/version.h has the version of the control file');
 
 # PGXN requires three numbers.
 my $meta = JSON::PP->new->decode(Reevo::slurp("$top/META.json"));

@@ -19,7 +19,7 @@
 
 #include "datatype/timestamp.h"
 
-#include "iso8601.h"
+#include "base/iso8601.h"
 
 #include "shim.h"
 

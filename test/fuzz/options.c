@@ -34,8 +34,8 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#include "attribute.h"
-#include "url.h"
+#include "base/url.h"
+#include "option/attribute.h"
 
 #include "shim.h"
 

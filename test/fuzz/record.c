@@ -26,8 +26,8 @@
 #include "access/tupdesc.h"
 #include "mb/pg_wchar.h"
 
-#include "record.h"
-#include "value.h"
+#include "api/record.h"
+#include "exec/value.h"
 
 #include "shim.h"
 

@@ -29,7 +29,7 @@
 
 #include "mb/pg_wchar.h"
 
-#include "redact.h"
+#include "base/redact.h"
 
 #include "response.h"
 #include "shim.h"

@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "src/seen_set.h"
+#include "base/seen_set.h"
 
 /* Number of ids between two checks of the memory. */
 #define LOOK_EVERY 1000

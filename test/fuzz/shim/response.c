@@ -11,9 +11,9 @@
 
 #include <ctype.h>
 
-#include "id.h"
+#include "base/id.h"
 
-#include "page_reader.h"
+#include "fetch/page_reader.h"
 
 #include "response.h"
 #include "shim.h"

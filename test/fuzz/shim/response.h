@@ -11,9 +11,9 @@
 
 #include "postgres.h"
 
-#include "api.h"
-#include "connection.h"
-#include "statement.h"
+#include "api/api.h"
+#include "fetch/statement.h"
+#include "http/connection.h"
 
 /* The id of the fetched record, and the separator of two responses. */
 #define RESPONSE_RECORD_ID "00000000-0000-4000-8000-000000010001"

@@ -17,7 +17,7 @@
 
 #include "postgres.h"
 
-#include "compat.h"
+#include "base/compat.h"
 
 /* Runs a target with one input, which has a NUL after its end. */
 extern void fuzz_input(char *data, size_t size);

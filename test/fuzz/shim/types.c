@@ -25,7 +25,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#include "id.h"
+#include "base/id.h"
 
 #include "shim.h"
 

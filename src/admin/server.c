@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * server.c
+ *	  Foreign servers of this wrapper, for functions that take their names.
+ *
+ * Makes no request.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+
+#include "admin/import.h"
+#include "admin/server.h"
+#include "base/compat.h"
+
+/*
+ * Returns the server of that name, palloc'd.  Raises an error if there is none,
+ * if the current user has no USAGE privilege on it, or if it belongs to another
+ * wrapper.
+ */
+ForeignServer *
+server_find(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, false);
+	AclResult allowed = compat_may_use_server(server->serverid, GetUserId());
+
+	if (allowed != ACLCHECK_OK)
+		aclcheck_error(allowed, OBJECT_FOREIGN_SERVER, server->servername);
+	if (!server_is_ours(server))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" does not use foreign-data wrapper "
+						"\"opportunity_fdw\"",
+						server->servername),
+				 errdetail("Its foreign-data wrapper is \"%s\".",
+						   GetForeignDataWrapper(server->fdwid)->fdwname)));
+	return server;
+}
+
+/*
+ * Returns true if the server's wrapper has this module's handler.  The wrapper
+ * may have another name than the extension's.
+ */
+bool
+server_is_ours(const ForeignServer *server)
+{
+	Oid handler = GetForeignDataWrapper(server->fdwid)->fdwhandler;
+
+	return OidIsValid(handler) &&
+		   GetFdwRoutine(handler)->ImportForeignSchema == import_schema;
+}

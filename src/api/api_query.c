@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * api_query.c
+ *	  POST /api/v2/{record_type}/_query: many records, page by page.
+ *
+ * The API documents that a query has filters, which are ANDed, and a limit.
+ * The request for a further page has only the cursor and the limit.  A cursor
+ * that has expired is refused with the code invalid_cursor.  Not documented are
+ * the statuses of refusals and the maximum length of an "in" list.
+ *
+ * Must not know SQL, and uses HTTP through http.h only.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+
+#include "api/api_internal.h"
+#include "base/id.h"
+
+/* Smallest cap on a query's results that an API is expected to have. */
+#define SMALLEST_CAP 500
+
+static void			 append_filters(StringInfo body, List *filters);
+static HttpTransfer *start_query(Api *api, const char *body,
+								 HttpBudget *budget);
+static QueryResult	 classify_refusal(const Api *api, HttpTransfer *transfer,
+									  const ApiProblem *problem);
+
+/*
+ * Starts a query for the first page of the records with the given ids.  The
+ * transfer lives until http_end, or as long as the Api.
+ */
+HttpTransfer *
+api_query_ids(Api *api, const pg_uuid_t **ids, int count, HttpBudget *budget)
+{
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"filters\":[{\"field\":\"id\","
+								  "\"operator\":\"in\",\"value\":[");
+	for (int i = 0; i < count; i++)
+	{
+		char *text = id_text(ids[i]);
+
+		appendStringInfo(&body, "%s\"%s\"", i > 0 ? "," : "", text);
+		pfree(text);
+	}
+	appendStringInfo(&body, "]}],\"limit\":%d}", count);
+	return start_query(api, body.data, budget);
+}
+
+/* Starts a query for its first page, like api_query_ids. */
+HttpTransfer *
+api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
+{
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfoChar(&body, '{');
+	append_filters(&body, query->filters);
+	if (query->sort != NULL)
+	{
+		appendStringInfoString(&body, "\"sort\":[{\"field\":");
+		escape_json(&body, query->sort);
+		appendStringInfo(&body, ",\"direction\":\"%s\"}],",
+						 query->is_descending ? "desc" : "asc");
+	}
+	appendStringInfo(&body, "\"limit\":%d}", query->limit);
+	return start_query(api, body.data, budget);
+}
+
+/* Starts the request for the next page, like api_query_ids. */
+HttpTransfer *
+api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
+{
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"cursor\":");
+	escape_json(&body, cursor);
+	appendStringInfo(&body, ",\"limit\":%d}", limit);
+	return start_query(api, body.data, budget);
+}
+
+/*
+ * Waits for the response to a query and parses it.
+ *
+ * *page is made in the current memory context and points into the response,
+ * which lives until http_end.  Raises an error for a response that QueryResult
+ * does not describe, and if there is none.
+ */
+QueryResult
+api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
+				 RecordPage **page)
+{
+	char	  *reason = NULL;
+	ApiProblem problem;
+
+	do
+	{
+		http_wait(transfer);
+		if (transfer->outcome != HTTP_RESPONDED)
+			http_raise(transfer);
+		if (transfer->status == 204)
+		{
+			*page = record_page_create();
+			return QUERY_PAGE;
+		}
+		if (transfer->status == 200)
+		{
+			RecordStatus status = record_parse_page(
+				wanted, api_body(transfer), transfer->length, page, &reason);
+
+			if (api_check_response(api, transfer, "page of records", "a record",
+								   status, reason, &problem))
+			{
+				api_count_records(api, (*page)->count);
+				return QUERY_PAGE;
+			}
+		}
+		else
+			problem = api_read_problem(api, transfer);
+	} while (api_retry(transfer, &problem));
+	return classify_refusal(api, transfer, &problem);
+}
+
+/*
+ * Parses a response to a query that has arrived, like api_finish_query, if it
+ * is a page as documented.  Returns false for anything else.  Raises no error.
+ */
+bool
+api_try_page(const Api *api, const HttpTransfer *transfer,
+			 const AttributeSet *wanted, RecordPage **page)
+{
+	char *problem;
+
+	if (transfer->outcome == HTTP_RESPONDED && transfer->status == 204)
+	{
+		*page = record_page_create();
+		return true;
+	}
+	if (transfer->outcome != HTTP_RESPONDED || transfer->status != 200 ||
+		record_parse_page(wanted, api_body(transfer), transfer->length, page,
+						  &problem) != RECORD_OK)
+		return false;
+	api_count_records(api, (*page)->count);
+	return true;
+}
+
+/*
+ * Returns true if a retry does not help, but another query may: the response is
+ * too large, or complete and not a page as documented.  The transfer must be
+ * over.
+ */
+bool
+api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
+{
+	RecordPage	*page;
+	char		*problem;
+	RecordStatus status;
+
+	if (transfer->outcome != HTTP_RESPONDED || transfer->status != 200)
+		return transfer->outcome == HTTP_TOO_LARGE;
+	status = record_parse_page(wanted, api_body(transfer), transfer->length,
+							   &page, &problem);
+	return status == RECORD_MALFORMED || status == RECORD_UNTRANSLATABLE;
+}
+
+/*
+ * Returns true if a query's last page may not be the end of its records.  The
+ * API may announce more, the page may be empty, or there may be a cap.
+ * received: number of the query's records so far.  limit: of its pages.
+ */
+bool
+api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
+					int limit)
+{
+	return ((page->has_more || page->total > received ||
+			 (page->count == 0 && received > 0)) &&
+			!api_counts_are_false(api)) ||
+		   api_is_like_cap(page, received, limit);
+}
+
+/*
+ * Returns true if a number of records suggests a cap on the query's results.
+ * It is then large and round, or large with a full last page.
+ */
+bool
+api_is_like_cap(const RecordPage *page, int64 received, int limit)
+{
+	return received >= SMALLEST_CAP &&
+		   (received % 100 == 0 || page->count >= limit);
+}
+
+/*
+ * Returns the result that a refusal means for a query.  A server without
+ * queries may not know the path or the method, or treat "_query" as a record's
+ * id.
+ */
+static QueryResult
+classify_refusal(const Api *api, HttpTransfer *transfer,
+				 const ApiProblem *problem)
+{
+	static const struct
+	{
+		const char *code;
+		QueryResult result;
+	} codes[] = {
+		{"invalid_cursor", QUERY_CURSOR_GONE},
+		{"invalid_filter_field", QUERY_FILTER_REFUSED},
+		{"invalid_filter_operator", QUERY_FILTER_REFUSED},
+		{"invalid_filter_value", QUERY_VALUE_REFUSED},
+		{"unsortable_field", QUERY_SORT_REFUSED},
+		{"sort_too_many_fields", QUERY_SORT_REFUSED},
+	};
+
+	for (size_t i = 0; i < lengthof(codes); i++)
+	{
+		if (strcmp(problem->code, codes[i].code) == 0)
+			return codes[i].result;
+	}
+	switch (problem->status)
+	{
+		case 400:
+		case 413:
+		case 414:
+		case 422:
+			return QUERY_REFUSED;
+		case 404:
+		case 410:
+			if (strcmp(problem->code, "unknown_record_type") == 0)
+				api_raise_not_found(api, transfer, problem);
+			return QUERY_NOT_SUPPORTED;
+		case 405:
+		case 501:
+			return QUERY_NOT_SUPPORTED;
+		default:
+			if (problem->status != 0 && problem->status < 300)
+				api_raise_malformed(
+					api, transfer, "page of records",
+					psprintf("unexpected HTTP status %ld", problem->status));
+			api_raise_problem(api, transfer, problem);
+	}
+}
+
+/* Appends the member "filters", unless there are none. */
+static void
+append_filters(StringInfo body, List *filters)
+{
+	ListCell *cell;
+
+	if (filters == NIL)
+		return;
+	appendStringInfoString(body, "\"filters\":[");
+	foreach(cell, filters)
+		appendStringInfo(body, "%s%s",
+						 foreach_current_index(cell) > 0 ? "," : "",
+						 ((RemoteFilter *) lfirst(cell))->json);
+	appendStringInfoString(body, "],");
+}
+
+static HttpTransfer *
+start_query(Api *api, const char *body, HttpBudget *budget)
+{
+	char *path = psprintf(API_QUERY_PATH, api->settings->record_type);
+
+	return api_start(api, ENDPOINT_QUERY, path, body, budget);
+}

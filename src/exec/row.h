@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * row.h
+ *	  Makes the rows of a foreign table from records.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_ROW_H
+#define OPPORTUNITY_ROW_H
+
+#include "postgres.h"
+
+#include "utils/rel.h"
+#include "utils/uuid.h"
+
+#include "fetch/record_cache.h"
+
+/* Conversion of some columns of a foreign table, and its filter of records. */
+typedef struct RowReader RowReader;
+
+extern RowReader *row_reader_create(const Settings *settings, Relation relation,
+									List *columns, RecordCache *cache);
+extern bool		  row_reader_leaves_out(const RowReader *reader,
+										const Record	*record);
+extern void		  row_reader_read(const RowReader *reader, const Record *record,
+								  const pg_uuid_t *id, Datum *values, bool *isnull);
+
+#endif /* OPPORTUNITY_ROW_H */

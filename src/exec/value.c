@@ -1,0 +1,953 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * value.c
+ *	  Converts the values of a record to the columns of a row.
+ *
+ * The declared type of the column decides.  A JSON column takes a value as it
+ * is, and an array takes a list.  Any other type takes the scalar of the value,
+ * as text, through its input function.  Lookups for a column happen once, when
+ * its reader is created.
+ *
+ * Must not know the origin of records.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/id.h"
+#include "base/iso8601.h"
+#include "base/redact.h"
+#include "exec/value.h"
+#include "option/attribute.h"
+
+#define SPACES " \t\n\v\f\r"
+#define DIGITS "0123456789"
+
+/* Largest number of digits in an integer type. */
+#define MAX_INTEGER_DIGITS 19
+
+/* Input that a type takes. */
+typedef enum ValueForm
+{
+	FORM_SCALAR,
+	FORM_JSON,
+	FORM_INTEGER,
+	FORM_DECIMAL,
+	FORM_TIMESTAMPTZ,
+	FORM_TIMESTAMP,
+	FORM_DATE,
+	FORM_TIME,
+	FORM_TIMETZ
+} ValueForm;
+
+struct ColumnReader
+{
+	/* for messages */
+	const char *table_name;
+	const char *column_name;
+	const char *attribute_label; /* as in the column's option */
+	const char *record_id;		 /* of the current record */
+
+	AttrNumber			 attnum;
+	const AttributePath *path;
+	int					 attribute; /* number in the AttributeSet */
+	bool				 is_id;
+	const char			*secret; /* the API key; NULL: none */
+	InvalidValue		 invalid_value;
+	List				*column; /* OID of the table, number of the column */
+	List **warned_columns;		 /* shared in the statement, of such lists */
+
+	/* type of the column, or of an array's elements */
+	Oid		  type;
+	Oid		  base_type; /* type below a domain */
+	int32	  typmod;
+	ValueForm form;
+	bool	  is_text; /* the empty string is a value */
+	FmgrInfo  input;
+	Oid		  input_param;
+	FmgrInfo  timestamptz_input; /* for the UTC reading of a timestamp */
+
+	/* for arrays */
+	bool		  is_array;
+	int16		  element_length;
+	bool		  element_byval;
+	char		  element_align;
+	Oid			  array_domain; /* InvalidOid: no domain over the array */
+	void		 *domain_extra;
+	MemoryContext context;
+};
+
+static void		 check_not_generated(Form_pg_attribute attribute,
+									 const char		  *table_name);
+static ValueForm form_of_type(Oid type);
+static bool		 is_text_type(Oid type);
+static void		 check_record_column(const ColumnReader *reader);
+static void		 conversion_context(void *arg);
+static bool		 read_attribute(ColumnReader *reader, const Record *record,
+								Datum *value, bool *isnull);
+static bool read_array(ColumnReader *reader, const RecordAttribute *attribute,
+					   Datum *value, bool *isnull);
+static bool check_array(ColumnReader *reader, Datum array);
+static bool read_envelope(ColumnReader *reader, const Envelope *envelope,
+						  Datum *value, bool *isnull);
+static bool find_scalar(ColumnReader *reader, const Envelope *envelope,
+						const char **text);
+static const ValueType *type_with_scalar_key(const ColumnReader *reader,
+											 const Envelope		*envelope);
+static bool				is_structured(const JsonValue *value);
+static bool				is_empty(const JsonValue *value);
+static bool				has_scalars(const ColumnReader	  *reader,
+									const RecordAttribute *attribute);
+static const JsonValue *find_value(const ColumnReader *reader,
+								   const Envelope	  *envelope);
+static const JsonValue *find_member(const Envelope *envelope, const char *name);
+static void				append_json(StringInfo target, const JsonValue *value);
+static bool input_json(ColumnReader *reader, const char *json, int length,
+					   Datum *value, bool *isnull);
+static bool input_text(ColumnReader *reader, const char *text, Datum *value,
+					   bool *isnull);
+static bool read_plain(const ColumnReader *reader, const char *text,
+					   Datum *value);
+static bool normalize_number(ColumnReader *reader, const char *text,
+							 const char **normalized);
+static bool write_integer(ColumnReader *reader, const char *text,
+						  const char *mantissa, int64 exponent,
+						  const char **normalized);
+static bool not_a_number(ColumnReader *reader, const char *text);
+static bool normalize_time(ColumnReader *reader, const char *text,
+						   const char **normalized);
+static bool has_parts(ValueForm form, const Iso8601 *parts);
+static const char *with_point(const char *text);
+static const char *with_zone(const char *text, const Iso8601 *parts);
+static bool		   utc_reading(ColumnReader *reader, const char *text,
+							   const char **reading);
+static bool call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
+					   Oid input_param, int32 typmod, Datum *value);
+static bool misfit(ColumnReader *reader, int sqlstate, const char *message,
+				   const char *hint);
+static void warn_once(ColumnReader *reader, const char *message);
+
+/*
+ * Returns the reader of a column, in the current memory context, and adds its
+ * attribute to the wanted ones.  Raises an error for a column that can never be
+ * filled.
+ *
+ * The readers of a statement share *warned_columns, so that each column warns
+ * once; the list grows in the current memory context.  Warnings never show
+ * secret, which may be NULL.
+ */
+ColumnReader *
+column_reader_create(const Settings *settings, TupleDesc tupdesc,
+					 AttrNumber attnum, const char *table_name,
+					 const char *secret, AttributeSet *wanted,
+					 List **warned_columns)
+{
+	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
+	ColumnSettings	 *options = column_settings_read(settings, attnum);
+	ColumnReader	 *reader = palloc0(sizeof(ColumnReader));
+	int32			  typmod = attribute->atttypmod;
+	Oid				  base_type;
+	Oid				  element_type;
+	Oid				  input_function;
+
+	check_not_generated(attribute, table_name);
+	reader->table_name = table_name;
+	reader->secret = secret;
+	reader->column_name = pstrdup(NameStr(attribute->attname));
+	reader->attribute_label =
+		options->attribute != NULL ? options->attribute : reader->column_name;
+	reader->attnum = attnum;
+	reader->column = list_make2_oid(attribute->attrelid, attnum);
+	reader->warned_columns = warned_columns;
+	reader->path = attribute_path_read(options, reader->column_name);
+	reader->is_id = attribute_path_is_id(reader->path);
+	reader->invalid_value =
+		reader->is_id ? INVALID_VALUE_ERROR : options->invalid_value;
+	reader->context = CurrentMemoryContext;
+
+	base_type = getBaseTypeAndTypmod(attribute->atttypid, &typmod);
+	element_type = get_element_type(base_type);
+	reader->type = attribute->atttypid;
+	reader->typmod = attribute->atttypmod;
+	if (OidIsValid(element_type))
+	{
+		reader->is_array = true;
+		if (base_type != attribute->atttypid)
+			reader->array_domain = attribute->atttypid;
+		reader->type = element_type;
+		reader->typmod = typmod; /* of the domain, if it is one */
+		get_typlenbyvalalign(element_type, &reader->element_length,
+							 &reader->element_byval, &reader->element_align);
+	}
+	reader->base_type = getBaseType(reader->type);
+	reader->form = form_of_type(reader->base_type);
+	reader->is_text = is_text_type(reader->base_type);
+	getTypeInputInfo(reader->type, &input_function, &reader->input_param);
+	fmgr_info(input_function, &reader->input);
+	getTypeInputInfo(TIMESTAMPTZOID, &input_function, &(Oid){InvalidOid});
+	fmgr_info(input_function, &reader->timestamptz_input);
+
+	if (reader->path->is_record)
+	{
+		check_record_column(reader);
+		attribute_set_add_record(wanted);
+	}
+	else
+		reader->attribute = attribute_set_add(wanted, reader->path->attribute);
+	return reader;
+}
+
+/* Returns the number of the column. */
+AttrNumber
+column_reader_attnum(const ColumnReader *reader)
+{
+	return reader->attnum;
+}
+
+/*
+ * Returns the column's value for a record, in the current memory context.
+ *
+ * record_id is the id in canonical form, for messages.  Raises the errors of
+ * the type's input function, and an error for a value that cannot fit the type.
+ * The error context names the column, the attribute and the record.  If the
+ * option invalid_value is null, such a value is NULL, with a warning.
+ */
+Datum
+column_reader_read(ColumnReader *reader, const Record *record,
+				   const char *record_id, bool *isnull)
+{
+	ErrorContextCallback callback;
+	Datum				 value = (Datum) 0;
+
+	reader->record_id = record_id;
+	callback.callback = conversion_context;
+	callback.arg = reader;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	*isnull = false;
+	if (!read_attribute(reader, record, &value, isnull))
+		*isnull = true;
+	if (*isnull && OidIsValid(reader->array_domain))
+		domain_check((Datum) 0, true, reader->array_domain,
+					 &reader->domain_extra, reader->context);
+	else if (*isnull && !reader->is_array)
+		InputFunctionCall(&reader->input, NULL, reader->input_param,
+						  reader->typmod); /* a domain may forbid NULL */
+
+	error_context_stack = callback.previous;
+	return value;
+}
+
+/*
+ * Raises an error for a stored generated column, which a wrapper has to
+ * compute.
+ */
+static void
+check_not_generated(Form_pg_attribute attribute, const char *table_name)
+{
+	if (attribute->attgenerated != ATTRIBUTE_GENERATED_STORED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("generated column \"%s\" of foreign table \"%s\" is not "
+					"supported",
+					NameStr(attribute->attname), table_name),
+			 errhint("Drop the column, and use its expression in a view.")));
+}
+
+static ValueForm
+form_of_type(Oid type)
+{
+	switch (type)
+	{
+		case JSONOID:
+		case JSONBOID:
+			return FORM_JSON;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return FORM_INTEGER;
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+			return FORM_DECIMAL;
+		case TIMESTAMPTZOID:
+			return FORM_TIMESTAMPTZ;
+		case TIMESTAMPOID:
+			return FORM_TIMESTAMP;
+		case DATEOID:
+			return FORM_DATE;
+		case TIMEOID:
+			return FORM_TIME;
+		case TIMETZOID:
+			return FORM_TIMETZ;
+		default:
+			return FORM_SCALAR;
+	}
+}
+
+static bool
+is_text_type(Oid type)
+{
+	char category;
+	bool is_preferred;
+
+	get_type_category_preferred(type, &category, &is_preferred);
+	return category == TYPCATEGORY_STRING;
+}
+
+/*
+ * Raises an error for a column of the whole record that is neither JSON nor
+ * text.
+ */
+static void
+check_record_column(const ColumnReader *reader)
+{
+	if (!reader->is_array &&
+		(reader->form == FORM_JSON || reader->base_type == TEXTOID ||
+		 reader->base_type == VARCHAROID))
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+		 errmsg("column \"%s\" of foreign table \"%s\" with attribute \"*\" "
+				"cannot have type %s",
+				reader->column_name, reader->table_name,
+				format_type_be(reader->is_array ? get_array_type(reader->type)
+												: reader->type)),
+		 errhint("Declare the column as jsonb, json or text.")));
+}
+
+/* Error context callback: names the value.  Makes no catalog lookup. */
+static void
+conversion_context(void *arg)
+{
+	const ColumnReader *reader = arg;
+
+	errcontext("column \"%s\" of foreign table \"%s\", attribute \"%s\", "
+			   "record %s",
+			   reader->column_name, reader->table_name, reader->attribute_label,
+			   reader->record_id);
+}
+
+/*
+ * This function and those after it set *value or *isnull.  They return false
+ * for an invalid value that becomes NULL.
+ */
+static bool
+read_attribute(ColumnReader *reader, const Record *record, Datum *value,
+			   bool *isnull)
+{
+	const RecordAttribute *attribute;
+	StringInfoData		   json;
+
+	if (reader->path->is_record)
+		return input_json(reader, record->whole.start, record->whole.length,
+						  value, isnull);
+
+	attribute = &record->attributes[reader->attribute];
+	if (!attribute->is_list && attribute->count == 0)
+	{
+		*isnull = true;
+		return true;
+	}
+	if (reader->is_array)
+		return read_array(reader, attribute, value, isnull);
+	if (!attribute->is_list)
+		return read_envelope(reader, &attribute->envelopes[0], value, isnull);
+	if (reader->form != FORM_JSON)
+		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
+					  psprintf("cannot convert array value to type %s",
+							   format_type_be(reader->type)),
+					  has_scalars(reader, attribute)
+						  ? psprintf("Declare the column as %s[] or as jsonb.",
+									 format_type_be(reader->type))
+						  : "Declare the column as jsonb.");
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	for (int i = 0; i < attribute->count; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(&json, ',');
+		append_json(&json, find_value(reader, &attribute->envelopes[i]));
+	}
+	appendStringInfoChar(&json, ']');
+	return input_json(reader, json.data, json.len, value, isnull);
+}
+
+static bool
+read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
+		   bool *isnull)
+{
+	Datum *elements = palloc(Max(attribute->count, 1) * sizeof(Datum));
+	bool  *nulls = palloc(Max(attribute->count, 1) * sizeof(bool));
+	int	   lower_bound = 1;
+
+	if (!attribute->is_list)
+	{
+		const JsonValue *only = find_value(reader, &attribute->envelopes[0]);
+
+		*isnull =
+			only == NULL || only->kind == JSON_TOKEN_NULL || is_empty(only);
+		return *isnull ||
+			   misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
+					  psprintf("cannot convert non-array value to type %s[]",
+							   format_type_be(reader->type)),
+					  reader->form != FORM_JSON &&
+							  has_scalars(reader, attribute)
+						  ? psprintf("Declare the column as %s or as jsonb.",
+									 format_type_be(reader->type))
+						  : "Declare the column as jsonb.");
+	}
+
+	for (int i = 0; i < attribute->count; i++)
+	{
+		nulls[i] = false;
+		if (!read_envelope(reader, &attribute->envelopes[i], &elements[i],
+						   &nulls[i]))
+			return false;
+		/* A domain may forbid NULL. */
+		if (nulls[i] &&
+			!call_input(reader, &reader->input, NULL, reader->input_param,
+						reader->typmod, &elements[i]))
+			return false;
+	}
+
+	if (attribute->count == 0)
+		*value = PointerGetDatum(construct_empty_array(reader->type));
+	else
+		*value = PointerGetDatum(construct_md_array(
+			elements, nulls, 1, unconstify(int *, &attribute->count),
+			&lower_bound, reader->type, reader->element_length,
+			reader->element_byval, reader->element_align));
+	return !OidIsValid(reader->array_domain) || check_array(reader, *value);
+}
+
+/*
+ * Checks an array against the domain over it.  To avoid an error, it uses the
+ * domain's input function, which reports soft errors in every version that has
+ * them.
+ */
+static bool
+check_array(ColumnReader *reader, Datum array)
+{
+	Oid		 function;
+	Oid		 input_param;
+	bool	 is_varlena;
+	FmgrInfo input;
+
+	if (reader->invalid_value == INVALID_VALUE_ERROR ||
+		!compat_has_soft_input(reader->array_domain))
+	{
+		domain_check(array, false, reader->array_domain, &reader->domain_extra,
+					 reader->context);
+		return true;
+	}
+
+	getTypeInputInfo(reader->array_domain, &function, &input_param);
+	fmgr_info(function, &input);
+	getTypeOutputInfo(getBaseType(reader->array_domain), &function,
+					  &is_varlena);
+	return call_input(reader, &input, OidOutputFunctionCall(function, array),
+					  input_param, -1, &array);
+}
+
+static bool
+read_envelope(ColumnReader *reader, const Envelope *envelope, Datum *value,
+			  bool *isnull)
+{
+	const char *text;
+
+	if (reader->form == FORM_JSON)
+	{
+		const JsonValue *json = find_value(reader, envelope);
+
+		*isnull = json == NULL || json->kind == JSON_TOKEN_NULL;
+		return *isnull || input_json(reader, json->raw.start, json->raw.length,
+									 value, isnull);
+	}
+
+	if (!find_scalar(reader, envelope, &text))
+		return false;
+	*isnull = text == NULL;
+	return *isnull || input_text(reader, text, value, isnull);
+}
+
+/*
+ * Sets *text to the text that a scalar column takes from an envelope.  It is
+ * NULL if there is no value, or only an empty string, which is a value of text
+ * types only.
+ */
+static bool
+find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
+{
+	const JsonValue *value = find_value(reader, envelope);
+	const ValueType *type;
+
+	*text = NULL;
+	if (value == NULL || value->kind == JSON_TOKEN_NULL)
+		return true;
+
+	type = type_with_scalar_key(reader, envelope);
+	if (type != NULL)
+	{
+		const char *key = reader->base_type == UUIDOID && type->uuid_key != NULL
+							  ? type->uuid_key
+							  : type->scalar_key;
+
+		value = find_member(envelope, key);
+		if (value == NULL)
+			return misfit(reader, ERRCODE_PROTOCOL_VIOLATION,
+						  psprintf("value of type \"%s\" has no key \"%s\"",
+								   type->name, key),
+						  NULL);
+		if (value->kind == JSON_TOKEN_NULL)
+			return true;
+	}
+
+	if (is_structured(value))
+		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
+					  psprintf("cannot convert structured value to type %s",
+							   format_type_be(reader->type)),
+					  "Declare the column as jsonb, or select a key of the "
+					  "value with the column option \"attribute\", as in "
+					  "\"stage.color\".");
+	if (reader->is_text || !is_empty(value))
+		*text = value->text;
+	return true;
+}
+
+/*
+ * Returns the type of a value that is an object with a key for its scalar, if
+ * the column takes that; NULL: none.
+ */
+static const ValueType *
+type_with_scalar_key(const ColumnReader *reader, const Envelope *envelope)
+{
+	const ValueType *type;
+
+	if (envelope->value_type == NULL || reader->path->key != NULL ||
+		envelope->value.kind != JSON_TOKEN_OBJECT_START)
+		return NULL;
+	type = value_type_find(envelope->value_type);
+	return type != NULL && type->scalar_key != NULL ? type : NULL;
+}
+
+static bool
+is_structured(const JsonValue *value)
+{
+	return value->kind == JSON_TOKEN_OBJECT_START ||
+		   value->kind == JSON_TOKEN_ARRAY_START;
+}
+
+/* Returns true for the empty string. */
+static bool
+is_empty(const JsonValue *value)
+{
+	return value->kind == JSON_TOKEN_STRING && value->text[0] == '\0';
+}
+
+/*
+ * Returns true if a scalar type could take each value of an attribute.  For
+ * hints.
+ */
+static bool
+has_scalars(const ColumnReader *reader, const RecordAttribute *attribute)
+{
+	for (int i = 0; i < attribute->count; i++)
+	{
+		const Envelope	*envelope = &attribute->envelopes[i];
+		const JsonValue *value = find_value(reader, envelope);
+
+		if (value != NULL && is_structured(value) &&
+			type_with_scalar_key(reader, envelope) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Returns the value of an envelope that the column shows, or NULL.  A key of a
+ * value without keys is absent.
+ */
+static const JsonValue *
+find_value(const ColumnReader *reader, const Envelope *envelope)
+{
+	if (!envelope->has_value)
+		return NULL;
+	if (reader->path->key == NULL)
+		return &envelope->value;
+	return find_member(envelope, reader->path->key);
+}
+
+static const JsonValue *
+find_member(const Envelope *envelope, const char *name)
+{
+	for (int i = 0; i < envelope->member_count; i++)
+	{
+		if (strcmp(envelope->members[i].name, name) == 0)
+			return &envelope->members[i].value;
+	}
+	return NULL;
+}
+
+static void
+append_json(StringInfo target, const JsonValue *value)
+{
+	if (value == NULL)
+		appendStringInfoString(target, "null");
+	else
+		appendBinaryStringInfo(target, value->raw.start, value->raw.length);
+}
+
+/* Converts JSON as it is in the response, so that numbers stay exact. */
+static bool
+input_json(ColumnReader *reader, const char *json, int length, Datum *value,
+		   bool *isnull)
+{
+	return input_text(reader, pnstrdup(json, length), value, isnull);
+}
+
+/* Converts UTF-8 text with the type's input function. */
+static bool
+input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull)
+{
+	(void) isnull;
+	if (read_plain(reader, text, value))
+		return true;
+	switch (reader->form)
+	{
+		case FORM_SCALAR:
+		case FORM_JSON:
+			break;
+		case FORM_INTEGER:
+		case FORM_DECIMAL:
+			if (!normalize_number(reader, text, &text))
+				return false;
+			break;
+		default:
+			if (!normalize_time(reader, text, &text))
+				return false;
+	}
+	text = pg_any_to_server(text, strlen(text), PG_UTF8);
+	return call_input(reader, &reader->input, text, reader->input_param,
+					  reader->typmod, value);
+}
+
+/*
+ * Converts a UUID or timestamp in the API's usual form.  Returns false for
+ * other texts, which are left to the input function.  Its result would be the
+ * same, but the calls would be more than half of the cost of all conversion
+ * (see bench/instructions).
+ */
+static bool
+read_plain(const ColumnReader *reader, const char *text, Datum *value)
+{
+	TimestampTz timestamp;
+	pg_uuid_t	id;
+	pg_uuid_t  *copy;
+
+	if (reader->type == TIMESTAMPTZOID && reader->typmod == -1 &&
+		iso8601_timestamp(text, &timestamp))
+	{
+		*value = TimestampTzGetDatum(timestamp);
+		return true;
+	}
+	if (reader->type == UUIDOID && id_parse(text, &id))
+	{
+		copy = palloc(sizeof(*copy));
+		*copy = id;
+		*value = UUIDPGetDatum(copy);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Normalizes a decimal number for the column's type.  Anything else is invalid,
+ * although input functions accept more.  An example is NaN, which SQL treats as
+ * the largest number, and which the API may omit from a range.
+ */
+static bool
+normalize_number(ColumnReader *reader, const char *text,
+				 const char **normalized)
+{
+	const char *mantissa = text + strspn(text, SPACES);
+	const char *end;
+	size_t		digits;
+	int64		exponent = 0;
+	bool		is_plain = true;
+
+	if (*mantissa == '+' || *mantissa == '-')
+		mantissa++;
+	digits = strspn(mantissa, DIGITS);
+	end = mantissa + digits;
+	if (*end == '.')
+	{
+		size_t decimals = strspn(end + 1, DIGITS);
+
+		digits += decimals;
+		end += 1 + decimals;
+		is_plain = false;
+	}
+	if (digits == 0)
+		return not_a_number(reader, text);
+	if (*end == 'e' || *end == 'E')
+	{
+		const char *start = ++end;
+
+		if (*end == '+' || *end == '-')
+			end++;
+		digits = strspn(end, DIGITS);
+		if (digits == 0)
+			return not_a_number(reader, text);
+		end += digits;
+		/* Clamped, but far beyond the digits of a mantissa. */
+		exponent = Max(Min(strtol(start, NULL, 10), INT_MAX), -INT_MAX);
+		is_plain = false;
+	}
+	if (end[strspn(end, SPACES)] != '\0')
+		return not_a_number(reader, text);
+
+	*normalized = text;
+	return is_plain || reader->form != FORM_INTEGER ||
+		   write_integer(reader, text, mantissa, exponent, normalized);
+}
+
+/*
+ * Writes a number with a point or exponent as an integer.  mantissa: the text
+ * after the sign.  A number with a fraction is invalid.
+ */
+static bool
+write_integer(ColumnReader *reader, const char *text, const char *mantissa,
+			  int64 exponent, const char **normalized)
+{
+	size_t count = strspn(mantissa, DIGITS);
+	char  *digits = palloc(strlen(mantissa) + MAX_INTEGER_DIGITS + 1);
+
+	memcpy(digits, mantissa, count);
+	if (mantissa[count] == '.')
+	{
+		size_t decimals = strspn(mantissa + count + 1, DIGITS);
+
+		memcpy(digits + count, mantissa + count + 1, decimals);
+		count += decimals;
+		exponent -= decimals;
+	}
+	while (count > 0 && digits[count - 1] == '0')
+	{
+		count--;
+		exponent++;
+	}
+	while (count > 0 && *digits == '0')
+	{
+		count--;
+		digits++;
+	}
+
+	if (count == 0)
+	{
+		*normalized = "0";
+		return true;
+	}
+	if ((int64) count + exponent > MAX_INTEGER_DIGITS)
+		return misfit(reader, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+					  psprintf("value \"%s\" is out of range for type %s", text,
+							   format_type_be(reader->base_type)),
+					  NULL);
+	if (exponent < 0)
+		return not_a_number(reader, text);
+	memset(digits + count, '0', exponent);
+	*normalized =
+		psprintf("%s%.*s", text[strspn(text, SPACES)] == '-' ? "-" : "",
+				 (int) (count + exponent), digits);
+	return true;
+}
+
+/* Reports a text that is not a number of the column's type. */
+static bool
+not_a_number(ColumnReader *reader, const char *text)
+{
+	return misfit(reader, ERRCODE_INVALID_TEXT_REPRESENTATION,
+				  psprintf("invalid input syntax for type %s: \"%s\"",
+						   format_type_be(reader->base_type),
+						   pg_any_to_server(text, strlen(text), PG_UTF8)),
+				  NULL);
+}
+
+/*
+ * Normalizes an ISO 8601 text for the column's type.  A type without a time
+ * zone gets the UTC reading.  A text without an offset is in UTC, like all
+ * timestamps of the API.
+ */
+static bool
+normalize_time(ColumnReader *reader, const char *text, const char **normalized)
+{
+	Iso8601 parts;
+
+	if (!iso8601_parse(text, &parts) || !has_parts(reader->form, &parts))
+		return misfit(reader, ERRCODE_INVALID_DATETIME_FORMAT,
+					  psprintf("invalid ISO 8601 value for type %s: \"%s\"",
+							   format_type_be(reader->type),
+							   pg_any_to_server(text, strlen(text), PG_UTF8)),
+					  NULL);
+
+	text = with_point(text);
+	if (reader->form == FORM_TIMESTAMPTZ || reader->form == FORM_TIMETZ)
+	{
+		*normalized = with_zone(text, &parts);
+		return true;
+	}
+
+	/*
+	 * The UTC reading may be on another day, because of the offset, 24:00:00, a
+	 * leap second, or a fraction that is rounded up.
+	 */
+	if (parts.date_length > 0 && parts.time_length > 0)
+		return utc_reading(reader, with_zone(text, &parts), normalized);
+	*normalized = pnstrdup(text, strlen(text) - parts.zone_length);
+	return true;
+}
+
+/*
+ * Returns true if a text has the parts that a type needs.  A time with an
+ * offset and without a date has no UTC reading.
+ */
+static bool
+has_parts(ValueForm form, const Iso8601 *parts)
+{
+	if (form == FORM_TIMETZ)
+		return parts->date_length == 0;
+	if (form == FORM_TIME)
+		return parts->time_length > 0 &&
+			   (parts->date_length > 0 || parts->zone_is_utc);
+	return parts->date_length > 0;
+}
+
+/*
+ * Returns the text with a decimal point.  ISO 8601 also allows a comma, which
+ * PostgreSQL treats as a separator.
+ */
+static const char *
+with_point(const char *text)
+{
+	const char *comma = strchr(text, ',');
+	char	   *copy;
+
+	if (comma == NULL)
+		return text;
+	copy = pstrdup(text);
+	copy[comma - text] = '.';
+	return copy;
+}
+
+/*
+ * Returns the text with a time and a zone; the defaults are 00:00:00 and UTC.
+ */
+static const char *
+with_zone(const char *text, const Iso8601 *parts)
+{
+	if (parts->time_length == 0)
+		return psprintf("%s 00:00:00Z", text);
+	if (parts->zone_length == 0)
+		return psprintf("%sZ", text);
+	return text;
+}
+
+/* Sets *reading to the UTC reading of a timestamp with a zone. */
+static bool
+utc_reading(ColumnReader *reader, const char *text, const char **reading)
+{
+	Datum		 value;
+	Timestamp	 timestamp;
+	struct pg_tm tm;
+	fsec_t		 fsec;
+	char		*buffer = palloc(MAXDATELEN + 1);
+
+	if (!call_input(reader, &reader->timestamptz_input, text, InvalidOid, -1,
+					&value))
+		return false;
+
+	/*
+	 * A timestamptz has the microseconds that a timestamp of its UTC reading
+	 * has.
+	 */
+	timestamp = DatumGetTimestampTz(value);
+	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("timestamp out of range")));
+	EncodeDateTime(&tm, fsec, false, 0, NULL, USE_ISO_DATES, buffer);
+	*reading = buffer;
+	return true;
+}
+
+/*
+ * Calls an input function.  If invalid values become NULL, a soft error is a
+ * warning, and the result is false.  A text of NULL means SQL NULL.
+ */
+static bool
+call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
+		   Oid input_param, int32 typmod, Datum *value)
+{
+	char *message;
+
+	if (reader->invalid_value == INVALID_VALUE_ERROR ||
+		!compat_has_soft_input(reader->type))
+	{
+		*value = InputFunctionCall(input, unconstify(char *, text), input_param,
+								   typmod);
+		return true;
+	}
+	if (compat_soft_input(input, unconstify(char *, text), input_param, typmod,
+						  value, &message))
+		return true;
+	warn_once(reader, message);
+	return false;
+}
+
+/* Reports an invalid value: raises an error, or warns and returns false. */
+static bool
+misfit(ColumnReader *reader, int sqlstate, const char *message,
+	   const char *hint)
+{
+	if (reader->invalid_value == INVALID_VALUE_ERROR)
+		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message),
+						hint != NULL ? errhint("%s", hint) : 0));
+	warn_once(reader, message);
+	return false;
+}
+
+static void
+warn_once(ColumnReader *reader, const char *message)
+{
+	MemoryContext old_context;
+
+	if (list_member(*reader->warned_columns, reader->column))
+		return;
+	old_context = MemoryContextSwitchTo(reader->context);
+	*reader->warned_columns = lappend(*reader->warned_columns, reader->column);
+	MemoryContextSwitchTo(old_context);
+
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("invalid values in column \"%s\" of foreign table \"%s\" "
+					"are replaced by NULL",
+					reader->column_name, reader->table_name),
+			 errdetail("The first error is: %s.",
+					   redact_text(reader->secret, message))));
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * attribute.c
+ *	  Documented attributes and value types of the API, and the attribute of a
+ *	  column.
+ *
+ * The tables are facts from the API's documentation.  Must not know records or
+ * catalogs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+
+#include "option/attribute.h"
+
+/*
+ * Operators that are pushed down by default for a value type.  Of the
+ * documented operators, these cannot omit a record that SQL would keep,
+ * regardless of the API's treatment of case, NULL and rounding.  Its order of
+ * texts is not documented.
+ */
+#define IDENTITY                                                 \
+	(OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_NE) |     \
+	 OPERATOR_BIT(OPERATOR_IN) | OPERATOR_BIT(OPERATOR_NOT_IN) | \
+	 OPERATOR_BIT(OPERATOR_EXISTS))
+#define TEXT                                      \
+	(IDENTITY | OPERATOR_BIT(OPERATOR_CONTAINS) | \
+	 OPERATOR_BIT(OPERATOR_STARTS_WITH) | OPERATOR_BIT(OPERATOR_ENDS_WITH))
+#define TRUTH                                                \
+	(OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_NE) | \
+	 OPERATOR_BIT(OPERATOR_EXISTS))
+#define RANGE                                                 \
+	(OPERATOR_BIT(OPERATOR_GT) | OPERATOR_BIT(OPERATOR_GTE) | \
+	 OPERATOR_BIT(OPERATOR_LT) | OPERATOR_BIT(OPERATOR_LTE) | \
+	 OPERATOR_BIT(OPERATOR_BETWEEN) | OPERATOR_BIT(OPERATOR_EXISTS))
+#define NOTHING 0
+
+/* A value type whose value is the scalar itself. */
+#define SCALAR(name, type, operators, is_sortable)            \
+	{                                                         \
+		name, type, NULL, NULL, false, operators, is_sortable \
+	}
+
+/*
+ * A value type with a display value: selects and stages.  The form of their
+ * values in filters is not documented.
+ */
+#define SELECT(name)                                              \
+	{                                                             \
+		name, "text", "display_value", "id", true, NOTHING, false \
+	}
+
+static const ValueType value_types[] = {
+	SCALAR("uuid", "uuid", IDENTITY, false),
+	SCALAR("string", "text", TEXT, false),
+	SCALAR("long_text", "text", TEXT, false),
+	SCALAR("rich_text", "text", NOTHING, false),
+	SCALAR("enum", "text", IDENTITY, false),
+	SCALAR("email", "text", TEXT, false),
+	SCALAR("phone_number", "text", TEXT, false),
+	SCALAR("url", "text", TEXT, false),
+	SCALAR("number", "numeric", RANGE, true),
+	SCALAR("percent", "numeric", RANGE, true),
+	SCALAR("boolean", "boolean", TRUTH, false),
+	SCALAR("date", "date", RANGE, true),
+	SCALAR("time", "time", NOTHING, false),
+	SCALAR("timestamp", "timestamptz", RANGE, true),
+	{"currency", "numeric", "amount", NULL, false, RANGE, true},
+	{"record_reference", "uuid", "related_record_id", NULL, false, IDENTITY,
+	 false},
+	SELECT("select"),
+	SELECT("opportunity_stage"),
+	SELECT("contact_stage"),
+	SELECT("account_stage"),
+};
+
+/* Attributes of an opportunity, in the order of the documented response. */
+const DocumentedAttribute documented_attributes[] = {
+	{"id", "uuid", false},
+	{"organization_id", "uuid", false},
+	{"created_at", "timestamp", false},
+	{"display_name", "string", false},
+	{"status", "enum", false},
+	{"stage", "opportunity_stage", false},
+	{"owner_user_id", "record_reference", false},
+	{"account_id", "record_reference", false},
+	{"participant_user_id_list", "record_reference", true},
+	{"created_by_user_id", "record_reference", false},
+	{"updated_at", "timestamp", false},
+	{"next_step_details", "long_text", false},
+	{"next_step_due_at", "timestamp", false},
+	{"next_meeting_date", "timestamp", false},
+	{"target_go_live_date", "timestamp", false},
+	{"amount", "currency", false},
+	{"forecast_weighted_amount", "currency", false},
+	{"outcome", "enum", false},
+	{"created_source", "enum", false},
+	{"anticipated_closing_at", "timestamp", false},
+	{"closed_at", "timestamp", false},
+	{"archived_at", "timestamp", false},
+	{"expires_at", "timestamp", false},
+	{"last_activity_at", "timestamp", false},
+	{"last_voice_call", "timestamp", false},
+	{"last_meeting", "timestamp", false},
+	{"last_global_thread", "timestamp", false},
+	{"last_engaged_at", "timestamp", false},
+	{"last_outreached_at", "timestamp", false},
+	{"last_inbound_meeting_at", "timestamp", false},
+	{"last_inbound_voice_call_at", "timestamp", false},
+	{"last_inbound_global_thread_at", "timestamp", false},
+	{"last_outbound_meeting_at", "timestamp", false},
+	{"last_outbound_voice_call_at", "timestamp", false},
+	{"last_outbound_global_thread_at", "timestamp", false},
+	{"stage_last_shifted_at", "timestamp", false},
+	{"owner_team_id", "record_reference", false},
+	{"closed_by_user_id", "record_reference", false},
+	{"primary_contact_id", "record_reference", false},
+	{"updated_by_user_id", "record_reference", false},
+	{"closed_lost_custom_detail", "long_text", false},
+	{"closed_won_custom_detail", "long_text", false},
+	{"competitors_mentioned_other", "string", true},
+	{"primary_competitor_other", "string", false},
+	{"type_id", "select", false},
+};
+
+const int documented_attribute_count = lengthof(documented_attributes);
+
+/* Attributes of all record types. */
+static const char *const common_attributes[] = {"id", "created_at",
+												"updated_at"};
+
+static bool is_whole(const AttributePath *path, const char *attribute);
+
+/*
+ * Returns the value type of a name.  Returns NULL if it is unknown or its
+ * values have no scalar (address, contact_email, ...); such values are kept as
+ * JSON.
+ */
+const ValueType *
+value_type_find(const char *name)
+{
+	for (size_t i = 0; i < lengthof(value_types); i++)
+	{
+		if (strcmp(value_types[i].name, name) == 0)
+			return &value_types[i];
+	}
+	return NULL;
+}
+
+/* Returns the documented attribute of a name for a record type, or NULL. */
+const DocumentedAttribute *
+documented_attribute_find(const char *record_type, const char *name)
+{
+	bool is_documented = strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) == 0 ||
+						 attribute_is_common(name);
+
+	for (int i = 0; is_documented && i < documented_attribute_count; i++)
+	{
+		if (strcmp(documented_attributes[i].name, name) == 0)
+			return &documented_attributes[i];
+	}
+	return NULL;
+}
+
+/* Returns true if all record types have an attribute of that name. */
+bool
+attribute_is_common(const char *name)
+{
+	for (size_t i = 0; i < lengthof(common_attributes); i++)
+	{
+		if (strcmp(common_attributes[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns the attribute that a column shows, palloc'd.  It is given by the
+ * option "attribute", or by default by the column's name.  A key of the value
+ * follows the first dot.
+ */
+AttributePath *
+attribute_path_read(const ColumnSettings *column, const char *column_name)
+{
+	AttributePath *path = palloc0(sizeof(AttributePath));
+	const char	  *text =
+		   column->attribute != NULL ? column->attribute : column_name;
+	char *dot;
+
+	path->attribute = pstrdup(pg_server_to_any(text, strlen(text), PG_UTF8));
+	if (strcmp(path->attribute, "*") == 0)
+	{
+		path->is_record = true;
+		return path;
+	}
+
+	dot = strchr(path->attribute, '.');
+	if (dot != NULL)
+	{
+		*dot = '\0';
+		path->key = dot + 1;
+	}
+	return path;
+}
+
+/* Returns true if the column shows the record's id. */
+bool
+attribute_path_is_id(const AttributePath *path)
+{
+	return is_whole(path, "id");
+}
+
+/* Returns true if the column shows the record's time of creation. */
+bool
+attribute_path_is_created_at(const AttributePath *path)
+{
+	return is_whole(path, "created_at");
+}
+
+/* Returns true if the column shows the whole value of an attribute. */
+static bool
+is_whole(const AttributePath *path, const char *attribute)
+{
+	return !path->is_record && path->key == NULL &&
+		   strcmp(path->attribute, attribute) == 0;
+}

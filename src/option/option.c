@@ -1,0 +1,905 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * option.c
+ *	  The table of options, the validator, and the settings that result for a
+ *	  foreign table.
+ *
+ * Each option is defined once, in option_table.  The validator, its hints and the
+ * readers use that row.  Must not know plans, scans or transfers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+#include "access/reloptions.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "base/compat.h"
+#include "base/url.h"
+#include "option/option.h"
+
+/* The objects that an option belongs to. */
+#define OPTION_SERVER (1 << 0)
+#define OPTION_TABLE (1 << 1)
+#define OPTION_COLUMN (1 << 2)
+#define OPTION_USER (1 << 3)
+#define OPTION_IMPORT (1 << 4)
+
+typedef enum OptionKind
+{
+	OPTION_BOOL,
+	OPTION_TERNARY,
+	OPTION_INT,
+	OPTION_SIZE, /* in MB, with a unit of memory if you give one */
+	OPTION_REAL,
+	OPTION_TEXT,
+	OPTION_CHOICE
+} OptionKind;
+
+/* Raises an error if a text value is not acceptable. */
+typedef void (*OptionCheck)(const char *name, const char *value);
+
+/*
+ * One option.  The readers store its value at an offset: in Settings for servers
+ * and tables, in ColumnSettings for columns.  An option with a reader of its own
+ * has no offset.
+ */
+typedef struct OptionDef
+{
+	const char		  *name;
+	int				   contexts;
+	OptionKind		   kind;
+	const char		  *default_value; /* NULL: none */
+	double			   min;			  /* of a number, or of a size in MB */
+	double			   max;
+	const char *const *choices; /* names of a choice, ending with NULL */
+	OptionCheck		   check;	/* check of a text */
+	bool			   superuser_only;
+	int				   settings_offset;
+	int				   column_offset;
+} OptionDef;
+
+#define NO_OFFSET (-1)
+#define IN_SETTINGS(field) offsetof(Settings, field), NO_OFFSET
+#define IN_COLUMN(field) NO_OFFSET, offsetof(ColumnSettings, field)
+#define ELSEWHERE NO_OFFSET, NO_OFFSET
+#define IN_BOTH(field) \
+	offsetof(Settings, field), offsetof(ColumnSettings, field)
+
+static void		 check_base_url(const char *name, const char *value);
+static void		 check_proxy(const char *name, const char *value);
+static void		 check_ca_file(const char *name, const char *value);
+static void		 try_ca_file(const char *name, const char *value);
+static void		 check_record_type(const char *name, const char *value);
+static Settings *read_server(Oid serverid);
+static void		 check_attribute(const char *name, const char *value);
+static void		 check_filter_operators(const char *name, const char *value);
+static void		 check_api_key(const char *name, const char *value);
+static void		 check_proxy_credential(const char *name, const char *value);
+
+#define ST (OPTION_SERVER | OPTION_TABLE)
+#define STC (OPTION_SERVER | OPTION_TABLE | OPTION_COLUMN)
+
+#define BOOL_OPTION(name, where, def, superuser, target)                   \
+	{                                                                      \
+		name, where, OPTION_BOOL, def, 0, 0, NULL, NULL, superuser, target \
+	}
+#define INT_OPTION(name, where, def, min, max, target)                    \
+	{                                                                     \
+		name, where, OPTION_INT, def, min, max, NULL, NULL, false, target \
+	}
+#define REAL_OPTION(name, where, def, min, max, target)                    \
+	{                                                                      \
+		name, where, OPTION_REAL, def, min, max, NULL, NULL, false, target \
+	}
+#define TEXT_OPTION(name, where, def, check, superuser, target)             \
+	{                                                                       \
+		name, where, OPTION_TEXT, def, 0, 0, NULL, check, superuser, target \
+	}
+
+static const char *const invalid_value_choices[] = {
+	[INVALID_VALUE_ERROR] = "error", [INVALID_VALUE_NULL] = "null", NULL};
+
+static const OptionDef option_table[] = {
+	TEXT_OPTION("base_url", OPTION_SERVER, "https://api.reevo.ai",
+				check_base_url, false, IN_SETTINGS(base_url)),
+	BOOL_OPTION("allow_http", OPTION_SERVER, "false", true,
+				IN_SETTINGS(allow_http)),
+	TEXT_OPTION("proxy", OPTION_SERVER, NULL, check_proxy, false,
+				IN_SETTINGS(proxy)),
+	TEXT_OPTION("ca_file", OPTION_SERVER, NULL, check_ca_file, true,
+				IN_SETTINGS(ca_file)),
+	REAL_OPTION("connect_timeout", OPTION_SERVER, "10", 0.1, 3600,
+				IN_SETTINGS(connect_timeout)),
+	REAL_OPTION("request_timeout", OPTION_SERVER, "30", 0.1, 3600,
+				IN_SETTINGS(request_timeout)),
+	INT_OPTION("max_retries", OPTION_SERVER, "5", 0, 100,
+			   IN_SETTINGS(max_retries)),
+	REAL_OPTION("max_retry_wait", OPTION_SERVER, "60", 0, 3600,
+				IN_SETTINGS(max_retry_wait)),
+	{"max_response_size", OPTION_SERVER, OPTION_SIZE, "64MB", 1, 1000, NULL,
+	 NULL, false, IN_SETTINGS(max_response_size)},
+	INT_OPTION("max_requests", ST, "0", 0, INT_MAX, IN_SETTINGS(max_requests)),
+	INT_OPTION("max_concurrency", ST, "8", 1, 100,
+			   IN_SETTINGS(max_concurrency)),
+	INT_OPTION("page_size", ST, "100", 1, 10000, IN_SETTINGS(page_size)),
+	BOOL_OPTION("use_query", ST, "true", false, IN_SETTINGS(use_query)),
+	INT_OPTION("cache_ttl", ST, "0", 0, INT_MAX, IN_SETTINGS(cache_ttl)),
+	BOOL_OPTION("query_returns_archived", ST, "false", false,
+				IN_SETTINGS(query_returns_archived)),
+	BOOL_OPTION("include_archived", ST, "true", false,
+				IN_SETTINGS(include_archived)),
+	{"invalid_value", STC, OPTION_CHOICE, "error", 0, 0, invalid_value_choices,
+	 NULL, false, IN_BOTH(invalid_value)},
+	REAL_OPTION("fdw_startup_cost", ST, "100", 0, 1e10,
+				IN_SETTINGS(fdw_startup_cost)),
+	REAL_OPTION("fdw_tuple_cost", ST, "0.01", 0, 1e10,
+				IN_SETTINGS(fdw_tuple_cost)),
+	TEXT_OPTION("record_type", OPTION_TABLE, OPTION_DEFAULT_RECORD_TYPE,
+				check_record_type, false, IN_SETTINGS(record_type)),
+	TEXT_OPTION("attribute", OPTION_COLUMN, NULL, check_attribute, false,
+				IN_COLUMN(attribute)),
+	TEXT_OPTION("filter_operators", OPTION_COLUMN, NULL, check_filter_operators,
+				false, IN_COLUMN(filter_operators)),
+	{"sortable", OPTION_COLUMN, OPTION_TERNARY, NULL, 0, 0, NULL, NULL, false,
+	 IN_COLUMN(sortable)},
+	TEXT_OPTION("api_key", OPTION_USER, NULL, check_api_key, false, ELSEWHERE),
+	TEXT_OPTION("proxy_user", OPTION_USER, NULL, check_proxy_credential, false,
+				ELSEWHERE),
+	TEXT_OPTION("proxy_password", OPTION_USER, NULL, check_proxy_credential,
+				false, ELSEWHERE),
+	/* import_settings_read, the reader, needs no offset for its only option. */
+	BOOL_OPTION("discover", OPTION_IMPORT, "true", false, ELSEWHERE),
+};
+
+/* The names of the operators, by RemoteOperator. */
+static const char *const api_operators[] = {
+	[OPERATOR_EQ] = "eq",
+	[OPERATOR_NE] = "ne",
+	[OPERATOR_IN] = "in",
+	[OPERATOR_NOT_IN] = "not_in",
+	[OPERATOR_CONTAINS] = "contains",
+	[OPERATOR_STARTS_WITH] = "starts_with",
+	[OPERATOR_ENDS_WITH] = "ends_with",
+	[OPERATOR_GT] = "gt",
+	[OPERATOR_GTE] = "gte",
+	[OPERATOR_LT] = "lt",
+	[OPERATOR_LTE] = "lte",
+	[OPERATOR_BETWEEN] = "between",
+	[OPERATOR_EXISTS] = "exists",
+	[OPERATOR_NOT_EXISTS] = "not_exists",
+};
+
+PG_FUNCTION_INFO_V1(opportunity_fdw_validator);
+
+static int				context_of_catalog(Oid catalog);
+static const OptionDef *find_option(const char *name, int context);
+static void				report_unknown_option(const char *name, int context);
+static void				check_option(const OptionDef *option, DefElem *def);
+static void				check_transport(List *options);
+static void				parse_option(const OptionDef *option, const char *text,
+									 void *target);
+static double			parse_number(const OptionDef *option, const char *text);
+static int				parse_size(const OptionDef *option, const char *text);
+static int				parse_choice(const OptionDef *option, const char *text);
+pg_noreturn static void raise_invalid_value(const OptionDef *option,
+											const char *text, const char *hint);
+static void				apply_options(List *options, int context, char *base,
+									  bool for_column);
+static void				apply_defaults(char *base, bool for_column);
+static char			   *to_utf8(const char *text);
+
+/*
+ * SQL function: checks the options of a catalog object.  Raises an error for an
+ * unknown name, for a value out of range, and for an option that only a superuser
+ * may set.  DDL commands pass the whole list as they will store it.
+ */
+Datum
+opportunity_fdw_validator(PG_FUNCTION_ARGS)
+{
+	List	 *options = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid		  catalog = PG_GETARG_OID(1);
+	int		  context = context_of_catalog(catalog);
+	ListCell *cell;
+
+	foreach(cell, options)
+	{
+		DefElem			*def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, context);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, context);
+		else
+			check_option(option, def);
+	}
+
+	if (context == OPTION_SERVER)
+		check_transport(options);
+
+	PG_RETURN_VOID();
+}
+
+/*
+ * Returns the settings of a foreign table: its own options and its server's
+ * options.  Palloc'd.
+ */
+Settings *
+settings_read(Oid relid)
+{
+	ForeignTable *table = GetForeignTable(relid);
+	Settings	 *settings = read_server(table->serverid);
+
+	settings->relid = relid;
+	apply_options(table->options, OPTION_TABLE, (char *) settings, false);
+	return settings;
+}
+
+/*
+ * Returns the settings that a new table of a record type would have, palloc'd.
+ * Raises an error if the name is not valid for a record type.
+ */
+Settings *
+settings_read_server(Oid serverid, const char *record_type)
+{
+	Settings *settings = read_server(serverid);
+
+	check_record_type("record_type", record_type);
+	settings->record_type = pstrdup(record_type);
+	return settings;
+}
+
+static Settings *
+read_server(Oid serverid)
+{
+	ForeignServer *server = GetForeignServer(serverid);
+	Settings	  *settings = palloc0(sizeof(Settings));
+	size_t		   length;
+
+	settings->serverid = serverid;
+	apply_defaults((char *) settings, false);
+	apply_options(server->options, OPTION_SERVER, (char *) settings, false);
+
+	length = strlen(settings->base_url);
+	while (length > 0 && settings->base_url[length - 1] == '/')
+		settings->base_url[--length] = '\0';
+	return settings;
+}
+
+/*
+ * Returns true if a record that a query does not return needs no GET: queries
+ * return each record, or the table does not show the records that they omit.
+ */
+bool
+settings_trust_query(const Settings *settings)
+{
+	return settings->query_returns_archived || !settings->include_archived;
+}
+
+/* Returns the settings of one column of a foreign table, palloc'd. */
+ColumnSettings *
+column_settings_read(const Settings *table, AttrNumber attnum)
+{
+	ColumnSettings *column = palloc0(sizeof(ColumnSettings));
+
+	column->invalid_value = table->invalid_value;
+	apply_options(GetForeignColumnOptions(table->relid, attnum), OPTION_COLUMN,
+				  (char *) column, true);
+	return column;
+}
+
+/*
+ * Returns the options of IMPORT FOREIGN SCHEMA, palloc'd.  PostgreSQL passes them to
+ * no validator, so this function raises the validator's errors.
+ */
+ImportSettings *
+import_settings_read(List *options)
+{
+	ImportSettings *settings = palloc0(sizeof(ImportSettings));
+	ListCell	   *cell;
+
+	settings->discover = true;
+	foreach(cell, options)
+	{
+		DefElem			*def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, OPTION_IMPORT);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, OPTION_IMPORT);
+		else
+			parse_option(option, defGetString(def), &settings->discover);
+	}
+	return settings;
+}
+
+/*
+ * Returns the operators in a value of the option filter_operators, as a set of
+ * OPERATOR_BIT, without names that the validator would reject.
+ */
+int
+remote_operators_read(const char *list)
+{
+	int		  operators = 0;
+	List	 *names;
+	ListCell *cell;
+
+	if (!SplitIdentifierString(pstrdup(list), ',', &names))
+		return 0;
+	foreach(cell, names)
+	{
+		int found = remote_operator_find(lfirst(cell));
+
+		if (found >= 0)
+			operators |= OPERATOR_BIT(found);
+	}
+	return operators;
+}
+
+/* Returns an operator's name in the API. */
+const char *
+remote_operator_name(RemoteOperator remote_operator)
+{
+	return api_operators[remote_operator];
+}
+
+/*
+ * Returns the credentials of a user for the table's server, palloc'd.
+ *
+ * Raises PostgreSQL's own error if the user has no mapping, and an error if the
+ * mapping has no key and the user is not a superuser.  Without the latter, any
+ * user could access a server that trusts the address of the database's machine.
+ */
+Credentials *
+credentials_read(const Settings *settings, Oid userid)
+{
+	UserMapping *mapping = GetUserMapping(userid, settings->serverid);
+	Credentials *credentials = palloc0(sizeof(Credentials));
+	ListCell	*cell;
+
+	credentials->umid = mapping->umid;
+	foreach(cell, mapping->options)
+	{
+		DefElem *def = lfirst_node(DefElem, cell);
+
+		if (strcmp(def->defname, "api_key") == 0)
+			credentials->api_key = defGetString(def);
+		else if (strcmp(def->defname, "proxy_user") == 0)
+			credentials->proxy_user = to_utf8(defGetString(def));
+		else if (strcmp(def->defname, "proxy_password") == 0)
+			credentials->proxy_password = to_utf8(defGetString(def));
+	}
+
+	if (credentials->api_key == NULL && !superuser_arg(userid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("user mapping for \"%s\" has no API key",
+						MappingUserName(userid)),
+				 errdetail("Only superusers may use server \"%s\" without an "
+						   "API key.",
+						   GetForeignServer(settings->serverid)->servername),
+				 errhint("Run ALTER USER MAPPING FOR \"%s\" SERVER \"%s\" "
+						 "OPTIONS (ADD api_key '...').",
+						 MappingUserName(userid),
+						 GetForeignServer(settings->serverid)->servername)));
+	return credentials;
+}
+
+/* Returns a text in UTF-8: the text itself if that is the database's encoding. */
+static char *
+to_utf8(const char *text)
+{
+	return pg_server_to_any(text, strlen(text), PG_UTF8);
+}
+
+/* Returns the context of the object whose options a DDL command passes. */
+static int
+context_of_catalog(Oid catalog)
+{
+	switch (catalog)
+	{
+		case ForeignServerRelationId:
+			return OPTION_SERVER;
+		case ForeignTableRelationId:
+			return OPTION_TABLE;
+		case AttributeRelationId:
+			return OPTION_COLUMN;
+		case UserMappingRelationId:
+			return OPTION_USER;
+		default:
+			return 0;
+	}
+}
+
+/* Returns the option of that name in that context, or NULL. */
+static const OptionDef *
+find_option(const char *name, int context)
+{
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) != 0 &&
+			strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	}
+	return NULL;
+}
+
+/* Returns the RemoteOperator of that name, or -1. */
+int
+remote_operator_find(const char *name)
+{
+	for (size_t i = 0; i < lengthof(api_operators); i++)
+	{
+		if (strcmp(api_operators[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* Raises the error for a name that is not an option in that context. */
+static void
+report_unknown_option(const char *name, int context)
+{
+	List *valid_names = NIL;
+	char *hint;
+
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) != 0)
+			valid_names =
+				lappend(valid_names, unconstify(char *, option_table[i].name));
+	}
+	hint = compat_option_hint(name, valid_names);
+
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					errmsg("invalid option \"%s\"", name),
+					hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/* Checks one option of the validator's list. */
+static void
+check_option(const OptionDef *option, DefElem *def)
+{
+	union
+	{
+		bool   boolean;
+		int	   integer; /* also a ternary or a choice */
+		double real;
+		char  *text;
+	} parsed;
+
+	if (option->superuser_only && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"%s\"", option->name),
+				 errdetail("Only superusers may set this option, or change "
+						   "other options of a server that has it."),
+				 errhint("Ask a superuser to change the options.")));
+
+	parse_option(option, defGetString(def), &parsed);
+	if (option->check == check_ca_file)
+		try_ca_file(option->name, parsed.text);
+}
+
+/*
+ * Raises an error for a server that would send the key in clear text, unless the
+ * host is a loopback host or a superuser has set allow_http.
+ */
+static void
+check_transport(List *options)
+{
+	char	 *base_url = NULL;
+	bool	  allow_http = false;
+	UrlParts  parts;
+	ListCell *cell;
+
+	foreach(cell, options)
+	{
+		DefElem *def = lfirst_node(DefElem, cell);
+
+		if (strcmp(def->defname, "base_url") == 0)
+			base_url = defGetString(def);
+		else if (strcmp(def->defname, "allow_http") == 0)
+			(void) parse_bool(defGetString(def), &allow_http);
+	}
+
+	if (base_url == NULL || !url_parse(base_url, &parts) ||
+		strcmp(parts.scheme, "http") != 0)
+		return;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"base_url\" to an "
+						"http URL"),
+				 errdetail("The API key would travel in clear text."),
+				 errhint("Use an https URL, or ask a superuser to set the "
+						 "option.")));
+	if (!parts.is_loopback && !allow_http)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("option \"base_url\" must be an https URL"),
+			 errdetail("The API key would travel to host \"%s\" in clear "
+					   "text.",
+					   parts.host),
+			 errhint("Use an https URL, or set the option \"allow_http\" to "
+					 "\"true\".")));
+}
+
+/*
+ * Parses and checks one value, and stores it in the target: a bool, int, double or
+ * char *, depending on the option's kind.  Raises an error for an invalid value.
+ */
+static void
+parse_option(const OptionDef *option, const char *text, void *target)
+{
+	bool is_true;
+
+	switch (option->kind)
+	{
+		case OPTION_BOOL:
+		case OPTION_TERNARY:
+			if (!parse_bool(text, &is_true))
+				raise_invalid_value(option, text,
+									"Valid values are true and false.");
+			if (option->kind == OPTION_BOOL)
+				*(bool *) target = is_true;
+			else
+				*(int *) target = is_true ? TERNARY_TRUE : TERNARY_FALSE;
+			break;
+		case OPTION_INT:
+			*(int *) target = (int) parse_number(option, text);
+			break;
+		case OPTION_REAL:
+			*(double *) target = parse_number(option, text);
+			break;
+		case OPTION_SIZE:
+			*(int *) target = parse_size(option, text);
+			break;
+		case OPTION_TEXT:
+			if (option->check != NULL)
+				option->check(option->name, text);
+			*(char **) target = pstrdup(text);
+			break;
+		case OPTION_CHOICE:
+			*(int *) target = parse_choice(option, text);
+			break;
+	}
+}
+
+/* Returns the number that a text denotes: a whole one for OPTION_INT. */
+static double
+parse_number(const OptionDef *option, const char *text)
+{
+	double number;
+	char  *end = NULL;
+
+	errno = 0;
+	number = strtod(text, &end);
+	if (errno != 0 || end == text || *end != '\0' || isnan(number) ||
+		number < option->min || number > option->max ||
+		(option->kind == OPTION_INT && number != floor(number)))
+		raise_invalid_value(
+			option, text,
+			psprintf("Valid values are %s from %.15g to %.15g.",
+					 option->kind == OPTION_INT ? "whole numbers" : "numbers",
+					 option->min, option->max));
+	return number;
+}
+
+/* Returns a size in MB.  The text is a setting's, with an optional unit. */
+static int
+parse_size(const OptionDef *option, const char *text)
+{
+	const char *problem = NULL;
+	int			size = 0;
+
+	if (!parse_int(text, &size, GUC_UNIT_MB, &problem) || size < option->min ||
+		size > option->max)
+		raise_invalid_value(
+			option, text,
+			psprintf("Valid values are sizes from %.0fMB to %.0fMB.",
+					 option->min, option->max));
+	return size;
+}
+
+/* Returns the position of a text among the choices. */
+static int
+parse_choice(const OptionDef *option, const char *text)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; option->choices[i] != NULL; i++)
+	{
+		if (strcmp(text, option->choices[i]) == 0)
+			return i;
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", option->choices[i]);
+	}
+	raise_invalid_value(option, text,
+						psprintf("Valid values are: %s.", names.data));
+}
+
+/* Raises the error for a value that an option does not accept. */
+static void
+raise_invalid_value(const OptionDef *option, const char *text, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					errmsg("invalid value for option \"%s\": \"%s\"",
+						   option->name, text),
+					errhint("%s", hint)));
+}
+
+/* Returns the offset at which the readers store an option, or NO_OFFSET. */
+static int
+target_offset(const OptionDef *option, bool for_column)
+{
+	return for_column ? option->column_offset : option->settings_offset;
+}
+
+/* Stores a list of options in Settings or ColumnSettings. */
+static void
+apply_options(List *options, int context, char *base, bool for_column)
+{
+	ListCell *cell;
+
+	foreach(cell, options)
+	{
+		DefElem			*def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, context);
+
+		if (option != NULL && target_offset(option, for_column) != NO_OFFSET)
+			parse_option(option, defGetString(def),
+						 base + target_offset(option, for_column));
+	}
+}
+
+/* Stores the defaults in Settings or ColumnSettings. */
+static void
+apply_defaults(char *base, bool for_column)
+{
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		const OptionDef *option = &option_table[i];
+		int				 offset = target_offset(option, for_column);
+
+		if (option->default_value != NULL && offset != NO_OFFSET)
+			parse_option(option, option->default_value, base + offset);
+	}
+}
+
+/*
+ * Checks base_url: a scheme, a host, and an optional port and path.  For http, see
+ * check_transport.
+ */
+static void
+check_base_url(const char *name, const char *value)
+{
+	UrlParts parts;
+
+	if (!url_parse(value, &parts) || (strcmp(parts.scheme, "https") != 0 &&
+									  strcmp(parts.scheme, "http") != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"%s\" is not an https URL", name),
+				 errhint("Specify a URL such as \"https://api.reevo.ai\", with "
+						 "an optional port and path.")));
+	if (parts.has_credentials)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"%s\" must not contain a user name or a "
+						"password",
+						name),
+				 errhint("Set the API key with the user mapping option "
+						 "\"api_key\".")));
+	if (parts.has_query_or_fragment)
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("option \"%s\" must not contain a query or a "
+							   "fragment",
+							   name)));
+}
+
+/* Checks proxy: a proxy URL as libcurl accepts it, without credentials. */
+static void
+check_proxy(const char *name, const char *value)
+{
+	static const char *const schemes[] = {"http",	 "https",  "socks4",
+										  "socks4a", "socks5", "socks5h"};
+	UrlParts				 parts;
+
+	/* First, because credentials can be the reason why the rest is not a URL. */
+	if (strchr(value, '@') != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"%s\" must not contain a user name or a "
+						"password",
+						name),
+				 errhint("Set the user mapping options \"proxy_user\" and "
+						 "\"proxy_password\".")));
+
+	if (strstr(value, "://") == NULL)
+		value = psprintf("http://%s", value);
+	if (url_parse(value, &parts) && !parts.has_query_or_fragment)
+	{
+		for (size_t i = 0; i < lengthof(schemes); i++)
+		{
+			if (strcmp(parts.scheme, schemes[i]) == 0)
+				return;
+		}
+	}
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					errmsg("option \"%s\" is not a proxy URL", name),
+					errhint("Specify a URL such as "
+							"\"http://proxy.example:3128\". Valid schemes are "
+							"http, https, socks4, socks4a, socks5 and "
+							"socks5h.")));
+}
+
+/*
+ * Checks ca_file: an absolute path.  Requests read the file.  It need not exist
+ * yet, because the server's definition can be a dump of another machine.
+ */
+static void
+check_ca_file(const char *name, const char *value)
+{
+	if (!is_absolute_path(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"%s\" must be an absolute path", name)));
+}
+
+/*
+ * Warns if this server process cannot read a certificate from a file.  Does not
+ * open a FIFO, which would block, nor a device, which may have no end.
+ */
+static void
+try_ca_file(const char *name, const char *value)
+{
+	struct stat status;
+	bool  is_special = stat(value, &status) == 0 && !S_ISREG(status.st_mode);
+	FILE *file = is_special ? NULL : AllocateFile(value, PG_BINARY_R);
+	bool  found = false;
+	char  line[256];
+
+	if (file == NULL && !is_special)
+	{
+		ereport(WARNING,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" of option \"%s\": %m",
+						value, name),
+				 errhint("Make the file readable for the server process. "
+						 "Until then, requests fail.")));
+		return;
+	}
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		found = strncmp(line, "-----BEGIN ", 11) == 0 &&
+				strstr(line, "CERTIFICATE-----") != NULL;
+	}
+	if (file != NULL)
+		FreeFile(file);
+	if (!found)
+		ereport(WARNING, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						  errmsg("file \"%s\" of option \"%s\" contains no "
+								 "certificate in PEM format",
+								 value, name),
+						  errhint("Add a certificate to the file. Until then, "
+								  "requests fail.")));
+}
+
+/* Checks record_type: one segment of a path. */
+static void
+check_record_type(const char *name, const char *value)
+{
+	if (value[0] == '\0' || strlen(value) > 128 ||
+		strspn(value,
+			   "abcdefghijklmnopqrstuvwxyz"
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
+				 errhint("Specify a record type such as \"opportunity\", of "
+						 "letters, digits, underscores and hyphens.")));
+}
+
+/* Checks attribute: "*", or a name, optionally followed by a dot and a key. */
+static void
+check_attribute(const char *name, const char *value)
+{
+	const char *dot = strchr(value, '.');
+
+	if (value[0] == '\0' || dot == value || strncmp(value, "*.", 2) == 0 ||
+		(dot != NULL && (dot[1] == '\0' || strchr(dot + 1, '.') != NULL)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
+				 errhint("Specify an attribute such as \"stage\", a key of its "
+						 "value such as \"stage.closing_probability\", or "
+						 "\"*\" for the whole record.")));
+}
+
+/* Checks filter_operators: a comma-separated list of documented operators. */
+static void
+check_filter_operators(const char *name, const char *value)
+{
+	char	 *copy = pstrdup(value);
+	List	 *operators;
+	ListCell *cell;
+
+	if (!SplitIdentifierString(copy, ',', &operators))
+		operators = list_make1(pstrdup(value));
+
+	foreach(cell, operators)
+	{
+		const char *operator_name = lfirst(cell);
+
+		if (remote_operator_find(operator_name) < 0)
+		{
+			StringInfoData names;
+
+			initStringInfo(&names);
+			for (size_t i = 0; i < lengthof(api_operators); i++)
+				appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+								 api_operators[i]);
+			ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+							errmsg("invalid operator in option \"%s\": \"%s\"",
+								   name, operator_name),
+							errhint("Valid operators are: %s.", names.data)));
+		}
+	}
+}
+
+/*
+ * Checks api_key: printable ASCII without spaces, so that it cannot end the header
+ * that contains it.  The error does not show the key.
+ */
+static void
+check_api_key(const char *name, const char *value)
+{
+	bool valid = value[0] != '\0' && strlen(value) <= 4096;
+
+	for (const char *c = value; valid && *c != '\0'; c++)
+		valid = (unsigned char) *c > ' ' && (unsigned char) *c < 0x7f;
+	if (!valid)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\"", name),
+				 errdetail("An API key consists of 1 to 4096 printable ASCII "
+						   "characters without spaces.")));
+}
+
+/*
+ * Checks proxy_user and proxy_password: text without control characters.  The error
+ * does not show it.
+ */
+static void
+check_proxy_credential(const char *name, const char *value)
+{
+	bool valid = value[0] != '\0' && strlen(value) <= 4096;
+
+	/* U+0080 to U+009F are control characters, too. */
+	for (const unsigned char *c = (const unsigned char *) to_utf8(value);
+		 valid && *c != '\0'; c++)
+		valid = *c >= ' ' && *c != 0x7f && (*c != 0xc2 || c[1] >= 0xa0);
+	if (!valid)
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("invalid value for option \"%s\"", name),
+						errdetail("The value must have 1 to 4096 bytes, and no "
+								  "control characters.")));
+}

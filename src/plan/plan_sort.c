@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * plan_sort.c
+ *	  Orders of a query's rows that can be pushed down.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/transam.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
+
+#include "base/compat.h"
+#include "plan/plan_internal.h"
+
+static Var *member_column(const RelOptInfo *baserel, const PathKey *pathkey);
+static bool is_never_null(const RelOptInfo *baserel, AttrNumber attnum);
+
+/*
+ * Returns the order of a pathkey by ScanSort, or NIL if the API cannot sort by
+ * it.  The API's documentation does not say how it sorts NULLs, so the query
+ * must exclude them.
+ */
+List *
+plan_sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey)
+{
+	TableInfo	 *table = baserel->fdw_private;
+	Var			 *var = member_column(baserel, pathkey);
+	RemoteColumn *column;
+	bool		  is_descending = compat_pathkey_is_descending(pathkey);
+	bool		  is_always_there;
+	Oid			  sort_operator;
+
+	if (var == NULL)
+		return NIL;
+	column = table->columns[var->varattno - 1];
+	is_always_there = strcmp(column->field, "id") == 0 ||
+					  strcmp(column->field, "created_at") == 0;
+	if (!is_always_there && !is_never_null(baserel, var->varattno))
+		return NIL;
+	sort_operator = get_opfamily_member(
+		pathkey->pk_opfamily, var->vartype, var->vartype,
+		is_descending ? BTGreaterStrategyNumber : BTLessStrategyNumber);
+	if (!OidIsValid(sort_operator) || sort_operator >= FirstNormalObjectId)
+		return NIL;
+	return list_make3(makeString(column->field),
+					  list_make2_oid(sort_operator, var->varcollid),
+					  list_make4_int(var->varattno, is_descending,
+									 pathkey->pk_nulls_first,
+									 is_never_null(baserel, var->varattno)));
+}
+
+/*
+ * Returns the column that a pathkey sorts by, if the API can sort by it; or
+ * NULL.
+ */
+static Var *
+member_column(const RelOptInfo *baserel, const PathKey *pathkey)
+{
+	TableInfo *table = baserel->fdw_private;
+	ListCell  *cell;
+
+	if (pathkey->pk_eclass->ec_has_volatile)
+		return NULL;
+	foreach(cell, pathkey->pk_eclass->ec_members)
+	{
+		Var *var = (Var *) lfirst_node(EquivalenceMember, cell)->em_expr;
+
+		if (IsA(var, Var) && (Index) var->varno == baserel->relid &&
+			var->varlevelsup == 0 && var->varattno > 0 &&
+			var->varattno <= table->column_count &&
+			table->columns[var->varattno - 1] != NULL &&
+			table->columns[var->varattno - 1]->is_sortable)
+			return var;
+	}
+	return NULL;
+}
+
+/*
+ * Returns true if the table's own conditions exclude rows with a NULL in the
+ * column.
+ */
+static bool
+is_never_null(const RelOptInfo *baserel, AttrNumber attnum)
+{
+	List *clauses = extract_actual_clauses(baserel->baserestrictinfo, false);
+
+	return compat_forces_not_null((Node *) clauses, baserel->relid, attnum);
+}
+
+/* Returns true if the query excludes records without created_at. */
+bool
+plan_is_dated(const RelOptInfo *baserel)
+{
+	TableInfo *table = baserel->fdw_private;
+
+	for (int i = 0; i < table->column_count; i++)
+	{
+		if (table->columns[i] != NULL &&
+			strcmp(table->columns[i]->field, "created_at") == 0 &&
+			is_never_null(baserel, i + 1))
+			return true;
+	}
+	return false;
+}
