@@ -14,7 +14,7 @@
 #include "foreign/foreign.h"
 
 #include "api/api.h"
-#include "base/url.h"
+#include "http/url.h"
 #include "option/option.h"
 
 typedef enum CheckVerdict

@@ -22,7 +22,7 @@
 #include "api/api_internal.h"
 #include "base/id.h"
 #include "base/redact.h"
-#include "base/url.h"
+#include "http/url.h"
 
 /* Maximum number of merged records that a statement reports. */
 #define MAX_MERGED_REPORTS 10

@@ -31,7 +31,7 @@
 #include "utils/guc.h"
 
 #include "base/compat.h"
-#include "base/url.h"
+#include "http/url.h"
 #include "option/option.h"
 
 /* The objects that an option belongs to. */

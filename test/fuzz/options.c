@@ -34,7 +34,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#include "base/url.h"
+#include "http/url.h"
 #include "option/attribute.h"
 
 #include "shim.h"

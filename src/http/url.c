@@ -15,7 +15,7 @@
 #include <curl/curl.h>
 
 #include "base/compat.h"
-#include "base/url.h"
+#include "http/url.h"
 
 /* Longest part that is accepted; a host name has at most 253 bytes. */
 #define URL_PART_MAX 512
