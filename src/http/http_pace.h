@@ -12,34 +12,27 @@
 
 #include "postgres.h"
 
-/* Responses are counted by slices of time, over two seconds. */
-#define HTTP_PACE_SLICES 16
-#define HTTP_PACE_SLICE ((int64) 125000)
-
 /*
  * Estimate of a server's limit; all zero: no limit.  Times are in microseconds
- * on the monotonic clock of http_now.
+ * on the monotonic clock of http_now, rates in requests per second.
  */
 typedef struct HttpPace
 {
-	int64 next_send;	/* earliest time of the next request */
-	bool  is_asked_for; /* true if the server requested the pause */
-	bool  is_probing;	/* one request at a time until a response */
+	int64  next_send;	 /* earliest time of the next request */
+	bool   is_asked_for; /* the server requested the pause before it */
+	bool   is_probing;	 /* one request at a time until a response */
+	double rate;		 /* at resumed_at; 0: no limit known */
+	bool   is_doubling;	 /* no second complaint yet */
+	double growth;		 /* per second, of rate; after the second complaint */
+	int64  resumed_at;	 /* end of the last pause */
+	int64  refused_at;	 /* time of the last complaint; 0: none */
+	int64  last_send;
+	int	   responded; /* responses since the last complaint */
 
-	double limit; /* requests per second; 0: no limit known */
-	int64  reach; /* time from resumed_at to the limit */
-	int64  resumed_at;
-	int64  refused_at;	   /* time of the last complaint */
-	int	   responded;	   /* responses since then */
-	int	   complaints;	   /* complaints since limit was 0 */
-	double last_responses; /* responses per second at the last complaint */
-	int	   burst;		   /* responses before the first complaint */
-	int64  burst_time;	   /* time of these responses */
-
-	int64 last_send;
-	int64 busy_since; /* start of a series of requests */
-	int64 slices[HTTP_PACE_SLICES];
-	int	  counts[HTTP_PACE_SLICES];
+	/* responses of the current second of the clock, and of the one before */
+	int64 second;
+	int	  count;
+	int	  last_count;
 } HttpPace;
 
 /* A complaint: the server rejected a request as one too many. */
