@@ -19,7 +19,7 @@
 
 #include "admin/analyze.h"
 #include "admin/import.h"
-#include "api/api.h"
+#include "api/api_schema.h"
 #include "base/compat.h"
 #include "base/version.h"
 #include "exec/async.h"

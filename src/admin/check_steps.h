@@ -13,7 +13,10 @@
 
 #include "foreign/foreign.h"
 
-#include "api/api.h"
+#include "api/api_health.h"
+#include "api/api_query.h"
+#include "api/api_record.h"
+#include "api/api_schema.h"
 #include "http/url.h"
 #include "option/option.h"
 

@@ -22,7 +22,6 @@
 
 #include "admin/columns.h"
 #include "admin/schema.h"
-#include "api/api.h"
 #include "option/attribute.h"
 
 /* Column for a part of a select's or a stage's value. */

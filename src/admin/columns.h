@@ -14,7 +14,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
-#include "api/api.h"
+#include "api/api_schema.h"
 #include "option/option.h"
 
 /* Definition of a column; all strings are in the database's encoding. */

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "api/api.h"
+#include "api/api_schema.h"
 #include "option/option.h"
 
 extern List *schema_read(const Settings *settings, int64 *request_total,

@@ -21,70 +21,11 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
-#include "api/api_internal.h"
+#include "api/api_error.h"
 #include "base/redact.h"
 
 /* Maximum size of a response's excerpt in a message, in bytes. */
 #define API_EXCERPT 200
-
-static void			 find_problem(const Api *api, const json_t *root,
-								  ApiProblem *problem);
-static void			 read_object(const Api *api, const json_t *object,
-								 ApiProblem *problem);
-static void			 read_members(const Api *api, const json_t *error,
-								  ApiProblem *problem);
-static const json_t *first_in(const json_t *value);
-static long			 status_in(const json_t *object);
-static long			 status_of_code(const char *code);
-static void			 judge_members(const json_t *object, ApiProblem *problem);
-static void			 judge(const char *text, ApiProblem *problem);
-static bool	 is_about(const char *text, const char *const *words, size_t count);
-static bool	 is_transient(const ApiProblem *problem);
-static bool	 is_from_gateway(const HttpTransfer *transfer);
-static void	 copy_string(const Api *api, const json_t *value, char *target,
-						 size_t size);
-static char *excerpt(const Api *api, const char *text, size_t length);
-
-/*
- * Checks the parser's status of a response with HTTP status 200, which should
- * contain what, such as "a record".
- *
- * Returns true for RECORD_OK.  Returns false if the response reports a failure
- * or is truncated, and describes that in *problem.  Raises an error for any
- * other response.  where: the place of a character that cannot be stored, for
- * its message.
- */
-bool
-api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
-				   const char *where, RecordStatus status, const char *reason,
-				   ApiProblem *problem)
-{
-	memset(problem, 0, sizeof(*problem));
-	switch (status)
-	{
-		case RECORD_OK:
-			return true;
-		case RECORD_CUT:
-			problem->is_cut = true;
-			return false;
-		case RECORD_FAILURE:
-			*problem = api_read_problem(api, transfer);
-			return false;
-		case RECORD_MALFORMED:
-			*problem = api_read_problem(api, transfer);
-			if (problem->is_json && !problem->has_data &&
-				(problem->code[0] != '\0' || problem->message[0] != '\0'))
-				return false;
-			api_raise_malformed(api, transfer, what, reason);
-		case RECORD_UNTRANSLATABLE:
-			ereport(ERROR,
-					(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-					 errmsg("API response contains a character that PostgreSQL "
-							"cannot store"),
-					 errdetail("A string in %s contains \"\\u0000\".", where)));
-	}
-	pg_unreachable();
-}
 
 /*
  * Parses the body of a response.  The caller passes the result to json_decref.
@@ -109,150 +50,16 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 }
 
 /*
- * Returns the status, code and message of an error response.  Its HTTP status
- * may be 200 if the body reports a failure.
+ * Returns true if a response did not come from the API, which sends JSON, but
+ * from a gateway in front of it.
  */
-ApiProblem
-api_read_problem(const Api *api, const HttpTransfer *transfer)
+static bool
+is_from_gateway(const HttpTransfer *transfer)
 {
-	ApiProblem problem = {0};
-	json_t	  *root;
+	const char *body = transfer->body;
 
-	problem.status = transfer->status == 200 ? 0 : transfer->status;
-	problem.is_throttling = http_is_throttled(transfer);
-	problem.is_gateway = is_from_gateway(transfer);
-	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
-		return problem;
-
-	/* No error can be raised before json_decref. */
-	root = api_load_json(transfer, &problem.is_cut);
-	problem.is_json = json_is_object(root);
-	if (problem.is_json)
-		find_problem(api, root, &problem);
-	json_decref(root);
-
-	/* Any other status is reliable. */
-	if (problem.status == 403 || transfer->status == 200)
-	{
-		judge(problem.code, &problem);
-		judge(problem.message, &problem);
-	}
-	return problem;
-}
-
-/*
- * Retries a request whose response was truncated or reports a failure that may
- * be temporary.  Returns true if the transfer is pending again.  Raises an
- * error if a truncated response cannot be fetched again, or if the budget is
- * used up.
- */
-bool
-api_retry(HttpTransfer *transfer, const ApiProblem *problem)
-{
-	bool is_pending = false;
-
-	if (problem->is_cut)
-		is_pending = http_retry(transfer, HTTP_FAULT_CUT);
-	else if (problem->is_throttling)
-		is_pending = http_retry(transfer, HTTP_FAULT_THROTTLED);
-	else if (is_transient(problem))
-		is_pending = http_retry(transfer, HTTP_FAULT_FAILED);
-	if (!is_pending && transfer->outcome != HTTP_RESPONDED)
-		http_raise(transfer);
-	return is_pending;
-}
-
-/* Searches a response for an error, in the likeliest forms first. */
-static void
-find_problem(const Api *api, const json_t *root, ApiProblem *problem)
-{
-	static const char *const sections[] = {"meta", "pagination"};
-
-	problem->has_data = json_object_get(root, "data") != NULL &&
-						!json_is_null(json_object_get(root, "data"));
-	read_object(api, root, problem);
-	for (size_t i = 0; i < lengthof(sections); i++)
-		read_object(api, json_object_get(root, sections[i]), problem);
-	if (problem->status == 0)
-		problem->status = status_of_code(problem->code);
-	if (problem->status == 0)
-	{
-		judge_members(root, problem);
-		for (size_t i = 0; i < lengthof(sections); i++)
-			judge_members(json_object_get(root, sections[i]), problem);
-	}
-}
-
-/* Reads errors from an object: from its members, or from the object itself. */
-static void
-read_object(const Api *api, const json_t *object, ApiProblem *problem)
-{
-	static const char *const names[] = {"error", "errors", "fault"};
-
-	for (size_t i = 0; i < lengthof(names); i++)
-	{
-		const json_t *error = json_object_get(object, names[i]);
-		const json_t *first = first_in(error);
-
-		read_members(api, error, problem);
-		read_members(api, json_object_get(error, "detail"), problem);
-		if (problem->code[0] != '\0' || problem->message[0] != '\0')
-			continue;
-		read_members(api, first, problem);
-		copy_string(api, first, problem->message, sizeof(problem->message));
-	}
-	read_members(api, object, problem);
-
-	/*
-	 * A string is a code, unless it has spaces and there is no other message.
-	 */
-	for (size_t i = 0; i < lengthof(names); i++)
-	{
-		const json_t *error = json_object_get(object, names[i]);
-		bool		  has_space = json_is_string(error) &&
-						 strchr(json_string_value(error), ' ') != NULL;
-
-		if (has_space && problem->message[0] == '\0')
-			copy_string(api, error, problem->message, sizeof(problem->message));
-		else if (problem->code[0] == '\0')
-			copy_string(api, error, problem->code, sizeof(problem->code));
-	}
-}
-
-/*
- * Sets the fields of *problem that are still empty from the members of an
- * object.
- */
-static void
-read_members(const Api *api, const json_t *error, ApiProblem *problem)
-{
-	static const char *const codes[] = {"code", "error_code", "errorCode",
-										"errorcode", "type"};
-	static const char *const messages[] = {
-		"message",		 "msg",			 "error_description",
-		"error_message", "errorMessage", "Message",
-		"detail",		 "title",		 "faultstring",
-		"description"};
-	const json_t *detail = json_object_get(error, "detail");
-
-	if (problem->status == 0)
-		problem->status = status_in(error);
-	for (size_t i = 0; i < lengthof(codes) && problem->code[0] == '\0'; i++)
-		copy_string(api, json_object_get(error, codes[i]), problem->code,
-					sizeof(problem->code));
-	if (problem->code[0] == '\0')
-		copy_string(
-			api, json_object_get(json_object_get(error, "extensions"), "code"),
-			problem->code, sizeof(problem->code));
-	for (size_t i = 0; i < lengthof(messages) && problem->message[0] == '\0';
-		 i++)
-		copy_string(api, json_object_get(error, messages[i]), problem->message,
-					sizeof(problem->message));
-
-	/* FastAPI's form: a list of {"loc": [...], "msg": "..."}. */
-	if (problem->message[0] == '\0' && problem->code[0] == '\0')
-		copy_string(api, json_object_get(first_in(detail), "msg"),
-					problem->message, sizeof(problem->message));
+	return transfer->length > 0 &&
+		   strchr("{[", body[strspn(body, " \t\r\n")]) == NULL;
 }
 
 /*
@@ -304,6 +111,87 @@ status_in(const json_t *object)
 	return 0;
 }
 
+/* Copies a JSON string to target, without the key; ignores other values. */
+static void
+copy_string(const Api *api, const json_t *value, char *target, size_t size)
+{
+	if (json_is_string(value))
+		redact_copy(api->credentials->api_key, json_string_value(value),
+					json_string_length(value), target, size);
+}
+
+/*
+ * Sets the fields of *problem that are still empty from the members of an
+ * object.
+ */
+static void
+read_members(const Api *api, const json_t *error, ApiProblem *problem)
+{
+	static const char *const codes[] = {"code", "error_code", "errorCode",
+										"errorcode", "type"};
+	static const char *const messages[] = {
+		"message",		 "msg",			 "error_description",
+		"error_message", "errorMessage", "Message",
+		"detail",		 "title",		 "faultstring",
+		"description"};
+	const json_t *detail = json_object_get(error, "detail");
+
+	if (problem->status == 0)
+		problem->status = status_in(error);
+	for (size_t i = 0; i < lengthof(codes) && problem->code[0] == '\0'; i++)
+		copy_string(api, json_object_get(error, codes[i]), problem->code,
+					sizeof(problem->code));
+	if (problem->code[0] == '\0')
+		copy_string(
+			api, json_object_get(json_object_get(error, "extensions"), "code"),
+			problem->code, sizeof(problem->code));
+	for (size_t i = 0; i < lengthof(messages) && problem->message[0] == '\0';
+		 i++)
+		copy_string(api, json_object_get(error, messages[i]), problem->message,
+					sizeof(problem->message));
+
+	/* FastAPI's form: a list of {"loc": [...], "msg": "..."}. */
+	if (problem->message[0] == '\0' && problem->code[0] == '\0')
+		copy_string(api, json_object_get(first_in(detail), "msg"),
+					problem->message, sizeof(problem->message));
+}
+
+/* Reads errors from an object: from its members, or from the object itself. */
+static void
+read_object(const Api *api, const json_t *object, ApiProblem *problem)
+{
+	static const char *const names[] = {"error", "errors", "fault"};
+
+	for (size_t i = 0; i < lengthof(names); i++)
+	{
+		const json_t *error = json_object_get(object, names[i]);
+		const json_t *first = first_in(error);
+
+		read_members(api, error, problem);
+		read_members(api, json_object_get(error, "detail"), problem);
+		if (problem->code[0] != '\0' || problem->message[0] != '\0')
+			continue;
+		read_members(api, first, problem);
+		copy_string(api, first, problem->message, sizeof(problem->message));
+	}
+	read_members(api, object, problem);
+
+	/*
+	 * A string is a code, unless it has spaces and there is no other message.
+	 */
+	for (size_t i = 0; i < lengthof(names); i++)
+	{
+		const json_t *error = json_object_get(object, names[i]);
+		bool		  has_space = json_is_string(error) &&
+						 strchr(json_string_value(error), ' ') != NULL;
+
+		if (has_space && problem->message[0] == '\0')
+			copy_string(api, error, problem->message, sizeof(problem->message));
+		else if (problem->code[0] == '\0')
+			copy_string(api, error, problem->code, sizeof(problem->code));
+	}
+}
+
 /* Returns the HTTP status that a code stands for; 0: none. */
 static long
 status_of_code(const char *code)
@@ -345,23 +233,26 @@ status_of_code(const char *code)
 	return 0;
 }
 
-/*
- * Judges the status of an object, and the names of its members that are true.
- */
-static void
-judge_members(const json_t *object, ApiProblem *problem)
+/* Returns true if a text contains one of the words, which are lower case. */
+static bool
+is_about(const char *text, const char *const *words, size_t count)
 {
-	const char *key;
-	json_t	   *value;
+	char   letters[1024];
+	size_t length = 0;
 
-	json_object_foreach(unconstify(json_t *, object), key, value)
+	/* Ignore the spelling: rateLimitExceeded, RATE_LIMITED, "Rate limit". */
+	for (; *text != '\0' && length < sizeof(letters) - 1; text++)
 	{
-		if (json_is_true(value))
-			judge(key, problem);
-		else if (json_is_string(value) &&
-				 (strcmp(key, "status") == 0 || strcmp(key, "result") == 0))
-			judge(json_string_value(value), problem);
+		if (isalpha((unsigned char) *text))
+			letters[length++] = pg_ascii_tolower((unsigned char) *text);
 	}
+	letters[length] = '\0';
+	for (size_t i = 0; i < count; i++)
+	{
+		if (strstr(letters, words[i]) != NULL)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -386,26 +277,76 @@ judge(const char *text, ApiProblem *problem)
 		problem->status = 500;
 }
 
-/* Returns true if a text contains one of the words, which are lower case. */
-static bool
-is_about(const char *text, const char *const *words, size_t count)
+/*
+ * Judges the status of an object, and the names of its members that are true.
+ */
+static void
+judge_members(const json_t *object, ApiProblem *problem)
 {
-	char   letters[1024];
-	size_t length = 0;
+	const char *key;
+	json_t	   *value;
 
-	/* Ignore the spelling: rateLimitExceeded, RATE_LIMITED, "Rate limit". */
-	for (; *text != '\0' && length < sizeof(letters) - 1; text++)
+	json_object_foreach(unconstify(json_t *, object), key, value)
 	{
-		if (isalpha((unsigned char) *text))
-			letters[length++] = pg_ascii_tolower((unsigned char) *text);
+		if (json_is_true(value))
+			judge(key, problem);
+		else if (json_is_string(value) &&
+				 (strcmp(key, "status") == 0 || strcmp(key, "result") == 0))
+			judge(json_string_value(value), problem);
 	}
-	letters[length] = '\0';
-	for (size_t i = 0; i < count; i++)
+}
+
+/* Searches a response for an error, in the likeliest forms first. */
+static void
+find_problem(const Api *api, const json_t *root, ApiProblem *problem)
+{
+	static const char *const sections[] = {"meta", "pagination"};
+
+	problem->has_data = json_object_get(root, "data") != NULL &&
+						!json_is_null(json_object_get(root, "data"));
+	read_object(api, root, problem);
+	for (size_t i = 0; i < lengthof(sections); i++)
+		read_object(api, json_object_get(root, sections[i]), problem);
+	if (problem->status == 0)
+		problem->status = status_of_code(problem->code);
+	if (problem->status == 0)
 	{
-		if (strstr(letters, words[i]) != NULL)
-			return true;
+		judge_members(root, problem);
+		for (size_t i = 0; i < lengthof(sections); i++)
+			judge_members(json_object_get(root, sections[i]), problem);
 	}
-	return false;
+}
+
+/*
+ * Returns the status, code and message of an error response.  Its HTTP status
+ * may be 200 if the body reports a failure.
+ */
+ApiProblem
+api_read_problem(const Api *api, const HttpTransfer *transfer)
+{
+	ApiProblem problem = {0};
+	json_t	  *root;
+
+	problem.status = transfer->status == 200 ? 0 : transfer->status;
+	problem.is_throttling = http_is_throttled(transfer);
+	problem.is_gateway = is_from_gateway(transfer);
+	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
+		return problem;
+
+	/* No error can be raised before json_decref. */
+	root = api_load_json(transfer, &problem.is_cut);
+	problem.is_json = json_is_object(root);
+	if (problem.is_json)
+		find_problem(api, root, &problem);
+	json_decref(root);
+
+	/* Any other status is reliable. */
+	if (problem.status == 403 || transfer->status == 200)
+	{
+		judge(problem.code, &problem);
+		judge(problem.message, &problem);
+	}
+	return problem;
 }
 
 /*
@@ -422,194 +363,25 @@ is_transient(const ApiProblem *problem)
 }
 
 /*
- * Returns true if a response did not come from the API, which sends JSON, but
- * from a gateway in front of it.
- */
-static bool
-is_from_gateway(const HttpTransfer *transfer)
-{
-	const char *body = transfer->body;
-
-	return transfer->length > 0 &&
-		   strchr("{[", body[strspn(body, " \t\r\n")]) == NULL;
-}
-
-/* Copies a JSON string to target, without the key; ignores other values. */
-static void
-copy_string(const Api *api, const json_t *value, char *target, size_t size)
-{
-	if (json_is_string(value))
-		redact_copy(api->credentials->api_key, json_string_value(value),
-					json_string_length(value), target, size);
-}
-
-/*
- * Returns true if the API refuses a request for lack of a valid key or a
- * permission.  The transfer must be over.
+ * Retries a request whose response was truncated or reports a failure that may
+ * be temporary.  Returns true if the transfer is pending again.  Raises an
+ * error if a truncated response cannot be fetched again, or if the budget is
+ * used up.
  */
 bool
-api_is_denial(const Api *api, const HttpTransfer *transfer)
+api_retry(HttpTransfer *transfer, const ApiProblem *problem)
 {
-	ApiProblem problem = api_read_problem(api, transfer);
+	bool is_pending = false;
 
-	return transfer->outcome == HTTP_RESPONDED && !problem.is_throttling &&
-		   (problem.status == 401 ||
-			(problem.status == 403 && !problem.is_gateway));
-}
-
-/* Raises the error of a response whose status is neither 200 nor 404. */
-void
-api_raise_refusal(const Api *api, HttpTransfer *transfer)
-{
-	ApiProblem problem = api_read_problem(api, transfer);
-
-	api_raise_problem(api, transfer, &problem);
-}
-
-/* Raises the error of a response. */
-void
-api_raise_problem(const Api *api, HttpTransfer *transfer,
-				  const ApiProblem *problem)
-{
-	char	  *description = api_describe(api, transfer, problem);
-	const long status = problem->status;
-
-	CHECK_FOR_INTERRUPTS();
-
-	if (problem->is_throttling)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("API is throttling requests: HTTP status %ld",
-					transfer->status),
-			 transfer->retry_header[0] != '\0'
-				 ? errdetail("The API sent the header \"%s\" after %d %s.",
-							 transfer->retry_header, transfer->attempts,
-							 transfer->attempts == 1 ? "attempt" : "attempts")
-				 : errdetail_internal("%s", description),
-			 errhint("Try again later, reduce \"max_concurrency\", or increase "
-					 "the server option \"max_retry_wait\".")));
-	if (status == 401)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-						errmsg("API rejected the API key: HTTP status %ld",
-							   transfer->status),
-						errdetail_internal("%s", description),
-						errhint("Check the user mapping option \"api_key\".")));
-	if (status == 403 && problem->is_gateway)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("gateway rejected the request: HTTP status %ld",
-						transfer->status),
-				 errdetail_internal("%s", description),
-				 errhint("The response is not JSON, so it is not about the API "
-						 "key. Check the server options \"base_url\" and "
-						 "\"proxy\", and whether a firewall blocks this "
-						 "host.")));
-	if (status == 403)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("API key lacks a permission: HTTP status %ld",
-							   transfer->status),
-						errdetail_internal("%s", description),
-						errhint("Use an API key with the permission "
-								"\"Opportunities: read\", or with read "
-								"permission for the record type.")));
-	if (status == 404 || status == 410)
-		api_raise_not_found(api, transfer, problem);
-	if (status == 407)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
-				 errmsg("proxy rejected the request: HTTP status %ld",
-						transfer->status),
-				 errdetail_internal("%s", description),
-				 errhint("Check the server option \"proxy\" and the user "
-						 "mapping options \"proxy_user\" and "
-						 "\"proxy_password\".")));
-	if (status >= 300 && status < 400)
-		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-						errmsg("API redirected the request: HTTP status %ld",
-							   transfer->status),
-						errdetail_internal("%s", description),
-						errhint("Redirects are not followed, to protect the "
-								"API key. Set the server option \"base_url\" "
-								"to the final address.")));
-	if (status >= 400 && status < 500)
-		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-						errmsg("API rejected the request: HTTP status %ld",
-							   transfer->status),
-						errdetail_internal("%s", description)));
-	if (status >= 500)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("API server error: HTTP status %ld", transfer->status),
-				 errdetail_internal("%s", description),
-				 errhint("Try again later.")));
-	if (status == 0)
-		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-						errmsg("API reported an error: HTTP status %ld",
-							   transfer->status),
-						errdetail_internal("%s", description)));
-	api_raise_malformed(api, transfer, "record",
-						psprintf("unexpected HTTP status %ld", status));
-}
-
-/* Raises the error of a path that does not exist. */
-void
-api_raise_not_found(const Api *api, HttpTransfer *transfer,
-					const ApiProblem *problem)
-{
-	CHECK_FOR_INTERRUPTS();
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-			 errmsg("record type \"%s\" not found: HTTP status %ld",
-					api->settings->record_type, transfer->status),
-			 errdetail_internal("%s", api_describe(api, transfer, problem)),
-			 errhint("Check the server option \"base_url\" (\"%s\") and the "
-					 "foreign table option \"record_type\".",
-					 api->settings->base_url)));
-}
-
-/* Raises the error of a response that is not what, such as "record". */
-void
-api_raise_malformed(const Api *api, const HttpTransfer *transfer,
-					const char *what, const char *problem)
-{
-	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-					errmsg("API response is not a valid %s: %s", what, problem),
-					errdetail("The response (%s) starts with: %s",
-							  transfer->content_type != NULL
-								  ? excerpt(api, transfer->content_type,
-											strlen(transfer->content_type))
-								  : "no content type",
-							  excerpt(api, transfer->body, transfer->length))));
-}
-
-/* Returns a description of an error response for a message, palloc'd. */
-char *
-api_describe(const Api *api, const HttpTransfer *transfer,
-			 const ApiProblem *problem)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	if (problem->code[0] == '\0' && problem->message[0] == '\0')
-	{
-		if (transfer->length == 0)
-			return pstrdup("The response has no body.");
-		appendStringInfo(&text, "The response starts with: %s",
-						 excerpt(api, transfer->body, transfer->length));
-		return text.data;
-	}
-	appendStringInfoString(&text, "The response reports");
-	if (problem->code[0] != '\0')
-		appendStringInfo(&text, " error \"%s\"",
-						 excerpt(api, problem->code, strlen(problem->code)));
-	if (problem->message[0] != '\0')
-		appendStringInfo(
-			&text, ": %s",
-			excerpt(api, problem->message, strlen(problem->message)));
-	else
-		appendStringInfoChar(&text, '.');
-	return text.data;
+	if (problem->is_cut)
+		is_pending = http_retry(transfer, HTTP_FAULT_CUT);
+	else if (problem->is_throttling)
+		is_pending = http_retry(transfer, HTTP_FAULT_THROTTLED);
+	else if (is_transient(problem))
+		is_pending = http_retry(transfer, HTTP_FAULT_FAILED);
+	if (!is_pending && transfer->outcome != HTTP_RESPONDED)
+		http_raise(transfer);
+	return is_pending;
 }
 
 /*
@@ -644,4 +416,179 @@ excerpt(const Api *api, const char *text, size_t length)
 	}
 	copy[kept] = '\0';
 	return length > API_EXCERPT ? psprintf("%s...", copy) : copy;
+}
+
+/* Returns a description of an error response for a message, palloc'd. */
+char *
+api_describe(const Api *api, const HttpTransfer *transfer,
+			 const ApiProblem *problem)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (problem->code[0] == '\0' && problem->message[0] == '\0')
+	{
+		if (transfer->length == 0)
+			return pstrdup("The response has no body.");
+		appendStringInfo(&text, "The response starts with: %s",
+						 excerpt(api, transfer->body, transfer->length));
+		return text.data;
+	}
+	appendStringInfoString(&text, "The response reports");
+	if (problem->code[0] != '\0')
+		appendStringInfo(&text, " error \"%s\"",
+						 excerpt(api, problem->code, strlen(problem->code)));
+	if (problem->message[0] != '\0')
+		appendStringInfo(
+			&text, ": %s",
+			excerpt(api, problem->message, strlen(problem->message)));
+	else
+		appendStringInfoChar(&text, '.');
+	return text.data;
+}
+
+/* Raises the error of a response that is not what, such as "record". */
+void
+api_raise_malformed(const Api *api, const HttpTransfer *transfer,
+					const char *what, const char *problem)
+{
+	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+					errmsg("API response is not a valid %s: %s", what, problem),
+					errdetail("The response (%s) starts with: %s",
+							  transfer->content_type != NULL
+								  ? excerpt(api, transfer->content_type,
+											strlen(transfer->content_type))
+								  : "no content type",
+							  excerpt(api, transfer->body, transfer->length))));
+}
+
+/* Raises the error of a path that does not exist. */
+void
+api_raise_not_found(const Api *api, HttpTransfer *transfer,
+					const ApiProblem *problem)
+{
+	CHECK_FOR_INTERRUPTS();
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("record type \"%s\" not found: HTTP status %ld",
+					api->settings->record_type, transfer->status),
+			 errdetail_internal("%s", api_describe(api, transfer, problem)),
+			 errhint("Check the server option \"base_url\" (\"%s\") and the "
+					 "foreign table option \"record_type\".",
+					 api->settings->base_url)));
+}
+
+/* Raises the error of a response that reports a failure. */
+void
+api_raise_problem(const Api *api, HttpTransfer *transfer,
+				  const ApiProblem *problem)
+{
+	/* The first entry that applies. */
+	static const struct
+	{
+		int			first_status;
+		int			last_status;
+		bool		is_gateway; /* applies to responses of a gateway only */
+		int			sqlstate;
+		const char *message;
+		const char *hint; /* NULL: none */
+	} errors[] = {
+		{0, 0, false, ERRCODE_FDW_ERROR, "API reported an error", NULL},
+		{300, 399, false, ERRCODE_FDW_ERROR, "API redirected the request",
+		 "Redirects are not followed, to protect the API key. Set the server "
+		 "option \"base_url\" to the final address."},
+		{401, 401, false, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+		 "API rejected the API key",
+		 "Check the user mapping option \"api_key\"."},
+		{403, 403, true, ERRCODE_FDW_ERROR, "gateway rejected the request",
+		 "The response is not JSON, so it is not about the API key. Check the "
+		 "server options \"base_url\" and \"proxy\", and whether a firewall "
+		 "blocks this host."},
+		{403, 403, false, ERRCODE_INSUFFICIENT_PRIVILEGE,
+		 "API key lacks a permission",
+		 "Use an API key with the permission \"Opportunities: read\", or with "
+		 "read permission for the record type."},
+		{407, 407, false, ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION,
+		 "proxy rejected the request",
+		 "Check the server option \"proxy\" and the user mapping options "
+		 "\"proxy_user\" and \"proxy_password\"."},
+		{400, 499, false, ERRCODE_FDW_ERROR, "API rejected the request", NULL},
+		{500, INT_MAX, false, ERRCODE_FDW_ERROR, "API server error",
+		 "Try again later."},
+	};
+	const char *description = api_describe(api, transfer, problem);
+
+	CHECK_FOR_INTERRUPTS();
+	if (problem->is_throttling)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("API is throttling requests: HTTP status %ld",
+					transfer->status),
+			 transfer->retry_header[0] != '\0'
+				 ? errdetail("The API sent the header \"%s\" after %d %s.",
+							 transfer->retry_header, transfer->attempts,
+							 transfer->attempts == 1 ? "attempt" : "attempts")
+				 : errdetail_internal("%s", description),
+			 errhint("Try again later, reduce \"max_concurrency\", or increase "
+					 "the server option \"max_retry_wait\".")));
+	if (problem->status == 404 || problem->status == 410)
+		api_raise_not_found(api, transfer, problem);
+	for (size_t i = 0; i < lengthof(errors); i++)
+	{
+		if (problem->status >= errors[i].first_status &&
+			problem->status <= errors[i].last_status &&
+			(problem->is_gateway || !errors[i].is_gateway))
+			ereport(
+				ERROR,
+				(errcode(errors[i].sqlstate),
+				 errmsg("%s: HTTP status %ld", errors[i].message,
+						transfer->status),
+				 errdetail_internal("%s", description),
+				 errors[i].hint != NULL ? errhint("%s", errors[i].hint) : 0));
+	}
+	api_raise_malformed(
+		api, transfer, "record",
+		psprintf("unexpected HTTP status %ld", problem->status));
+}
+
+/*
+ * Checks the parser's status of a response with HTTP status 200, which should
+ * contain what, such as "a record".
+ *
+ * Returns true for RECORD_OK.  Returns false if the response reports a failure
+ * or is truncated, and describes that in *problem.  Raises an error for any
+ * other response.  where: the place of a character that cannot be stored, for
+ * its message.
+ */
+bool
+api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
+				   const char *where, RecordStatus status, const char *reason,
+				   ApiProblem *problem)
+{
+	memset(problem, 0, sizeof(*problem));
+	switch (status)
+	{
+		case RECORD_OK:
+			return true;
+		case RECORD_CUT:
+			problem->is_cut = true;
+			return false;
+		case RECORD_FAILURE:
+			*problem = api_read_problem(api, transfer);
+			return false;
+		case RECORD_MALFORMED:
+			*problem = api_read_problem(api, transfer);
+			if (problem->is_json && !problem->has_data &&
+				(problem->code[0] != '\0' || problem->message[0] != '\0'))
+				return false;
+			api_raise_malformed(api, transfer, what, reason);
+		case RECORD_UNTRANSLATABLE:
+			ereport(ERROR,
+					(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+					 errmsg("API response contains a character that PostgreSQL "
+							"cannot store"),
+					 errdetail("A string in %s contains \"\\u0000\".", where)));
+	}
+	pg_unreachable();
 }

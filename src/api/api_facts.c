@@ -15,7 +15,7 @@
  */
 #include "postgres.h"
 
-#include "api/api_internal.h"
+#include "api/api_facts.h"
 
 /* Time in microseconds for which a size limit is kept. */
 #define SIZE_LIFETIME (60 * (int64) 1000000)
@@ -44,7 +44,8 @@ typedef struct Suspicion
 	int	  count;
 } Suspicion;
 
-struct ApiFacts
+/* The facts about one record type. */
+typedef struct ApiFacts
 {
 	char	 *record_type;
 	bool	  has_record_path;	/* see api_has_record_path */
@@ -56,7 +57,7 @@ struct ApiFacts
 	List	 *suspicions;		/* Suspicions */
 	int		  bad_id_total;
 	pg_uuid_t bad_ids[MAX_BAD_IDS];
-};
+} ApiFacts;
 
 /* Key of the page size among the limits; no field has this name. */
 #define PAGE_SIZE ""
@@ -66,12 +67,14 @@ static int		  current_limit(const Api *api, const char *what);
 static void		  set_limit(Api *api, const char *what, int limit);
 
 /*
- * Returns a connection's facts about a record type, creating them if necessary.
- * They live until the connection clears its facts.
+ * Returns the facts about an Api's record type, creating them if necessary.
+ * They live until the connection clears its facts, which is not while it is in
+ * use.
  */
-ApiFacts *
-api_facts_of(Connection *connection, const char *record_type)
+static ApiFacts *
+facts_of(const Api *api)
 {
+	Connection	 *connection = api->connection;
 	MemoryContext old_context;
 	ApiFacts	 *facts;
 	ListCell	 *cell;
@@ -79,12 +82,12 @@ api_facts_of(Connection *connection, const char *record_type)
 	foreach(cell, connection->facts)
 	{
 		facts = lfirst(cell);
-		if (strcmp(facts->record_type, record_type) == 0)
+		if (strcmp(facts->record_type, api->settings->record_type) == 0)
 			return facts;
 	}
 	old_context = MemoryContextSwitchTo(connection->facts_context);
 	facts = palloc0(sizeof(ApiFacts));
-	facts->record_type = pstrdup(record_type);
+	facts->record_type = pstrdup(api->settings->record_type);
 	connection->facts = lappend(connection->facts, facts);
 	MemoryContextSwitchTo(old_context);
 	return facts;
@@ -97,13 +100,13 @@ api_facts_of(Connection *connection, const char *record_type)
 bool
 api_has_record_path(const Api *api)
 {
-	return api->facts->has_record_path;
+	return facts_of(api)->has_record_path;
 }
 
 void
 api_note_record_path(const Api *api)
 {
-	api->facts->has_record_path = true;
+	facts_of(api)->has_record_path = true;
 }
 
 /*
@@ -140,7 +143,7 @@ api_note_half(Api *api, const char *field, RefusedQuery *whole)
 void
 api_note_accepted_ids(Api *api)
 {
-	api->facts->takes_ids = true;
+	facts_of(api)->takes_ids = true;
 }
 
 /*
@@ -151,7 +154,7 @@ api_note_accepted_ids(Api *api)
 void
 api_note_bad_id(Api *api, const pg_uuid_t *id)
 {
-	ApiFacts *facts = api->facts;
+	ApiFacts *facts = facts_of(api);
 
 	if (api_is_bad_id(api, id))
 		return;
@@ -164,7 +167,7 @@ api_note_bad_id(Api *api, const pg_uuid_t *id)
 bool
 api_is_bad_id(const Api *api, const pg_uuid_t *id)
 {
-	const ApiFacts *facts = api->facts;
+	const ApiFacts *facts = facts_of(api);
 
 	for (int i = 0; i < Min(facts->bad_id_total, MAX_BAD_IDS); i++)
 	{
@@ -202,7 +205,7 @@ api_note_refusal(Api *api, const char *what)
 	if (api_refuses(api, what))
 		return;
 	old_context = MemoryContextSwitchTo(api->connection->facts_context);
-	api->facts->refusals = lappend(api->facts->refusals, pstrdup(what));
+	facts_of(api)->refusals = lappend(facts_of(api)->refusals, pstrdup(what));
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -212,7 +215,7 @@ api_refuses(const Api *api, const char *what)
 {
 	ListCell *cell;
 
-	foreach(cell, api->facts->refusals)
+	foreach(cell, facts_of(api)->refusals)
 	{
 		if (strcmp(lfirst(cell), what) == 0)
 			return true;
@@ -224,7 +227,7 @@ api_refuses(const Api *api, const char *what)
 List *
 api_refusals(const Api *api)
 {
-	return api->facts->refusals;
+	return facts_of(api)->refusals;
 }
 
 /*
@@ -234,13 +237,13 @@ api_refusals(const Api *api)
 void
 api_note_false_doubt(Api *api)
 {
-	api->facts->has_false_counts = true;
+	facts_of(api)->has_false_counts = true;
 }
 
 bool
 api_counts_are_false(const Api *api)
 {
-	return api->facts->has_false_counts;
+	return facts_of(api)->has_false_counts;
 }
 
 /*
@@ -250,9 +253,9 @@ api_counts_are_false(const Api *api)
 bool
 api_warns_of_cap(Api *api)
 {
-	bool is_first = !api->facts->has_warned;
+	bool is_first = !facts_of(api)->has_warned;
 
-	api->facts->has_warned = true;
+	facts_of(api)->has_warned = true;
 	return is_first;
 }
 
@@ -267,7 +270,7 @@ api_suspect(Api *api, const char *what)
 	MemoryContext old_context;
 	ListCell	 *cell;
 
-	foreach(cell, api->facts->suspicions)
+	foreach(cell, facts_of(api)->suspicions)
 	{
 		if (strcmp(((Suspicion *) lfirst(cell))->what, what) == 0)
 			suspicion = lfirst(cell);
@@ -277,7 +280,8 @@ api_suspect(Api *api, const char *what)
 		old_context = MemoryContextSwitchTo(api->connection->facts_context);
 		suspicion = palloc0(sizeof(Suspicion));
 		suspicion->what = pstrdup(what);
-		api->facts->suspicions = lappend(api->facts->suspicions, suspicion);
+		facts_of(api)->suspicions =
+			lappend(facts_of(api)->suspicions, suspicion);
 		MemoryContextSwitchTo(old_context);
 	}
 	if (++suspicion->count >= TELLING_REFUSALS)
@@ -290,7 +294,7 @@ api_note_accepted(Api *api, const char *what)
 {
 	ListCell *cell;
 
-	foreach(cell, api->facts->suspicions)
+	foreach(cell, facts_of(api)->suspicions)
 	{
 		Suspicion *suspicion = lfirst(cell);
 
@@ -321,7 +325,7 @@ set_limit(Api *api, const char *what, int limit)
 		old_context = MemoryContextSwitchTo(api->connection->facts_context);
 		entry = palloc0(sizeof(SizeLimit));
 		entry->what = pstrdup(what);
-		api->facts->limits = lappend(api->facts->limits, entry);
+		facts_of(api)->limits = lappend(facts_of(api)->limits, entry);
 		MemoryContextSwitchTo(old_context);
 	}
 	entry->limit = limit;
@@ -333,7 +337,7 @@ find_limit(const Api *api, const char *what)
 {
 	ListCell *cell;
 
-	foreach(cell, api->facts->limits)
+	foreach(cell, facts_of(api)->limits)
 	{
 		SizeLimit *limit = lfirst(cell);
 

@@ -14,7 +14,8 @@
 
 #include "miscadmin.h"
 
-#include "api/api_internal.h"
+#include "api/api_error.h"
+#include "api/api_health.h"
 
 /*
  * Starts the request, without the key.  The transfer lives like
@@ -37,12 +38,11 @@ api_finish_health(Api *api, HttpTransfer *transfer)
 	ApiProblem	problem = {0};
 	json_t	   *root;
 	const char *status;
+	bool		is_healthy;
 
 	do
 	{
-		http_wait(transfer);
-		if (transfer->outcome != HTTP_RESPONDED)
-			http_raise(transfer);
+		api_wait(transfer);
 		problem = api_read_problem(api, transfer);
 	} while (api_retry(transfer, &problem));
 	if (problem.is_throttling || problem.status >= 500)
@@ -54,12 +54,10 @@ api_finish_health(Api *api, HttpTransfer *transfer)
 			   : NULL;
 	status = json_string_value(
 		json_object_get(json_object_get(root, "data"), "status"));
-	if (status != NULL && strcmp(status, "healthy") == 0)
-		api->connection->is_healthy = true;
-	else
-		status = NULL;
+	is_healthy = status != NULL && strcmp(status, "healthy") == 0;
 	json_decref(root);
-	return status != NULL;
+	api->connection->is_healthy |= is_healthy;
+	return is_healthy;
 }
 
 /*

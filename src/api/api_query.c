@@ -18,17 +18,21 @@
 #include "lib/stringinfo.h"
 #include "utils/json.h"
 
-#include "api/api_internal.h"
+#include "api/api_error.h"
+#include "api/api_facts.h"
+#include "api/api_query.h"
 #include "base/id.h"
 
 /* Smallest cap on a query's results that an API is expected to have. */
 #define SMALLEST_CAP 500
 
-static void			 append_filters(StringInfo body, List *filters);
-static HttpTransfer *start_query(Api *api, const char *body,
-								 HttpBudget *budget);
-static QueryResult	 classify_refusal(const Api *api, HttpTransfer *transfer,
-									  const ApiProblem *problem);
+static HttpTransfer *
+start_query(Api *api, const char *body, HttpBudget *budget)
+{
+	char *path = psprintf(API_QUERY_PATH, api->settings->record_type);
+
+	return api_start(api, ENDPOINT_QUERY, path, body, budget);
+}
 
 /*
  * Starts a query for the first page of the records with the given ids.  The
@@ -51,6 +55,22 @@ api_query_ids(Api *api, const pg_uuid_t **ids, int count, HttpBudget *budget)
 	}
 	appendStringInfo(&body, "]}],\"limit\":%d}", count);
 	return start_query(api, body.data, budget);
+}
+
+/* Appends the member "filters", unless there are none. */
+static void
+append_filters(StringInfo body, List *filters)
+{
+	ListCell *cell;
+
+	if (filters == NIL)
+		return;
+	appendStringInfoString(body, "\"filters\":[");
+	foreach(cell, filters)
+		appendStringInfo(body, "%s%s",
+						 foreach_current_index(cell) > 0 ? "," : "",
+						 ((RemoteFilter *) lfirst(cell))->json);
+	appendStringInfoString(body, "],");
 }
 
 /* Starts a query for its first page, like api_query_ids. */
@@ -87,6 +107,57 @@ api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
 }
 
 /*
+ * Returns the result that a refusal means for a query.  A server without
+ * queries may not know the path or the method, or treat "_query" as a record's
+ * id.
+ */
+static QueryResult
+classify_refusal(const Api *api, HttpTransfer *transfer,
+				 const ApiProblem *problem)
+{
+	static const struct
+	{
+		const char *code;
+		QueryResult result;
+	} codes[] = {
+		{"invalid_cursor", QUERY_CURSOR_GONE},
+		{"invalid_filter_field", QUERY_FILTER_REFUSED},
+		{"invalid_filter_operator", QUERY_FILTER_REFUSED},
+		{"invalid_filter_value", QUERY_VALUE_REFUSED},
+		{"unsortable_field", QUERY_SORT_REFUSED},
+		{"sort_too_many_fields", QUERY_SORT_REFUSED},
+	};
+
+	for (size_t i = 0; i < lengthof(codes); i++)
+	{
+		if (strcmp(problem->code, codes[i].code) == 0)
+			return codes[i].result;
+	}
+	switch (problem->status)
+	{
+		case 400:
+		case 413:
+		case 414:
+		case 422:
+			return QUERY_REFUSED;
+		case 404:
+		case 410:
+			if (strcmp(problem->code, "unknown_record_type") == 0)
+				api_raise_not_found(api, transfer, problem);
+			return QUERY_NOT_SUPPORTED;
+		case 405:
+		case 501:
+			return QUERY_NOT_SUPPORTED;
+		default:
+			if (problem->status != 0 && problem->status < 300)
+				api_raise_malformed(
+					api, transfer, "page of records",
+					psprintf("unexpected HTTP status %ld", problem->status));
+			api_raise_problem(api, transfer, problem);
+	}
+}
+
+/*
  * Waits for the response to a query and parses it.
  *
  * *page is made in the current memory context and points into the response,
@@ -102,9 +173,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 
 	do
 	{
-		http_wait(transfer);
-		if (transfer->outcome != HTTP_RESPONDED)
-			http_raise(transfer);
+		api_wait(transfer);
 		if (transfer->status == 204)
 		{
 			*page = record_page_create();
@@ -197,76 +266,24 @@ api_is_like_cap(const RecordPage *page, int64 received, int limit)
 }
 
 /*
- * Returns the result that a refusal means for a query.  A server without
- * queries may not know the path or the method, or treat "_query" as a record's
- * id.
+ * Returns true if the API refuses a request for lack of a valid key or a
+ * permission.  The transfer must be over.
  */
-static QueryResult
-classify_refusal(const Api *api, HttpTransfer *transfer,
-				 const ApiProblem *problem)
+bool
+api_is_denial(const Api *api, const HttpTransfer *transfer)
 {
-	static const struct
-	{
-		const char *code;
-		QueryResult result;
-	} codes[] = {
-		{"invalid_cursor", QUERY_CURSOR_GONE},
-		{"invalid_filter_field", QUERY_FILTER_REFUSED},
-		{"invalid_filter_operator", QUERY_FILTER_REFUSED},
-		{"invalid_filter_value", QUERY_VALUE_REFUSED},
-		{"unsortable_field", QUERY_SORT_REFUSED},
-		{"sort_too_many_fields", QUERY_SORT_REFUSED},
-	};
+	ApiProblem problem = api_read_problem(api, transfer);
 
-	for (size_t i = 0; i < lengthof(codes); i++)
-	{
-		if (strcmp(problem->code, codes[i].code) == 0)
-			return codes[i].result;
-	}
-	switch (problem->status)
-	{
-		case 400:
-		case 413:
-		case 414:
-		case 422:
-			return QUERY_REFUSED;
-		case 404:
-		case 410:
-			if (strcmp(problem->code, "unknown_record_type") == 0)
-				api_raise_not_found(api, transfer, problem);
-			return QUERY_NOT_SUPPORTED;
-		case 405:
-		case 501:
-			return QUERY_NOT_SUPPORTED;
-		default:
-			if (problem->status != 0 && problem->status < 300)
-				api_raise_malformed(
-					api, transfer, "page of records",
-					psprintf("unexpected HTTP status %ld", problem->status));
-			api_raise_problem(api, transfer, problem);
-	}
+	return transfer->outcome == HTTP_RESPONDED && !problem.is_throttling &&
+		   (problem.status == 401 ||
+			(problem.status == 403 && !problem.is_gateway));
 }
 
-/* Appends the member "filters", unless there are none. */
-static void
-append_filters(StringInfo body, List *filters)
+/* Raises the error of a response whose status is neither 200 nor 404. */
+void
+api_raise_refusal(const Api *api, HttpTransfer *transfer)
 {
-	ListCell *cell;
+	ApiProblem problem = api_read_problem(api, transfer);
 
-	if (filters == NIL)
-		return;
-	appendStringInfoString(body, "\"filters\":[");
-	foreach(cell, filters)
-		appendStringInfo(body, "%s%s",
-						 foreach_current_index(cell) > 0 ? "," : "",
-						 ((RemoteFilter *) lfirst(cell))->json);
-	appendStringInfoString(body, "],");
-}
-
-static HttpTransfer *
-start_query(Api *api, const char *body, HttpBudget *budget)
-{
-	char *path = psprintf(API_QUERY_PATH, api->settings->record_type);
-
-	return api_start(api, ENDPOINT_QUERY, path, body, budget);
+	api_raise_problem(api, transfer, &problem);
 }

@@ -15,7 +15,8 @@
 
 #include "miscadmin.h"
 
-#include "api/api_internal.h"
+#include "api/api_error.h"
+#include "api/api_schema.h"
 
 /*
  * Largest schema that is parsed.  A tree takes many times the memory of its
@@ -23,28 +24,16 @@
  */
 #define MAX_SCHEMA_MB 8
 
+/* Hint for an import whose schema cannot be used. */
+#define NO_DISCOVERY_HINT \
+	"Import the documented columns with OPTIONS (discover 'false')."
+
 /* A JSON tree of jansson that is freed with a memory context. */
 typedef struct JsonTree
 {
 	MemoryContextCallback callback;
 	json_t				 *root;
 } JsonTree;
-
-static json_t *load_owned(const HttpTransfer *transfer, bool *is_cut);
-static void	   release_tree(void *arg);
-static bool	   reports_failure(const HttpTransfer *transfer, const json_t *root,
-							   const ApiProblem *problem);
-pg_noreturn static void raise_unavailable(const Api		   *api,
-										  HttpTransfer	   *transfer,
-										  const ApiProblem *problem,
-										  bool				for_import);
-pg_noreturn static void raise_too_large(bool for_import);
-static List *read_attributes(const Api *api, const HttpTransfer *transfer,
-							 const json_t *root);
-static SchemaAttribute *read_attribute(const json_t *value,
-									   const char  **problem);
-static char			   *copy_text(const json_t *object, const char *key);
-static List			   *read_operators(const json_t *list);
 
 /*
  * Starts the request for the attributes of the record type.  The transfer lives
@@ -58,35 +47,29 @@ api_ask_schema(Api *api, HttpBudget *budget)
 	return api_start(api, ENDPOINT_SCHEMA, path, NULL, budget);
 }
 
-/*
- * Waits for the response to api_ask_schema and returns its attributes: a list
- * of SchemaAttributes in the current memory context, in the API's order.
- * Raises an error if there is no schema.  for_import: the hint names the import
- * option discover.
- */
-List *
-api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
+static void
+release_tree(void *arg)
 {
-	ApiProblem problem;
-	json_t	  *root;
+	JsonTree *tree = arg;
 
-	do
-	{
-		http_wait(transfer);
-		if (transfer->outcome != HTTP_RESPONDED)
-			http_raise(transfer);
-		if (transfer->status == 200 &&
-			transfer->length > (size_t) MAX_SCHEMA_MB * 1024 * 1024)
-			raise_too_large(for_import);
-		problem = api_read_problem(api, transfer);
-		if (transfer->status != 200)
-			continue;
-		root = load_owned(transfer, &problem.is_cut);
-		problem.is_cut = problem.is_cut || transfer->length == 0;
-		if (!problem.is_cut && !reports_failure(transfer, root, &problem))
-			return read_attributes(api, transfer, root);
-	} while (api_retry(transfer, &problem));
-	raise_unavailable(api, transfer, &problem, for_import);
+	json_decref(tree->root);
+}
+
+/*
+ * Parses the body of a response into a tree that the current memory context
+ * owns.
+ */
+static json_t *
+load_owned(const HttpTransfer *transfer, bool *is_cut)
+{
+	JsonTree *tree = palloc0(sizeof(JsonTree));
+
+	tree->callback.func = release_tree;
+	tree->callback.arg = tree;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &tree->callback);
+	if (transfer->length > 0)
+		tree->root = api_load_json(transfer, is_cut);
+	return tree->root;
 }
 
 /*
@@ -107,122 +90,29 @@ reports_failure(const HttpTransfer *transfer, const json_t *root,
 							 &ignored) == RECORD_FAILURE;
 }
 
-/*
- * Returns the attributes, like api_ask_schema and api_finish_schema together.
- */
-List *
-api_read_schema(Api *api, HttpBudget *budget, bool for_import)
+/* Returns a palloc'd string member of an object, in UTF-8; NULL: none. */
+static char *
+copy_text(const json_t *object, const char *key)
 {
-	HttpTransfer *transfer = api_ask_schema(api, budget);
-	List		 *attributes = api_finish_schema(api, transfer, for_import);
+	const json_t *value = json_object_get(object, key);
 
-	http_end(transfer);
-	return attributes;
+	return json_is_string(value) ? pstrdup(json_string_value(value)) : NULL;
 }
 
-/*
- * Parses the body of a response into a tree that the current memory context
- * owns.
- */
-static json_t *
-load_owned(const HttpTransfer *transfer, bool *is_cut)
-{
-	JsonTree *tree = palloc0(sizeof(JsonTree));
-
-	tree->callback.func = release_tree;
-	tree->callback.arg = tree;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, &tree->callback);
-	if (transfer->length > 0)
-		tree->root = api_load_json(transfer, is_cut);
-	return tree->root;
-}
-
-static void
-release_tree(void *arg)
-{
-	JsonTree *tree = arg;
-
-	json_decref(tree->root);
-}
-
-/*
- * Raises the error of a refusal.  A key may lack just this permission, and a
- * server just this path.
- */
-static void
-raise_unavailable(const Api *api, HttpTransfer *transfer,
-				  const ApiProblem *problem, bool for_import)
-{
-	CHECK_FOR_INTERRUPTS();
-	if (problem->status == 403 && !problem->is_throttling &&
-		!problem->is_gateway)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("API key lacks permission to read the schema of "
-						"record type \"%s\": HTTP status %ld",
-						api->settings->record_type, transfer->status),
-				 errdetail_internal("%s", api_describe(api, transfer, problem)),
-				 for_import ? errhint("Import the documented columns with "
-									  "OPTIONS (discover 'false').")
-							: errhint("Use an API key with read permission for "
-									  "the schema.")));
-	if (problem->status == 404 || problem->status == 405 ||
-		problem->status == 501)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-			 errmsg("schema of record type \"%s\" not found: HTTP status %ld",
-					api->settings->record_type, transfer->status),
-			 errdetail_internal("%s", api_describe(api, transfer, problem)),
-			 for_import
-				 ? errhint("Check the server option \"base_url\" (\"%s\"), or "
-						   "import the documented columns with OPTIONS "
-						   "(discover 'false').",
-						   api->settings->base_url)
-				 : errhint(
-					   "Check the server option \"base_url\" (\"%s\") and the "
-					   "foreign table option \"record_type\".",
-					   api->settings->base_url)));
-	api_raise_problem(api, transfer, problem);
-}
-
-/* Raises the error of a schema that is too large to parse. */
-static void
-raise_too_large(bool for_import)
-{
-	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("API schema is larger than %d MB", MAX_SCHEMA_MB),
-					for_import ? errhint("Import the documented columns with "
-										 "OPTIONS (discover 'false').")
-							   : 0));
-}
-
+/* Returns the strings of a list, palloc'd. */
 static List *
-read_attributes(const Api *api, const HttpTransfer *transfer,
-				const json_t *root)
+read_operators(const json_t *list)
 {
-	const json_t *list = json_object_get(root, "attributes");
-	const char	 *problem = NULL;
-	List		 *attributes = NIL;
-	size_t		  i;
-	json_t		 *value;
+	List *operators = NIL;
 
-	if (root == NULL)
-		problem = "invalid JSON";
-	else if (!json_is_object(root))
-		problem = "response must be an object";
-	else if (!json_is_array(list))
-		problem = "\"attributes\" must be an array";
-	for (i = 0; problem == NULL && i < json_array_size(list); i++)
+	for (size_t i = 0; i < json_array_size(list); i++)
 	{
-		value = json_array_get(list, i);
-		attributes = lappend(attributes, read_attribute(value, &problem));
-		if (problem != NULL)
-			problem = psprintf("attribute %d: %s", (int) i + 1, problem);
+		const json_t *name = json_array_get(list, i);
+
+		if (json_is_string(name))
+			operators = lappend(operators, pstrdup(json_string_value(name)));
 	}
-	if (problem != NULL)
-		api_raise_malformed(api, transfer, "schema", problem);
-	return attributes;
+	return operators;
 }
 
 /*
@@ -254,27 +144,122 @@ read_attribute(const json_t *value, const char **problem)
 	return attribute;
 }
 
-/* Returns a palloc'd string member of an object, in UTF-8; NULL: none. */
-static char *
-copy_text(const json_t *object, const char *key)
+static List *
+read_attributes(const Api *api, const HttpTransfer *transfer,
+				const json_t *root)
 {
-	const json_t *value = json_object_get(object, key);
+	const json_t *list = json_object_get(root, "attributes");
+	const char	 *problem = NULL;
+	List		 *attributes = NIL;
+	size_t		  i;
+	json_t		 *value;
 
-	return json_is_string(value) ? pstrdup(json_string_value(value)) : NULL;
+	if (root == NULL)
+		problem = "invalid JSON";
+	else if (!json_is_object(root))
+		problem = "response must be an object";
+	else if (!json_is_array(list))
+		problem = "\"attributes\" must be an array";
+	for (i = 0; problem == NULL && i < json_array_size(list); i++)
+	{
+		value = json_array_get(list, i);
+		attributes = lappend(attributes, read_attribute(value, &problem));
+		if (problem != NULL)
+			problem = psprintf("attribute %d: %s", (int) i + 1, problem);
+	}
+	if (problem != NULL)
+		api_raise_malformed(api, transfer, "schema", problem);
+	return attributes;
 }
 
-/* Returns the strings of a list, palloc'd. */
-static List *
-read_operators(const json_t *list)
+/*
+ * Raises the error of a refusal.  A key may lack just this permission, and a
+ * server just this path.
+ */
+pg_noreturn static void
+raise_unavailable(const Api *api, HttpTransfer *transfer,
+				  const ApiProblem *problem, bool for_import)
 {
-	List *operators = NIL;
+	CHECK_FOR_INTERRUPTS();
+	if (problem->status == 403 && !problem->is_throttling &&
+		!problem->is_gateway)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("API key lacks permission to read the schema of "
+						"record type \"%s\": HTTP status %ld",
+						api->settings->record_type, transfer->status),
+				 errdetail_internal("%s", api_describe(api, transfer, problem)),
+				 for_import ? errhint(NO_DISCOVERY_HINT)
+							: errhint("Use an API key with read permission for "
+									  "the schema.")));
+	if (problem->status == 404 || problem->status == 405 ||
+		problem->status == 501)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("schema of record type \"%s\" not found: HTTP status %ld",
+					api->settings->record_type, transfer->status),
+			 errdetail_internal("%s", api_describe(api, transfer, problem)),
+			 for_import
+				 ? errhint("Check the server option \"base_url\" (\"%s\"), or "
+						   "import the documented columns with OPTIONS "
+						   "(discover 'false').",
+						   api->settings->base_url)
+				 : errhint(
+					   "Check the server option \"base_url\" (\"%s\") and the "
+					   "foreign table option \"record_type\".",
+					   api->settings->base_url)));
+	api_raise_problem(api, transfer, problem);
+}
 
-	for (size_t i = 0; i < json_array_size(list); i++)
+/*
+ * Waits for the response to api_ask_schema and returns its attributes: a list
+ * of SchemaAttributes in the current memory context, in the API's order.
+ * Raises an error if there is no schema.  for_import: the hint names the import
+ * option discover.
+ */
+List *
+api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
+{
+	ApiProblem problem;
+	json_t	  *root;
+
+	do
 	{
-		const json_t *name = json_array_get(list, i);
+		api_wait(transfer);
+		if (transfer->status == 200 &&
+			transfer->length > (size_t) MAX_SCHEMA_MB * 1024 * 1024)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("API schema is larger than %d MB", MAX_SCHEMA_MB),
+					 for_import ? errhint(NO_DISCOVERY_HINT) : 0));
+		problem = api_read_problem(api, transfer);
+		if (transfer->status != 200)
+			continue;
+		root = load_owned(transfer, &problem.is_cut);
+		problem.is_cut = problem.is_cut || transfer->length == 0;
+		if (!problem.is_cut && !reports_failure(transfer, root, &problem))
+			return read_attributes(api, transfer, root);
+	} while (api_retry(transfer, &problem));
+	raise_unavailable(api, transfer, &problem, for_import);
+}
 
-		if (json_is_string(name))
-			operators = lappend(operators, pstrdup(json_string_value(name)));
-	}
-	return operators;
+/*
+ * Returns the attributes, like api_ask_schema and api_finish_schema together.
+ */
+List *
+api_read_schema(Api *api, HttpBudget *budget, bool for_import)
+{
+	HttpTransfer *transfer = api_ask_schema(api, budget);
+	List		 *attributes = api_finish_schema(api, transfer, for_import);
+
+	http_end(transfer);
+	return attributes;
+}
+
+/* Returns jansson's version as a palloc'd string. */
+char *
+api_json_library_version(void)
+{
+	return psprintf("jansson %s", JANSSON_VERSION);
 }

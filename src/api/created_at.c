@@ -19,6 +19,7 @@
 #include "lib/stringinfo.h"
 #include "utils/json.h"
 
+#include "api/api_facts.h"
 #include "api/created_at.h"
 #include "base/iso8601.h"
 

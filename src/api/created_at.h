@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "api/api.h"
+#include "api/api_query.h"
 #include "api/record.h"
 #include "option/attribute.h"
 #include "option/option.h"

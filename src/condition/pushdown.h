@@ -18,7 +18,7 @@
 #include "nodes/pathnodes.h"
 #include "utils/uuid.h"
 
-#include "api/api.h"
+#include "api/api_query.h"
 #include "option/option.h"
 
 /* Limit of the values of an "in", and of the arms of an "or". */

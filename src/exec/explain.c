@@ -14,7 +14,7 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
-#include "api/api.h"
+#include "api/api_query.h"
 #include "condition/filter.h"
 #include "condition/pushdown.h"
 #include "exec/explain.h"

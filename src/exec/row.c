@@ -39,7 +39,7 @@ row_reader_create(const Settings *settings, Relation relation, List *columns,
 	RowReader *reader = palloc0(sizeof(RowReader));
 	ListCell  *cell;
 
-	reader->secret = api_secret(record_cache_api(cache));
+	reader->secret = record_cache_api(cache)->credentials->api_key;
 	reader->natts = RelationGetNumberOfAttributes(relation);
 	reader->columns =
 		palloc(Max(list_length(columns), 1) * sizeof(ColumnReader *));

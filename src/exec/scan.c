@@ -494,7 +494,7 @@ scan_wait_fd(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return api_wait_fd(record_cache_api(scan->cache));
+	return http_pool_wait_fd(record_cache_api(scan->cache)->connection->pool);
 }
 
 /* Prepares for a wait for that descriptor by the caller. */
@@ -503,7 +503,7 @@ scan_prepare_wait(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	api_prepare_wait(record_cache_api(scan->cache));
+	http_pool_prepare_wait(record_cache_api(scan->cache)->connection->pool);
 }
 
 /* Processes the data that has arrived, without waiting. */
@@ -512,5 +512,5 @@ scan_take_in(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	api_take_in(record_cache_api(scan->cache));
+	http_pool_end_wait(record_cache_api(scan->cache)->connection->pool);
 }

@@ -11,7 +11,8 @@
 
 #include "postgres.h"
 
-#include "api/api.h"
+#include "api/api_facts.h"
+#include "api/api_query.h"
 #include "fetch/statement.h"
 
 /* Context of the requests; must live as long as the readers. */

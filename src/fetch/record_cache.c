@@ -129,7 +129,7 @@ record_cache_is_busy(const RecordCache *cache, const Settings *settings)
 int
 record_cache_delayed(const RecordCache *cache)
 {
-	return api_delayed(cache->api);
+	return http_pool_delayed(cache->api->connection->pool);
 }
 
 /*

@@ -14,7 +14,8 @@
 #include "nodes/execnodes.h"
 #include "utils/uuid.h"
 
-#include "api/api.h"
+#include "api/api_facts.h"
+#include "api/record.h"
 #include "fetch/statement.h"
 #include "option/option.h"
 

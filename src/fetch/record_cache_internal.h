@@ -15,7 +15,8 @@
 
 #include "utils/hsearch.h"
 
-#include "api/api.h"
+#include "api/api_query.h"
+#include "api/api_record.h"
 #include "fetch/record_cache.h"
 #include "fetch/session_cache.h"
 #include "fetch/statement.h"

@@ -11,7 +11,8 @@
 
 #include "postgres.h"
 
-#include "api/api.h"
+#include "api/api_query.h"
+#include "api/api_record.h"
 #include "fetch/statement.h"
 #include "http/connection.h"
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*-------------------------------------------------------------------------
  *
- * api_internal.h
- *	  State and functions that the endpoints of the API share, for api*.c only.
+ * api_error.h
+ *	  Error responses of the API, for api*.c only.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef OPPORTUNITY_API_INTERNAL_H
-#define OPPORTUNITY_API_INTERNAL_H
+#ifndef OPPORTUNITY_API_ERROR_H
+#define OPPORTUNITY_API_ERROR_H
 
 #include "postgres.h"
 
 #include "api/api.h"
+#include "api/record.h"
 #include "base/compat.h"
-#include "http/connection.h"
 
 /*
  * Never call jansson's json_object: PostgreSQL exports a function of that name,
@@ -26,21 +26,12 @@
 #pragma GCC poison json_object
 #endif
 
-/* Facts that the session has learned: see api_facts.c. */
-typedef struct ApiFacts ApiFacts;
+/* Largest body, in bytes, that is searched for an error's code. */
+#define API_MAX_ERROR_BODY (1024 * 1024)
 
-struct Api
-{
-	MemoryContext	context; /* of all transfers; holds the connection */
-	const Settings *settings;
-	Credentials	   *credentials;
-	Connection	   *connection;
-	ApiFacts	   *facts;
-	int64		   *record_total; /* NULL: not counted */
-	int				merged_total; /* number of merged records */
-	HttpTarget		target;
-	HttpTarget		anonymous_target; /* the same without the key */
-};
+/* Error codes that the API documents. */
+#define API_RECORD_NOT_FOUND "record_not_found"
+#define API_UNKNOWN_TYPE "unknown_record_type"
 
 /*
  * Description of an error response.  The status is the HTTP status.  If that is
@@ -58,24 +49,6 @@ typedef struct ApiProblem
 	char message[1024];
 } ApiProblem;
 
-/* Largest body, in bytes, that is searched for an error's code. */
-#define API_MAX_ERROR_BODY (1024 * 1024)
-
-/* api.c */
-extern HttpTransfer *api_start(Api *api, ApiEndpoint endpoint, const char *path,
-							   const char *json, HttpBudget *budget);
-extern void			 api_count_records(const Api *api, int count);
-extern char			*api_body(const HttpTransfer *transfer);
-
-/* api_facts.c */
-extern ApiFacts *api_facts_of(Connection *connection, const char *record_type);
-extern bool		 api_has_record_path(const Api *api);
-extern void		 api_note_record_path(const Api *api);
-
-/* api_health.c */
-extern bool api_is_healthy(Api *api, HttpBudget *budget);
-
-/* api_error.c */
 extern bool		  api_check_response(const Api *api, HttpTransfer *transfer,
 									 const char *what, const char *where,
 									 RecordStatus status, const char *reason,
@@ -97,4 +70,4 @@ pg_noreturn extern void api_raise_malformed(const Api		   *api,
 											const char		   *what,
 											const char		   *problem);
 
-#endif /* OPPORTUNITY_API_INTERNAL_H */
+#endif /* OPPORTUNITY_API_ERROR_H */

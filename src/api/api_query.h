@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * api_query.h
+ *	  POST /api/v2/{record_type}/_query: many records, page by page.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_API_QUERY_H
+#define OPPORTUNITY_API_QUERY_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/uuid.h"
+
+#include "api/api.h"
+#include "api/record.h"
+#include "base/compat.h"
+
+/* Result of a query. */
+typedef enum QueryResult
+{
+	QUERY_PAGE,			  /* a page of records */
+	QUERY_CURSOR_GONE,	  /* unknown or expired cursor */
+	QUERY_REFUSED,		  /* unknown reason, possibly the query's size */
+	QUERY_FILTER_REFUSED, /* unsupported field or operator of a filter */
+	QUERY_VALUE_REFUSED,  /* unsupported value of a filter, or too many */
+	QUERY_SORT_REFUSED,	  /* unsupported sort */
+	QUERY_NOT_SUPPORTED	  /* no query endpoint */
+} QueryResult;
+
+/* One palloc'd filter of a query, in UTF-8. */
+typedef struct RemoteFilter
+{
+	char *json; /* {"field": ...}, or a group */
+	List *uses; /* distinct strings "field operator" */
+} RemoteFilter;
+
+/* A query for records. */
+typedef struct ApiQuery
+{
+	List	   *filters; /* RemoteFilters, ANDed */
+	const char *sort;	 /* field; NULL: unordered */
+	bool		is_descending;
+	int			limit; /* records per page */
+} ApiQuery;
+
+extern HttpTransfer *api_query_ids(Api *api, const pg_uuid_t **ids, int count,
+								   HttpBudget *budget);
+extern HttpTransfer *api_query_first(Api *api, const ApiQuery *query,
+									 HttpBudget *budget);
+extern HttpTransfer *api_query_next(Api *api, const char *cursor, int limit,
+									HttpBudget *budget);
+extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
+									  const AttributeSet *wanted,
+									  RecordPage		**page);
+extern bool			 api_try_page(const Api *api, const HttpTransfer *transfer,
+								  const AttributeSet *wanted, RecordPage **page);
+extern bool			 api_is_misfit(const HttpTransfer *transfer,
+								   const AttributeSet *wanted);
+extern bool api_is_denial(const Api *api, const HttpTransfer *transfer);
+pg_noreturn extern void api_raise_refusal(const Api	   *api,
+										  HttpTransfer *transfer);
+extern bool api_is_doubtful_end(const Api *api, const RecordPage *page,
+								int64 received, int limit);
+extern bool api_is_like_cap(const RecordPage *page, int64 received, int limit);
+
+#endif /* OPPORTUNITY_API_QUERY_H */
