@@ -4,7 +4,7 @@
  * api_facts.c
  *	  Facts that a session has learned about the API.
  *
- * These are size limits of queries, and features that the API refuses, per user
+ * These are features and sizes of queries that the API refuses, per user
  * mapping and record type.  Each fact is derived from responses, and
  * connection.c clears them after FACTS_LIFETIME.  Size limits expire sooner, so
  * that sizes can grow again.
@@ -21,30 +21,23 @@
 #define SIZE_LIFETIME (60 * (int64) 1000000)
 
 /*
- * Number of refusals in succession after which a use of filters counts as
- * unsupported, regardless of the value.
+ * Number of refusals in succession after which features count as refused,
+ * regardless of the value.
  */
 #define TELLING_REFUSALS 3
 
 /* Maximum number of ids known to be refused; the oldest is evicted. */
 #define MAX_BAD_IDS 64
 
-/* Limit of a query's size: records of a page, or values of a field's filter. */
-typedef struct SizeLimit
+/* The refusals of features that are used together, or of their size. */
+typedef struct KnownRefusal
 {
-	char *what;
-	int	  limit;
-	int64 since; /* time of the refusal, by http_now */
-} SizeLimit;
+	const RemoteUse *uses;
+	int				 count; /* successive refusals, see TELLING_REFUSALS */
+	int	  limit; /* values of a filter, or records of a page; 0: unlimited */
+	int64 since; /* time at which the limit was set, by http_now */
+} KnownRefusal;
 
-/* A use of filters that the API refused, possibly because of the value. */
-typedef struct Suspicion
-{
-	char *what;
-	int	  count;
-} Suspicion;
-
-/* The facts about one record type. */
 typedef struct ApiFacts
 {
 	char	 *record_type;
@@ -52,19 +45,13 @@ typedef struct ApiFacts
 	bool	  takes_ids;		/* a query by ids was accepted */
 	bool	  has_false_counts; /* see api_note_false_doubt */
 	bool	  has_warned;		/* see api_warns_of_cap */
-	List	 *limits;			/* SizeLimits */
-	List	 *refusals;			/* strings */
-	List	 *suspicions;		/* Suspicions */
+	List	 *refusals;			/* KnownRefusals */
 	int		  bad_id_total;
 	pg_uuid_t bad_ids[MAX_BAD_IDS];
 } ApiFacts;
 
-/* Key of the page size among the limits; no field has this name. */
-#define PAGE_SIZE ""
-
-static SizeLimit *find_limit(const Api *api, const char *what);
-static int		  current_limit(const Api *api, const char *what);
-static void		  set_limit(Api *api, const char *what, int limit);
+/* The feature whose limit is the page size. */
+static const RemoteUse page_use = {"", REMOTE_PAGE, NULL};
 
 /*
  * Returns the facts about an Api's record type, creating them if necessary.
@@ -109,23 +96,120 @@ api_note_record_path(const Api *api)
 	facts_of(api)->has_record_path = true;
 }
 
+/* --- Features that the API refuses --- */
+
+/* Returns what is known of features that are used together, or NULL. */
+static KnownRefusal *
+find_refusal(const Api *api, const RemoteUse *uses)
+{
+	ListCell *cell;
+
+	foreach(cell, facts_of(api)->refusals)
+	{
+		KnownRefusal *refusal = lfirst(cell);
+
+		if (remote_uses_equal(refusal->uses, uses))
+			return refusal;
+	}
+	return NULL;
+}
+
+/* Does the same, but creates it if it does not exist. */
+static KnownRefusal *
+make_refusal(Api *api, const RemoteUse *uses)
+{
+	KnownRefusal *refusal = find_refusal(api, uses);
+	MemoryContext old_context;
+
+	if (refusal != NULL)
+		return refusal;
+	old_context = MemoryContextSwitchTo(api->connection->facts_context);
+	refusal = palloc0(sizeof(KnownRefusal));
+	refusal->uses = remote_uses_copy(uses);
+	facts_of(api)->refusals = lappend(facts_of(api)->refusals, refusal);
+	MemoryContextSwitchTo(old_context);
+	return refusal;
+}
+
+/* Returns true if the API is known to refuse features that are used together. */
+bool
+api_refuses(const Api *api, const RemoteUse *uses)
+{
+	const KnownRefusal *refusal = find_refusal(api, uses);
+
+	return refusal != NULL && refusal->count >= TELLING_REFUSALS;
+}
+
+/*
+ * Notes the refusal of a query because of these features.  A refusal without a
+ * reason may have been caused by the value, so the features count as refused
+ * only after TELLING_REFUSALS in succession.  A refusal of the value has no
+ * effect.
+ */
+void
+api_note_refusal(Api *api, const RemoteUse *uses, QueryResult result)
+{
+	if (result == QUERY_SORT_REFUSED || result == QUERY_FILTER_REFUSED)
+		make_refusal(api, uses)->count = TELLING_REFUSALS;
+	else if (result == QUERY_REFUSED)
+		make_refusal(api, uses)->count++;
+}
+
+/* Notes that the API accepted features. */
+void
+api_note_accepted(Api *api, const RemoteUse *uses)
+{
+	KnownRefusal *refusal = find_refusal(api, uses);
+
+	if (refusal != NULL && refusal->count < TELLING_REFUSALS)
+		refusal->count = 0;
+}
+
+/* --- Sizes that the API refuses --- */
+
+/* Returns a limit, or 0 if it is unknown or has expired. */
+static int
+current_limit(const Api *api, const RemoteUse *use)
+{
+	const KnownRefusal *refusal = find_refusal(api, use);
+
+	return refusal == NULL || http_now() - refusal->since > SIZE_LIFETIME
+			   ? 0
+			   : refusal->limit;
+}
+
+/* Sets a limit, unless a limit as small is known. */
+static void
+set_limit(Api *api, const RemoteUse *use, int limit)
+{
+	int			  known = current_limit(api, use);
+	KnownRefusal *refusal;
+
+	if (known != 0 && known <= limit)
+		return;
+	refusal = make_refusal(api, use);
+	refusal->limit = limit;
+	refusal->since = http_now();
+}
+
 /*
  * Returns the maximum number of values in one filter of a field; 0: not known.
  */
 int
 api_values_at_once(const Api *api, const char *field)
 {
-	return current_limit(api, field);
+	RemoteUse use = {field, OPERATOR_IN, NULL};
+
+	return current_limit(api, &use);
 }
 
 /* Limits the number of values in one filter of a field. */
 void
 api_limit_values(Api *api, const char *field, int limit)
 {
-	int known = current_limit(api, field);
+	RemoteUse use = {field, OPERATOR_IN, NULL};
 
-	if (known == 0 || known > limit)
-		set_limit(api, field, limit);
+	set_limit(api, &use, limit);
 }
 
 /*
@@ -138,6 +222,24 @@ api_note_half(Api *api, const char *field, RefusedQuery *whole)
 	if (++whole->accepted_halves == 2)
 		api_limit_values(api, field, (whole->size + 1) / 2);
 }
+
+/* Returns the page size: wanted, or a smaller known limit. */
+int
+api_page_size(const Api *api, int wanted)
+{
+	int limit = current_limit(api, &page_use);
+
+	return limit == 0 ? wanted : Min(wanted, limit);
+}
+
+/* Limits the page size. */
+void
+api_limit_page_size(Api *api, int limit)
+{
+	set_limit(api, &page_use, limit);
+}
+
+/* --- Ids that the API refuses --- */
 
 /* Notes that the API accepted a query by ids. */
 void
@@ -177,58 +279,7 @@ api_is_bad_id(const Api *api, const pg_uuid_t *id)
 	return false;
 }
 
-/* Returns the page size: wanted, or a smaller known limit. */
-int
-api_page_size(const Api *api, int wanted)
-{
-	int limit = current_limit(api, PAGE_SIZE);
-
-	return limit == 0 ? wanted : Min(wanted, limit);
-}
-
-/* Limits the page size. */
-void
-api_limit_page_size(Api *api, int limit)
-{
-	set_limit(api, PAGE_SIZE, api_page_size(api, limit));
-}
-
-/*
- * Notes that the API refuses a feature of queries.  what: "field operator" of a
- * filter, or a description of a sort.
- */
-void
-api_note_refusal(Api *api, const char *what)
-{
-	MemoryContext old_context;
-
-	if (api_refuses(api, what))
-		return;
-	old_context = MemoryContextSwitchTo(api->connection->facts_context);
-	facts_of(api)->refusals = lappend(facts_of(api)->refusals, pstrdup(what));
-	MemoryContextSwitchTo(old_context);
-}
-
-/* Returns true if the API is known to refuse a feature. */
-bool
-api_refuses(const Api *api, const char *what)
-{
-	ListCell *cell;
-
-	foreach(cell, facts_of(api)->refusals)
-	{
-		if (strcmp(lfirst(cell), what) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Returns the refused features, as a list of strings that the facts own. */
-List *
-api_refusals(const Api *api)
-{
-	return facts_of(api)->refusals;
-}
+/* --- Counts and limits of results --- */
 
 /*
  * Notes that the API announced further records where there were none.  Its
@@ -257,92 +308,4 @@ api_warns_of_cap(Api *api)
 
 	facts_of(api)->has_warned = true;
 	return is_first;
-}
-
-/*
- * Notes that the API refused a use of filters without a reason, which may have
- * been the value.  After TELLING_REFUSALS in succession, it counts as refused.
- */
-void
-api_suspect(Api *api, const char *what)
-{
-	Suspicion	 *suspicion = NULL;
-	MemoryContext old_context;
-	ListCell	 *cell;
-
-	foreach(cell, facts_of(api)->suspicions)
-	{
-		if (strcmp(((Suspicion *) lfirst(cell))->what, what) == 0)
-			suspicion = lfirst(cell);
-	}
-	if (suspicion == NULL)
-	{
-		old_context = MemoryContextSwitchTo(api->connection->facts_context);
-		suspicion = palloc0(sizeof(Suspicion));
-		suspicion->what = pstrdup(what);
-		facts_of(api)->suspicions =
-			lappend(facts_of(api)->suspicions, suspicion);
-		MemoryContextSwitchTo(old_context);
-	}
-	if (++suspicion->count >= TELLING_REFUSALS)
-		api_note_refusal(api, what);
-}
-
-/* Notes that the API accepted a use of filters. */
-void
-api_note_accepted(Api *api, const char *what)
-{
-	ListCell *cell;
-
-	foreach(cell, facts_of(api)->suspicions)
-	{
-		Suspicion *suspicion = lfirst(cell);
-
-		if (strcmp(suspicion->what, what) == 0)
-			suspicion->count = 0;
-	}
-}
-
-/* Returns a limit, or 0 if it is unknown or has expired. */
-static int
-current_limit(const Api *api, const char *what)
-{
-	const SizeLimit *limit = find_limit(api, what);
-
-	return limit == NULL || http_now() - limit->since > SIZE_LIFETIME
-			   ? 0
-			   : limit->limit;
-}
-
-static void
-set_limit(Api *api, const char *what, int limit)
-{
-	SizeLimit	 *entry = find_limit(api, what);
-	MemoryContext old_context;
-
-	if (entry == NULL)
-	{
-		old_context = MemoryContextSwitchTo(api->connection->facts_context);
-		entry = palloc0(sizeof(SizeLimit));
-		entry->what = pstrdup(what);
-		facts_of(api)->limits = lappend(facts_of(api)->limits, entry);
-		MemoryContextSwitchTo(old_context);
-	}
-	entry->limit = limit;
-	entry->since = http_now();
-}
-
-static SizeLimit *
-find_limit(const Api *api, const char *what)
-{
-	ListCell *cell;
-
-	foreach(cell, facts_of(api)->limits)
-	{
-		SizeLimit *limit = lfirst(cell);
-
-		if (strcmp(limit->what, what) == 0)
-			return limit;
-	}
-	return NULL;
 }

@@ -16,26 +16,8 @@
 
 #include "api/api.h"
 #include "api/record.h"
+#include "api/remote_filter.h"
 #include "base/compat.h"
-
-/* Result of a query. */
-typedef enum QueryResult
-{
-	QUERY_PAGE,			  /* a page of records */
-	QUERY_CURSOR_GONE,	  /* unknown or expired cursor */
-	QUERY_REFUSED,		  /* unknown reason, possibly the query's size */
-	QUERY_FILTER_REFUSED, /* unsupported field or operator of a filter */
-	QUERY_VALUE_REFUSED,  /* unsupported value of a filter, or too many */
-	QUERY_SORT_REFUSED,	  /* unsupported sort */
-	QUERY_NOT_SUPPORTED	  /* no query endpoint */
-} QueryResult;
-
-/* One palloc'd filter of a query, in UTF-8. */
-typedef struct RemoteFilter
-{
-	char *json; /* {"field": ...}, or a group */
-	List *uses; /* distinct strings "field operator" */
-} RemoteFilter;
 
 /* A query for records. */
 typedef struct ApiQuery

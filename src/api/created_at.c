@@ -23,13 +23,10 @@
 #include "api/created_at.h"
 #include "base/iso8601.h"
 
-#define SORT_BY_TIME "sort created_at"
-#define FILTER_FROM "created_at gte"
-#define FILTER_BEFORE "created_at lt"
-#define FILTER_MISSING "created_at not_exists"
-
-static List			*filters_of_time(const char *use, int64 seconds);
-static RemoteFilter *make_filter(char *json, const char *use);
+/* Features of queries that the API may refuse. */
+const RemoteUse created_at_sort = {"created_at", REMOTE_SORT, NULL};
+const RemoteUse created_at_from = {"created_at", OPERATOR_GTE, NULL};
+const RemoteUse created_at_absence = {"created_at", OPERATOR_NOT_EXISTS, NULL};
 
 /*
  * Returns true if a column's options permit to sort and filter by created_at.
@@ -54,43 +51,9 @@ created_at_is_allowed(const ColumnSettings *column, const AttributePath *path)
 bool
 created_at_is_refused(const Api *api, bool or_its_absence)
 {
-	return api_refuses(api, SORT_BY_TIME) || api_refuses(api, FILTER_FROM) ||
-		   (or_its_absence && api_refuses(api, FILTER_MISSING));
-}
-
-/*
- * Returns the filters of records from a second on, a list in the current
- * context; NIL if ISO 8601 cannot represent its year.
- */
-List *
-created_at_filters_from(int64 seconds)
-{
-	return filters_of_time(FILTER_FROM, seconds - CREATED_AT_MARGIN);
-}
-
-/*
- * Returns the filters of records before a second, a list in the current
- * context; NIL if ISO 8601 cannot represent its year.
- */
-List *
-created_at_filters_before(int64 seconds)
-{
-	return filters_of_time(FILTER_BEFORE, seconds);
-}
-
-/* The argument use is the attribute and the operator. */
-static List *
-filters_of_time(const char *use, int64 seconds)
-{
-	char *time = iso8601_write(seconds * USECS_PER_SEC);
-
-	if (time == NULL)
-		return NIL;
-	return list_make1(
-		make_filter(psprintf("{\"field\":\"created_at\",\"operator\":\"%s\","
-							 "\"value\":\"%s\"}",
-							 strchr(use, ' ') + 1, time),
-					use));
+	return api_refuses(api, &created_at_sort) ||
+		   api_refuses(api, &created_at_from) ||
+		   (or_its_absence && api_refuses(api, &created_at_absence));
 }
 
 /*
@@ -103,30 +66,46 @@ created_at_filters_at(const char *text)
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfoString(
-		&json, "{\"field\":\"created_at\",\"operator\":\"gte\",\"value\":");
 	escape_json(&json, text);
-	appendStringInfoChar(&json, '}');
-	return list_make1(make_filter(json.data, FILTER_FROM));
+	return list_make1(
+		remote_filter_create("created_at", OPERATOR_GTE, json.data));
+}
+
+/*
+ * Returns the filters of records before a second, or not before it, by the
+ * operator.  The list is in the current context; NIL if ISO 8601 cannot
+ * represent its year.
+ */
+static List *
+filters_of_time(RemoteOperator operation, int64 seconds)
+{
+	char *time = iso8601_write(seconds * USECS_PER_SEC);
+
+	return time == NULL
+			   ? NIL
+			   : list_make1(remote_filter_create("created_at", operation,
+												 psprintf("\"%s\"", time)));
+}
+
+/* Returns the filters of records from a second on, like filters_of_time. */
+List *
+created_at_filters_from(int64 seconds)
+{
+	return filters_of_time(OPERATOR_GTE, seconds - CREATED_AT_MARGIN);
+}
+
+/* Returns the filters of records before a second, like filters_of_time. */
+List *
+created_at_filters_before(int64 seconds)
+{
+	return filters_of_time(OPERATOR_LT, seconds);
 }
 
 /* Returns the filter of records without created_at, in the current context. */
 RemoteFilter *
 created_at_filter_missing(void)
 {
-	return make_filter(
-		pstrdup("{\"field\":\"created_at\",\"operator\":\"not_exists\"}"),
-		FILTER_MISSING);
-}
-
-static RemoteFilter *
-make_filter(char *json, const char *use)
-{
-	RemoteFilter *filter = palloc(sizeof(RemoteFilter));
-
-	filter->json = json;
-	filter->uses = list_make1(pstrdup(use));
-	return filter;
+	return remote_filter_create("created_at", OPERATOR_NOT_EXISTS, NULL);
 }
 
 /*

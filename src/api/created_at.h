@@ -19,6 +19,11 @@
 /* Seconds by which a query for records from a time on begins earlier. */
 #define CREATED_AT_MARGIN 1
 
+/* Features of queries that the API may refuse. */
+extern const RemoteUse created_at_sort;
+extern const RemoteUse created_at_from;
+extern const RemoteUse created_at_absence;
+
 extern bool			 created_at_is_allowed(const ColumnSettings *column,
 										   const AttributePath	*path);
 extern bool			 created_at_is_refused(const Api *api, bool or_its_absence);

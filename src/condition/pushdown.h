@@ -21,9 +21,6 @@
 #include "api/api_query.h"
 #include "option/option.h"
 
-/* Limit of the values of an "in", and of the arms of an "or". */
-#define MAX_REMOTE_VALUES 100
-
 /* Types of columns whose conditions can be pushed down. */
 typedef enum RemoteKind
 {
@@ -59,7 +56,7 @@ extern List *pushdown_condition(PlannerInfo *root, const RelOptInfo *rel,
 								RemoteColumn **columns, Node *clause,
 								List **expressions);
 extern RemoteVerdict pushdown_evaluate(List *condition, List *states,
-									   ExprContext *econtext, List *refused,
+									   ExprContext *econtext, const Api *api,
 									   RemoteFilter **filter);
 extern void			 pushdown_deparse(StringInfo target, List *condition,
 									  List *expressions, List *context, bool prefix);

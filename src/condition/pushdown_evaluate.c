@@ -45,14 +45,14 @@ typedef struct Evaluation
 {
 	List		*states; /* ExprStates of the conditions' expressions */
 	ExprContext *econtext;
-	List		*refused; /* strings "field operator" of rejected filters */
+	const Api	*api; /* knows the operators that it has rejected */
 } Evaluation;
 
 /* Filters that are joined by AND. */
 typedef struct Filters
 {
-	List *json; /* strings */
-	List *uses; /* distinct strings "field operator" */
+	List			*json; /* strings */
+	const RemoteUse *uses;
 } Filters;
 
 /* Condition on one column. */
@@ -135,24 +135,22 @@ static bool	 is_space_character(pg_wchar character);
 static char *string_json(const char *text);
 static char *list_json(List *elements);
 static char *group_json(const char *name, List *filters);
-static char *use_text(const char *field, RemoteOperator remote_operator);
 static List *add_string(List *strings, char *string);
-static bool	 has_string(const List *strings, const char *string);
 
 /*
  * Evaluates a condition and sets *filter to its filter, palloc'd in the current
  * context, or to NULL unless the result is REMOTE_SOME.  The argument states
  * has the ExprStates of the condition's expressions.
  *
- * The argument refused has strings "field operator" that the API has rejected.
- * The filter does not use them, but may use another operator instead.
+ * The filter does not use an operator that the API has rejected, but may use
+ * another operator instead.
  */
 RemoteVerdict
 pushdown_evaluate(List *condition, List *states, ExprContext *econtext,
-				  List *refused, RemoteFilter **filter)
+				  const Api *api, RemoteFilter **filter)
 {
-	Evaluation	  evaluation = {states, econtext, refused};
-	Filters		  filters = {NIL, NIL};
+	Evaluation	  evaluation = {states, econtext, api};
+	Filters		  filters = {NIL, NULL};
 	RemoteVerdict verdict =
 		evaluate_condition(&evaluation, condition, &filters);
 
@@ -215,9 +213,9 @@ evaluate_and(const Evaluation *evaluation, List *condition, Filters *filters)
 static RemoteVerdict
 evaluate_or(const Evaluation *evaluation, List *condition, Filters *filters)
 {
-	List	 *arms = NIL;
-	List	 *uses = list_copy(filters->uses);
-	ListCell *cell;
+	List			*arms = NIL;
+	const RemoteUse *uses = filters->uses;
+	ListCell		*cell;
 
 	for_each_from(cell, condition, 1)
 	{
@@ -305,10 +303,11 @@ read_leaf(const Evaluation *evaluation, List *condition)
 	leaf.operators = intVal(list_nth(condition, LEAF_OPERATORS));
 	leaf.expression = intVal(list_nth(condition, LEAF_EXPRESSION));
 
-	for (int i = 0; evaluation->refused != NIL && i <= OPERATOR_NOT_EXISTS; i++)
+	for (int i = 0; i <= OPERATOR_NOT_EXISTS; i++)
 	{
-		if (is_allowed(&leaf, i) &&
-			has_string(evaluation->refused, use_text(leaf.field, i)))
+		RemoteUse use = {leaf.field, i, NULL};
+
+		if (is_allowed(&leaf, i) && api_refuses(evaluation->api, &use))
 			leaf.operators &= ~OPERATOR_BIT(i);
 	}
 	return leaf;
@@ -529,7 +528,7 @@ add_filter(Filters *filters, const Leaf *leaf, RemoteOperator remote_operator,
 
 	filters->json = lappend(filters->json, json);
 	filters->uses =
-		add_string(filters->uses, use_text(leaf->field, remote_operator));
+		remote_uses_add(filters->uses, leaf->field, remote_operator);
 }
 
 static bool
@@ -821,29 +820,16 @@ group_json(const char *name, List *filters)
 	return psprintf("{\"%s\":%s}", name, list_json(filters));
 }
 
-/* Returns the string by which a rejected filter is recorded. */
-static char *
-use_text(const char *field, RemoteOperator remote_operator)
-{
-	return psprintf("%s %s", field, remote_operator_name(remote_operator));
-}
-
 /* Appends a string, unless the list has it. */
 static List *
 add_string(List *strings, char *string)
-{
-	return has_string(strings, string) ? strings : lappend(strings, string);
-}
-
-static bool
-has_string(const List *strings, const char *string)
 {
 	ListCell *cell;
 
 	foreach(cell, strings)
 	{
 		if (strcmp(lfirst(cell), string) == 0)
-			return true;
+			return strings;
 	}
-	return false;
+	return lappend(strings, string);
 }

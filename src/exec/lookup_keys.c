@@ -72,7 +72,7 @@ begin_batch(LookupSource *source, ExprContext *econtext)
 static bool
 evaluate_filters(LookupSource *source, ExprContext *econtext, List **filters)
 {
-	List	 *refused = api_refusals(record_cache_api(source->cache));
+	Api		 *api = record_cache_api(source->cache);
 	ListCell *cell;
 
 	*filters = NIL;
@@ -82,7 +82,7 @@ evaluate_filters(LookupSource *source, ExprContext *econtext, List **filters)
 		RemoteFilter *filter;
 
 		switch (pushdown_evaluate(lfirst(cell), source->expressions, econtext,
-								  refused, &filter))
+								  api, &filter))
 		{
 			case REMOTE_ALL:
 				break;

@@ -353,7 +353,7 @@ static bool
 evaluate_filters(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
-	List			*refused = api_refusals(record_cache_api(scan->cache));
+	Api				*api = record_cache_api(scan->cache);
 	ListCell		*cell;
 	ListCell		*role_cell;
 
@@ -364,7 +364,7 @@ evaluate_filters(ForeignScanState *node)
 		RemoteFilter *filter;
 
 		switch (pushdown_evaluate(lfirst(cell), scan->expressions,
-								  node->ss.ps.ps_ExprContext, refused, &filter))
+								  node->ss.ps.ps_ExprContext, api, &filter))
 		{
 			case REMOTE_ALL:
 				break;

@@ -23,7 +23,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "condition/pushdown.h"
 #include "fetch/key_cache_internal.h"
 
 struct KeyBatch
@@ -365,8 +364,9 @@ create_cache(RecordCache *records, const char *field, List *filters,
 static bool
 is_refused(const KeyCache *cache)
 {
-	return api_refuses(record_cache_api(cache->records),
-					   psprintf("%s in", cache->field));
+	RemoteUse use = {cache->field, OPERATOR_IN, NULL};
+
+	return api_refuses(record_cache_api(cache->records), &use);
 }
 
 /* Appends to a palloc'd array in the current memory context. */

@@ -26,12 +26,10 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 
 #include "api/record_key.h"
 #include "base/id.h"
-#include "condition/pushdown.h"
 #include "fetch/key_cache_internal.h"
 
 /* Maximum number of successive pages without a new record. */
@@ -62,7 +60,6 @@ static void		   settle_refusal(KeyRequest *request, QueryResult result);
 static bool		   ask_for_less(KeyRequest *request);
 static bool		   blames_keys(KeyRequest *request);
 static QueryResult try_query(KeyRequest *request, List *filters);
-static char		  *use_of_keys(const KeyCache *cache);
 static void		   split(KeyRequest *request, int size, RefusedQuery *half_of);
 static void		   split_in_halves(KeyRequest *request);
 static void		   note_accepted(KeyRequest *request);
@@ -113,23 +110,18 @@ create(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	return request;
 }
 
-/* Returns {"field": field, "operator": "in", "value": [key, ...]}, palloc'd. */
+/* Returns a filter for the keys, palloc'd. */
 static RemoteFilter *
 keys_filter(const char *field, KeyEntry **entries, int count)
 {
-	RemoteFilter  *filter = palloc0(sizeof(RemoteFilter));
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"field\":");
-	escape_json(&json, field);
-	appendStringInfoString(&json, ",\"operator\":\"in\",\"value\":[");
 	for (int i = 0; i < count; i++)
-		appendStringInfo(&json, "%s\"%s\"", i > 0 ? "," : "",
+		appendStringInfo(&json, "%c\"%s\"", i > 0 ? ',' : '[',
 						 id_text(&entries[i]->key));
-	appendStringInfoString(&json, "]}");
-	filter->json = json.data;
-	return filter;
+	appendStringInfoChar(&json, ']');
+	return remote_filter_create(field, OPERATOR_IN, json.data);
 }
 
 /*
@@ -480,8 +472,7 @@ restart(KeyRequest *request)
 static void
 settle_refusal(KeyRequest *request, QueryResult result)
 {
-	KeyCache *cache = request->cache;
-	Api		 *api = request->source.api;
+	Api *api = request->source.api;
 
 	if (request->is_verifying)
 		settle_end(request, false);
@@ -496,18 +487,11 @@ settle_refusal(KeyRequest *request, QueryResult result)
 		finish(request, KEY_LEFT);
 	else if (result == QUERY_FILTER_REFUSED)
 	{
-		api_note_refusal(api, use_of_keys(cache));
+		api_note_refusal(api, request->filter->uses, result);
 		finish(request, KEY_LEFT);
 	}
 	else
 		split_in_halves(request);
-}
-
-/* Returns the use of filters by the keys, as for api_note_refusal. */
-static char *
-use_of_keys(const KeyCache *cache)
-{
-	return psprintf("%s in", cache->field);
 }
 
 /*
@@ -601,7 +585,8 @@ split_in_halves(KeyRequest *request)
 	RefusedQuery *refused;
 
 	if (request->count < 4)
-		api_suspect(request->source.api, use_of_keys(request->cache));
+		api_note_refusal(request->source.api, request->filter->uses,
+						 QUERY_REFUSED);
 	refused =
 		MemoryContextAllocZero(request->cache->context, sizeof(RefusedQuery));
 	refused->size = request->count;
@@ -614,7 +599,7 @@ note_accepted(KeyRequest *request)
 {
 	Api *api = request->source.api;
 
-	api_note_accepted(api, use_of_keys(request->cache));
+	api_note_accepted(api, request->filter->uses);
 	if (request->half_of != NULL)
 		api_note_half(api, request->cache->field, request->half_of);
 	request->half_of = NULL;

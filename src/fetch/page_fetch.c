@@ -26,28 +26,20 @@
 #include "api/created_at.h"
 #include "fetch/page_fetch_internal.h"
 
-/* Limit of successive pages without a new record. */
-#define MAX_BARREN_PAGES 100
-
-/* Limit of restarts of a query without a new record in between. */
-#define MAX_RESTARTS 3
-
-static void	 start(PageFetch *fetch);
-static void	 begin(PageFetch *fetch);
-static char *uses_of(const RemoteFilter *filter);
-static bool	 take_record(PageFetch *fetch, Record **record);
-static void	 let_go_of_page(PageFetch *fetch);
-static bool	 next_page(PageFetch *fetch);
-static bool	 verify_end(PageFetch *fetch);
-static void	 verify_ids(PageFetch *fetch);
-static bool	 has_new(PageFetch *fetch, const ApiQuery *query, int page_count);
-static void	 warn_of_cap(PageFetch *fetch);
-static void	 read_by_time(PageFetch *fetch);
-static bool	 can_read_by_time(const PageFetch *fetch);
-static PageResponse ask_once(PageFetch *fetch, const ApiQuery *query);
+static void start(PageFetch *fetch);
+static void begin(PageFetch *fetch);
+static bool take_record(PageFetch *fetch, Record **record);
+static void let_go_of_page(PageFetch *fetch);
+static bool next_page(PageFetch *fetch);
+static bool verify_end(PageFetch *fetch);
+static void verify_ids(PageFetch *fetch);
+static bool has_new(PageFetch *fetch, const ApiQuery *query, int page_count);
+static void warn_of_cap(PageFetch *fetch);
+static void read_by_time(PageFetch *fetch);
+static bool can_read_by_time(const PageFetch *fetch);
 static void note_accepted_filters(PageFetch *fetch, const RangeReader *reader);
 static void note_end(PageFetch *fetch, RangeReader *reader);
-static bool settle_cursor(PageFetch *fetch, RangeReader *reader,
+static void settle_cursor(PageFetch *fetch, RangeReader *reader,
 						  QueryResult result);
 static void send_wanted(PageFetch *fetch, bool is_ahead);
 static bool is_worth_asking(const PageFetch *fetch);
@@ -56,12 +48,8 @@ static bool				read_page(PageFetch *fetch, RangeReader *reader);
 pg_noreturn static void raise_restarts(void);
 static void				settle_refusal(PageFetch *fetch, RangeReader *reader,
 									   PageResponse response);
-static void		   drop_refused_filters(PageFetch *fetch, QueryResult result);
-static bool		   ask_for_less(PageFetch *fetch, RangeReader *reader);
-static QueryResult try_query(PageFetch *fetch, List *filters,
-							 const ApiQuery *sort);
-static void		   drop_filter(PageFetch *fetch, RemoteFilter *filter,
-							   QueryResult result);
+static void				drop_filter(PageFetch *fetch, RemoteFilter *filter,
+									QueryResult result);
 
 /*
  * Returns a fetch of the records that an order describes.  It lives in the
@@ -106,10 +94,10 @@ start(PageFetch *fetch)
 
 	foreach(cell, fetch->order->filters)
 	{
-		if (!api_refuses(fetch->source.api, uses_of(lfirst(cell))))
+		if (!api_refuses(fetch->source.api,
+						 ((RemoteFilter *) lfirst(cell))->uses))
 			fetch->filters = lappend(fetch->filters, lfirst(cell));
 	}
-	fetch->barren_allowed = MAX_BARREN_PAGES;
 	fetch->found_at_cap = -1;
 	page_fetch_add_reader(fetch, RANGE_ALL, NIL, NULL, false);
 	begin(fetch);
@@ -128,7 +116,8 @@ begin(PageFetch *fetch)
 
 	fetch->is_sorted =
 		order->sort != NULL && !fetch->is_capped &&
-		!api_refuses(fetch->source.api, psprintf("sort %s", order->sort));
+		!api_refuses(fetch->source.api,
+					 &(RemoteUse){order->sort, REMOTE_SORT, NULL});
 	fetch->must_read_all = order->sort != NULL && !fetch->is_sorted;
 	fetch->limit = fetch->must_read_all ? 0 : order->limit;
 	fetch->is_on_demand = !fetch->must_read_all && order->is_on_demand;
@@ -309,7 +298,6 @@ take_record(PageFetch *fetch, Record **record)
 		if (seen_set_add(fetch->seen, &(*record)->id))
 		{
 			fetch->found++;
-			fetch->restarts = 0;
 			return true;
 		}
 	}
@@ -330,13 +318,12 @@ let_go_of_page(PageFetch *fetch)
 		if (fetch->ranges == RANGES_OPEN &&
 			2 * fresh <= fetch->response.page->count)
 			fetch->thin++;
-		fetch->barren = fresh == 0 ? fetch->barren + 1 : 0;
-		if (fetch->barren > fetch->barren_allowed)
+		if (!page_progress_note(&fetch->progress, fresh > 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
 					 errmsg("API pagination does not terminate"),
 					 errdetail("The last %d pages contained no new records.",
-							   fetch->barren)));
+							   fetch->progress.stale_pages)));
 	}
 	if (fetch->response.transfer != NULL)
 		http_end(fetch->response.transfer);
@@ -503,7 +490,7 @@ static void
 read_by_time(PageFetch *fetch)
 {
 	fetch->is_capped = true;
-	fetch->barren_allowed += fetch->pages;
+	fetch->progress.stale_allowed += fetch->pages;
 	begin(fetch);
 }
 
@@ -601,13 +588,13 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
 	PageResponse  response = page_reader_read(reader->pages);
 
-	MemoryContextSwitchTo(old_context);
 	if (response.is_circle)
 		page_reader_raise_circle(reader->pages);
 	if (response.result != QUERY_PAGE)
+		settle_refusal(fetch, reader, response);
+	MemoryContextSwitchTo(old_context);
+	if (response.result != QUERY_PAGE)
 	{
-		if (!settle_cursor(fetch, reader, response.result))
-			settle_refusal(fetch, reader, response);
 		http_end(response.transfer);
 		return false;
 	}
@@ -675,47 +662,38 @@ note_accepted_filters(PageFetch *fetch, const RangeReader *reader)
 	ListCell *cell;
 
 	foreach(cell, reader->pages->query.filters)
-		api_note_accepted(fetch->source.api, uses_of(lfirst(cell)));
+		api_note_accepted(fetch->source.api,
+						  ((RemoteFilter *) lfirst(cell))->uses);
 }
 
 /*
  * Handles a query that the API does not continue: its cursor has expired, or
  * the API limits its results.  The reader is resumed at its position, or
- * restarted; its duplicates are skipped.  Returns false if the API rejects the
- * query for another reason.
+ * restarted; its duplicates are skipped.
  */
-static bool
+static void
 settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
-	PageReader *pages = reader->pages;
-	bool		is_capped;
+	bool is_expired =
+		result == QUERY_CURSOR_GONE || result == QUERY_NOT_SUPPORTED;
 
-	if (pages->cursor == NULL)
-		return false;
-	if (result == QUERY_REFUSED && ask_for_less(fetch, reader))
-		return true;
 	if (reader->is_by_time && range_resume(fetch, reader))
-		return true;
+		return;
 	/*
 	 * If a cursor fails twice at the same position, the API limits the results.
 	 */
-	is_capped =
-		(result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED) ||
-		fetch->restarts > 0;
-	if (is_capped && reader->kind == RANGE_ALL && !reader->is_by_time &&
+	if ((!is_expired || fetch->progress.restarts > 0) &&
+		reader->kind == RANGE_ALL && !reader->is_by_time &&
 		can_read_by_time(fetch))
 	{
 		read_by_time(fetch);
-		return true;
+		return;
 	}
-	if (result != QUERY_CURSOR_GONE && result != QUERY_NOT_SUPPORTED)
+	if (!is_expired)
 		page_fetch_raise_cap(reader->pages->received, reader->is_by_time);
-	if (fetch->restarts++ >= MAX_RESTARTS)
+	if (!page_progress_restart(&fetch->progress, reader->pages))
 		raise_restarts();
-	fetch->barren_allowed += pages->pages;
 	reader->position = NO_TIME;
-	page_reader_restart(pages);
-	return true;
 }
 
 /* Raises the error for a query whose cursors expire. */
@@ -751,117 +729,43 @@ page_fetch_raise_cap(int64 received, bool is_by_time)
 }
 
 /*
- * Handles the rejection of a reader's query: omits the rejected filter or sort,
- * or raises an error.
+ * Handles the rejection of a reader's query: omits the rejected filters or the
+ * sort, or raises an error.
  */
 static void
 settle_refusal(PageFetch *fetch, RangeReader *reader, PageResponse response)
 {
-	const ApiQuery *query = &reader->pages->query;
-
-	CHECK_FOR_INTERRUPTS();
-	if (range_note_refusal(fetch, reader, response.result) ||
-		(response.result == QUERY_REFUSED && ask_for_less(fetch, reader)))
-		return;
-	if (response.result == QUERY_NOT_SUPPORTED)
-		api_raise_refusal(fetch->source.api, response.transfer);
-
-	/* A rejection without a reason may concern the sort or a filter. */
-	if (query->sort != NULL &&
-		(response.result == QUERY_SORT_REFUSED ||
-		 (response.result == QUERY_REFUSED &&
-		  try_query(fetch, fetch->filters, NULL) == QUERY_PAGE)))
-		api_note_refusal(fetch->source.api, psprintf("sort %s", query->sort));
-	else if (fetch->filters != NIL)
-		drop_refused_filters(fetch, response.result);
-	else
-		api_raise_refusal(fetch->source.api, response.transfer);
-	begin(fetch);
-}
-
-/*
- * Requests a smaller page if the API rejected the page's size.  For a first
- * page a query for one record shows this.  A further page may have been larger
- * than the page before it.  Returns false if the size was not the reason.
- */
-static bool
-ask_for_less(PageFetch *fetch, RangeReader *reader)
-{
-	PageReader *pages = reader->pages;
-	int			limit = (pages->query.limit + 1) / 2;
-
-	if (pages->cursor != NULL)
-		limit = pages->accepted_limit;
-	else if (pages->query.limit == 1 || try_query(fetch, pages->query.filters,
-												  &pages->query) != QUERY_PAGE)
-		return false;
-	if (limit >= pages->query.limit)
-		return false;
-	api_limit_page_size(fetch->source.api, limit);
-	fetch->source.page_size = Min(fetch->source.page_size, limit);
-	pages->query.limit = limit;
-	return true;
-}
-
-/*
- * Drops the filters that the API rejects.  It may not name them, so several
- * filters are tested one by one.
- */
-static void
-drop_refused_filters(PageFetch *fetch, QueryResult result)
-{
-	List	 *filters = fetch->filters;
+	List	 *refused;
 	ListCell *cell;
 
-	if (list_length(filters) == 1)
-	{
-		drop_filter(fetch, linitial(filters), result);
+	if (reader->pages->cursor == NULL &&
+		range_note_refusal(fetch, reader, response.result))
 		return;
-	}
-	foreach(cell, filters)
+	switch (
+		refusal_find(reader->pages, response.result, fetch->filters, &refused))
 	{
-		result = try_query(fetch, list_make1(lfirst(cell)), NULL);
-		if (result != QUERY_PAGE)
-			drop_filter(fetch, lfirst(cell), result);
+		case REFUSED_SIZE:
+			return;
+		case REFUSED_CURSOR:
+			settle_cursor(fetch, reader, response.result);
+			return;
+		case REFUSED_SORT:
+			break;
+		case REFUSED_FILTERS:
+			foreach(cell, refused)
+			{
+				const RefusedFilter *filter = lfirst(cell);
+
+				drop_filter(fetch, filter->filter, filter->result);
+			}
+			break;
+		default:
+			/* If each filter is accepted, their combination is not. */
+			if (response.result == QUERY_NOT_SUPPORTED || fetch->filters == NIL)
+				api_raise_refusal(fetch->source.api, response.transfer);
+			drop_filter(fetch, llast(fetch->filters), QUERY_VALUE_REFUSED);
 	}
-
-	/* The API rejects only their combination. */
-	if (list_length(fetch->filters) == list_length(filters))
-		drop_filter(fetch, llast(filters), QUERY_VALUE_REFUSED);
-}
-
-/*
- * Returns the result of a query for one record, with the given filters, and
- * with the sort of another query or NULL.
- */
-static QueryResult
-try_query(PageFetch *fetch, List *filters, const ApiQuery *sort)
-{
-	ApiQuery	 query = {0};
-	PageResponse response;
-
-	if (sort != NULL)
-		query = *sort;
-	query.filters = filters;
-	query.limit = 1;
-	response = ask_once(fetch, &query);
-	http_end(response.transfer);
-	return response.result;
-}
-
-/* Returns the first page of a query, to be released with http_end. */
-static PageResponse
-ask_once(PageFetch *fetch, const ApiQuery *query)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
-	PageReader	 *probe = page_reader_create(&fetch->source, query);
-	PageResponse  response;
-
-	page_reader_send(probe);
-	response = page_reader_read(probe);
-	page_reader_end(probe);
-	MemoryContextSwitchTo(old_context);
-	return response;
+	begin(fetch);
 }
 
 /*
@@ -872,13 +776,10 @@ static void
 drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
-	char		 *uses = uses_of(filter);
+	char		 *uses = remote_uses_text(filter->uses);
 	bool		  for_good = result == QUERY_FILTER_REFUSED;
 
-	if (for_good)
-		api_note_refusal(fetch->source.api, uses);
-	else if (result == QUERY_REFUSED)
-		api_suspect(fetch->source.api, uses);
+	api_note_refusal(fetch->source.api, filter->uses, result);
 	fetch->filters = list_delete_ptr(list_copy(fetch->filters), filter);
 	MemoryContextSwitchTo(old_context);
 	ereport(WARNING,
@@ -891,21 +792,4 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 			 for_good ? errhint("Set the column option \"filter_operators\" to "
 								"the operators that the API accepts.")
 					  : 0));
-}
-
-/*
- * Returns the fields and operators that a filter uses: "field operator",
- * separated by commas.
- */
-static char *
-uses_of(const RemoteFilter *filter)
-{
-	StringInfoData text;
-	ListCell	  *cell;
-
-	initStringInfo(&text);
-	foreach(cell, filter->uses)
-		appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
-						 (char *) lfirst(cell));
-	return text.data;
 }

@@ -15,6 +15,7 @@
 #include "base/seen_set.h"
 #include "fetch/page_fetch.h"
 #include "fetch/page_reader.h"
+#include "fetch/refusal.h"
 
 /* Purpose of a reader. */
 typedef enum RangeKind
@@ -79,13 +80,11 @@ struct PageFetch
 	bool  must_read_all; /* because it is not sorted */
 	int	  limit;		 /* limit of the order; 0 if all records must be read */
 	bool  is_on_demand;
-	int64 found;		  /* number of records returned */
-	int	  pages;		  /* number of pages read */
-	int	  barren;		  /* number of successive pages without a new record */
-	int	  barren_allowed; /* limit of barren: more is an endless pagination */
-	int	  thin;			  /* number of range pages with at most half of their
+	int64 found; /* number of records returned */
+	int	  pages; /* number of pages read */
+	int	  thin;	 /* number of range pages with at most half of their
 						   * records new */
-	int	  restarts;		  /* restarts since the last new record */
+	PageProgress progress;
 
 	bool must_not_wait; /* for a response */
 	bool is_waiting;	/* the last call returned early because of

@@ -26,7 +26,7 @@ static void take_cursor(PageReader *reader, PageResponse *response);
  * request.
  */
 PageReader *
-page_reader_create(const PageSource *source, const ApiQuery *query)
+page_reader_create(PageSource *source, const ApiQuery *query)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw pages", ALLOCSET_SMALL_SIZES);

@@ -28,19 +28,19 @@ typedef struct PageSource
 /* A query, and the position within its pages. */
 typedef struct PageReader
 {
-	MemoryContext	  context;
-	const PageSource *source;
-	ApiQuery		  query;	/* its limit is the next page's */
-	char			 *cursor;	/* of the next page; NULL: the first page */
-	HttpTransfer	 *transfer; /* request in flight, or a response not yet
+	MemoryContext context;
+	PageSource	 *source;
+	ApiQuery	  query;	/* its limit is the next page's */
+	char		 *cursor;	/* of the next page; NULL: the first page */
+	HttpTransfer *transfer; /* request in flight, or a response not yet
 								 * read; NULL: none */
-	bool			  is_at_end;
-	bool			  is_doubtful;	  /* result of api_is_doubtful_end at the
+	bool		  is_at_end;
+	bool		  is_doubtful;	  /* result of api_is_doubtful_end at the
 									   * end */
-	bool			  is_like_cap;	  /* result of api_is_like_cap at the end */
-	int				  pages;		  /* number of pages read since the start */
-	int64			  received;		  /* number of records on these pages */
-	int				  accepted_limit; /* limit of the last page read */
+	bool		  is_like_cap;	  /* result of api_is_like_cap at the end */
+	int			  pages;		  /* number of pages read since the start */
+	int64		  received;		  /* number of records on these pages */
+	int			  accepted_limit; /* limit of the last page read */
 } PageReader;
 
 /* The response for a page. */
@@ -53,8 +53,8 @@ typedef struct PageResponse
 	bool		  is_circle; /* the page's cursor leads to itself */
 } PageResponse;
 
-extern PageReader  *page_reader_create(const PageSource *source,
-									   const ApiQuery	*query);
+extern PageReader  *page_reader_create(PageSource	  *source,
+									   const ApiQuery *query);
 extern void			page_reader_send(PageReader *reader);
 extern PageResponse page_reader_read(PageReader *reader);
 extern bool			page_reader_try(PageReader *reader, PageResponse *response);

@@ -373,18 +373,14 @@ end_at(RangeReader *reader, int64 upper)
 bool
 range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
-	const char *what = result == QUERY_SORT_REFUSED ? "sort created_at"
-					   : reader->kind == RANGE_DATELESS
-						   ? "created_at not_exists"
-						   : "created_at gte";
-
 	if ((reader->kind == RANGE_ALL && !reader->is_part) ||
 		result == QUERY_NOT_SUPPORTED)
 		return false;
-	if (result == QUERY_SORT_REFUSED || result == QUERY_FILTER_REFUSED)
-		api_note_refusal(fetch->source.api, what);
-	else
-		api_suspect(fetch->source.api, what);
+	api_note_refusal(fetch->source.api,
+					 result == QUERY_SORT_REFUSED	  ? &created_at_sort
+					 : reader->kind == RANGE_DATELESS ? &created_at_absence
+													  : &created_at_from,
+					 result == QUERY_VALUE_REFUSED ? QUERY_REFUSED : result);
 	fall_back(fetch);
 	return true;
 }
@@ -396,7 +392,7 @@ fall_back(PageFetch *fetch)
 	RangeReader *first = fetch->readers[0];
 
 	fetch->ranges = RANGES_NEVER;
-	fetch->barren_allowed += fetch->pages;
+	fetch->progress.stale_allowed += fetch->pages;
 	while (fetch->reader_count > 1)
 		page_fetch_drop_reader(fetch, fetch->readers[1]);
 	fetch->has_dateless = false;

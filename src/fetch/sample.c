@@ -315,7 +315,7 @@ begin_without_sort(Sample *sample, QueryResult result)
 		result == QUERY_NOT_SUPPORTED)
 		return false;
 	if (result == QUERY_SORT_REFUSED)
-		api_note_refusal(sample->source.api, "sort created_at");
+		api_note_refusal(sample->source.api, &created_at_sort, result);
 	sample->is_by_time = false;
 	sample->first->query.sort = NULL;
 	sample->first->query.limit = sample->source.page_size =
@@ -507,12 +507,10 @@ note_refusal(Sample *sample, QueryResult result)
 	CHECK_FOR_INTERRUPTS();
 	if (result == QUERY_NOT_SUPPORTED || result == QUERY_CURSOR_GONE)
 		api_raise_refusal(sample->source.api, sample->response.transfer);
-	if (result == QUERY_SORT_REFUSED)
-		api_note_refusal(sample->source.api, "sort created_at");
-	else if (result == QUERY_FILTER_REFUSED)
-		api_note_refusal(sample->source.api, "created_at gte");
-	else if (result == QUERY_REFUSED)
-		api_suspect(sample->source.api, "created_at gte");
+	api_note_refusal(sample->source.api,
+					 result == QUERY_SORT_REFUSED ? &created_at_sort
+												  : &created_at_from,
+					 result);
 	give_up_time(sample);
 }
 
