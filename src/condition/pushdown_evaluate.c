@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "api/api_facts.h"
 #include "base/id.h"
 #include "base/iso8601.h"
 #include "condition/pushdown_internal.h"
