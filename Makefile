@@ -68,6 +68,9 @@ endif
 
 SHLIB_LINK = $(CURL_LIBS) $(JANSSON_LIBS)
 
+# Before PostgreSQL 16, PGXS does not hide the symbols of a module.
+SHLIB_EXPORTS = exports.txt
+
 # PostgreSQL's headers cause warnings with -Wextra, so they count as system headers.
 PG_CONFIG ?= pg_config
 PG_CFLAGS = -Wall -Wextra
