@@ -20,7 +20,6 @@
 #include "admin/analyze.h"
 #include "admin/import.h"
 #include "api/api_schema.h"
-#include "base/compat.h"
 #include "base/version.h"
 #include "exec/async.h"
 #include "exec/explain.h"
@@ -30,7 +29,12 @@
 #include "http/http.h"
 #include "plan/plan.h"
 
-OPPORTUNITY_MODULE_MAGIC("opportunity_fdw", OPPORTUNITY_FDW_VERSION);
+#if PG_VERSION_NUM >= 180000
+PG_MODULE_MAGIC_EXT(.name = "opportunity_fdw",
+					.version = OPPORTUNITY_FDW_VERSION);
+#else
+PG_MODULE_MAGIC;
+#endif
 
 void _PG_init(void);
 

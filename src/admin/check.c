@@ -20,7 +20,6 @@
 
 #include "admin/check_steps.h"
 #include "admin/server.h"
-#include "base/compat.h"
 #include "base/subtransaction.h"
 
 #define CHECK_COLUMNS 5

@@ -10,13 +10,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_foreign_server.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 
 #include "admin/import.h"
 #include "admin/server.h"
-#include "base/compat.h"
 
 /*
  * Returns the server of that name, palloc'd.  Raises an error if there is none,
@@ -27,7 +27,13 @@ ForeignServer *
 server_find(const char *name)
 {
 	ForeignServer *server = GetForeignServerByName(name, false);
-	AclResult allowed = compat_may_use_server(server->serverid, GetUserId());
+#if PG_VERSION_NUM >= 160000
+	AclResult allowed = object_aclcheck(
+		ForeignServerRelationId, server->serverid, GetUserId(), ACL_USAGE);
+#else
+	AclResult allowed =
+		pg_foreign_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE);
+#endif
 
 	if (allowed != ACLCHECK_OK)
 		aclcheck_error(allowed, OBJECT_FOREIGN_SERVER, server->servername);

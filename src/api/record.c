@@ -20,7 +20,6 @@
 #include "utils/json.h"
 
 #include "api/record.h"
-#include "base/compat.h"
 #include "base/id.h"
 #include "base/json_escape.h"
 
@@ -172,6 +171,16 @@ typedef struct RecordParser
 	Envelope		*envelope;
 } RecordParser;
 
+/* From PostgreSQL 16 on, the JSON parser's callbacks return a result. */
+#if PG_VERSION_NUM >= 160000
+typedef JsonParseErrorType JsonActionResult;
+#define JSON_ACTION_RETURN return JSON_SUCCESS
+#else
+typedef void JsonActionResult;
+#define JSON_ACTION_RETURN return
+#endif
+
+static JsonLexContext *make_lexer(char *json, int length, bool need_escapes);
 static bool ended_early(const RecordParser *parser, JsonParseErrorType error);
 static JsonSlice key_before_value(const RecordParser *parser);
 static char *read_string(RecordParser *parser, JsonSlice token, bool is_wanted);
@@ -297,7 +306,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 	if (GetDatabaseEncoding() != PG_UTF8)
 		json_rewrite_escapes(body, &length);
 
-	parser->lexer = compat_make_json_lexer(body, length, false);
+	parser->lexer = make_lexer(body, length, false);
 	parser->places[0] = PLACE_RESPONSE;
 
 	actions.semstate = parser;
@@ -334,6 +343,17 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 		report(parser, "\"data\" is missing");
 	*problem = parser->problem;
 	return parser->problem == NULL ? RECORD_OK : RECORD_MALFORMED;
+}
+
+/* Makes a JSON lexer, allocated with palloc.  PostgreSQL 17 added an argument. */
+static JsonLexContext *
+make_lexer(char *json, int length, bool need_escapes)
+{
+	return makeJsonLexContextCstringLen(
+#if PG_VERSION_NUM >= 170000
+		NULL,
+#endif
+		json, length, PG_UTF8, need_escapes);
 }
 
 static char *
@@ -413,8 +433,7 @@ read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
 	if (memchr(token.start, '\\', token.length) == NULL)
 		return is_wanted ? pnstrdup(token.start + 1, token.length - 2) : NULL;
 
-	lexer = compat_make_json_lexer(unconstify(char *, token.start),
-								   token.length, true);
+	lexer = make_lexer(unconstify(char *, token.start), token.length, true);
 	error = json_lex(lexer);
 	if (error == JSON_SUCCESS && is_wanted)
 		text = pstrdup(lexer->strval->data);
@@ -428,7 +447,10 @@ read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
 			parser->escape_place = token.start;
 		}
 	}
-	compat_free_json_lexer(lexer);
+	/* PostgreSQL 17 has a function for this, and 15 has not. */
+	pfree(lexer->strval->data);
+	pfree(lexer->strval);
+	pfree(lexer);
 	return text;
 }
 

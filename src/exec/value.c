@@ -26,10 +26,10 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "base/compat.h"
 #include "base/id.h"
 #include "base/iso8601.h"
 #include "base/redact.h"
+#include "exec/soft_input.h"
 #include "exec/value.h"
 #include "option/attribute.h"
 
@@ -452,7 +452,7 @@ check_array(ColumnReader *reader, Datum array)
 	FmgrInfo input;
 
 	if (reader->invalid_value == INVALID_VALUE_ERROR ||
-		!compat_has_soft_input(reader->array_domain))
+		!soft_input_is_possible(reader->array_domain))
 	{
 		domain_check(array, false, reader->array_domain, &reader->domain_extra,
 					 reader->context);
@@ -718,7 +718,7 @@ normalize_number(ColumnReader *reader, const char *text,
 			return not_a_number(reader, text);
 		end += digits;
 		/* Clamped, but far beyond the digits of a mantissa. */
-		exponent = Max(Min(strtol(start, NULL, 10), INT_MAX), -INT_MAX);
+		exponent = Max(Min(strtol(start, NULL, 10), PG_INT32_MAX), PG_INT32_MIN);
 		is_plain = false;
 	}
 	if (end[strspn(end, SPACES)] != '\0')
@@ -907,13 +907,13 @@ call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
 	char *message;
 
 	if (reader->invalid_value == INVALID_VALUE_ERROR ||
-		!compat_has_soft_input(reader->type))
+		!soft_input_is_possible(reader->type))
 	{
 		*value = InputFunctionCall(input, unconstify(char *, text), input_param,
 								   typmod);
 		return true;
 	}
-	if (compat_soft_input(input, unconstify(char *, text), input_param, typmod,
+	if (soft_input_call(input, unconstify(char *, text), input_param, typmod,
 						  value, &message))
 		return true;
 	warn_once(reader, message);

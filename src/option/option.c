@@ -29,6 +29,7 @@
 #include "storage/fd.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 #include "base/compat.h"
 #include "http/url.h"
@@ -450,21 +451,46 @@ remote_operator_find(const char *name)
 	return -1;
 }
 
-/* Raises the error for a name that is not an option in that context. */
+/*
+ * Raises the error for a name that is not an option in that context.  The hint
+ * names the closest option, and before PostgreSQL 16 all of them.
+ */
 static void
 report_unknown_option(const char *name, int context)
 {
-	List *valid_names = NIL;
-	char *hint;
+	char *hint = NULL;
+#if PG_VERSION_NUM >= 160000
+	const char		 *closest;
+	ClosestMatchState match;
+	bool			  has_options = false;
 
+	initClosestMatch(&match, name, 4);
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) == 0)
+			continue;
+		has_options = true;
+		updateClosestMatch(&match, option_table[i].name);
+	}
+	closest = getClosestMatch(&match);
+	if (!has_options)
+		hint = "There are no valid options in this context.";
+	else if (closest != NULL)
+		hint = psprintf("Perhaps you meant the option \"%s\".", closest);
+#else
+	StringInfoData names;
+
+	initStringInfo(&names);
 	for (size_t i = 0; i < lengthof(option_table); i++)
 	{
 		if ((option_table[i].contexts & context) != 0)
-			valid_names =
-				lappend(valid_names, unconstify(char *, option_table[i].name));
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+							 option_table[i].name);
 	}
-	hint = compat_option_hint(name, valid_names);
-
+	hint = names.len > 0
+			   ? psprintf("Valid options in this context are: %s", names.data)
+			   : "There are no valid options in this context.";
+#endif
 	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					errmsg("invalid option \"%s\"", name),
 					hint != NULL ? errhint("%s", hint) : 0));
