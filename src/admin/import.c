@@ -24,11 +24,47 @@
 /* Name of the only remote schema, which this extension defines. */
 #define REMOTE_SCHEMA "reevo"
 
-static List *wanted_record_types(const ImportForeignSchemaStmt *statement);
-static char *table_command(const ImportForeignSchemaStmt *statement,
-						   const char *record_type, List *columns);
-static bool	 has_table(const ImportForeignSchemaStmt *statement,
-					   const char					 *name);
+/* Returns the record types to import; EXCEPT can only exclude opportunities. */
+static List *
+wanted_record_types(const ImportForeignSchemaStmt *statement)
+{
+	List	 *types = NIL;
+	ListCell *cell;
+
+	foreach(cell, statement->table_list)
+	{
+		char *name = lfirst_node(RangeVar, cell)->relname;
+
+		if (statement->list_type == FDW_IMPORT_SCHEMA_LIMIT_TO)
+			types = lappend(types, name);
+		else if (strcmp(name, OPTION_DEFAULT_RECORD_TYPE) == 0)
+			return NIL;
+	}
+	return types != NIL ? types : list_make1(OPTION_DEFAULT_RECORD_TYPE);
+}
+
+/* Returns the CREATE FOREIGN TABLE command for a record type. */
+static char *
+table_command(const ImportForeignSchemaStmt *statement, const char *record_type,
+			  List *columns)
+{
+	StringInfoData command;
+	ListCell	  *cell;
+
+	initStringInfo(&command);
+	appendStringInfo(&command, "CREATE FOREIGN TABLE %s (",
+					 quote_identifier(record_type));
+	foreach(cell, columns)
+		appendStringInfo(&command, "%s\n  %s",
+						 foreach_current_index(cell) == 0 ? "" : ",",
+						 column_definition(lfirst(cell)));
+	appendStringInfo(&command, "\n) SERVER %s",
+					 quote_identifier(statement->server_name));
+	if (strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) != 0)
+		appendStringInfo(&command, " OPTIONS (record_type %s)",
+						 quote_literal_cstr(record_type));
+	return command.data;
+}
 
 /*
  * FDW callback: returns CREATE FOREIGN TABLE commands for the record types that
@@ -39,10 +75,10 @@ static bool	 has_table(const ImportForeignSchemaStmt *statement,
 List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 {
-	ImportSettings *settings = import_settings_read(statement->options);
-	List		   *commands = NIL;
-	int64			request_total = 0;
-	ListCell	   *cell;
+	bool	  discover = import_option_discover(statement->options);
+	List	 *commands = NIL;
+	int64	  request_total = 0;
+	ListCell *cell;
 
 	if (strcmp(statement->remote_schema, REMOTE_SCHEMA) != 0)
 		ereport(ERROR,
@@ -50,7 +86,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 				 errmsg("remote schema \"%s\" does not exist",
 						statement->remote_schema),
 				 errhint("The only remote schema is \"%s\".", REMOTE_SCHEMA)));
-	if (!settings->discover)
+	if (!discover)
 		return list_make1(table_command(statement, OPTION_DEFAULT_RECORD_TYPE,
 										columns_of_documentation()));
 
@@ -66,60 +102,4 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 								  columns_of_schema(record_type, attributes)));
 	}
 	return commands;
-}
-
-/* Returns the record types to import. */
-static List *
-wanted_record_types(const ImportForeignSchemaStmt *statement)
-{
-	List	 *types = NIL;
-	ListCell *cell;
-
-	if (statement->list_type != FDW_IMPORT_SCHEMA_LIMIT_TO)
-		return statement->list_type == FDW_IMPORT_SCHEMA_EXCEPT &&
-					   has_table(statement, OPTION_DEFAULT_RECORD_TYPE)
-				   ? NIL
-				   : list_make1(OPTION_DEFAULT_RECORD_TYPE);
-	foreach(cell, statement->table_list)
-		types = lappend(types, lfirst_node(RangeVar, cell)->relname);
-	return types;
-}
-
-/* Returns true if the statement names a table. */
-static bool
-has_table(const ImportForeignSchemaStmt *statement, const char *name)
-{
-	ListCell *cell;
-
-	foreach(cell, statement->table_list)
-	{
-		if (strcmp(lfirst_node(RangeVar, cell)->relname, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Returns the CREATE FOREIGN TABLE command for a record type. */
-static char *
-table_command(const ImportForeignSchemaStmt *statement, const char *record_type,
-			  List *columns)
-{
-	StringInfoData command;
-	ListCell	  *cell;
-
-	initStringInfo(&command);
-	appendStringInfo(&command, "CREATE FOREIGN TABLE %s (",
-					 quote_identifier(record_type));
-	foreach(cell, columns)
-	{
-		appendStringInfoString(
-			&command, foreach_current_index(cell) == 0 ? "\n  " : ",\n  ");
-		column_write(&command, lfirst(cell));
-	}
-	appendStringInfo(&command, "\n) SERVER %s",
-					 quote_identifier(statement->server_name));
-	if (strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) != 0)
-		appendStringInfo(&command, " OPTIONS (record_type %s)",
-						 quote_literal_cstr(record_type));
-	return command.data;
 }

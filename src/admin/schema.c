@@ -2,18 +2,38 @@
 /*-------------------------------------------------------------------------
  *
  * schema.c
- *	  The API's schema of a record type, for commands and functions that do
- *	  not scan a table.
+ *	  The live schema of a record type: the request, and the SQL functions that
+ *	  return it as rows.
+ *
+ * opportunity_fdw_drift compares these rows with the catalog, in SQL.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
+#include "admin/columns.h"
 #include "admin/schema.h"
+#include "admin/server.h"
+
+#define ATTRIBUTES_COLUMNS 8
+#define COLUMNS_COLUMNS 8
+
+PG_FUNCTION_INFO_V1(opportunity_fdw_attributes);
+PG_FUNCTION_INFO_V1(opportunity_fdw_columns);
 
 /*
  * Returns the attributes of a table's records, which the current user may read:
@@ -42,28 +62,140 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 	return attributes;
 }
 
-/*
- * Returns the attribute with a name, in UTF-8, from a list of SchemaAttributes;
- * or NULL.
- */
-const SchemaAttribute *
-schema_find(List *attributes, const char *name)
+/* Returns a text array of names in UTF-8; empty if the API filters by none. */
+static Datum
+operator_array(List *operators)
 {
+	Datum	 *names = palloc(list_length(operators) * sizeof(Datum));
 	ListCell *cell;
 
-	foreach(cell, attributes)
-	{
-		const SchemaAttribute *attribute = lfirst(cell);
-
-		if (strcmp(attribute->name, name) == 0)
-			return attribute;
-	}
-	return NULL;
+	foreach(cell, operators)
+		names[foreach_current_index(cell)] =
+			CStringGetTextDatum(schema_text(lfirst(cell)));
+	return PointerGetDatum(construct_array(names, list_length(operators),
+										   TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* Returns a string of the schema in the database's encoding, palloc'd. */
-char *
-schema_text(const char *text)
+/*
+ * SQL function: returns a row for each attribute of a record type, in the API's
+ * order, as the current user's key reads them.  Makes one request.  Raises the
+ * errors of server_find, settings_read_server and schema_read.
+ */
+Datum
+opportunity_fdw_attributes(PG_FUNCTION_ARGS)
 {
-	return pstrdup(pg_any_to_server(text, strlen(text), PG_UTF8));
+	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
+	ForeignServer *server = server_find(NameStr(*PG_GETARG_NAME(0)));
+	Settings	  *settings = settings_read_server(
+			 server->serverid, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	int64	  request_total = 0;
+	ListCell *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(cell, schema_read(settings, &request_total, false))
+	{
+		const SchemaAttribute *attribute = lfirst(cell);
+		const char			  *texts[ATTRIBUTES_COLUMNS] = {NULL};
+		Datum				   values[ATTRIBUTES_COLUMNS] = {0};
+		bool				   nulls[ATTRIBUTES_COLUMNS] = {false};
+
+		CHECK_FOR_INTERRUPTS();
+		texts[0] = attribute->name;
+		texts[1] = attribute->value_type;
+		texts[6] = attribute->display_name;
+		texts[7] = attribute->description;
+		for (int i = 0; i < ATTRIBUTES_COLUMNS; i++)
+		{
+			nulls[i] = texts[i] == NULL;
+			if (!nulls[i])
+				values[i] = CStringGetTextDatum(schema_text(texts[i]));
+		}
+		values[2] = BoolGetDatum(attribute->is_list);
+		values[3] = BoolGetDatum(attribute->is_custom);
+		values[4] = BoolGetDatum(attribute->is_sortable);
+		values[5] = operator_array(attribute->operators);
+		nulls[2] = nulls[3] = nulls[4] = nulls[5] = false;
+		tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * Returns the names of a foreign table's columns, a list of String, and holds
+ * AccessShareLock until the end of the transaction.  Raises an error if the
+ * relation is not a foreign table of this wrapper, or if the current user may not
+ * read it.
+ */
+static List *
+table_column_names(Oid relid)
+{
+	Relation  relation = relation_open(relid, AccessShareLock);
+	TupleDesc tupdesc = RelationGetDescr(relation);
+	List	 *names = NIL;
+
+	if (relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE ||
+		!server_is_ours(GetForeignServer(GetForeignServerIdByRelId(relid))))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a foreign table of opportunity_fdw",
+						RelationGetRelationName(relation)),
+				 errhint("Name a foreign table that IMPORT FOREIGN SCHEMA or "
+						 "CREATE FOREIGN TABLE made for a server of "
+						 "opportunity_fdw.")));
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE,
+					   RelationGetRelationName(relation));
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (!attribute->attisdropped)
+			names = lappend(names,
+							makeString(pstrdup(NameStr(attribute->attname))));
+	}
+	relation_close(relation, NoLock);
+	return names;
+}
+
+/*
+ * SQL function: returns a row for each column that IMPORT would make for a
+ * foreign table, in the order of the API's attributes.  The names are free in the
+ * table.  Makes one request with the current user's key.  Raises the errors of
+ * table_column_names and schema_read.
+ */
+Datum
+opportunity_fdw_columns(PG_FUNCTION_ARGS)
+{
+	Oid			   relid = PG_GETARG_OID(0);
+	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
+	List		  *names = table_column_names(relid);
+	Settings	  *settings = settings_read(relid);
+	int64		   request_total = 0;
+	List		  *columns;
+	ListCell	  *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	columns = columns_of_schema(settings->record_type,
+								schema_read(settings, &request_total, false));
+	columns_make_room(columns, names);
+	foreach(cell, columns)
+	{
+		const ColumnDefinition *column = lfirst(cell);
+		const SchemaAttribute  *source = column->source;
+		const ValueType		   *type = value_type_find(source->value_type);
+		Datum					values[COLUMNS_COLUMNS];
+		bool					nulls[COLUMNS_COLUMNS] = {false};
+
+		CHECK_FOR_INTERRUPTS();
+		values[0] = CStringGetTextDatum(schema_text(source->name));
+		values[1] = CStringGetTextDatum(schema_text(source->value_type));
+		values[2] = BoolGetDatum(source->is_list);
+		values[3] = BoolGetDatum(type == NULL || type->scalar_key != NULL);
+		values[4] = CStringGetTextDatum(column->path);
+		values[5] = DirectFunctionCall1(namein, CStringGetDatum(column->name));
+		values[6] = CStringGetTextDatum(column->type);
+		values[7] = CStringGetTextDatum(column_definition(column));
+		tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

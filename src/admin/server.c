@@ -11,12 +11,29 @@
 #include "postgres.h"
 
 #include "catalog/pg_foreign_server.h"
-#include "foreign/fdwapi.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 
-#include "admin/import.h"
 #include "admin/server.h"
+
+extern PGDLLEXPORT Datum opportunity_fdw_handler(PG_FUNCTION_ARGS);
+
+/*
+ * Returns true if the server's wrapper has this module's handler.  The wrapper
+ * may have another name than the extension's.
+ */
+bool
+server_is_ours(const ForeignServer *server)
+{
+	Oid		 handler = GetForeignDataWrapper(server->fdwid)->fdwhandler;
+	FmgrInfo info;
+
+	if (!OidIsValid(handler))
+		return false;
+	fmgr_info(handler, &info);
+	return info.fn_addr == opportunity_fdw_handler;
+}
 
 /*
  * Returns the server of that name, palloc'd.  Raises an error if there is none,
@@ -46,17 +63,4 @@ server_find(const char *name)
 				 errdetail("Its foreign-data wrapper is \"%s\".",
 						   GetForeignDataWrapper(server->fdwid)->fdwname)));
 	return server;
-}
-
-/*
- * Returns true if the server's wrapper has this module's handler.  The wrapper
- * may have another name than the extension's.
- */
-bool
-server_is_ours(const ForeignServer *server)
-{
-	Oid handler = GetForeignDataWrapper(server->fdwid)->fdwhandler;
-
-	return OidIsValid(handler) &&
-		   GetFdwRoutine(handler)->ImportForeignSchema == import_schema;
 }

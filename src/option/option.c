@@ -305,16 +305,16 @@ column_settings_read(const Settings *table, AttrNumber attnum)
 }
 
 /*
- * Returns the options of IMPORT FOREIGN SCHEMA, palloc'd.  PostgreSQL passes them to
- * no validator, so this function raises the validator's errors.
+ * Returns the option discover of IMPORT FOREIGN SCHEMA, its only one.  PostgreSQL
+ * passes the options to no validator, so this function raises the validator's
+ * errors.
  */
-ImportSettings *
-import_settings_read(List *options)
+bool
+import_option_discover(List *options)
 {
-	ImportSettings *settings = palloc0(sizeof(ImportSettings));
-	ListCell	   *cell;
+	bool	  discover = true;
+	ListCell *cell;
 
-	settings->discover = true;
 	foreach(cell, options)
 	{
 		DefElem			*def = lfirst_node(DefElem, cell);
@@ -323,9 +323,9 @@ import_settings_read(List *options)
 		if (option == NULL)
 			report_unknown_option(def->defname, OPTION_IMPORT);
 		else
-			parse_option(option, defGetString(def), &settings->discover);
+			parse_option(option, defGetString(def), &discover);
 	}
-	return settings;
+	return discover;
 }
 
 /*

@@ -100,12 +100,6 @@ typedef struct ColumnSettings
 	int	  invalid_value;	/* InvalidValue */
 } ColumnSettings;
 
-/* The options of IMPORT FOREIGN SCHEMA. */
-typedef struct ImportSettings
-{
-	bool discover;
-} ImportSettings;
-
 /* The credentials of a request. */
 typedef struct Credentials
 {
@@ -122,7 +116,7 @@ extern Settings *settings_read_server(Oid serverid, const char *record_type);
 extern bool		 settings_trust_query(const Settings *settings);
 extern ColumnSettings *column_settings_read(const Settings *table,
 											AttrNumber		attnum);
-extern ImportSettings *import_settings_read(List *options);
+extern bool			   import_option_discover(List *options);
 extern int			   remote_operators_read(const char *list);
 extern int			   remote_operator_find(const char *name);
 extern const char	  *remote_operator_name(RemoteOperator remote_operator);

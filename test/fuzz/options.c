@@ -133,7 +133,7 @@ set_options(void *argument)
 	(void) argument;
 	if (!OidIsValid(catalog))
 	{
-		import_settings_read(options);
+		(void) import_option_discover(options);
 		return;
 	}
 	memset(fcinfo, 0, SizeForFunctionCallInfo(2));
