@@ -3,83 +3,483 @@
  *
  * check.c
  *	  SQL function opportunity_fdw_check(): tests a server for the current
- *	  user, step by step.
+ *	  user, step by step, in the order in which a new user needs the steps.
  *
  * The result always has the same rows, in the same order.  Each step runs in a
  * subtransaction, so that its error can become a row.  Errors that do not
  * concern the server, such as a cancel, remain errors.
  *
+ * One request serves several steps, so that all steps together make at most
+ * CHECK_MAX_REQUESTS.  A request is made when a step first needs its response.
+ * Must not know libcurl.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "catalog/pg_user_mapping.h"
 #include "fmgr.h"
+#include "foreign/foreign.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
 
-#include "admin/check_steps.h"
 #include "admin/server.h"
-#include "base/subtransaction.h"
+#include "api/api_health.h"
+#include "api/api_query.h"
+#include "api/api_record.h"
+#include "api/api_schema.h"
+#include "base/id.h"
+#include "http/url.h"
+#include "option/option.h"
 
+#define CHECK_MAX_REQUESTS 5
 #define CHECK_COLUMNS 5
 
-/* Arguments of a step. */
-typedef struct StepRun
+typedef enum CheckVerdict
 {
-	Check			*check;
-	const CheckStep *step;
-	CheckResult		*result;
-} StepRun;
+	CHECK_UNDECIDED,
+	CHECK_FAILED,
+	CHECK_PASSED
+} CheckVerdict;
+
+/* Result of a step; strings are in the database's encoding. */
+typedef struct CheckResult
+{
+	CheckVerdict verdict;
+	int64		 took;	 /* microseconds; -1: not measured */
+	const char	*detail; /* NULL: none */
+	const char	*hint;	 /* NULL: none.  Replaces the hint of an error. */
+} CheckResult;
+
+/* State that the steps share.  All members live as long. */
+typedef struct Check
+{
+	ForeignServer *server;
+	Settings	  *settings; /* without retries */
+	int64		   request_total;
+	HttpBudget	   budget;
+	AttributeSet  *wanted;
+	int			   archived_at; /* index among the wanted attributes */
+	const char *obstacle; /* failed step because of which others are not tried,
+						   * or NULL */
+
+	Credentials *credentials;
+	Api			*api;
+	UrlParts	 url;
+
+	/* completed requests; NULL: not made */
+	HttpTransfer *health;
+	HttpTransfer *query;
+	HttpTransfer *record;
+
+	RecordPage *page;			 /* page that the query returned, or NULL */
+	pg_uuid_t	record_id;		 /* id that was requested: from the page, or
+								  * nil */
+	bool		has_record_told; /* the response says whether the record
+								  * exists */
+	Record	   *found;			 /* or NULL */
+	int64		round_trip;		 /* shortest one in microseconds, or -1 */
+} Check;
+
+/* A step.  Its function sets the verdict, or raises an error if it fails. */
+typedef struct CheckStep
+{
+	const char *name;
+	void (*run)(Check *check, CheckResult *result);
+	bool is_vital;		 /* its failure prevents the steps after it */
+	bool makes_requests; /* or needs requests of other steps */
+} CheckStep;
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_check);
 
-static Check *create_check(ForeignServer *server);
-static bool	  is_hindered(const Check *check, const CheckStep *step);
-static void	 run_step(Check *check, const CheckStep *step, CheckResult *result);
-static void	 call_step(void *arg);
-static void	 note_error(const ErrorData *error, CheckResult *result);
-static bool	 is_finding(int sqlerrcode);
-static void	 put_row(ReturnSetInfo *rows, const char *name,
-					 const CheckResult *result);
-static Datum milliseconds(int64 microseconds);
+static void
+pass(CheckResult *result, int64 took, const char *detail)
+{
+	result->verdict = CHECK_PASSED;
+	result->took = took;
+	result->detail = detail;
+}
+
+/* Waits until a request is complete, and notes its round trip. */
+static void
+await(Check *check, HttpTransfer *transfer)
+{
+	int64 first_byte;
+
+	http_wait(transfer);
+	first_byte = http_times(transfer).first_byte;
+	if (first_byte >= 0 &&
+		(check->round_trip < 0 || first_byte < check->round_trip))
+		check->round_trip = first_byte;
+}
+
+/* Returns true if the query returned a record. */
+static bool
+expects_record(const Check *check)
+{
+	return check->page != NULL && check->page->count > 0;
+}
+
+/* Returns the completed request for any record; NULL if use_query is false. */
+static HttpTransfer *
+query_response(Check *check)
+{
+	ApiQuery	query = {.limit = 1};
+	RecordPage *page;
+
+	if (check->query != NULL || !check->settings->use_query)
+		return check->query;
+	check->query = api_query_first(check->api, &query, &check->budget);
+	await(check, check->query);
+	if (api_try_page(check->api, check->query, check->wanted, &page))
+		check->page = page;
+	return check->query;
+}
 
 /*
- * SQL function: returns a row for each step.  Raises an error if the user may
- * not use the server, or if the server has another foreign-data wrapper.
+ * Returns the completed request for the record that the query returned, or for
+ * an id without a record.
  */
-Datum
-opportunity_fdw_check(PG_FUNCTION_ARGS)
+static HttpTransfer *
+record_response(Check *check)
 {
-	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
-	ForeignServer *server = server_find(NameStr(*PG_GETARG_NAME(0)));
-	MemoryContext  context;
-	MemoryContext  old_context;
-	Check		  *check;
-
-	InitMaterializedSRF(fcinfo, 0);
-	context = AllocSetContextCreate(
-		CurrentMemoryContext, "opportunity_fdw check", ALLOCSET_DEFAULT_SIZES);
-	old_context = MemoryContextSwitchTo(context);
-	check = create_check(server);
-	for (int i = 0; i < check_step_count; i++)
-	{
-		const CheckStep *step = &check_steps[i];
-		CheckResult		 result = {.took = -1};
-
-		if (is_hindered(check, step))
-			result.detail = psprintf("Skipped because step \"%s\" failed.",
-									 check->obstacle);
-		else
-			run_step(check, step, &result);
-		if (result.verdict == CHECK_FAILED && step->is_vital)
-			check->obstacle = step->name;
-		put_row(rows, step->name, &result);
-	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextDelete(context);
-	return (Datum) 0;
+	if (check->record != NULL)
+		return check->record;
+	if (expects_record(check))
+		check->record_id = check->page->records[0]->id;
+	check->record =
+		api_get_record(check->api, &check->record_id, &check->budget);
+	await(check, check->record);
+	check->has_record_told =
+		api_try_record(check->api, check->record, &check->record_id,
+					   check->wanted, &check->found);
+	return check->record;
 }
+
+/*
+ * Returns the completed request whose response shows whether the API accepts
+ * the key: the query, if it worked or was denied, otherwise the request for a
+ * record.  Returns NULL if neither shows it.
+ */
+static HttpTransfer *
+telling_response(Check *check)
+{
+	HttpTransfer *query = query_response(check);
+	HttpTransfer *record;
+
+	if (check->page != NULL ||
+		(query != NULL && api_is_denial(check->api, query)))
+		return query;
+	record = record_response(check);
+	return check->has_record_told || api_is_denial(check->api, record) ? record
+																	   : NULL;
+}
+
+/* Returns true if there is a user mapping; InvalidOid stands for PUBLIC. */
+static bool
+has_mapping(Oid userid, Oid serverid)
+{
+	return SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								 ObjectIdGetDatum(userid),
+								 ObjectIdGetDatum(serverid));
+}
+
+/* Checks that the current user, or PUBLIC, has a mapping with a key. */
+static void
+try_mapping(Check *check, CheckResult *result)
+{
+	Oid			serverid = check->server->serverid;
+	const char *server = quote_identifier(check->server->servername);
+	bool		is_own = has_mapping(GetUserId(), serverid);
+	const char *name;
+
+	if (!is_own && !has_mapping(InvalidOid, serverid))
+		result->hint = psprintf("Run CREATE USER MAPPING FOR CURRENT_USER "
+								"SERVER %s OPTIONS (api_key '...').",
+								server);
+	check->credentials = credentials_read(check->settings, GetUserId());
+
+	name = MappingUserName(is_own ? GetUserId() : InvalidOid);
+	if (check->credentials->api_key != NULL)
+	{
+		pass(result, -1,
+			 psprintf("The user mapping for \"%s\" has an API key.", name));
+		return;
+	}
+	result->detail = psprintf("The user mapping for \"%s\" has no API key. "
+							  "Requests of a superuser are sent without one.",
+							  name);
+	result->hint = psprintf("Run ALTER USER MAPPING FOR %s SERVER %s OPTIONS "
+							"(ADD api_key '...').",
+							is_own ? "CURRENT_USER" : "PUBLIC", server);
+}
+
+/* Checks that the host, or the proxy, exists and accepts a connection. */
+static void
+try_reach(Check *check, CheckResult *result)
+{
+	HttpTimes times;
+
+	check->api = api_open(check->settings, check->credentials, NULL);
+	(void) url_parse(check->settings->base_url, &check->url);
+	check->health = api_ask_health(check->api, &check->budget);
+	await(check, check->health);
+
+	times = http_times(check->health);
+	if (!times.is_connected)
+	{
+		result->hint = "Check the network and the server options "
+					   "\"base_url\" and \"proxy\".";
+		http_raise(check->health);
+	}
+	pass(result, times.connect,
+		 psprintf("Connected to %s, port %s%s%s.", check->url.host,
+				  check->url.port != NULL ? check->url.port : "unknown",
+				  check->settings->proxy != NULL ? ", through the proxy" : "",
+				  times.was_connected ? ", over an open connection" : ""));
+	if (!http_looks_up_in_background())
+		result->hint = "Use a libcurl with the feature AsynchDNS. "
+					   "With this libcurl, you cannot cancel a name "
+					   "lookup.";
+}
+
+/* Checks that the certificate is trusted and names the host. */
+static void
+try_tls(Check *check, CheckResult *result)
+{
+	HttpTimes times = http_times(check->health);
+
+	if (strcmp(check->url.scheme, "https") != 0)
+	{
+		result->detail = "Without TLS, the API key travels in clear text.";
+		return;
+	}
+	if (check->health->outcome != HTTP_RESPONDED && !times.was_connected &&
+		times.handshake < 0)
+	{
+		result->hint = "Check the server options \"base_url\", \"proxy\" and "
+					   "\"ca_file\", and the clock of the database host.";
+		http_raise(check->health);
+	}
+	pass(result, times.handshake,
+		 psprintf("The certificate is trusted%s.",
+				  times.was_connected ? ", over an open connection" : ""));
+}
+
+/* Checks that the API responds and is healthy. */
+static void
+try_health(Check *check, CheckResult *result)
+{
+	/*
+	 * Without any response, further requests would only wait for their
+	 * timeouts.
+	 */
+	if (check->health->outcome != HTTP_RESPONDED)
+		check->obstacle = "health";
+	if (!api_finish_health(check->api, check->health))
+		api_raise_unhealthy(check->api, check->health);
+	pass(result, http_times(check->health).response, "GET " API_HEALTH_PATH);
+}
+
+/*
+ * Fails if the API rejects the key, or the access, with the HTTP status
+ * refusal.
+ */
+static void
+try_verdict_on_key(Check *check, CheckResult *result, long refusal,
+				   const char *detail)
+{
+	HttpTransfer *transfer = telling_response(check);
+
+	if (transfer == NULL)
+	{
+		result->detail = "Could not be determined. See steps \"query\" "
+						 "and \"record\".";
+		return;
+	}
+	if (transfer->status == refusal)
+		api_raise_refusal(check->api, transfer);
+	pass(result, http_times(transfer).response, detail);
+}
+
+static void
+try_key(Check *check, CheckResult *result)
+{
+	try_verdict_on_key(check, result, 401, "The API accepts the API key.");
+}
+
+static void
+try_permission(Check *check, CheckResult *result)
+{
+	try_verdict_on_key(check, result, 403,
+					   "The API key can read opportunities.");
+}
+
+/* Checks that the API supports queries. */
+static void
+try_query(Check *check, CheckResult *result)
+{
+	HttpTransfer *transfer = query_response(check);
+
+	if (transfer == NULL)
+	{
+		result->detail =
+			"Skipped because the server option \"use_query\" is false.";
+		return;
+	}
+	if (check->page == NULL)
+	{
+		RecordPage *page;
+
+		(void) api_finish_query(check->api, transfer, check->wanted, &page);
+		result->hint = "Set the server option \"use_query\" to "
+					   "\"false\". The wrapper then requests records by "
+					   "id only.";
+		api_raise_refusal(check->api, transfer);
+	}
+	pass(result, http_times(transfer).response,
+		 psprintf("POST " API_QUERY_PATH, check->settings->record_type));
+}
+
+/*
+ * Checks that a record can be read by its id.  The response that there is no
+ * such record is sufficient, if none is known to exist.
+ */
+static void
+try_record(Check *check, CheckResult *result)
+{
+	HttpTransfer *transfer = record_response(check);
+	char		 *id = id_text(&check->record_id);
+	bool		  is_there = check->found != NULL;
+
+	if (!check->has_record_told)
+		is_there =
+			api_finish_record(check->api, transfer, &check->record_id,
+							  &check->budget, check->wanted, &check->found);
+	result->took = http_times(transfer).response;
+	result->verdict =
+		is_there || !expects_record(check) ? CHECK_PASSED : CHECK_FAILED;
+	result->detail =
+		psprintf("GET " API_RECORD_PATH "%s", check->settings->record_type, id,
+				 is_there ? ""
+				 : expects_record(check)
+					 ? ": The API returned no record, although the query "
+					   "returned its id."
+					 : ": The API returned no record for a nonexistent id, as "
+					   "expected.");
+}
+
+/* Checks that the API returns the schema. */
+static void
+try_schema(Check *check, CheckResult *result)
+{
+	HttpTransfer *transfer = api_ask_schema(check->api, &check->budget);
+	List		 *attributes;
+
+	await(check, transfer);
+	result->hint = "Import the documented columns with IMPORT FOREIGN "
+				   "SCHEMA ... OPTIONS (discover 'false').";
+	attributes = api_finish_schema(check->api, transfer, true);
+	result->hint = NULL;
+	pass(result, http_times(transfer).response,
+		 psprintf("GET " API_SCHEMA_PATH ": %d attributes",
+				  check->settings->record_type, list_length(attributes)));
+}
+
+/* Measures the shortest round trip to the API. */
+static void
+try_round_trip(Check *check, CheckResult *result)
+{
+	double per_second = 1e6 / Max(check->round_trip, 1);
+
+	pass(result, check->round_trip,
+		 psprintf("%.*f requests per second in sequence. The wrapper sends up "
+				  "to %d in "
+				  "parallel.",
+				  per_second < 10 ? 1 : 0, per_second,
+				  check->settings->max_concurrency));
+}
+
+/*
+ * Sets the verdict from the query's page.  An API that ignores the filter
+ * proves nothing.
+ */
+static void
+judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
+{
+	if (page->count == 0)
+	{
+		result->detail = "The query returned no archived record. Either "
+						 "none exists, or queries hide them.";
+		return;
+	}
+	if (!record_has_value(&page->records[0]->attributes[check->archived_at]))
+	{
+		result->detail = "The API ignores a filter on \"archived_at\".";
+		return;
+	}
+	pass(result, -1,
+		 psprintf("A query returned the archived record %s.",
+				  id_text(&page->records[0]->id)));
+	if (!settings_trust_query(check->settings))
+		result->hint =
+			"Consider setting the server option "
+			"\"query_returns_archived\" to \"true\". The wrapper then "
+			"does not request missing ids one by one.";
+}
+
+/*
+ * Checks that queries return archived records, which only such a record proves.
+ */
+static void
+try_archived(Check *check, CheckResult *result)
+{
+	RemoteFilter filter = {
+		.json = "{\"field\":\"archived_at\",\"operator\":\"exists\"}"};
+	ApiQuery	  query = {.limit = 1};
+	HttpTransfer *transfer;
+	RecordPage	 *page;
+
+	if (check->page == NULL || check->page->count == 0 ||
+		check->request_total >= CHECK_MAX_REQUESTS)
+	{
+		result->detail =
+			check->page == NULL
+				? "Skipped because step \"query\" did not succeed."
+			: check->page->count == 0
+				? "Skipped because the query returned no record."
+				: "Skipped because the check has used up its requests.";
+		return;
+	}
+	query.filters = list_make1(&filter);
+	transfer = api_query_first(check->api, &query, &check->budget);
+	await(check, transfer);
+	if (api_finish_query(check->api, transfer, check->wanted, &page) ==
+		QUERY_PAGE)
+		judge_archived(check, page, result);
+	else
+		result->detail = "The API rejects a filter on \"archived_at\".";
+	result->took = http_times(transfer).response;
+}
+
+static const CheckStep check_steps[] = {
+	{"mapping", try_mapping, true, true},
+	{"reach", try_reach, true, true},
+	{"tls", try_tls, true, true},
+	{"health", try_health, false, true},
+	{"key", try_key, true, true},
+	{"permission", try_permission, true, true},
+	{"query", try_query, false, true},
+	{"record", try_record, false, true},
+	{"schema", try_schema, false, true},
+	{"round trip", try_round_trip, false, false},
+	{"archived", try_archived, false, true},
+};
 
 /* Returns the state before the first step, in the current context. */
 static Check *
@@ -98,48 +498,6 @@ create_check(ForeignServer *server)
 	check->archived_at = attribute_set_add(check->wanted, "archived_at");
 	check->round_trip = -1;
 	return check;
-}
-
-/* Returns true if an earlier step's failure makes a step useless. */
-static bool
-is_hindered(const Check *check, const CheckStep *step)
-{
-	return check->obstacle != NULL &&
-		   (step->makes_requests || check->round_trip < 0);
-}
-
-/* Runs a step.  An error that concerns the server becomes the step's result. */
-static void
-run_step(Check *check, const CheckStep *step, CheckResult *result)
-{
-	StepRun	   run = {check, step, result};
-	ErrorData *error = subtransaction_run(call_step, &run);
-
-	if (error == NULL)
-		return;
-	if (!is_finding(error->sqlerrcode))
-		ReThrowError(error);
-	note_error(error, result);
-}
-
-static void
-call_step(void *arg)
-{
-	StepRun *run = arg;
-
-	run->step->run(run->check, run->result);
-}
-
-/* Converts an error into a step's result. */
-static void
-note_error(const ErrorData *error, CheckResult *result)
-{
-	result->verdict = CHECK_FAILED;
-	result->detail = error->detail != NULL
-						 ? psprintf("%s. %s", error->message, error->detail)
-						 : pstrdup(error->message);
-	if (result->hint == NULL)
-		result->hint = error->hint;
 }
 
 /* Returns true if an error concerns the server, its API or the network. */
@@ -165,6 +523,59 @@ is_finding(int sqlerrcode)
 	return false;
 }
 
+/*
+ * Runs a step in a subtransaction.  An error that concerns the server becomes the
+ * step's result.  Another one, such as a cancel, is raised again.
+ *
+ * The subtransaction ends before anything else can fail.  Otherwise an error
+ * would leave the session in it.
+ */
+static void
+run_step(Check *check, const CheckStep *step, CheckResult *result)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData	 *error;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		step->run(check, result);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		error = CopyErrorData();
+		FlushErrorState();
+		if (!is_finding(error->sqlerrcode))
+			ReThrowError(error);
+		result->verdict = CHECK_FAILED;
+		result->detail = error->detail != NULL
+							 ? psprintf("%s. %s", error->message, error->detail)
+							 : error->message;
+		if (result->hint == NULL)
+			result->hint = error->hint;
+	}
+	PG_END_TRY();
+}
+
+/* Returns a time in milliseconds, a numeric. */
+static Datum
+milliseconds(int64 microseconds)
+{
+	char *text = psprintf(INT64_FORMAT ".%03d", microseconds / 1000,
+						  (int) (microseconds % 1000));
+
+	return DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+}
+
 static void
 put_row(ReturnSetInfo *rows, const char *name, const CheckResult *result)
 {
@@ -184,13 +595,41 @@ put_row(ReturnSetInfo *rows, const char *name, const CheckResult *result)
 	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 }
 
-/* Returns a time in milliseconds, a numeric. */
-static Datum
-milliseconds(int64 microseconds)
+/*
+ * SQL function: returns a row for each step.  Raises an error if the user may
+ * not use the server, or if the server has another foreign-data wrapper.
+ */
+Datum
+opportunity_fdw_check(PG_FUNCTION_ARGS)
 {
-	char *text = psprintf(INT64_FORMAT ".%03d", microseconds / 1000,
-						  (int) (microseconds % 1000));
+	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
+	ForeignServer *server = server_find(NameStr(*PG_GETARG_NAME(0)));
+	MemoryContext  context;
+	MemoryContext  old_context;
+	Check		  *check;
 
-	return DirectFunctionCall3(numeric_in, CStringGetDatum(text),
-							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	InitMaterializedSRF(fcinfo, 0);
+	context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw check", ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+	check = create_check(server);
+	for (size_t i = 0; i < lengthof(check_steps); i++)
+	{
+		const CheckStep *step = &check_steps[i];
+		CheckResult		 result = {.took = -1};
+
+		/* The failure of an earlier step can make this one useless. */
+		if (check->obstacle != NULL &&
+			(step->makes_requests || check->round_trip < 0))
+			result.detail = psprintf("Skipped because step \"%s\" failed.",
+									 check->obstacle);
+		else
+			run_step(check, step, &result);
+		if (result.verdict == CHECK_FAILED && step->is_vital)
+			check->obstacle = step->name;
+		put_row(rows, step->name, &result);
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
+	return (Datum) 0;
 }
