@@ -35,7 +35,7 @@ const RemoteUse created_at_absence = {"created_at", OPERATOR_NOT_EXISTS, NULL};
 bool
 created_at_is_allowed(const ColumnSettings *column, const AttributePath *path)
 {
-	if (!attribute_path_is_created_at(path))
+	if (!attribute_path_is(path, "created_at"))
 		return true;
 	return column->sortable != TERNARY_FALSE &&
 		   (column->filter_operators == NULL ||

@@ -173,7 +173,7 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 	reader->column = list_make2_oid(attribute->attrelid, attnum);
 	reader->warned_columns = warned_columns;
 	reader->path = attribute_path_read(options, reader->column_name);
-	reader->is_id = attribute_path_is_id(reader->path);
+	reader->is_id = attribute_path_is(reader->path, "id");
 	reader->invalid_value =
 		reader->is_id ? INVALID_VALUE_ERROR : options->invalid_value;
 	reader->context = CurrentMemoryContext;

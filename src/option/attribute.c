@@ -132,8 +132,6 @@ const int documented_attribute_count = lengthof(documented_attributes);
 static const char *const common_attributes[] = {"id", "created_at",
 												"updated_at"};
 
-static bool is_whole(const AttributePath *path, const char *attribute);
-
 /*
  * Returns the value type of a name.  Returns NULL if it is unknown or its
  * values have no scalar (address, contact_email, ...); such values are kept as
@@ -154,27 +152,16 @@ value_type_find(const char *name)
 const DocumentedAttribute *
 documented_attribute_find(const char *record_type, const char *name)
 {
-	bool is_documented = strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) == 0 ||
-						 attribute_is_common(name);
+	bool is_documented = strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) == 0;
 
+	for (size_t i = 0; i < lengthof(common_attributes); i++)
+		is_documented |= strcmp(common_attributes[i], name) == 0;
 	for (int i = 0; is_documented && i < documented_attribute_count; i++)
 	{
 		if (strcmp(documented_attributes[i].name, name) == 0)
 			return &documented_attributes[i];
 	}
 	return NULL;
-}
-
-/* Returns true if all record types have an attribute of that name. */
-bool
-attribute_is_common(const char *name)
-{
-	for (size_t i = 0; i < lengthof(common_attributes); i++)
-	{
-		if (strcmp(common_attributes[i], name) == 0)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -206,23 +193,9 @@ attribute_path_read(const ColumnSettings *column, const char *column_name)
 	return path;
 }
 
-/* Returns true if the column shows the record's id. */
-bool
-attribute_path_is_id(const AttributePath *path)
-{
-	return is_whole(path, "id");
-}
-
-/* Returns true if the column shows the record's time of creation. */
-bool
-attribute_path_is_created_at(const AttributePath *path)
-{
-	return is_whole(path, "created_at");
-}
-
 /* Returns true if the column shows the whole value of an attribute. */
-static bool
-is_whole(const AttributePath *path, const char *attribute)
+bool
+attribute_path_is(const AttributePath *path, const char *attribute)
 {
 	return !path->is_record && path->key == NULL &&
 		   strcmp(path->attribute, attribute) == 0;

@@ -51,10 +51,8 @@ extern const int				 documented_attribute_count;
 extern const ValueType			 *value_type_find(const char *name);
 extern const DocumentedAttribute *documented_attribute_find(
 	const char *record_type, const char *name);
-extern bool			  attribute_is_common(const char *name);
 extern AttributePath *attribute_path_read(const ColumnSettings *column,
 										  const char		   *column_name);
-extern bool			  attribute_path_is_id(const AttributePath *path);
-extern bool			  attribute_path_is_created_at(const AttributePath *path);
+extern bool attribute_path_is(const AttributePath *path, const char *attribute);
 
 #endif /* OPPORTUNITY_ATTRIBUTE_H */

@@ -35,139 +35,7 @@
 #include "http/url.h"
 #include "option/option.h"
 
-/* The objects that an option belongs to. */
-#define OPTION_SERVER (1 << 0)
-#define OPTION_TABLE (1 << 1)
-#define OPTION_COLUMN (1 << 2)
-#define OPTION_USER (1 << 3)
-#define OPTION_IMPORT (1 << 4)
-
-typedef enum OptionKind
-{
-	OPTION_BOOL,
-	OPTION_TERNARY,
-	OPTION_INT,
-	OPTION_SIZE, /* in MB, with a unit of memory if you give one */
-	OPTION_REAL,
-	OPTION_TEXT,
-	OPTION_CHOICE
-} OptionKind;
-
-/* Raises an error if a text value is not acceptable. */
-typedef void (*OptionCheck)(const char *name, const char *value);
-
-/*
- * One option.  The readers store its value at an offset: in Settings for servers
- * and tables, in ColumnSettings for columns.  An option with a reader of its own
- * has no offset.
- */
-typedef struct OptionDef
-{
-	const char		  *name;
-	int				   contexts;
-	OptionKind		   kind;
-	const char		  *default_value; /* NULL: none */
-	double			   min;			  /* of a number, or of a size in MB */
-	double			   max;
-	const char *const *choices; /* names of a choice, ending with NULL */
-	OptionCheck		   check;	/* check of a text */
-	bool			   superuser_only;
-	int				   settings_offset;
-	int				   column_offset;
-} OptionDef;
-
-#define NO_OFFSET (-1)
-#define IN_SETTINGS(field) offsetof(Settings, field), NO_OFFSET
-#define IN_COLUMN(field) NO_OFFSET, offsetof(ColumnSettings, field)
-#define ELSEWHERE NO_OFFSET, NO_OFFSET
-#define IN_BOTH(field) \
-	offsetof(Settings, field), offsetof(ColumnSettings, field)
-
-static void		 check_base_url(const char *name, const char *value);
-static void		 check_proxy(const char *name, const char *value);
-static void		 check_ca_file(const char *name, const char *value);
-static void		 try_ca_file(const char *name, const char *value);
-static void		 check_record_type(const char *name, const char *value);
-static Settings *read_server(Oid serverid);
-static void		 check_attribute(const char *name, const char *value);
-static void		 check_filter_operators(const char *name, const char *value);
-static void		 check_api_key(const char *name, const char *value);
-static void		 check_proxy_credential(const char *name, const char *value);
-
-#define ST (OPTION_SERVER | OPTION_TABLE)
-#define STC (OPTION_SERVER | OPTION_TABLE | OPTION_COLUMN)
-
-#define BOOL_OPTION(name, where, def, superuser, target)                   \
-	{                                                                      \
-		name, where, OPTION_BOOL, def, 0, 0, NULL, NULL, superuser, target \
-	}
-#define INT_OPTION(name, where, def, min, max, target)                    \
-	{                                                                     \
-		name, where, OPTION_INT, def, min, max, NULL, NULL, false, target \
-	}
-#define REAL_OPTION(name, where, def, min, max, target)                    \
-	{                                                                      \
-		name, where, OPTION_REAL, def, min, max, NULL, NULL, false, target \
-	}
-#define TEXT_OPTION(name, where, def, check, superuser, target)             \
-	{                                                                       \
-		name, where, OPTION_TEXT, def, 0, 0, NULL, check, superuser, target \
-	}
-
-static const char *const invalid_value_choices[] = {
-	[INVALID_VALUE_ERROR] = "error", [INVALID_VALUE_NULL] = "null", NULL};
-
-static const OptionDef option_table[] = {
-	TEXT_OPTION("base_url", OPTION_SERVER, "https://api.reevo.ai",
-				check_base_url, false, IN_SETTINGS(base_url)),
-	BOOL_OPTION("allow_http", OPTION_SERVER, "false", true,
-				IN_SETTINGS(allow_http)),
-	TEXT_OPTION("proxy", OPTION_SERVER, NULL, check_proxy, false,
-				IN_SETTINGS(proxy)),
-	TEXT_OPTION("ca_file", OPTION_SERVER, NULL, check_ca_file, true,
-				IN_SETTINGS(ca_file)),
-	REAL_OPTION("connect_timeout", OPTION_SERVER, "10", 0.1, 3600,
-				IN_SETTINGS(connect_timeout)),
-	REAL_OPTION("request_timeout", OPTION_SERVER, "30", 0.1, 3600,
-				IN_SETTINGS(request_timeout)),
-	INT_OPTION("max_retries", OPTION_SERVER, "5", 0, 100,
-			   IN_SETTINGS(max_retries)),
-	REAL_OPTION("max_retry_wait", OPTION_SERVER, "60", 0, 3600,
-				IN_SETTINGS(max_retry_wait)),
-	{"max_response_size", OPTION_SERVER, OPTION_SIZE, "64MB", 1, 1000, NULL,
-	 NULL, false, IN_SETTINGS(max_response_size)},
-	INT_OPTION("max_requests", ST, "0", 0, INT_MAX, IN_SETTINGS(max_requests)),
-	INT_OPTION("max_concurrency", ST, "8", 1, 100,
-			   IN_SETTINGS(max_concurrency)),
-	INT_OPTION("page_size", ST, "100", 1, 10000, IN_SETTINGS(page_size)),
-	BOOL_OPTION("use_query", ST, "true", false, IN_SETTINGS(use_query)),
-	INT_OPTION("cache_ttl", ST, "0", 0, INT_MAX, IN_SETTINGS(cache_ttl)),
-	BOOL_OPTION("query_returns_archived", ST, "false", false,
-				IN_SETTINGS(query_returns_archived)),
-	BOOL_OPTION("include_archived", ST, "true", false,
-				IN_SETTINGS(include_archived)),
-	{"invalid_value", STC, OPTION_CHOICE, "error", 0, 0, invalid_value_choices,
-	 NULL, false, IN_BOTH(invalid_value)},
-	REAL_OPTION("fdw_startup_cost", ST, "100", 0, 1e10,
-				IN_SETTINGS(fdw_startup_cost)),
-	REAL_OPTION("fdw_tuple_cost", ST, "0.01", 0, 1e10,
-				IN_SETTINGS(fdw_tuple_cost)),
-	TEXT_OPTION("record_type", OPTION_TABLE, OPTION_DEFAULT_RECORD_TYPE,
-				check_record_type, false, IN_SETTINGS(record_type)),
-	TEXT_OPTION("attribute", OPTION_COLUMN, NULL, check_attribute, false,
-				IN_COLUMN(attribute)),
-	TEXT_OPTION("filter_operators", OPTION_COLUMN, NULL, check_filter_operators,
-				false, IN_COLUMN(filter_operators)),
-	{"sortable", OPTION_COLUMN, OPTION_TERNARY, NULL, 0, 0, NULL, NULL, false,
-	 IN_COLUMN(sortable)},
-	TEXT_OPTION("api_key", OPTION_USER, NULL, check_api_key, false, ELSEWHERE),
-	TEXT_OPTION("proxy_user", OPTION_USER, NULL, check_proxy_credential, false,
-				ELSEWHERE),
-	TEXT_OPTION("proxy_password", OPTION_USER, NULL, check_proxy_credential,
-				false, ELSEWHERE),
-	/* import_settings_read, the reader, needs no offset for its only option. */
-	BOOL_OPTION("discover", OPTION_IMPORT, "true", false, ELSEWHERE),
-};
+PG_FUNCTION_INFO_V1(opportunity_fdw_validator);
 
 /* The names of the operators, by RemoteOperator. */
 static const char *const api_operators[] = {
@@ -187,217 +55,14 @@ static const char *const api_operators[] = {
 	[OPERATOR_NOT_EXISTS] = "not_exists",
 };
 
-PG_FUNCTION_INFO_V1(opportunity_fdw_validator);
-
-static int				context_of_catalog(Oid catalog);
-static const OptionDef *find_option(const char *name, int context);
-static void				report_unknown_option(const char *name, int context);
-static void				check_option(const OptionDef *option, DefElem *def);
-static void				check_transport(List *options);
-static void				parse_option(const OptionDef *option, const char *text,
-									 void *target);
-static double			parse_number(const OptionDef *option, const char *text);
-static int				parse_size(const OptionDef *option, const char *text);
-static int				parse_choice(const OptionDef *option, const char *text);
-pg_noreturn static void raise_invalid_value(const OptionDef *option,
-											const char *text, const char *hint);
-static void				apply_options(List *options, int context, char *base,
-									  bool for_column);
-static void				apply_defaults(char *base, bool for_column);
-static char			   *to_utf8(const char *text);
-
-/*
- * SQL function: checks the options of a catalog object.  Raises an error for an
- * unknown name, for a value out of range, and for an option that only a superuser
- * may set.  DDL commands pass the whole list as they will store it.
- */
-Datum
-opportunity_fdw_validator(PG_FUNCTION_ARGS)
+/* Raises the error for a value that an option does not accept. */
+pg_noreturn static void
+raise_invalid_value(const char *name, const char *text, const char *hint)
 {
-	List	 *options = untransformRelOptions(PG_GETARG_DATUM(0));
-	Oid		  catalog = PG_GETARG_OID(1);
-	int		  context = context_of_catalog(catalog);
-	ListCell *cell;
-
-	foreach(cell, options)
-	{
-		DefElem			*def = lfirst_node(DefElem, cell);
-		const OptionDef *option = find_option(def->defname, context);
-
-		if (option == NULL)
-			report_unknown_option(def->defname, context);
-		else
-			check_option(option, def);
-	}
-
-	if (context == OPTION_SERVER)
-		check_transport(options);
-
-	PG_RETURN_VOID();
-}
-
-/*
- * Returns the settings of a foreign table: its own options and its server's
- * options.  Palloc'd.
- */
-Settings *
-settings_read(Oid relid)
-{
-	ForeignTable *table = GetForeignTable(relid);
-	Settings	 *settings = read_server(table->serverid);
-
-	settings->relid = relid;
-	apply_options(table->options, OPTION_TABLE, (char *) settings, false);
-	return settings;
-}
-
-/*
- * Returns the settings that a new table of a record type would have, palloc'd.
- * Raises an error if the name is not valid for a record type.
- */
-Settings *
-settings_read_server(Oid serverid, const char *record_type)
-{
-	Settings *settings = read_server(serverid);
-
-	check_record_type("record_type", record_type);
-	settings->record_type = pstrdup(record_type);
-	return settings;
-}
-
-static Settings *
-read_server(Oid serverid)
-{
-	ForeignServer *server = GetForeignServer(serverid);
-	Settings	  *settings = palloc0(sizeof(Settings));
-	size_t		   length;
-
-	settings->serverid = serverid;
-	apply_defaults((char *) settings, false);
-	apply_options(server->options, OPTION_SERVER, (char *) settings, false);
-
-	length = strlen(settings->base_url);
-	while (length > 0 && settings->base_url[length - 1] == '/')
-		settings->base_url[--length] = '\0';
-	return settings;
-}
-
-/*
- * Returns true if a record that a query does not return needs no GET: queries
- * return each record, or the table does not show the records that they omit.
- */
-bool
-settings_trust_query(const Settings *settings)
-{
-	return settings->query_returns_archived || !settings->include_archived;
-}
-
-/* Returns the settings of one column of a foreign table, palloc'd. */
-ColumnSettings *
-column_settings_read(const Settings *table, AttrNumber attnum)
-{
-	ColumnSettings *column = palloc0(sizeof(ColumnSettings));
-
-	column->invalid_value = table->invalid_value;
-	apply_options(GetForeignColumnOptions(table->relid, attnum), OPTION_COLUMN,
-				  (char *) column, true);
-	return column;
-}
-
-/*
- * Returns the option discover of IMPORT FOREIGN SCHEMA, its only one.  PostgreSQL
- * passes the options to no validator, so this function raises the validator's
- * errors.
- */
-bool
-import_option_discover(List *options)
-{
-	bool	  discover = true;
-	ListCell *cell;
-
-	foreach(cell, options)
-	{
-		DefElem			*def = lfirst_node(DefElem, cell);
-		const OptionDef *option = find_option(def->defname, OPTION_IMPORT);
-
-		if (option == NULL)
-			report_unknown_option(def->defname, OPTION_IMPORT);
-		else
-			parse_option(option, defGetString(def), &discover);
-	}
-	return discover;
-}
-
-/*
- * Returns the operators in a value of the option filter_operators, as a set of
- * OPERATOR_BIT, without names that the validator would reject.
- */
-int
-remote_operators_read(const char *list)
-{
-	int		  operators = 0;
-	List	 *names;
-	ListCell *cell;
-
-	if (!SplitIdentifierString(pstrdup(list), ',', &names))
-		return 0;
-	foreach(cell, names)
-	{
-		int found = remote_operator_find(lfirst(cell));
-
-		if (found >= 0)
-			operators |= OPERATOR_BIT(found);
-	}
-	return operators;
-}
-
-/* Returns an operator's name in the API. */
-const char *
-remote_operator_name(RemoteOperator remote_operator)
-{
-	return api_operators[remote_operator];
-}
-
-/*
- * Returns the credentials of a user for the table's server, palloc'd.
- *
- * Raises PostgreSQL's own error if the user has no mapping, and an error if the
- * mapping has no key and the user is not a superuser.  Without the latter, any
- * user could access a server that trusts the address of the database's machine.
- */
-Credentials *
-credentials_read(const Settings *settings, Oid userid)
-{
-	UserMapping *mapping = GetUserMapping(userid, settings->serverid);
-	Credentials *credentials = palloc0(sizeof(Credentials));
-	ListCell	*cell;
-
-	credentials->umid = mapping->umid;
-	foreach(cell, mapping->options)
-	{
-		DefElem *def = lfirst_node(DefElem, cell);
-
-		if (strcmp(def->defname, "api_key") == 0)
-			credentials->api_key = defGetString(def);
-		else if (strcmp(def->defname, "proxy_user") == 0)
-			credentials->proxy_user = to_utf8(defGetString(def));
-		else if (strcmp(def->defname, "proxy_password") == 0)
-			credentials->proxy_password = to_utf8(defGetString(def));
-	}
-
-	if (credentials->api_key == NULL && !superuser_arg(userid))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("user mapping for \"%s\" has no API key",
-						MappingUserName(userid)),
-				 errdetail("Only superusers may use server \"%s\" without an "
-						   "API key.",
-						   GetForeignServer(settings->serverid)->servername),
-				 errhint("Run ALTER USER MAPPING FOR \"%s\" SERVER \"%s\" "
-						 "OPTIONS (ADD api_key '...').",
-						 MappingUserName(userid),
-						 GetForeignServer(settings->serverid)->servername)));
-	return credentials;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid value for option \"%s\": \"%s\"", name, text),
+			 errhint("%s", hint)));
 }
 
 /* Returns a text in UTF-8: the text itself if that is the database's encoding. */
@@ -405,308 +70,6 @@ static char *
 to_utf8(const char *text)
 {
 	return pg_server_to_any(text, strlen(text), PG_UTF8);
-}
-
-/* Returns the context of the object whose options a DDL command passes. */
-static int
-context_of_catalog(Oid catalog)
-{
-	switch (catalog)
-	{
-		case ForeignServerRelationId:
-			return OPTION_SERVER;
-		case ForeignTableRelationId:
-			return OPTION_TABLE;
-		case AttributeRelationId:
-			return OPTION_COLUMN;
-		case UserMappingRelationId:
-			return OPTION_USER;
-		default:
-			return 0;
-	}
-}
-
-/* Returns the option of that name in that context, or NULL. */
-static const OptionDef *
-find_option(const char *name, int context)
-{
-	for (size_t i = 0; i < lengthof(option_table); i++)
-	{
-		if ((option_table[i].contexts & context) != 0 &&
-			strcmp(option_table[i].name, name) == 0)
-			return &option_table[i];
-	}
-	return NULL;
-}
-
-/* Returns the RemoteOperator of that name, or -1. */
-int
-remote_operator_find(const char *name)
-{
-	for (size_t i = 0; i < lengthof(api_operators); i++)
-	{
-		if (strcmp(api_operators[i], name) == 0)
-			return i;
-	}
-	return -1;
-}
-
-/*
- * Raises the error for a name that is not an option in that context.  The hint
- * names the closest option, and before PostgreSQL 16 all of them.
- */
-static void
-report_unknown_option(const char *name, int context)
-{
-	char *hint = NULL;
-#if PG_VERSION_NUM >= 160000
-	const char		 *closest;
-	ClosestMatchState match;
-	bool			  has_options = false;
-
-	initClosestMatch(&match, name, 4);
-	for (size_t i = 0; i < lengthof(option_table); i++)
-	{
-		if ((option_table[i].contexts & context) == 0)
-			continue;
-		has_options = true;
-		updateClosestMatch(&match, option_table[i].name);
-	}
-	closest = getClosestMatch(&match);
-	if (!has_options)
-		hint = "There are no valid options in this context.";
-	else if (closest != NULL)
-		hint = psprintf("Perhaps you meant the option \"%s\".", closest);
-#else
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (size_t i = 0; i < lengthof(option_table); i++)
-	{
-		if ((option_table[i].contexts & context) != 0)
-			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-							 option_table[i].name);
-	}
-	hint = names.len > 0
-			   ? psprintf("Valid options in this context are: %s", names.data)
-			   : "There are no valid options in this context.";
-#endif
-	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-					errmsg("invalid option \"%s\"", name),
-					hint != NULL ? errhint("%s", hint) : 0));
-}
-
-/* Checks one option of the validator's list. */
-static void
-check_option(const OptionDef *option, DefElem *def)
-{
-	union
-	{
-		bool   boolean;
-		int	   integer; /* also a ternary or a choice */
-		double real;
-		char  *text;
-	} parsed;
-
-	if (option->superuser_only && !superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to set option \"%s\"", option->name),
-				 errdetail("Only superusers may set this option, or change "
-						   "other options of a server that has it."),
-				 errhint("Ask a superuser to change the options.")));
-
-	parse_option(option, defGetString(def), &parsed);
-	if (option->check == check_ca_file)
-		try_ca_file(option->name, parsed.text);
-}
-
-/*
- * Raises an error for a server that would send the key in clear text, unless the
- * host is a loopback host or a superuser has set allow_http.
- */
-static void
-check_transport(List *options)
-{
-	char	 *base_url = NULL;
-	bool	  allow_http = false;
-	UrlParts  parts;
-	ListCell *cell;
-
-	foreach(cell, options)
-	{
-		DefElem *def = lfirst_node(DefElem, cell);
-
-		if (strcmp(def->defname, "base_url") == 0)
-			base_url = defGetString(def);
-		else if (strcmp(def->defname, "allow_http") == 0)
-			(void) parse_bool(defGetString(def), &allow_http);
-	}
-
-	if (base_url == NULL || !url_parse(base_url, &parts) ||
-		strcmp(parts.scheme, "http") != 0)
-		return;
-
-	if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to set option \"base_url\" to an "
-						"http URL"),
-				 errdetail("The API key would travel in clear text."),
-				 errhint("Use an https URL, or ask a superuser to set the "
-						 "option.")));
-	if (!parts.is_loopback && !allow_http)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-			 errmsg("option \"base_url\" must be an https URL"),
-			 errdetail("The API key would travel to host \"%s\" in clear "
-					   "text.",
-					   parts.host),
-			 errhint("Use an https URL, or set the option \"allow_http\" to "
-					 "\"true\".")));
-}
-
-/*
- * Parses and checks one value, and stores it in the target: a bool, int, double or
- * char *, depending on the option's kind.  Raises an error for an invalid value.
- */
-static void
-parse_option(const OptionDef *option, const char *text, void *target)
-{
-	bool is_true;
-
-	switch (option->kind)
-	{
-		case OPTION_BOOL:
-		case OPTION_TERNARY:
-			if (!parse_bool(text, &is_true))
-				raise_invalid_value(option, text,
-									"Valid values are true and false.");
-			if (option->kind == OPTION_BOOL)
-				*(bool *) target = is_true;
-			else
-				*(int *) target = is_true ? TERNARY_TRUE : TERNARY_FALSE;
-			break;
-		case OPTION_INT:
-			*(int *) target = (int) parse_number(option, text);
-			break;
-		case OPTION_REAL:
-			*(double *) target = parse_number(option, text);
-			break;
-		case OPTION_SIZE:
-			*(int *) target = parse_size(option, text);
-			break;
-		case OPTION_TEXT:
-			if (option->check != NULL)
-				option->check(option->name, text);
-			*(char **) target = pstrdup(text);
-			break;
-		case OPTION_CHOICE:
-			*(int *) target = parse_choice(option, text);
-			break;
-	}
-}
-
-/* Returns the number that a text denotes: a whole one for OPTION_INT. */
-static double
-parse_number(const OptionDef *option, const char *text)
-{
-	double number;
-	char  *end = NULL;
-
-	errno = 0;
-	number = strtod(text, &end);
-	if (errno != 0 || end == text || *end != '\0' || isnan(number) ||
-		number < option->min || number > option->max ||
-		(option->kind == OPTION_INT && number != floor(number)))
-		raise_invalid_value(
-			option, text,
-			psprintf("Valid values are %s from %.15g to %.15g.",
-					 option->kind == OPTION_INT ? "whole numbers" : "numbers",
-					 option->min, option->max));
-	return number;
-}
-
-/* Returns a size in MB.  The text is a setting's, with an optional unit. */
-static int
-parse_size(const OptionDef *option, const char *text)
-{
-	const char *problem = NULL;
-	int			size = 0;
-
-	if (!parse_int(text, &size, GUC_UNIT_MB, &problem) || size < option->min ||
-		size > option->max)
-		raise_invalid_value(
-			option, text,
-			psprintf("Valid values are sizes from %.0fMB to %.0fMB.",
-					 option->min, option->max));
-	return size;
-}
-
-/* Returns the position of a text among the choices. */
-static int
-parse_choice(const OptionDef *option, const char *text)
-{
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (int i = 0; option->choices[i] != NULL; i++)
-	{
-		if (strcmp(text, option->choices[i]) == 0)
-			return i;
-		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", option->choices[i]);
-	}
-	raise_invalid_value(option, text,
-						psprintf("Valid values are: %s.", names.data));
-}
-
-/* Raises the error for a value that an option does not accept. */
-static void
-raise_invalid_value(const OptionDef *option, const char *text, const char *hint)
-{
-	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-					errmsg("invalid value for option \"%s\": \"%s\"",
-						   option->name, text),
-					errhint("%s", hint)));
-}
-
-/* Returns the offset at which the readers store an option, or NO_OFFSET. */
-static int
-target_offset(const OptionDef *option, bool for_column)
-{
-	return for_column ? option->column_offset : option->settings_offset;
-}
-
-/* Stores a list of options in Settings or ColumnSettings. */
-static void
-apply_options(List *options, int context, char *base, bool for_column)
-{
-	ListCell *cell;
-
-	foreach(cell, options)
-	{
-		DefElem			*def = lfirst_node(DefElem, cell);
-		const OptionDef *option = find_option(def->defname, context);
-
-		if (option != NULL && target_offset(option, for_column) != NO_OFFSET)
-			parse_option(option, defGetString(def),
-						 base + target_offset(option, for_column));
-	}
-}
-
-/* Stores the defaults in Settings or ColumnSettings. */
-static void
-apply_defaults(char *base, bool for_column)
-{
-	for (size_t i = 0; i < lengthof(option_table); i++)
-	{
-		const OptionDef *option = &option_table[i];
-		int				 offset = target_offset(option, for_column);
-
-		if (option->default_value != NULL && offset != NO_OFFSET)
-			parse_option(option, option->default_value, base + offset);
-	}
 }
 
 /*
@@ -789,46 +152,6 @@ check_ca_file(const char *name, const char *value)
 				 errmsg("option \"%s\" must be an absolute path", name)));
 }
 
-/*
- * Warns if this server process cannot read a certificate from a file.  Does not
- * open a FIFO, which would block, nor a device, which may have no end.
- */
-static void
-try_ca_file(const char *name, const char *value)
-{
-	struct stat status;
-	bool  is_special = stat(value, &status) == 0 && !S_ISREG(status.st_mode);
-	FILE *file = is_special ? NULL : AllocateFile(value, PG_BINARY_R);
-	bool  found = false;
-	char  line[256];
-
-	if (file == NULL && !is_special)
-	{
-		ereport(WARNING,
-				(errcode_for_file_access(),
-				 errmsg("could not open file \"%s\" of option \"%s\": %m",
-						value, name),
-				 errhint("Make the file readable for the server process. "
-						 "Until then, requests fail.")));
-		return;
-	}
-	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
-	{
-		CHECK_FOR_INTERRUPTS();
-		found = strncmp(line, "-----BEGIN ", 11) == 0 &&
-				strstr(line, "CERTIFICATE-----") != NULL;
-	}
-	if (file != NULL)
-		FreeFile(file);
-	if (!found)
-		ereport(WARNING, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-						  errmsg("file \"%s\" of option \"%s\" contains no "
-								 "certificate in PEM format",
-								 value, name),
-						  errhint("Add a certificate to the file. Until then, "
-								  "requests fail.")));
-}
-
 /* Checks record_type: one segment of a path. */
 static void
 check_record_type(const char *name, const char *value)
@@ -837,11 +160,9 @@ check_record_type(const char *name, const char *value)
 		strspn(value,
 			   "abcdefghijklmnopqrstuvwxyz"
 			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
-				 errhint("Specify a record type such as \"opportunity\", of "
-						 "letters, digits, underscores and hyphens.")));
+		raise_invalid_value(name, value,
+							"Specify a record type such as \"opportunity\", of "
+							"letters, digits, underscores and hyphens.");
 }
 
 /* Checks attribute: "*", or a name, optionally followed by a dot and a key. */
@@ -852,43 +173,91 @@ check_attribute(const char *name, const char *value)
 
 	if (value[0] == '\0' || dot == value || strncmp(value, "*.", 2) == 0 ||
 		(dot != NULL && (dot[1] == '\0' || strchr(dot + 1, '.') != NULL)))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
-				 errhint("Specify an attribute such as \"stage\", a key of its "
-						 "value such as \"stage.closing_probability\", or "
-						 "\"*\" for the whole record.")));
+		raise_invalid_value(
+			name, value,
+			"Specify an attribute such as \"stage\", a key of its value such "
+			"as "
+			"\"stage.closing_probability\", or \"*\" for the whole record.");
+}
+
+/* Returns the RemoteOperator of that name, or -1. */
+int
+remote_operator_find(const char *name)
+{
+	for (size_t i = 0; i < lengthof(api_operators); i++)
+	{
+		if (strcmp(api_operators[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* Returns an operator's name in the API. */
+const char *
+remote_operator_name(RemoteOperator remote_operator)
+{
+	return api_operators[remote_operator];
+}
+
+/*
+ * Returns the operators in a value of the option filter_operators, as a set of
+ * OPERATOR_BIT.  Sets *unknown to the first name that is not an operator, or to
+ * the whole text if it is not a list; NULL: none.
+ */
+static int
+parse_operators(const char *list, const char **unknown)
+{
+	int		  operators = 0;
+	List	 *names;
+	ListCell *cell;
+
+	*unknown = NULL;
+	if (!SplitIdentifierString(pstrdup(list), ',', &names))
+	{
+		*unknown = list;
+		return 0;
+	}
+	foreach(cell, names)
+	{
+		int found = remote_operator_find(lfirst(cell));
+
+		if (found >= 0)
+			operators |= OPERATOR_BIT(found);
+		else if (*unknown == NULL)
+			*unknown = lfirst(cell);
+	}
+	return operators;
+}
+
+/*
+ * Returns the operators in a value of the option filter_operators, as a set of
+ * OPERATOR_BIT, without names that the validator would reject.
+ */
+int
+remote_operators_read(const char *list)
+{
+	const char *unknown;
+
+	return parse_operators(list, &unknown);
 }
 
 /* Checks filter_operators: a comma-separated list of documented operators. */
 static void
 check_filter_operators(const char *name, const char *value)
 {
-	char	 *copy = pstrdup(value);
-	List	 *operators;
-	ListCell *cell;
+	const char	  *unknown;
+	StringInfoData names;
 
-	if (!SplitIdentifierString(copy, ',', &operators))
-		operators = list_make1(pstrdup(value));
-
-	foreach(cell, operators)
-	{
-		const char *operator_name = lfirst(cell);
-
-		if (remote_operator_find(operator_name) < 0)
-		{
-			StringInfoData names;
-
-			initStringInfo(&names);
-			for (size_t i = 0; i < lengthof(api_operators); i++)
-				appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
-								 api_operators[i]);
-			ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-							errmsg("invalid operator in option \"%s\": \"%s\"",
-								   name, operator_name),
-							errhint("Valid operators are: %s.", names.data)));
-		}
-	}
+	parse_operators(value, &unknown);
+	if (unknown == NULL)
+		return;
+	initStringInfo(&names);
+	for (size_t i = 0; i < lengthof(api_operators); i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", api_operators[i]);
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid operator in option \"%s\": \"%s\"", name, unknown),
+			 errhint("Valid operators are: %s.", names.data)));
 }
 
 /*
@@ -928,4 +297,509 @@ check_proxy_credential(const char *name, const char *value)
 						errmsg("invalid value for option \"%s\"", name),
 						errdetail("The value must have 1 to 4096 bytes, and no "
 								  "control characters.")));
+}
+
+/* The objects that an option belongs to. */
+#define ON_SERVER (1 << 0)
+#define ON_TABLE (1 << 1)
+#define ON_COLUMN (1 << 2)
+#define ON_USER (1 << 3)
+#define ON_IMPORT (1 << 4)
+#define ON_BOTH (ON_SERVER | ON_TABLE)
+
+/* Only a superuser may set the option. */
+#define SUPERUSER_ONLY (1 << 5)
+
+typedef enum OptionKind
+{
+	OPTION_BOOL,
+	OPTION_TERNARY,
+	OPTION_INT,
+	OPTION_SIZE, /* in MB, with a unit of memory if you give one */
+	OPTION_REAL,
+	OPTION_TEXT,
+	OPTION_INVALID_VALUE
+} OptionKind;
+
+/*
+ * One option.  Its value is stored at an offset in the struct of its object:
+ * Settings for servers and tables, ColumnSettings, Credentials or, for the only
+ * option of an import, a bool.
+ */
+typedef struct OptionDef
+{
+	const char *name;
+	size_t		offset;
+	int			contexts;
+	OptionKind	kind;
+	const char *default_value; /* NULL: none */
+	double		min;		   /* of a number, or of a size in MB */
+	double		max;
+
+	/* raises an error for a text that is not acceptable; NULL: none */
+	void (*check)(const char *name, const char *value);
+} OptionDef;
+
+/* An option has the name of its field. */
+#define SETTING(field) #field, offsetof(Settings, field)
+#define COLUMN(field) #field, offsetof(ColumnSettings, field)
+#define CREDENTIAL(field) #field, offsetof(Credentials, field)
+
+static const OptionDef option_table[] = {
+	{SETTING(base_url), ON_SERVER, OPTION_TEXT, "https://api.reevo.ai", 0, 0,
+	 check_base_url},
+	{SETTING(allow_http), ON_SERVER | SUPERUSER_ONLY, OPTION_BOOL, "false", 0,
+	 0, NULL},
+	{SETTING(proxy), ON_SERVER, OPTION_TEXT, NULL, 0, 0, check_proxy},
+	{SETTING(ca_file), ON_SERVER | SUPERUSER_ONLY, OPTION_TEXT, NULL, 0, 0,
+	 check_ca_file},
+	{SETTING(connect_timeout), ON_SERVER, OPTION_REAL, "10", 0.1, 3600, NULL},
+	{SETTING(request_timeout), ON_SERVER, OPTION_REAL, "30", 0.1, 3600, NULL},
+	{SETTING(max_retries), ON_SERVER, OPTION_INT, "5", 0, 100, NULL},
+	{SETTING(max_retry_wait), ON_SERVER, OPTION_REAL, "60", 0, 3600, NULL},
+	{SETTING(max_response_size), ON_SERVER, OPTION_SIZE, "64MB", 1, 1000, NULL},
+	{SETTING(max_requests), ON_BOTH, OPTION_INT, "0", 0, INT_MAX, NULL},
+	{SETTING(max_concurrency), ON_BOTH, OPTION_INT, "8", 1, 100, NULL},
+	{SETTING(page_size), ON_BOTH, OPTION_INT, "100", 1, 10000, NULL},
+	{SETTING(use_query), ON_BOTH, OPTION_BOOL, "true", 0, 0, NULL},
+	{SETTING(cache_ttl), ON_BOTH, OPTION_INT, "0", 0, INT_MAX, NULL},
+	{SETTING(query_returns_archived), ON_BOTH, OPTION_BOOL, "false", 0, 0,
+	 NULL},
+	{SETTING(include_archived), ON_BOTH, OPTION_BOOL, "true", 0, 0, NULL},
+	{SETTING(invalid_value), ON_BOTH, OPTION_INVALID_VALUE, "error", 0, 0,
+	 NULL},
+	{SETTING(fdw_startup_cost), ON_BOTH, OPTION_REAL, "100", 0, 1e10, NULL},
+	{SETTING(fdw_tuple_cost), ON_BOTH, OPTION_REAL, "0.01", 0, 1e10, NULL},
+	{SETTING(record_type), ON_TABLE, OPTION_TEXT, OPTION_DEFAULT_RECORD_TYPE, 0,
+	 0, check_record_type},
+	{COLUMN(attribute), ON_COLUMN, OPTION_TEXT, NULL, 0, 0, check_attribute},
+	{COLUMN(filter_operators), ON_COLUMN, OPTION_TEXT, NULL, 0, 0,
+	 check_filter_operators},
+	{COLUMN(sortable), ON_COLUMN, OPTION_TERNARY, NULL, 0, 0, NULL},
+	{COLUMN(invalid_value), ON_COLUMN, OPTION_INVALID_VALUE, NULL, 0, 0, NULL},
+	{CREDENTIAL(api_key), ON_USER, OPTION_TEXT, NULL, 0, 0, check_api_key},
+	{CREDENTIAL(proxy_user), ON_USER, OPTION_TEXT, NULL, 0, 0,
+	 check_proxy_credential},
+	{CREDENTIAL(proxy_password), ON_USER, OPTION_TEXT, NULL, 0, 0,
+	 check_proxy_credential},
+	{"discover", 0, ON_IMPORT, OPTION_BOOL, NULL, 0, 0, NULL},
+};
+
+/* Returns the option of that name in that context, or NULL. */
+static const OptionDef *
+find_option(const char *name, int context)
+{
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) != 0 &&
+			strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	}
+	return NULL;
+}
+
+/*
+ * Raises the error for a name that is not an option in that context.  The hint
+ * names the closest option, and before PostgreSQL 16 all of them.
+ */
+pg_noreturn static void
+report_unknown_option(const char *name, int context)
+{
+	char *hint = NULL;
+#if PG_VERSION_NUM >= 160000
+	const char		 *closest;
+	ClosestMatchState match;
+	bool			  has_options = false;
+
+	initClosestMatch(&match, name, 4);
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) == 0)
+			continue;
+		has_options = true;
+		updateClosestMatch(&match, option_table[i].name);
+	}
+	closest = getClosestMatch(&match);
+	if (!has_options)
+		hint = "There are no valid options in this context.";
+	else if (closest != NULL)
+		hint = psprintf("Perhaps you meant the option \"%s\".", closest);
+#else
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) != 0)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+							 option_table[i].name);
+	}
+	hint = names.len > 0
+			   ? psprintf("Valid options in this context are: %s", names.data)
+			   : "There are no valid options in this context.";
+#endif
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					errmsg("invalid option \"%s\"", name),
+					hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/* Returns the number that a text denotes: a whole one for OPTION_INT. */
+static double
+parse_number(const OptionDef *option, const char *text)
+{
+	double number;
+	char  *end = NULL;
+
+	errno = 0;
+	number = strtod(text, &end);
+	if (errno != 0 || end == text || *end != '\0' || isnan(number) ||
+		number < option->min || number > option->max ||
+		(option->kind == OPTION_INT && number != floor(number)))
+		raise_invalid_value(
+			option->name, text,
+			psprintf("Valid values are %s from %.15g to %.15g.",
+					 option->kind == OPTION_INT ? "whole numbers" : "numbers",
+					 option->min, option->max));
+	return number;
+}
+
+/*
+ * Parses and checks one value, and stores it in its object's struct: a bool, int,
+ * double or char *, depending on the option's kind.  Raises an error for an invalid
+ * value.
+ */
+static void
+parse_option(const OptionDef *option, const char *text, void *object)
+{
+	void	   *target = (char *) object + option->offset;
+	const char *problem = NULL;
+	bool		is_true;
+	int			size;
+
+	switch (option->kind)
+	{
+		case OPTION_BOOL:
+		case OPTION_TERNARY:
+			if (!parse_bool(text, &is_true))
+				raise_invalid_value(option->name, text,
+									"Valid values are true and false.");
+			if (option->kind == OPTION_BOOL)
+				*(bool *) target = is_true;
+			else
+				*(int *) target = is_true ? TERNARY_TRUE : TERNARY_FALSE;
+			break;
+		case OPTION_INT:
+			*(int *) target = (int) parse_number(option, text);
+			break;
+		case OPTION_REAL:
+			*(double *) target = parse_number(option, text);
+			break;
+		case OPTION_SIZE:
+			if (!parse_int(text, &size, GUC_UNIT_MB, &problem) ||
+				size < option->min || size > option->max)
+				raise_invalid_value(
+					option->name, text,
+					psprintf("Valid values are sizes from %.0fMB to %.0fMB.",
+							 option->min, option->max));
+			*(int *) target = size;
+			break;
+		case OPTION_TEXT:
+			if (option->check != NULL)
+				option->check(option->name, text);
+			*(char **) target = pstrdup(text);
+			break;
+		case OPTION_INVALID_VALUE:
+			if (strcmp(text, "error") != 0 && strcmp(text, "null") != 0)
+				raise_invalid_value(option->name, text,
+									"Valid values are: error, null.");
+			*(int *) target = strcmp(text, "null") == 0 ? INVALID_VALUE_NULL
+														: INVALID_VALUE_ERROR;
+			break;
+	}
+}
+
+/* Stores the values of a list of options in their object's struct. */
+static void
+read_options(List *options, int context, void *object)
+{
+	ListCell *cell;
+
+	foreach(cell, options)
+	{
+		DefElem			*def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, context);
+
+		if (option != NULL)
+			parse_option(option, defGetString(def), object);
+	}
+}
+
+/* Returns the context of the object whose options a DDL command passes. */
+static int
+context_of_catalog(Oid catalog)
+{
+	switch (catalog)
+	{
+		case ForeignServerRelationId:
+			return ON_SERVER;
+		case ForeignTableRelationId:
+			return ON_TABLE;
+		case AttributeRelationId:
+			return ON_COLUMN;
+		case UserMappingRelationId:
+			return ON_USER;
+		default:
+			return 0;
+	}
+}
+
+/*
+ * Raises an error for a server that would send the key in clear text, unless the
+ * host is a loopback host or a superuser has set allow_http.
+ */
+static void
+check_transport(const Settings *server)
+{
+	UrlParts parts;
+
+	if (server->base_url == NULL || !url_parse(server->base_url, &parts) ||
+		strcmp(parts.scheme, "http") != 0)
+		return;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"base_url\" to an "
+						"http URL"),
+				 errdetail("The API key would travel in clear text."),
+				 errhint("Use an https URL, or ask a superuser to set the "
+						 "option.")));
+	if (!parts.is_loopback && !server->allow_http)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("option \"base_url\" must be an https URL"),
+			 errdetail("The API key would travel to host \"%s\" in clear "
+					   "text.",
+					   parts.host),
+			 errhint("Use an https URL, or set the option \"allow_http\" to "
+					 "\"true\".")));
+}
+
+/*
+ * Warns if this server process cannot read a certificate from a file.  Does not
+ * open a FIFO, which would block, nor a device, which may have no end.
+ */
+static void
+try_ca_file(const char *value)
+{
+	struct stat status;
+	bool  is_special = stat(value, &status) == 0 && !S_ISREG(status.st_mode);
+	FILE *file = is_special ? NULL : AllocateFile(value, PG_BINARY_R);
+	bool  found = false;
+	char  line[256];
+
+	if (file == NULL && !is_special)
+	{
+		ereport(WARNING,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" of option \"ca_file\": %m",
+						value),
+				 errhint("Make the file readable for the server process. "
+						 "Until then, requests fail.")));
+		return;
+	}
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		found = strncmp(line, "-----BEGIN ", 11) == 0 &&
+				strstr(line, "CERTIFICATE-----") != NULL;
+	}
+	if (file != NULL)
+		FreeFile(file);
+	if (!found)
+		ereport(WARNING,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("file \"%s\" of option \"ca_file\" contains no "
+						"certificate in PEM format",
+						value),
+				 errhint("Add a certificate to the file. Until then, "
+						 "requests fail.")));
+}
+
+/*
+ * SQL function: checks the options of a catalog object.  Raises an error for an
+ * unknown name, for a value out of range, and for an option that only a superuser
+ * may set.  DDL commands pass the whole list as they will store it.
+ */
+Datum
+opportunity_fdw_validator(PG_FUNCTION_ARGS)
+{
+	List *options = untransformRelOptions(PG_GETARG_DATUM(0));
+	int	  context = context_of_catalog(PG_GETARG_OID(1));
+	union
+	{
+		Settings	   server;
+		ColumnSettings column;
+		Credentials	   user;
+	} object = {0};
+	ListCell *cell;
+
+	foreach(cell, options)
+	{
+		DefElem			*def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, context);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, context);
+		if ((option->contexts & SUPERUSER_ONLY) != 0 && !superuser())
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"%s\"", option->name),
+				 errdetail("Only superusers may set this option, or change "
+						   "other options of a server that has it."),
+				 errhint("Ask a superuser to change the options.")));
+		parse_option(option, defGetString(def), &object);
+	}
+
+	if (context == ON_SERVER)
+	{
+		check_transport(&object.server);
+		if (object.server.ca_file != NULL)
+			try_ca_file(object.server.ca_file);
+	}
+	PG_RETURN_VOID();
+}
+
+/* Returns the settings of a server, palloc'd. */
+static Settings *
+read_server(Oid serverid)
+{
+	Settings *settings = palloc0(sizeof(Settings));
+	size_t	  length;
+
+	settings->serverid = serverid;
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		const OptionDef *option = &option_table[i];
+
+		if (option->default_value != NULL)
+			parse_option(option, option->default_value, settings);
+	}
+	read_options(GetForeignServer(serverid)->options, ON_SERVER, settings);
+
+	length = strlen(settings->base_url);
+	while (length > 0 && settings->base_url[length - 1] == '/')
+		settings->base_url[--length] = '\0';
+	return settings;
+}
+
+/*
+ * Returns the settings of a foreign table: its own options and its server's
+ * options.  Palloc'd.
+ */
+Settings *
+settings_read(Oid relid)
+{
+	ForeignTable *table = GetForeignTable(relid);
+	Settings	 *settings = read_server(table->serverid);
+
+	settings->relid = relid;
+	read_options(table->options, ON_TABLE, settings);
+	return settings;
+}
+
+/*
+ * Returns the settings that a new table of a record type would have, palloc'd.
+ * Raises an error if the name is not valid for a record type.
+ */
+Settings *
+settings_read_server(Oid serverid, const char *record_type)
+{
+	Settings *settings = read_server(serverid);
+
+	check_record_type("record_type", record_type);
+	settings->record_type = pstrdup(record_type);
+	return settings;
+}
+
+/*
+ * Returns true if a record that a query does not return needs no GET: queries
+ * return each record, or the table does not show the records that they omit.
+ */
+bool
+settings_trust_query(const Settings *settings)
+{
+	return settings->query_returns_archived || !settings->include_archived;
+}
+
+/* Returns the settings of one column of a foreign table, palloc'd. */
+ColumnSettings *
+column_settings_read(const Settings *table, AttrNumber attnum)
+{
+	ColumnSettings *column = palloc0(sizeof(ColumnSettings));
+
+	column->invalid_value = table->invalid_value;
+	read_options(GetForeignColumnOptions(table->relid, attnum), ON_COLUMN,
+				 column);
+	return column;
+}
+
+/*
+ * Returns the option discover of IMPORT FOREIGN SCHEMA, its only one.  PostgreSQL
+ * passes the options to no validator, so this function raises the validator's
+ * errors.
+ */
+bool
+import_option_discover(List *options)
+{
+	bool	  discover = true;
+	ListCell *cell;
+
+	foreach(cell, options)
+	{
+		DefElem			*def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, ON_IMPORT);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, ON_IMPORT);
+		parse_option(option, defGetString(def), &discover);
+	}
+	return discover;
+}
+
+/*
+ * Returns the credentials of a user for the table's server, palloc'd.
+ *
+ * Raises PostgreSQL's own error if the user has no mapping, and an error if the
+ * mapping has no key and the user is not a superuser.  Without the latter, any
+ * user could access a server that trusts the address of the database's machine.
+ */
+Credentials *
+credentials_read(const Settings *settings, Oid userid)
+{
+	UserMapping *mapping = GetUserMapping(userid, settings->serverid);
+	Credentials *credentials = palloc0(sizeof(Credentials));
+
+	credentials->umid = mapping->umid;
+	read_options(mapping->options, ON_USER, credentials);
+	if (credentials->proxy_user != NULL)
+		credentials->proxy_user = to_utf8(credentials->proxy_user);
+	if (credentials->proxy_password != NULL)
+		credentials->proxy_password = to_utf8(credentials->proxy_password);
+
+	if (credentials->api_key == NULL && !superuser_arg(userid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("user mapping for \"%s\" has no API key",
+						MappingUserName(userid)),
+				 errdetail("Only superusers may use server \"%s\" without an "
+						   "API key.",
+						   GetForeignServer(settings->serverid)->servername),
+				 errhint("Run ALTER USER MAPPING FOR \"%s\" SERVER \"%s\" "
+						 "OPTIONS (ADD api_key '...').",
+						 MappingUserName(userid),
+						 GetForeignServer(settings->serverid)->servername)));
+	return credentials;
 }

@@ -288,7 +288,7 @@ read_columns(TableInfo *table)
 			continue;
 		column = column_settings_read(settings, attribute->attnum);
 		path = attribute_path_read(column, NameStr(attribute->attname));
-		if (attribute_path_is_id(path))
+		if (attribute_path_is(path, "id"))
 			table->id_columns =
 				bms_add_member(table->id_columns, attribute->attnum);
 		table->columns[i] = remote_column_read(settings, attribute);
