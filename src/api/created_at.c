@@ -132,6 +132,7 @@ bool
 created_at_read(const Record *record, int number, int64 *seconds)
 {
 	const char *text = created_at_text(record, number);
+	int			nanoseconds;
 
-	return text != NULL && iso8601_seconds(text, seconds);
+	return text != NULL && iso8601_instant(text, seconds, &nanoseconds);
 }

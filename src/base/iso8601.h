@@ -24,7 +24,6 @@ typedef struct Iso8601
 } Iso8601;
 
 extern bool iso8601_parse(const char *text, Iso8601 *parts);
-extern bool iso8601_seconds(const char *text, int64 *seconds);
 extern bool iso8601_instant(const char *text, int64 *seconds, int *nanoseconds);
 extern bool iso8601_timestamp(const char *text, TimestampTz *timestamp);
 extern char *iso8601_write(TimestampTz value);

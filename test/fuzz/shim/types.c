@@ -16,7 +16,9 @@
 #include <time.h>
 
 #include "catalog/pg_type.h"
+#include "common/jsonapi.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -340,7 +342,8 @@ timestamp2tm(Timestamp timestamp, int *tzp, struct pg_tm *tm, fsec_t *fsec,
 	FUZZ_CHECK(tzp == NULL && tzn == NULL && zone == NULL);
 	if (microseconds < 0)
 		microseconds += USECS_PER_SEC;
-	seconds = (timestamp - microseconds) / USECS_PER_SEC + EPOCHS_APART;
+	seconds = timestamp / USECS_PER_SEC - (timestamp % USECS_PER_SEC < 0) +
+			  EPOCHS_APART;
 	FUZZ_CHECK(gmtime_r(&seconds, &parts) != NULL);
 	tm->tm_year = parts.tm_year + 1900;
 	tm->tm_mon = parts.tm_mon + 1;
@@ -350,6 +353,31 @@ timestamp2tm(Timestamp timestamp, int *tzp, struct pg_tm *tm, fsec_t *fsec,
 	tm->tm_sec = parts.tm_sec;
 	*fsec = microseconds;
 	return 0;
+}
+
+const int day_tab[2][13] = {
+	{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0},
+	{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0}};
+
+int
+date2j(int year, int month, int day)
+{
+	struct tm tm = {
+		.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+
+	return timegm(&tm) / SECS_PER_DAY + UNIX_EPOCH_JDATE;
+}
+
+void
+j2date(int day_number, int *year, int *month, int *day)
+{
+	time_t	  seconds = (time_t) (day_number - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+	struct tm parts;
+
+	FUZZ_CHECK(gmtime_r(&seconds, &parts) != NULL);
+	*year = parts.tm_year + 1900;
+	*month = parts.tm_mon + 1;
+	*day = parts.tm_mday;
 }
 
 void
