@@ -14,61 +14,6 @@
 
 #include "base/json_escape.h"
 
-static int unicode_escape(const char *text, const char *end);
-
-/*
- * Replaces \u escapes of characters beyond ASCII with UTF-8, in place, which
- * shortens the text.
- *
- * The server's lexer would convert such an escape to the server encoding,
- * within a text that is UTF-8.  Invalid escapes (lone surrogates) stay, and the
- * lexer rejects them.
- */
-void
-json_rewrite_escapes(char *body, int *length)
-{
-	const char *end = body + *length;
-	const char *from = body;
-	char	   *to = body;
-
-	while (from < end)
-	{
-		int code;
-
-		if (*from != '\\' || from + 1 >= end)
-		{
-			*to++ = *from++;
-			continue;
-		}
-		code = unicode_escape(from, end);
-		if (code >= 0x80 && !is_utf16_surrogate_first(code) &&
-			!is_utf16_surrogate_second(code))
-		{
-			unicode_to_utf8(code, (unsigned char *) to);
-			to += pg_utf_mblen((unsigned char *) to);
-			from += 6;
-		}
-		else if (code >= 0 && is_utf16_surrogate_first(code) &&
-				 is_utf16_surrogate_second(unicode_escape(from + 6, end)))
-		{
-			code = surrogate_pair_to_codepoint(code,
-											   unicode_escape(from + 6, end));
-			unicode_to_utf8(code, (unsigned char *) to);
-			to += pg_utf_mblen((unsigned char *) to);
-			from += 12;
-		}
-		else
-		{
-			/*
-			 * Copy both bytes, so that the second one of \\ starts no escape.
-			 */
-			*to++ = *from++;
-			*to++ = *from++;
-		}
-	}
-	*length = to - body;
-}
-
 /* Returns the code of the \uXXXX at text, or -1 if there is none. */
 static int
 unicode_escape(const char *text, const char *end)
@@ -92,4 +37,50 @@ unicode_escape(const char *text, const char *end)
 			return -1;
 	}
 	return code;
+}
+
+/*
+ * Replaces \u escapes of characters beyond ASCII with UTF-8, in place, which
+ * shortens the text.
+ *
+ * The server's lexer would convert such an escape to the server encoding,
+ * within a text that is UTF-8.  Invalid escapes (lone surrogates) stay, and the
+ * lexer rejects them.
+ */
+void
+json_rewrite_escapes(char *body, int *length)
+{
+	const char *end = body + *length;
+	const char *from = body;
+	char	   *to = body;
+
+	while (from < end)
+	{
+		int code = unicode_escape(from, end);
+		int width = 6;
+
+		if (code >= 0 && is_utf16_surrogate_first(code))
+		{
+			int second = unicode_escape(from + 6, end);
+
+			if (second >= 0 && is_utf16_surrogate_second(second))
+			{
+				code = surrogate_pair_to_codepoint(code, second);
+				width = 12;
+			}
+		}
+		if (code >= 0x80 && !is_utf16_surrogate_first(code) &&
+			!is_utf16_surrogate_second(code))
+		{
+			unicode_to_utf8(code, (unsigned char *) to);
+			to += pg_utf_mblen((unsigned char *) to);
+			from += width;
+			continue;
+		}
+		/* Copy both bytes, so that the second one of \\ starts no escape. */
+		if (*from == '\\' && from + 1 < end)
+			*to++ = *from++;
+		*to++ = *from++;
+	}
+	*length = to - body;
 }

@@ -12,7 +12,31 @@
 
 #include "base/redact.h"
 
-static size_t match_key(const char *text, const char *end, const char *key);
+/*
+ * Returns the number of bytes of the key at the start of a text, or 0.  Its
+ * characters may be escaped as in JSON (RFC 8259, section 7).
+ */
+static size_t
+match_key(const char *text, const char *end, const char *key)
+{
+	const char *start = text;
+
+	for (; *key != '\0'; key++)
+	{
+		char escape[7];
+
+		snprintf(escape, sizeof(escape), "\\u%04x", *key);
+		if (end - text >= 6 && pg_strncasecmp(text, escape, 6) == 0)
+			text += 6;
+		else if (end - text >= 2 && text[0] == '\\' && text[1] == *key)
+			text += 2;
+		else if (text < end && *text == *key)
+			text++;
+		else
+			return 0;
+	}
+	return text - start;
+}
 
 /*
  * Copies a text to target, with an asterisk in place of each occurrence of key,
@@ -47,30 +71,4 @@ redact_text(const char *key, const char *text)
 
 	redact_copy(key, text, length, copy, length + 1);
 	return copy;
-}
-
-/*
- * Returns the number of bytes of the key at the start of a text, or 0.  Its
- * characters may be escaped as in JSON (RFC 8259, section 7).
- */
-static size_t
-match_key(const char *text, const char *end, const char *key)
-{
-	const char *start = text;
-
-	for (; *key != '\0'; key++)
-	{
-		char escape[7];
-
-		snprintf(escape, sizeof(escape), "\\u%04x", *key);
-		if (end - text >= 6 && pg_strncasecmp(text, escape, 6) == 0)
-			text += 6;
-		else if (end - text >= 2 && text[0] == '\\' && text[1] == *key)
-			text += 2;
-		else if (text < end && *text == *key)
-			text++;
-		else
-			return 0;
-	}
-	return text - start;
 }
