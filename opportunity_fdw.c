@@ -27,6 +27,7 @@
 #include "exec/scan.h"
 #include "fetch/progress.h"
 #include "http/http.h"
+#include "plan/batch_lookup.h"
 #include "plan/plan.h"
 
 #if PG_VERSION_NUM >= 180000
@@ -45,7 +46,7 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_version);
 void
 _PG_init(void)
 {
-	lookup_join_initialize();
+	batch_lookup_initialize(&lookup_scan_methods);
 	progress_initialize();
 	MarkGUCPrefixReserved("opportunity_fdw");
 }
@@ -66,6 +67,7 @@ opportunity_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ReScanForeignScan = scan_rescan;
 	routine->EndForeignScan = scan_end;
 
+	routine->IsForeignPathAsyncCapable = plan_is_async_capable;
 	async_set_callbacks(routine);
 
 	routine->ExplainForeignScan = explain_scan;

@@ -20,15 +20,11 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
-#include "utils/guc.h"
 
 #include "exec/async.h"
 #include "exec/scan.h"
 #include "fetch/statement.h"
-#include "plan/plan.h"
 
-static bool is_async_capable(ForeignPath *path);
-static bool is_append_broken(void);
 static void request_row(AsyncRequest *request);
 static void configure_wait(AsyncRequest *request);
 static bool is_waited_for(AsyncRequest *request);
@@ -42,34 +38,9 @@ static void set_pending(AsyncRequest *request, bool is_pending);
 void
 async_set_callbacks(FdwRoutine *routine)
 {
-	routine->IsForeignPathAsyncCapable = is_async_capable;
 	routine->ForeignAsyncRequest = request_row;
 	routine->ForeignAsyncConfigureWait = configure_wait;
 	routine->ForeignAsyncNotify = notify;
-}
-
-/*
- * FDW callback: returns true for scans by pages.  Scans by ids already read in
- * parallel.
- */
-static bool
-is_async_capable(ForeignPath *path)
-{
-	return !is_append_broken() && plan_is_by_pages(path);
-}
-
-/*
- * Returns true if this server's Append leaves a dangling exception handler when
- * it has nothing to wait for: the next error would crash the server.  Two
- * minor versions have this bug.  The running version may differ from the one at
- * build time, so it is read at run time.
- */
-static bool
-is_append_broken(void)
-{
-	int version = atoi(GetConfigOption("server_version_num", false, false));
-
-	return version == 150006 || version == 160002;
 }
 
 /* FDW callback: requests a row. */

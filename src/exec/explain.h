@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * explain.h
- *	  What EXPLAIN says of a foreign scan and of a lookup.
+ *	  EXPLAIN of a foreign scan and of a batch lookup.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,12 @@
 
 #include "postgres.h"
 
-#include "base/compat.h"
+#include "commands/explain.h"
+#include "nodes/execnodes.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 
 extern void explain_scan(ForeignScanState *node, ExplainState *es);
 extern void explain_lookup(CustomScanState *node, List *ancestors,

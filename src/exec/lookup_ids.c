@@ -8,7 +8,8 @@
  */
 #include "postgres.h"
 
-#include "condition/filter.h"
+#include "condition/evaluate.h"
+#include "condition/scan_private.h"
 #include "exec/lookup_join.h"
 #include "exec/lookup_source.h"
 
@@ -42,15 +43,15 @@ static void
 add_row(LookupSource *source, void *batch, ExprContext *econtext)
 {
 	MemoryContext context;
-	IdSet		  ids;
+	KeySet		  ids;
 
 	context = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-	ids = filter_evaluate_ids(
+	ids = condition_evaluate_keys(
 		list_nth(source->plan->custom_private, LOOKUP_PRIVATE_CONDITION),
 		source->expressions, econtext);
 	MemoryContextSwitchTo(context);
 	for (int i = 0; i < ids.count; i++)
-		record_batch_add(batch, &ids.ids[i]);
+		record_batch_add(batch, &ids.keys[i]);
 }
 
 static bool

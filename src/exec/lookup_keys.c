@@ -9,7 +9,9 @@
  */
 #include "postgres.h"
 
-#include "condition/pushdown.h"
+#include "condition/condition.h"
+#include "condition/evaluate.h"
+#include "condition/scan_private.h"
 #include "exec/lookup_join.h"
 #include "exec/lookup_source.h"
 #include "fetch/key_cache.h"
@@ -59,8 +61,8 @@ begin_batch(LookupSource *source, ExprContext *econtext)
 	context = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	is_possible = evaluate_filters(source, econtext, &filters);
 	if (is_possible)
-		batch->cache = key_cache_open(source->cache,
-									  pushdown_key_field(condition), filters);
+		batch->cache =
+			key_cache_open(source->cache, condition_field(condition), filters);
 	MemoryContextSwitchTo(context);
 	if (is_possible)
 		batch->keys =
@@ -81,17 +83,11 @@ evaluate_filters(LookupSource *source, ExprContext *econtext, List **filters)
 	{
 		RemoteFilter *filter;
 
-		switch (pushdown_evaluate(lfirst(cell), source->expressions, econtext,
-								  api, &filter))
-		{
-			case REMOTE_ALL:
-				break;
-			case REMOTE_SOME:
-				*filters = lappend(*filters, filter);
-				break;
-			case REMOTE_NONE:
-				return false;
-		}
+		if (!condition_evaluate_filter(lfirst(cell), source->expressions,
+									   econtext, api, &filter))
+			return false;
+		if (filter != NULL)
+			*filters = lappend(*filters, filter);
 	}
 	return true;
 }
@@ -99,14 +95,19 @@ evaluate_filters(LookupSource *source, ExprContext *econtext, List **filters)
 static void
 add_row(LookupSource *source, void *batch, ExprContext *econtext)
 {
-	LookupKeys *lookup = batch;
-	pg_uuid_t	key;
+	LookupKeys	 *lookup = batch;
+	MemoryContext context;
+	KeySet		  keys;
 
-	if (lookup->keys != NULL &&
-		pushdown_evaluate_key(
-			list_nth(source->plan->custom_private, LOOKUP_PRIVATE_CONDITION),
-			source->expressions, econtext, &key))
-		key_batch_add(lookup->keys, &key);
+	if (lookup->keys == NULL)
+		return;
+	context = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	keys = condition_evaluate_keys(
+		list_nth(source->plan->custom_private, LOOKUP_PRIVATE_CONDITION),
+		source->expressions, econtext);
+	MemoryContextSwitchTo(context);
+	for (int i = 0; i < keys.count; i++)
+		key_batch_add(lookup->keys, &keys.keys[i]);
 }
 
 static bool

@@ -23,6 +23,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "condition/condition.h"
+#include "condition/scan_private.h"
 #include "exec/explain.h"
 #include "exec/lookup_join.h"
 #include "exec/lookup_source.h"
@@ -86,8 +88,8 @@ static const CustomExecMethods lookup_exec_methods = {
 	.ExplainCustomScan = explain_lookup};
 
 /* Custom scan callback: returns the node's state, still empty. */
-Node *
-lookup_create_state(CustomScan *plan)
+static Node *
+create_state(CustomScan *plan)
 {
 	LookupState *state = palloc0(sizeof(LookupState));
 
@@ -97,6 +99,9 @@ lookup_create_state(CustomScan *plan)
 	dlist_init(&state->batches);
 	return (Node *) state;
 }
+
+const CustomScanMethods lookup_scan_methods = {
+	.CustomName = "Batch Lookup", .CreateCustomScanState = create_state};
 
 /* Returns the lookup's counters; all are zero before it begins. */
 LookupCounters
@@ -124,10 +129,10 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 	state->child = ExecInitNode(linitial(plan->custom_plans), estate, eflags);
 	node->custom_ps = list_make1(state->child);
 	source->plan = plan;
-	source->methods =
-		intVal(list_nth(plan->custom_private, LOOKUP_PRIVATE_IS_BY_KEY))
-			? &lookup_keys_methods
-			: &lookup_ids_methods;
+	source->methods = condition_is_by_id(list_nth(plan->custom_private,
+												  LOOKUP_PRIVATE_CONDITION))
+						  ? &lookup_ids_methods
+						  : &lookup_keys_methods;
 	source->expressions = ExecInitExprList(plan->custom_exprs, &node->ss.ps);
 	source->settings = settings_read(linitial_oid(oids));
 	statement_note_lookup(statement_of(estate), linitial_oid(oids));
@@ -217,7 +222,7 @@ start(LookupState *state)
 	int limit = intVal(list_nth(plan->custom_private, LOOKUP_PRIVATE_LIMIT));
 
 	state->limit = Max(limit, 0);
-	state->is_open = limit != LOOKUP_UNKNOWN_LIMIT;
+	state->is_open = limit != UNKNOWN_LIMIT;
 	state->is_done = false;
 	state->read = 0;
 	state->handed_on = 0;

@@ -14,12 +14,13 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/sortsupport.h"
 
+#include "condition/scan_private.h"
 #include "exec/order.h"
-#include "plan/plan.h"
 
 struct RowOrder
 {

@@ -21,21 +21,21 @@
 #include "utils/uuid.h"
 
 #include "base/compat.h"
-#include "condition/filter.h"
-#include "condition/pushdown.h"
+#include "condition/condition.h"
+#include "condition/evaluate.h"
+#include "condition/scan_private.h"
 #include "exec/order.h"
 #include "exec/row.h"
 #include "exec/scan.h"
 #include "fetch/fetch.h"
 #include "fetch/record_cache.h"
 #include "option/option.h"
-#include "plan/plan.h"
 
 typedef struct OpportunityScan
 {
 	/* from the plan */
 	List *id_condition;
-	List *filters;	   /* conditions, in the form of pushdown.h */
+	List *filters;	   /* conditions, in the form of condition.h */
 	List *roles;	   /* FilterRoles */
 	List *expressions; /* ExprStates of id_condition and filters */
 
@@ -46,10 +46,10 @@ typedef struct OpportunityScan
 	RowOrder	*order; /* promised order; NULL: none */
 
 	/* for the fetch */
-	IdSet			ids;
+	KeySet			ids;
 	PageOrder		pages;
 	List		   *own_filters; /* members of pages.filters that are
-								  * FILTER_OWN */
+								  * FILTER_RESTRICTION */
 	Fetch		   *fetch;		 /* NULL: not started, or no record can match */
 	bool			is_started;
 	bool			must_not_wait;
@@ -73,6 +73,23 @@ pg_noreturn static void report_unreadable(ForeignScanState *node);
 static bool				next_row(OpportunityScan *scan, TupleTableSlot *slot);
 static void				sort_rows(ForeignScanState *node);
 static void				forget_rows(OpportunityScan *scan);
+
+/*
+ * Returns the user whose rights and user mapping a scan uses.  PostgreSQL 16
+ * stores it in the plan node.
+ */
+static Oid
+scan_user(const ForeignScan *plan, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	Oid userid = plan->checkAsUser;
+
+	(void) estate;
+#else
+	Oid userid = exec_rt_fetch(plan->scan.scanrelid, estate)->checkAsUser;
+#endif
+	return OidIsValid(userid) ? userid : GetUserId();
+}
 
 /*
  * FDW callback: prepares the scan for the user whose privileges apply.  Makes
@@ -103,9 +120,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->roles = list_nth(plan->fdw_private, SCAN_PRIVATE_ROLES);
 	scan->expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 
-	userid = compat_scan_check_as_user(plan, estate);
-	if (!OidIsValid(userid))
-		userid = GetUserId();
+	userid = scan_user(plan, estate);
 	scan->settings = settings_read(RelationGetRelid(relation));
 	scan->cache = record_cache_open(estate, scan->settings, userid);
 	scan->budget = statement_budget(record_cache_statement(scan->cache),
@@ -132,10 +147,10 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 
 	attribute_set_add(record_cache_wanted(scan->cache), "created_at");
 	scan->pages.limit = Max(limit, 0);
-	scan->pages.is_hesitant = limit == SCAN_UNKNOWN_LIMIT;
+	scan->pages.is_hesitant = limit == UNKNOWN_LIMIT;
 	scan->pages.is_on_demand = is_read_on_demand();
 	scan->pages.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
-	scan->pages.is_dated = list_nth_int(flags, SCAN_FLAG_IS_DATED);
+	scan->pages.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
 	if (sort == NIL)
 		return;
 	scan->order =
@@ -326,9 +341,9 @@ start_fetch(ForeignScanState *node)
 		List *plan = ((ForeignScan *) node->ss.ps.plan)->fdw_private;
 		int	  limit = intVal(list_nth(plan, SCAN_PRIVATE_LIMIT));
 
-		scan->ids = filter_evaluate_ids(scan->id_condition, scan->expressions,
+		scan->ids = condition_evaluate_keys(scan->id_condition, scan->expressions,
 										node->ss.ps.ps_ExprContext);
-		scan->fetch = fetch_ids(scan->cache, scan->settings, scan->ids.ids,
+		scan->fetch = fetch_ids(scan->cache, scan->settings, scan->ids.keys,
 								scan->ids.count, Max(limit, 0), &scan->budget,
 								&scan->counters);
 	}
@@ -363,19 +378,15 @@ evaluate_filters(ForeignScanState *node)
 	{
 		RemoteFilter *filter;
 
-		switch (pushdown_evaluate(lfirst(cell), scan->expressions,
-								  node->ss.ps.ps_ExprContext, api, &filter))
-		{
-			case REMOTE_ALL:
-				break;
-			case REMOTE_SOME:
-				scan->pages.filters = lappend(scan->pages.filters, filter);
-				if (lfirst_int(role_cell) == FILTER_OWN)
-					scan->own_filters = lappend(scan->own_filters, filter);
-				break;
-			case REMOTE_NONE:
-				return false;
-		}
+		if (!condition_evaluate_filter(lfirst(cell), scan->expressions,
+									   node->ss.ps.ps_ExprContext, api,
+									   &filter))
+			return false;
+		if (filter == NULL)
+			continue;
+		scan->pages.filters = lappend(scan->pages.filters, filter);
+		if (lfirst_int(role_cell) == FILTER_RESTRICTION)
+			scan->own_filters = lappend(scan->own_filters, filter);
 	}
 	return true;
 }
@@ -396,14 +407,16 @@ find_by_key(ForeignScanState *node)
 	{
 		const List *condition = lfirst(cell);
 		KeyRecords *records;
-		pg_uuid_t	key;
+		KeySet		keys;
 
-		if (lfirst_int(role_cell) != FILTER_KEY ||
-			!pushdown_evaluate_key(condition, scan->expressions,
-								   node->ss.ps.ps_ExprContext, &key))
+		if (lfirst_int(role_cell) != FILTER_KEY)
 			continue;
-		records = key_records_find(scan->cache, pushdown_key_field(condition),
-								   scan->own_filters, &key);
+		keys = condition_evaluate_keys(condition, scan->expressions,
+									   node->ss.ps.ps_ExprContext);
+		if (keys.count == 0)
+			continue;
+		records = key_records_find(scan->cache, condition_field(condition),
+								   scan->own_filters, keys.keys);
 		if (records == NULL)
 			continue;
 		scan->pages.filters = NIL;

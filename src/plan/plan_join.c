@@ -12,18 +12,25 @@
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
 
-#include "condition/filter.h"
-#include "plan/plan_internal.h"
+#include "plan/plan_compat.h"
+#include "plan/plan_join.h"
+#include "plan/plan_table.h"
 
-static bool	 is_supplied(PlannerInfo *root, RelOptInfo *baserel, Node *clause,
-						 bool by_id);
-static List *add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
-								  RestrictInfo *clause, List *found);
-static bool	 matches_column(PlannerInfo *root, RelOptInfo *rel,
-							EquivalenceClass *ec, EquivalenceMember *member,
-							void *arg);
-static bool matches_id(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
-					   EquivalenceMember *member, void *arg);
+/*
+ * Callback: returns true if an equivalence class's member is the table's id (if
+ * the argument, a bool, is true) or another useful column.
+ */
+static bool
+matches_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
+			   EquivalenceMember *member, void *by_id)
+{
+	const TableInfo *table = rel->fdw_private;
+
+	(void) root;
+	(void) ec;
+	return condition_column(rel, table->columns, (Node *) member->em_expr,
+							*(bool *) by_id) != NULL;
+}
 
 /*
  * Returns the ParamPathInfos of the sets of outer relations that supply the id
@@ -36,96 +43,31 @@ static bool matches_id(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 List *
 plan_join_parameterizations(PlannerInfo *root, RelOptInfo *baserel, bool by_id)
 {
-	TableInfo *table = baserel->fdw_private;
-	List	  *found = NIL;
-	List	  *clauses;
-	ListCell  *cell;
+	List	 *found = NIL;
+	List	 *clauses = list_copy(baserel->joininfo);
+	ListCell *cell;
 
-	foreach(cell, baserel->joininfo)
-	{
-		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
-
-		if (join_clause_is_movable_to(clause, baserel) &&
-			is_supplied(root, baserel, (Node *) clause->clause, by_id))
-			found = add_parameterization(root, baserel, clause, found);
-	}
-
-	if (!baserel->has_eclass_joins)
-		return found;
-	clauses = generate_implied_equalities_for_column(
-		root, baserel, by_id ? matches_id : matches_column, table,
-		baserel->lateral_referencers);
+	if (baserel->has_eclass_joins)
+		clauses =
+			list_concat(clauses, generate_implied_equalities_for_column(
+									 root, baserel, matches_column, &by_id,
+									 baserel->lateral_referencers));
 	foreach(cell, clauses)
 	{
-		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
+		RestrictInfo	*clause = lfirst_node(RestrictInfo, cell);
+		const ClauseUse *use;
+		Relids			 outer;
 
-		if (join_clause_is_movable_to(clause, baserel) &&
-			is_supplied(root, baserel, (Node *) clause->clause, by_id))
-			found = add_parameterization(root, baserel, clause, found);
+		if (!join_clause_is_movable_to(clause, baserel))
+			continue;
+		use = plan_clause_use(root, baserel, clause);
+		if ((by_id ? use->id_condition : use->filter) == NIL)
+			continue;
+		outer = bms_union(clause->clause_relids, baserel->lateral_relids);
+		outer = bms_del_member(outer, baserel->relid);
+		if (!bms_is_empty(outer))
+			found = list_append_unique_ptr(
+				found, get_baserel_parampathinfo(root, baserel, outer));
 	}
 	return found;
-}
-
-/*
- * Returns true if a join clause restricts the id (by_id), or can be pushed
- * down.
- */
-static bool
-is_supplied(PlannerInfo *root, RelOptInfo *baserel, Node *clause, bool by_id)
-{
-	TableInfo *table = baserel->fdw_private;
-	List	  *ignored = NIL;
-
-	return (by_id ? filter_id_condition(root, baserel, table->id_columns,
-										clause, &ignored)
-				  : pushdown_condition(root, baserel, table->columns, clause,
-									   &ignored)) != NIL;
-}
-
-/*
- * Adds the ParamPathInfo of the outer relations that a clause needs to found,
- * unless it is a member already.  Returns the list.
- */
-static List *
-add_parameterization(PlannerInfo *root, RelOptInfo *baserel,
-					 RestrictInfo *clause, List *found)
-{
-	Relids required_outer =
-		bms_union(clause->clause_relids, baserel->lateral_relids);
-
-	required_outer = bms_del_member(required_outer, baserel->relid);
-	if (bms_is_empty(required_outer))
-		return found;
-	return list_append_unique_ptr(
-		found, get_baserel_parampathinfo(root, baserel, required_outer));
-}
-
-/*
- * Callback: returns true if an equivalence class's member is a column of the
- * table that can be filtered by.
- */
-static bool
-matches_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
-			   EquivalenceMember *member, void *arg)
-{
-	const TableInfo *table = arg;
-	Var				*var = (Var *) member->em_expr;
-
-	(void) root;
-	(void) ec;
-	return IsA(var, Var) && (Index) var->varno == rel->relid &&
-		   var->varattno > 0 && var->varattno <= table->column_count &&
-		   table->columns[var->varattno - 1] != NULL;
-}
-
-/* Callback: returns true if an equivalence class's member is the table's id. */
-static bool
-matches_id(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
-		   EquivalenceMember *member, void *arg)
-{
-	const TableInfo *table = arg;
-
-	(void) root;
-	(void) ec;
-	return filter_is_id(rel, table->id_columns, (Node *) member->em_expr);
 }

@@ -8,58 +8,21 @@
  */
 #include "postgres.h"
 
-#include "access/stratnum.h"
 #include "access/transam.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/restrictinfo.h"
 #include "utils/lsyscache.h"
 
-#include "base/compat.h"
-#include "plan/plan_internal.h"
-
-static Var *member_column(const RelOptInfo *baserel, const PathKey *pathkey);
-static bool is_never_null(const RelOptInfo *baserel, AttrNumber attnum);
-
-/*
- * Returns the order of a pathkey by ScanSort, or NIL if the API cannot sort by
- * it.  The API's documentation does not say how it sorts NULLs, so the query
- * must exclude them.
- */
-List *
-plan_sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey)
-{
-	TableInfo	 *table = baserel->fdw_private;
-	Var			 *var = member_column(baserel, pathkey);
-	RemoteColumn *column;
-	bool		  is_descending = compat_pathkey_is_descending(pathkey);
-	bool		  is_always_there;
-	Oid			  sort_operator;
-
-	if (var == NULL)
-		return NIL;
-	column = table->columns[var->varattno - 1];
-	is_always_there = strcmp(column->field, "id") == 0 ||
-					  strcmp(column->field, "created_at") == 0;
-	if (!is_always_there && !is_never_null(baserel, var->varattno))
-		return NIL;
-	sort_operator = get_opfamily_member(
-		pathkey->pk_opfamily, var->vartype, var->vartype,
-		is_descending ? BTGreaterStrategyNumber : BTLessStrategyNumber);
-	if (!OidIsValid(sort_operator) || sort_operator >= FirstNormalObjectId)
-		return NIL;
-	return list_make3(makeString(column->field),
-					  list_make2_oid(sort_operator, var->varcollid),
-					  list_make4_int(var->varattno, is_descending,
-									 pathkey->pk_nulls_first,
-									 is_never_null(baserel, var->varattno)));
-}
+#include "plan/plan_compat.h"
+#include "plan/plan_sort.h"
+#include "plan/plan_table.h"
 
 /*
  * Returns the column that a pathkey sorts by, if the API can sort by it; or
  * NULL.
  */
 static Var *
-member_column(const RelOptInfo *baserel, const PathKey *pathkey)
+sort_column(const RelOptInfo *baserel, const PathKey *pathkey)
 {
 	TableInfo *table = baserel->fdw_private;
 	ListCell  *cell;
@@ -68,14 +31,12 @@ member_column(const RelOptInfo *baserel, const PathKey *pathkey)
 		return NULL;
 	foreach(cell, pathkey->pk_eclass->ec_members)
 	{
-		Var *var = (Var *) lfirst_node(EquivalenceMember, cell)->em_expr;
+		Node *expr = (Node *) lfirst_node(EquivalenceMember, cell)->em_expr;
+		const RemoteColumn *column =
+			condition_column(baserel, table->columns, expr, false);
 
-		if (IsA(var, Var) && (Index) var->varno == baserel->relid &&
-			var->varlevelsup == 0 && var->varattno > 0 &&
-			var->varattno <= table->column_count &&
-			table->columns[var->varattno - 1] != NULL &&
-			table->columns[var->varattno - 1]->is_sortable)
-			return var;
+		if (column != NULL && column->is_sortable)
+			return (Var *) expr;
 	}
 	return NULL;
 }
@@ -92,9 +53,43 @@ is_never_null(const RelOptInfo *baserel, AttrNumber attnum)
 	return compat_forces_not_null((Node *) clauses, baserel->relid, attnum);
 }
 
+/*
+ * Returns the order of a pathkey by ScanSort, or NIL if the API cannot sort by
+ * it.  The API's documentation does not say how it sorts NULLs, so the query
+ * must exclude them.
+ */
+List *
+plan_sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey)
+{
+	TableInfo  *table = baserel->fdw_private;
+	Var		   *var = sort_column(baserel, pathkey);
+	const char *field;
+	bool		is_descending = compat_pathkey_is_descending(pathkey);
+	bool		excludes_nulls;
+	Oid			sort_operator;
+
+	if (var == NULL)
+		return NIL;
+	field = table->columns[var->varattno - 1]->field;
+	excludes_nulls = is_never_null(baserel, var->varattno);
+	/* Each record has these attributes. */
+	if (!excludes_nulls && strcmp(field, "id") != 0 &&
+		strcmp(field, "created_at") != 0)
+		return NIL;
+	sort_operator = get_opfamily_member(
+		pathkey->pk_opfamily, var->vartype, var->vartype,
+		is_descending ? BTGreaterStrategyNumber : BTLessStrategyNumber);
+	if (!OidIsValid(sort_operator) || sort_operator >= FirstNormalObjectId)
+		return NIL;
+	return list_make3(makeString(pstrdup(field)),
+					  list_make2_oid(sort_operator, var->varcollid),
+					  list_make4_int(var->varattno, is_descending,
+									 pathkey->pk_nulls_first, excludes_nulls));
+}
+
 /* Returns true if the query excludes records without created_at. */
 bool
-plan_is_dated(const RelOptInfo *baserel)
+plan_excludes_null_created_at(const RelOptInfo *baserel)
 {
 	TableInfo *table = baserel->fdw_private;
 

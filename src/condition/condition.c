@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * condition.c
+ *	  Finds the SQL conditions that restrict the records to request: those on
+ *	  the id, and those that can be pushed down as the API's filters.
+ *
+ * A condition found here may allow more records than SQL's condition, but never
+ * fewer.  The API's treatment of case, NULLs, rounding and forms of values is
+ * unknown, so PostgreSQL rechecks every clause except a plain list of UUIDs.
+ * A condition must also be below ANDs and ORs alone, where NULL and false have
+ * the same effect.
+ *
+ * This is the planner's side and EXPLAIN's; evaluate.c evaluates the conditions.
+ * Knows nothing about requests.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/transam.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
+#include "port/pg_bitutils.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/typcache.h"
+
+#include "api/remote_filter.h"
+#include "condition/condition.h"
+
+/* Limit of the nesting of filter groups.  The API has a limit too. */
+#define MAX_GROUP_DEPTH 3
+
+#define LOWER_BOUND (OPERATOR_BIT(OPERATOR_GTE) | OPERATOR_BIT(OPERATOR_GT))
+#define UPPER_BOUND (OPERATOR_BIT(OPERATOR_LTE) | OPERATOR_BIT(OPERATOR_LT))
+#define BOUNDS (LOWER_BOUND | UPPER_BOUND)
+#define EQUALITY (OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_IN))
+#define INEQUALITY (OPERATOR_BIT(OPERATOR_NE) | OPERATOR_BIT(OPERATOR_NOT_IN))
+#define PREFIX \
+	(OPERATOR_BIT(OPERATOR_STARTS_WITH) | OPERATOR_BIT(OPERATOR_CONTAINS))
+#define SUFFIX OPERATOR_BIT(OPERATOR_ENDS_WITH)
+#define EXISTENCE OPERATOR_BIT(OPERATOR_EXISTS)
+
+/*
+ * The API's operators that can evaluate a condition on a column of a kind, sets
+ * of OPERATOR_BIT; 0 if it cannot be pushed down.  The operators of
+ * REMOTE_TIMESTAMP apply to all ordered kinds.
+ *
+ * Numbers and times are compared with some tolerance: "equal" needs two bounds,
+ * and "not equal" has no filter.  The API's order of texts is unknown.  It may
+ * trim them, ignore their case, or treat empty ones as missing.
+ */
+static const int operators_of_kinds[][REMOTE_TIMESTAMP + 1] = {
+	/* uuid, text, boolean, ordered */
+	[CONDITION_EQUAL] = {EQUALITY, EQUALITY, EQUALITY, BOUNDS},
+	[CONDITION_NOT_EQUAL] = {INEQUALITY, 0, INEQUALITY, 0},
+	[CONDITION_LESS] = {0, 0, 0, UPPER_BOUND},
+	[CONDITION_GREATER] = {0, 0, 0, LOWER_BOUND},
+	[CONDITION_ANY] = {EQUALITY, EQUALITY, EQUALITY, BOUNDS},
+	[CONDITION_NOT_ANY] = {INEQUALITY, 0, INEQUALITY, 0},
+	[CONDITION_LIKE] = {0, PREFIX | SUFFIX | EQUALITY, 0, 0},
+	[CONDITION_STARTS_WITH] = {0, PREFIX, 0, 0},
+	[CONDITION_TRUE] = {0, 0, EQUALITY, 0},
+	[CONDITION_FALSE] = {0, 0, EQUALITY, 0},
+	[CONDITION_EXISTS] = {EXISTENCE, 0, 0, EXISTENCE},
+};
+
+/* Arguments of the search for a condition in one clause. */
+typedef struct Search
+{
+	PlannerInfo		 *root;
+	const RelOptInfo *rel;
+	RemoteColumn	**columns; /* by attribute number - 1 */
+	bool			  by_id;   /* only conditions on the id */
+} Search;
+
+static List *find_condition(const Search *search, Node *clause);
+
+/*
+ * Returns the column that an expression over rel consists of, or NULL.  With
+ * by_id, the column must show the id, but may be cast between text and uuid.
+ */
+const RemoteColumn *
+condition_column(const RelOptInfo *rel, RemoteColumn **columns,
+				 Node *expression, bool by_id)
+{
+	const RemoteColumn *column;
+	Var				   *var;
+
+	while (by_id && remote_type_is_id(exprType(expression)))
+	{
+		if (IsA(expression, RelabelType))
+			expression = (Node *) ((RelabelType *) expression)->arg;
+		else if (IsA(expression, CoerceViaIO))
+			expression = (Node *) ((CoerceViaIO *) expression)->arg;
+		else
+			break;
+	}
+	var = (Var *) expression;
+	if (!IsA(var, Var) || (Index) var->varno != rel->relid ||
+		var->varlevelsup != 0 || var->varattno <= 0)
+		return NULL;
+	column = columns[var->varattno - 1];
+	return by_id && column != NULL && !column->is_id ? NULL : column;
+}
+
+static const RemoteColumn *
+find_column(const Search *search, Node *expression)
+{
+	return condition_column(search->rel, search->columns, expression,
+							search->by_id);
+}
+
+/* Returns true if a collation considers only identical bytes as equal. */
+static bool
+is_deterministic(Oid collation)
+{
+	return OidIsValid(collation) && get_collation_isdeterministic(collation);
+}
+
+/*
+ * Returns the condition of a column; or NIL if it restricts no requests, or if
+ * the column is NULL or the expression is not known before rel's row is read.
+ * The expression is NULL for the kinds without one.
+ */
+static List *
+leaf(const Search *search, ConditionKind kind, const RemoteColumn *column,
+	 Node *expression)
+{
+	int operators;
+
+	if (column == NULL ||
+		(expression != NULL &&
+		 (bms_is_member(search->rel->relid,
+						pull_varnos(search->root, expression)) ||
+		  contain_volatile_functions(expression))))
+		return NIL;
+	operators = column->operators &
+				operators_of_kinds[kind][Min(column->kind, REMOTE_TIMESTAMP)];
+	if (search->by_id ? kind != CONDITION_EQUAL && kind != CONDITION_ANY
+					  : operators == 0)
+		return NIL;
+	/* in the order of LeafPosition */
+	return list_make5(makeInteger(kind), makeString(pstrdup(column->field)),
+					  makeInteger(column->kind), makeInteger(operators),
+					  expression);
+}
+
+/* Returns true if a column can be compared in the API with values of a type. */
+static bool
+is_comparable(RemoteKind kind, Oid type)
+{
+	const RemoteType *other;
+
+	type = getBaseType(type);
+	if (type == NAMEOID)
+		type = TEXTOID;
+	else if (type == TIMESTAMPOID)
+		type = TIMESTAMPTZOID;
+	other = remote_type_find(type);
+	return other != NULL && (other->kind == kind ||
+							 (kind == REMOTE_TIMESTAMP && type == DATEOID) ||
+							 (kind == REMOTE_DATE && type == TIMESTAMPTZOID));
+}
+
+/*
+ * Sets *kind to the comparison that an operator makes between a column of a type
+ * on its left and a value of another type.  Returns false if it makes none that
+ * the API can make.
+ */
+static bool
+comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
+				ConditionKind *kind)
+{
+	const RemoteType *remote_type = remote_type_find(type);
+	Oid				  family;
+
+	/* The semantics of user-defined operators are unknown. */
+	if (remote_type == NULL || !OidIsValid(operator_oid) ||
+		operator_oid >= FirstNormalObjectId ||
+		!is_comparable(remote_type->kind, other_type))
+		return false;
+	if (remote_type->kind == REMOTE_TEXT && !is_deterministic(collation))
+		return false;
+
+	family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+	switch (get_op_opfamily_strategy(operator_oid, family))
+	{
+		case BTEqualStrategyNumber:
+			*kind = CONDITION_EQUAL;
+			return true;
+		case BTLessStrategyNumber:
+		case BTLessEqualStrategyNumber:
+			*kind = CONDITION_LESS;
+			return true;
+		case BTGreaterStrategyNumber:
+		case BTGreaterEqualStrategyNumber:
+			*kind = CONDITION_GREATER;
+			return true;
+		default:
+			break;
+	}
+
+	if (operator_oid == OID_TEXT_LIKE_OP)
+		*kind = CONDITION_LIKE;
+	else if (get_opcode(operator_oid) == F_STARTS_WITH)
+		*kind = CONDITION_STARTS_WITH;
+	else if (get_op_opfamily_strategy(get_negator(operator_oid), family) ==
+			 BTEqualStrategyNumber)
+		*kind = CONDITION_NOT_EQUAL;
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Returns the condition of column operator expression, with the operands in any
+ * order; or NIL.
+ */
+static List *
+comparison_condition(const Search *search, OpExpr *clause)
+{
+	Oid					operator_oid = clause->opno;
+	Node			   *operand;
+	Node			   *other;
+	const RemoteColumn *column;
+	ConditionKind		kind;
+
+	if (list_length(clause->args) != 2)
+		return NIL;
+	operand = linitial(clause->args);
+	other = lsecond(clause->args);
+	column = find_column(search, operand);
+	if (column == NULL)
+	{
+		operand = lsecond(clause->args);
+		other = linitial(clause->args);
+		column = find_column(search, operand);
+		operator_oid = get_commutator(operator_oid);
+	}
+	if (column == NULL ||
+		!comparison_kind(exprType(operand), operator_oid, clause->inputcollid,
+						 exprType(other), &kind))
+		return NIL;
+	return leaf(search, kind, column, other);
+}
+
+/*
+ * Returns the condition of column = ANY (expression) or column <> ALL
+ * (expression), to which the parser converts IN and NOT IN; or NIL.
+ */
+static List *
+array_condition(const Search *search, ScalarArrayOpExpr *clause)
+{
+	Node			   *operand = linitial(clause->args);
+	Node			   *array = lsecond(clause->args);
+	const RemoteColumn *column = find_column(search, operand);
+	ConditionKind		kind;
+
+	if (column == NULL ||
+		!comparison_kind(exprType(operand), clause->opno, clause->inputcollid,
+						 get_base_element_type(exprType(array)), &kind))
+		return NIL;
+	if (kind == CONDITION_EQUAL && clause->useOr)
+		return leaf(search, CONDITION_ANY, column, array);
+	if (kind == CONDITION_NOT_EQUAL && !clause->useOr)
+		return leaf(search, CONDITION_NOT_ANY, column, array);
+	return NIL;
+}
+
+/* Returns the conjunction of the conditions; NIL if there are none. */
+List *
+condition_conjunction(List *conditions)
+{
+	if (list_length(conditions) <= 1)
+		return conditions == NIL ? NIL : linitial(conditions);
+	return lcons(makeInteger(CONDITION_AND), conditions);
+}
+
+/*
+ * Returns the condition of AND, OR or NOT; or NIL.  AND uses the arms that have
+ * a condition, OR all arms or none, and NOT only a column.
+ */
+static List *
+boolean_condition(const Search *search, BoolExpr *clause)
+{
+	Node	 *first = linitial(clause->args);
+	List	 *found = NIL;
+	ListCell *cell;
+
+	/* An id is never NULL, so NOT (id IS DISTINCT FROM x) is equality. */
+	if (clause->boolop == NOT_EXPR && search->by_id)
+		return IsA(first, DistinctExpr)
+				   ? comparison_condition(search, (OpExpr *) first)
+				   : NIL;
+	if (clause->boolop == NOT_EXPR)
+		return leaf(search, CONDITION_FALSE, find_column(search, first), NULL);
+	if (clause->boolop == OR_EXPR && !search->by_id &&
+		list_length(clause->args) > MAX_REMOTE_VALUES)
+		return NIL;
+
+	foreach(cell, clause->args)
+	{
+		List *condition = find_condition(search, lfirst(cell));
+
+		if (condition != NIL)
+			found = lappend(found, condition);
+		else if (clause->boolop == OR_EXPR)
+			return NIL;
+	}
+	return clause->boolop == OR_EXPR ? lcons(makeInteger(CONDITION_OR), found)
+									 : condition_conjunction(found);
+}
+
+/* Returns the condition of a clause, or NIL. */
+static List *
+find_condition(const Search *search, Node *clause)
+{
+	ConditionKind kind;
+	Node		 *operand;
+	Node		 *expression = NULL;
+
+	/* The planner wraps each arm of an OR in a RestrictInfo. */
+	if (IsA(clause, RestrictInfo))
+		clause = (Node *) ((RestrictInfo *) clause)->clause;
+
+	switch (nodeTag(clause))
+	{
+		case T_OpExpr:
+			return comparison_condition(search, (OpExpr *) clause);
+		case T_ScalarArrayOpExpr:
+			return array_condition(search, (ScalarArrayOpExpr *) clause);
+		case T_BoolExpr:
+			return boolean_condition(search, (BoolExpr *) clause);
+		case T_FuncExpr: /* starts_with(column, expression) */
+			if (((FuncExpr *) clause)->funcid != F_STARTS_WITH ||
+				!is_deterministic(((FuncExpr *) clause)->inputcollid))
+				return NIL;
+			kind = CONDITION_STARTS_WITH;
+			operand = linitial(((FuncExpr *) clause)->args);
+			expression = lsecond(((FuncExpr *) clause)->args);
+			break;
+		case T_BooleanTest: /* column IS TRUE, column IS FALSE */
+			if (((BooleanTest *) clause)->booltesttype == IS_TRUE)
+				kind = CONDITION_TRUE;
+			else if (((BooleanTest *) clause)->booltesttype == IS_FALSE)
+				kind = CONDITION_FALSE;
+			else
+				return NIL;
+			operand = (Node *) ((BooleanTest *) clause)->arg;
+			break;
+		case T_NullTest: /* column IS NOT NULL */
+			if (((NullTest *) clause)->nulltesttype != IS_NOT_NULL)
+				return NIL;
+			kind = CONDITION_EXISTS;
+			operand = (Node *) ((NullTest *) clause)->arg;
+			break;
+		case T_Var:
+			kind = CONDITION_TRUE;
+			operand = clause;
+			break;
+		default:
+			return NIL;
+	}
+	return leaf(search, kind, find_column(search, operand), expression);
+}
+
+/* Returns true if a condition may have several filters, joined by AND. */
+static bool
+is_several(const List *condition)
+{
+	switch (condition_kind(condition))
+	{
+		case CONDITION_AND:
+			return true;
+		case CONDITION_EQUAL:
+		case CONDITION_ANY:
+			return remote_kind_is_ordered(
+				intVal(list_nth(condition, LEAF_REMOTE_KIND)));
+		default:
+			return false;
+	}
+}
+
+/*
+ * Returns the nesting depth of the groups in a condition's filters, without a
+ * group around the whole condition.
+ */
+static int
+group_depth(const List *condition)
+{
+	ConditionKind kind = condition_kind(condition);
+	int			  depth = 0;
+	ListCell	 *cell;
+
+	if (!condition_is_group(condition))
+		return 0;
+	for_each_from(cell, condition, 1)
+	{
+		const List *arm = lfirst(cell);
+		int			arm_depth = group_depth(arm);
+
+		if (kind == CONDITION_OR)
+			arm_depth += 1 + is_several(arm);
+		depth = Max(depth, arm_depth);
+	}
+	return depth;
+}
+
+/*
+ * Returns the condition that a clause implies, or NIL.  With by_id, it is a
+ * condition on the id, and otherwise one that can be pushed down.  The clause
+ * may imply further conditions.
+ *
+ * The condition's expressions have no variables of rel, and no volatile
+ * functions.  They belong to the clause.
+ */
+List *
+condition_find(PlannerInfo *root, const RelOptInfo *rel, RemoteColumn **columns,
+			   Node *clause, bool by_id)
+{
+	Search search = {root, rel, columns, by_id};
+	List  *condition = find_condition(&search, clause);
+
+	if (condition != NIL && !by_id &&
+		group_depth(condition) + is_several(condition) > MAX_GROUP_DEPTH)
+		return NIL;
+	return condition;
+}
+
+/*
+ * Returns true if a condition is on a key: a uuid column equals an expression,
+ * and the API supports the operator "in" for it.  One query can then look
+ * several keys up.
+ */
+bool
+condition_is_key(const List *condition)
+{
+	return condition_kind(condition) == CONDITION_EQUAL &&
+		   intVal(list_nth(condition, LEAF_REMOTE_KIND)) == REMOTE_UUID &&
+		   (intVal(list_nth(condition, LEAF_OPERATORS)) &
+			OPERATOR_BIT(OPERATOR_IN)) != 0;
+}
+
+/*
+ * Returns the form of a condition for a plan.  Appends its expressions to
+ * *expressions, and refers to them by their numbers.
+ */
+List *
+condition_number_expressions(const List *condition, List **expressions)
+{
+	List	 *copy = list_copy(condition);
+	int		  number = NO_EXPRESSION;
+	ListCell *cell;
+
+	if (condition_is_group(condition))
+	{
+		for_each_from(cell, copy, 1) lfirst(cell) =
+			condition_number_expressions(lfirst(cell), expressions);
+		return copy;
+	}
+	cell = list_nth_cell(copy, LEAF_EXPRESSION);
+	if (lfirst(cell) != NULL)
+	{
+		number = list_length(*expressions);
+		*expressions = lappend(*expressions, lfirst(cell));
+	}
+	lfirst(cell) = makeInteger(number);
+	return copy;
+}
+
+/* Returns true if a condition on the id allows at most one id. */
+bool
+condition_is_single(const List *condition)
+{
+	ListCell *cell;
+
+	if (condition_kind(condition) != CONDITION_AND)
+		return condition_kind(condition) == CONDITION_EQUAL;
+	for_each_from(cell, condition, 1)
+	{
+		if (condition_is_single(lfirst(cell)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns the name of the attribute that a condition on the id or a key
+ * restricts, in UTF-8; it belongs to the condition.
+ */
+const char *
+condition_field(const List *condition)
+{
+	while (condition_is_group(condition))
+		condition = lsecond(condition);
+	return strVal(list_nth(condition, LEAF_FIELD));
+}
+
+/*
+ * Returns EXPLAIN's name of a condition's comparison: the operator's name,
+ * unless the operator depends on the value.  RemoteOperator has the operator
+ * for one value before that for several, and < before <=.
+ */
+static const char *
+leaf_operator_text(const List *condition)
+{
+	uint32 operators = intVal(list_nth(condition, LEAF_OPERATORS));
+
+	if (is_several(condition))
+		return condition_kind(condition) == CONDITION_ANY ? "gte/lte any of"
+														  : "gte/lte";
+	switch (condition_kind(condition))
+	{
+		case CONDITION_LIKE:
+			return "like";
+		case CONDITION_EQUAL:
+		case CONDITION_NOT_EQUAL:
+		case CONDITION_TRUE:
+		case CONDITION_FALSE:
+			return remote_operator_name(pg_rightmost_one_pos32(operators));
+		default:
+			return remote_operator_name(pg_leftmost_one_pos32(operators));
+	}
+}
+
+/* Returns true if a condition is on the id, and not on another key. */
+bool
+condition_is_by_id(const List *condition)
+{
+	return strcmp(condition_field(condition), "id") == 0;
+}
+
+/*
+ * Appends a condition in the form that EXPLAIN shows.  With only_expressions,
+ * appends the values of a condition on the id or a key, in SQL's notation.
+ */
+void
+condition_deparse(StringInfo target, const List *condition,
+				  const ConditionDeparse *deparse, bool only_expressions)
+{
+	ConditionKind kind = condition_kind(condition);
+	const char	 *field;
+	int			  number;
+	char		 *text = NULL;
+	ListCell	 *cell;
+
+	if (condition_is_group(condition))
+	{
+		bool		is_and = kind == CONDITION_AND;
+		const char *separator = ", ";
+
+		if (only_expressions)
+			separator = is_and ? ") AND (" : ") OR (";
+		else
+			appendStringInfoString(target, is_and ? "and" : "or");
+		for_each_from(cell, condition, 1)
+		{
+			appendStringInfoString(
+				target, foreach_current_index(cell) == 1 ? "(" : separator);
+			condition_deparse(target, lfirst(cell), deparse, only_expressions);
+		}
+		appendStringInfoChar(target, ')');
+		return;
+	}
+
+	number = intVal(list_nth(condition, LEAF_EXPRESSION));
+	if (number != NO_EXPRESSION)
+		text = deparse_expression(list_nth(deparse->expressions, number),
+								  deparse->context, deparse->prefix, false);
+	if (only_expressions)
+	{
+		appendStringInfo(target, kind == CONDITION_ANY ? "ANY (%s)" : "%s",
+						 text);
+		return;
+	}
+	field = condition_field(condition);
+	appendStringInfo(target, "%s %s",
+					 pg_any_to_server(field, strlen(field), PG_UTF8),
+					 leaf_operator_text(condition));
+	if (text != NULL)
+		appendStringInfo(target, " %s", text);
+	else if (kind != CONDITION_EXISTS)
+		appendStringInfoString(target,
+							   kind == CONDITION_TRUE ? " true" : " false");
+}
