@@ -185,8 +185,8 @@ SELECT rows_of('misfit'), null_frac FROM pg_stats WHERE schemaname = 'analysis' 
 \! $REEVO_CTL behave '{"status": 404, "body": {"error": {"code": "unknown_record_type", "message": "No."}}}'
 ANALYZE account;
 \! $REEVO_CTL reset
--- The API rejects this page size. The first ANALYZE spends two requests to find a
--- smaller one, and the second spends none.
+-- The API rejects this page size. The first ANALYZE spends four requests to find
+-- a smaller one, and the second spends none.
 \! $REEVO_CTL behave '{"refuse_limit": 40}'
 \set now `$REEVO_CTL requests`
 ANALYZE account; :spent

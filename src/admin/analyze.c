@@ -28,24 +28,6 @@
 #include "option/option.h"
 #include "plan/plan.h"
 
-/* Limit of the requests of one ANALYZE. */
-#define MAX_REQUESTS 50
-
-/*
- * Accepted share of missing rows, and the steps in which the rate is searched.
- */
-#define MAX_SHORTAGE 0.05
-#define RATE_STEP 0.9
-#define MAX_RATES 100
-
-/* Rows of a page. */
-typedef struct PageRows
-{
-	int		   total; /* number of the page's rows in the table */
-	int		   count; /* number of rows kept in memory */
-	HeapTuple *rows;
-} PageRows;
-
 typedef struct Analysis
 {
 	Relation	  relation;
@@ -55,128 +37,14 @@ typedef struct Analysis
 	Datum		 *values;
 	bool		 *isnull;
 
-	PageRows *pages;
-	int		  page_count;
-	double	  records; /* number of records read */
-	double	  total;   /* number of rows among them */
-	double	  kept;	   /* number of rows kept in memory */
+	HeapTuple *rows;
+	int		  *row_pages;					   /* index of each row's page */
+	int		   count;						   /* number of rows */
+	int		   wanted;						   /* limit of count */
+	double	   page_rows[SAMPLE_MAX_REQUESTS]; /* read of each page */
+	double	   total;						   /* sum of page_rows */
+	double	   records; /* number of records, including those left out */
 } Analysis;
-
-static int	  acquire_rows(Relation relation, int elevel, HeapTuple *rows,
-						   int wanted, double *total_rows, double *dead_rows);
-static List	 *columns_to_read(const Settings *settings, Relation relation,
-							  bool *by_time);
-static void	  keep_page(Analysis *analysis, const SamplePage *page);
-static void	  thin_out(Analysis *analysis);
-static int	  choose_rows(const Analysis *analysis, const double *weights,
-						  int wanted, HeapTuple *rows);
-static double find_rate(const Analysis *analysis, const double *weights,
-						int wanted);
-static void	  choose_some(PageRows *page, int wanted);
-
-/*
- * FDW callback: returns true if the table can be analyzed.  Sets *sampler, and
- * *pages to an estimate from the last known number of rows.  Makes no request.
- */
-bool
-analyze_table(Relation relation, AcquireSampleRowsFunc *sampler,
-			  BlockNumber *pages)
-{
-	Settings *settings = settings_read(RelationGetRelid(relation));
-	double	  rows = relation->rd_rel->reltuples;
-
-	if (!settings->use_query)
-		return false;
-	if (rows <= 0)
-		rows = PLAN_DEFAULT_RECORDS;
-	*sampler = acquire_rows;
-	*pages = (BlockNumber) Min(ceil(rows / settings->page_size), INT_MAX);
-	return true;
-}
-
-/*
- * ANALYZE callback: stores at most wanted sample rows, in ANALYZE's memory
- * context.  Sets *total_rows to the estimated number of rows, and returns the
- * number of rows stored.
- *
- * Reads as the current user, which is the owner of the table, or of its parent
- * if that is analyzed.
- */
-static int
-acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
-			 double *total_rows, double *dead_rows)
-{
-	EState		 *estate = CreateExecutorState();
-	Settings	 *settings = settings_read(RelationGetRelid(relation));
-	Analysis	  analysis = {0};
-	HttpBudget	 *budget; /* palloc'd, because transfers point to it */
-	MemoryContext old_context;
-	RecordCache	 *cache;
-	Sample		 *sample;
-	SamplePage	  page;
-	double		 *weights;
-	double		  weight = 0;
-	bool		  by_time;
-	int			  count;
-	int			  limit = settings->max_requests > 0
-							  ? Min(settings->max_requests, MAX_REQUESTS)
-							  : MAX_REQUESTS;
-
-	analysis.relation = relation;
-	analysis.rows_context = CurrentMemoryContext;
-	old_context = MemoryContextSwitchTo(estate->es_query_cxt);
-	analysis.record_context = AllocSetContextCreate(
-		CurrentMemoryContext, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
-	analysis.values = palloc(relation->rd_att->natts * sizeof(Datum));
-	analysis.isnull = palloc(relation->rd_att->natts * sizeof(bool));
-	analysis.pages = palloc(limit * sizeof(PageRows));
-
-	cache = record_cache_open(estate, settings, GetUserId());
-	budget = palloc(sizeof(HttpBudget));
-	*budget =
-		statement_budget(record_cache_statement(cache), settings->max_requests);
-	analysis.reader =
-		row_reader_create(settings, relation,
-						  columns_to_read(settings, relation, &by_time), cache);
-	sample = sample_create(cache, settings, by_time, limit, budget);
-	while (sample_next(sample, &page))
-	{
-		keep_page(&analysis, &page);
-		while (analysis.kept > 2.0 * wanted)
-			thin_out(&analysis);
-	}
-
-	/*
-	 * The share of rows among unread records is assumed to be that among read
-	 * ones.
-	 */
-	weights = sample_unread(sample);
-	for (int i = 0; i < analysis.page_count; i++)
-	{
-		weights[i] *= analysis.total / Max(analysis.records, 1);
-		weights[i] += analysis.pages[i].total;
-		weight += weights[i];
-	}
-	count = choose_rows(&analysis, weights, wanted, rows);
-	if (sample_scope(sample) == SAMPLE_START)
-	{
-		weight = Max(weight, relation->rd_rel->reltuples);
-		ereport(elevel,
-				(errmsg("\"%s\": %d requests did not reach the last record",
-						RelationGetRelationName(relation),
-						(int) budget->requests)));
-	}
-	ereport(elevel, (errmsg("\"%s\": %.0f records estimated, %d rows in "
-							"sample, %d requests",
-							RelationGetRelationName(relation), weight, count,
-							(int) budget->requests)));
-	sample_end(sample);
-	MemoryContextSwitchTo(old_context);
-	FreeExecutorState(estate);
-	*total_rows = rint(weight);
-	*dead_rows = 0;
-	return count;
-}
 
 /*
  * Returns the numbers of the columns that have statistics.  Sets *by_time to
@@ -206,21 +74,45 @@ columns_to_read(const Settings *settings, Relation relation, bool *by_time)
 	return columns;
 }
 
-/* Converts the records of a page into rows. */
+/*
+ * Adds a row to the sample.  If that is full, the row takes the place of another
+ * one or is dropped, so that the sample is a random choice of all rows so far.
+ * Takes over the row.
+ */
 static void
-keep_page(Analysis *analysis, const SamplePage *page)
+add_row(Analysis *analysis, HeapTuple row, int page)
 {
-	PageRows *kept = &analysis->pages[analysis->page_count++];
+	int at = analysis->count;
 
-	Assert(page->number == analysis->page_count - 1);
-	kept->count = 0;
-	kept->rows = MemoryContextAllocHuge(
-		analysis->rows_context, Max(page->count, 1) * sizeof(HeapTuple));
+	analysis->page_rows[page]++;
+	analysis->total++;
+	if (at < analysis->wanted)
+		analysis->count++;
+	else
+	{
+		at = (int) (analysis->total * pg_prng_double(&pg_global_prng_state));
+		if (at >= analysis->wanted)
+		{
+			heap_freetuple(row);
+			return;
+		}
+		heap_freetuple(analysis->rows[at]);
+	}
+	analysis->rows[at] = row;
+	analysis->row_pages[at] = page;
+}
+
+/* Converts the records of a page into rows, and adds them to the sample. */
+static void
+add_page(Analysis *analysis, const RecordPage *page, int number)
+{
 	for (int i = 0; i < page->count; i++)
 	{
 		const Record *record = page->records[i];
 		MemoryContext old_context;
+		HeapTuple	  row;
 
+		analysis->records++;
 		if (row_reader_leaves_out(analysis->reader, record))
 			continue;
 		MemoryContextReset(analysis->record_context);
@@ -228,96 +120,129 @@ keep_page(Analysis *analysis, const SamplePage *page)
 		row_reader_read(analysis->reader, record, &record->id, analysis->values,
 						analysis->isnull);
 		MemoryContextSwitchTo(analysis->rows_context);
-		kept->rows[kept->count++] =
-			heap_form_tuple(RelationGetDescr(analysis->relation),
-							analysis->values, analysis->isnull);
+		row = heap_form_tuple(RelationGetDescr(analysis->relation),
+							  analysis->values, analysis->isnull);
 		MemoryContextSwitchTo(old_context);
-	}
-	kept->total = kept->count;
-	analysis->records += page->count;
-	analysis->total += kept->total;
-	analysis->kept += kept->total;
-}
-
-/*
- * Drops half of each page's rows, so that memory does not grow with the table.
- */
-static void
-thin_out(Analysis *analysis)
-{
-	analysis->kept = 0;
-	for (int i = 0; i < analysis->page_count; i++)
-	{
-		choose_some(&analysis->pages[i], analysis->pages[i].count / 2);
-		analysis->kept += analysis->pages[i].count;
+		add_row(analysis, row, number);
 	}
 }
 
 /*
- * Chooses rows from each page according to its weight.  Returns their number.
- */
-static int
-choose_rows(const Analysis *analysis, const double *weights, int wanted,
-			HeapTuple *rows)
-{
-	double rate = find_rate(analysis, weights, wanted);
-	double due = 0;
-	int	   count = 0;
-
-	for (int i = 0; i < analysis->page_count; i++)
-	{
-		PageRows *page = &analysis->pages[i];
-		double	  before = floor(due);
-
-		due += rate * weights[i];
-		choose_some(page, (int) Min(floor(due) - before, page->count));
-		for (int j = 0; j < page->count && count < wanted; j++)
-			rows[count++] = page->rows[j];
-	}
-	return count;
-}
-
-/*
- * Returns the number of rows to take per unit of weight.  A page whose weight
- * is large may have too few rows.  The rate is reduced until at most
- * MAX_SHORTAGE of the rows are missing, so that other pages are not
- * overrepresented.
+ * Drops rows at random, so that each page has as many as it represents: its own
+ * and the unread ones, whose number is given for each page in records.  Returns
+ * the estimated number of rows of the table.
+ *
+ * The share of rows among unread records is assumed to be that among read ones.
+ * A page cannot have more rows than were read.  So in a large table, a row of an
+ * average page stays with a chance of one half.  In a table that was read whole,
+ * all rows stay.
  */
 static double
-find_rate(const Analysis *analysis, const double *weights, int wanted)
+weigh_rows(Analysis *analysis, const double *unread, int page_count)
 {
-	double rate = 1;
-	double due;
-	double there;
+	double share = analysis->total / Max(analysis->records, 1);
+	double weight = analysis->total;
+	double rate;
+	int	   count = 0;
 
-	for (int i = 0; i < MAX_RATES; i++)
+	for (int i = 0; i < page_count; i++)
+		weight += unread[i] * share;
+	rate = analysis->total / (2 * weight - analysis->total);
+	for (int i = 0; i < analysis->count; i++)
 	{
-		due = there = 0;
-		for (int j = 0; j < analysis->page_count; j++)
-		{
-			due += rate * weights[j];
-			there += Min(rate * weights[j], analysis->pages[j].count);
-		}
-		if (due <= wanted && there >= due * (1 - MAX_SHORTAGE))
-			break;
-		rate = due > wanted ? rate * wanted / due : rate * RATE_STEP;
+		int	   page = analysis->row_pages[i];
+		double own = analysis->page_rows[page];
+
+		if (pg_prng_double(&pg_global_prng_state) <
+			rate * (own + unread[page] * share) / own)
+			analysis->rows[count++] = analysis->rows[i];
+		else
+			heap_freetuple(analysis->rows[i]);
 	}
-	return rate;
+	analysis->count = count;
+	return weight;
 }
 
-/* Reduces a page's rows to a random choice of wanted rows, in their order. */
-static void
-choose_some(PageRows *page, int wanted)
+/*
+ * ANALYZE callback: stores at most wanted sample rows, in ANALYZE's memory
+ * context.  Sets *total_rows to the estimated number of rows, and returns the
+ * number of rows stored.
+ *
+ * Reads as the current user, which is the owner of the table, or of its parent
+ * if that is analyzed.
+ */
+static int
+acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
+			 double *total_rows, double *dead_rows)
 {
-	int chosen = 0;
+	const char		 *name = RelationGetRelationName(relation);
+	EState			 *estate = CreateExecutorState();
+	Settings		 *settings = settings_read(RelationGetRelid(relation));
+	Analysis		  analysis = {0};
+	double			  unread[SAMPLE_MAX_REQUESTS] = {0};
+	MemoryContext	  old_context;
+	RecordCache		 *cache;
+	Sample			 *sample;
+	const RecordPage *page;
+	bool			  by_time;
+	bool			  is_known;
+	int				  page_count = 0;
+	int				  requests;
 
-	for (int i = 0; i < page->count; i++)
+	analysis.relation = relation;
+	analysis.rows = rows;
+	analysis.wanted = wanted;
+	analysis.rows_context = CurrentMemoryContext;
+	old_context = MemoryContextSwitchTo(estate->es_query_cxt);
+	analysis.record_context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
+	analysis.values = palloc(relation->rd_att->natts * sizeof(Datum));
+	analysis.isnull = palloc(relation->rd_att->natts * sizeof(bool));
+	analysis.row_pages = palloc(wanted * sizeof(int));
+
+	cache = record_cache_open(estate, settings, GetUserId());
+	analysis.reader =
+		row_reader_create(settings, relation,
+						  columns_to_read(settings, relation, &by_time), cache);
+	sample = sample_create(cache, settings, by_time);
+	while ((page = sample_next(sample)) != NULL)
+		add_page(&analysis, page, page_count++);
+	is_known = sample_estimate(sample, unread);
+	*total_rows = rint(weigh_rows(&analysis, unread, page_count));
+	*dead_rows = 0;
+
+	requests = (int) record_cache_statement(cache)->request_total;
+	if (!is_known)
 	{
-		if ((page->count - i) * pg_prng_double(&pg_global_prng_state) <
-			wanted - chosen)
-			page->rows[chosen++] = page->rows[i];
-		else
-			heap_freetuple(page->rows[i]);
+		*total_rows = Max(*total_rows, relation->rd_rel->reltuples);
+		ereport(elevel,
+				(errmsg("\"%s\": %d requests did not reach the last record",
+						name, requests)));
 	}
-	page->count = chosen;
+	ereport(elevel, (errmsg("\"%s\": %.0f records estimated, %d rows in "
+							"sample, %d requests",
+							name, *total_rows, analysis.count, requests)));
+	MemoryContextSwitchTo(old_context);
+	FreeExecutorState(estate);
+	return analysis.count;
+}
+
+/*
+ * FDW callback: returns true if the table can be analyzed.  Sets *sampler, and
+ * *pages to an estimate from the last known number of rows.  Makes no request.
+ */
+bool
+analyze_table(Relation relation, AcquireSampleRowsFunc *sampler,
+			  BlockNumber *pages)
+{
+	Settings *settings = settings_read(RelationGetRelid(relation));
+	double	  rows = relation->rd_rel->reltuples;
+
+	if (!settings->use_query)
+		return false;
+	if (rows <= 0)
+		rows = PLAN_DEFAULT_RECORDS;
+	*sampler = acquire_rows;
+	*pages = (BlockNumber) Min(ceil(rows / settings->page_size), INT_MAX);
+	return true;
 }
