@@ -31,22 +31,8 @@
 /* Longest wait in milliseconds, far above any max_retry_wait. */
 #define LONGEST_WAIT 1e15
 
-/* Buffer for a date.  An HTTP date has 29 bytes (RFC 9110, section 5.6.7). */
-#define DATE_SIZE 64
-
 static const char *const names[HTTP_HEADER_COUNT] = {
 	"Retry-After", "X-RateLimit-Reset", "RateLimit-Reset", "RateLimit", "Date"};
-
-static const char *value_of(const HttpHeaders *headers, HttpHeader header);
-static double	   read_value(const HttpHeaders *headers, HttpHeader header);
-static double	   read_wait(const HttpHeaders *headers, const char *text,
-							 size_t length);
-static double	   read_policies(const HttpHeaders *headers, const char *text);
-static bool		   read_number(const char *text, size_t length, double *number);
-static bool		   read_date(const char *text, size_t length, double *seconds);
-static double	   sent_at(const HttpHeaders *headers);
-static const char *parameter(const char *text, size_t length, const char *name,
-							 size_t *value_length);
 
 /* Keeps a line if it is one of the headers of HttpHeader. */
 void
@@ -72,6 +58,132 @@ http_header_keep(HttpHeaders *headers, const char *line, size_t length)
 			headers->lines[i][length] = '\0';
 		}
 	}
+}
+
+/* Returns a header's value without leading blanks, or "". */
+static const char *
+value_of(const HttpHeaders *headers, HttpHeader header)
+{
+	const char *value = strchr(headers->lines[header], ':');
+
+	if (value == NULL)
+		return "";
+	for (value++; *value == ' ' || *value == '\t'; value++)
+		;
+	return value;
+}
+
+/* Reads an unsigned number, with or without a fraction, and nothing else. */
+static bool
+read_number(const char *text, double *number)
+{
+	size_t length = strspn(text, "0123456789.");
+	char  *end;
+
+	/* strtod would also accept a sign, an exponent and "nan". */
+	*number = strtod(text, &end);
+	return length > 0 && end == text + length &&
+		   end[strspn(end, " \t")] == '\0';
+}
+
+/* Reads an HTTP date as seconds since 1970. */
+static bool
+read_date(const char *text, double *seconds)
+{
+	time_t time;
+
+	/* curl_getdate would also accept a time of day, among others. */
+	if (!isalpha((unsigned char) text[0]))
+		return false;
+	time = curl_getdate(text, NULL);
+	*seconds = (double) time;
+	return time != -1;
+}
+
+/*
+ * Returns the response's Date, or the local time without one, in seconds since
+ * 1970.
+ */
+static double
+sent_at(const HttpHeaders *headers)
+{
+	double seconds;
+
+	return read_date(value_of(headers, HTTP_DATE), &seconds)
+			   ? seconds
+			   : (double) time(NULL);
+}
+
+/* Reads a number or a date as a wait, like read_value. */
+static double
+read_wait(const HttpHeaders *headers, const char *text)
+{
+	double number;
+	double wait;
+
+	if (read_number(text, &number))
+	{
+		if (number < FIRST_TIME)
+			return number * 1000;
+		if (number >= FIRST_TIME_IN_MILLISECONDS)
+			number /= 1000;
+	}
+	else if (!read_date(text, &number))
+		return -1;
+	wait = (number - sent_at(headers)) * 1000;
+	return Max(0, Min(wait, LONGEST_WAIT));
+}
+
+/*
+ * Returns the longest wait in a RateLimit header, as read_value does.  Policies
+ * that have requests left do not count.
+ *
+ * Older drafts of the standard (draft-ietf-httpapi-ratelimit-headers) have the
+ * form `limit=100, remaining=0, reset=5`, and newer ones `"default";r=0;t=5`.
+ */
+static double
+read_policies(const HttpHeaders *headers, const char *text)
+{
+	double longest = -1;
+	char   copy[HTTP_HEADER_SIZE];
+	char  *rest = copy;
+	char  *policy;
+	char  *parameter;
+
+	strlcpy(copy, text, sizeof(copy));
+	while ((policy = strsep(&rest, ",")) != NULL)
+	{
+		double left = 0;
+		double wait = -1;
+
+		while ((parameter = strsep(&policy, ";")) != NULL)
+		{
+			parameter += strspn(parameter, " \t");
+			if (strncmp(parameter, "r=", 2) == 0 &&
+				!read_number(parameter + 2, &left))
+				left = 0;
+			else if (strncmp(parameter, "t=", 2) == 0)
+				wait = read_wait(headers, parameter + 2);
+			else if (strncmp(parameter, "reset=", 6) == 0)
+				wait = read_wait(headers, parameter + 6);
+		}
+		if (left == 0)
+			longest = Max(longest, wait);
+	}
+	return longest;
+}
+
+/*
+ * Returns the milliseconds to wait, or 0 if they have passed.  Returns -1 if
+ * the header is absent or invalid.
+ */
+static double
+read_value(const HttpHeaders *headers, HttpHeader header)
+{
+	const char *value = value_of(headers, header);
+
+	return header == HTTP_RATELIMIT ? read_policies(headers, value)
+									: read_wait(headers, value);
 }
 
 /* Returns true if there is a valid Retry-After, including zero. */
@@ -102,170 +214,4 @@ http_header_wait(const HttpHeaders *headers, bool throttles, const char **line)
 		}
 	}
 	return -1;
-}
-
-/* Returns a header's value without leading blanks, or "". */
-static const char *
-value_of(const HttpHeaders *headers, HttpHeader header)
-{
-	const char *value = strchr(headers->lines[header], ':');
-
-	if (value == NULL)
-		return "";
-	for (value++; *value == ' ' || *value == '\t'; value++)
-		;
-	return value;
-}
-
-/*
- * Returns the milliseconds to wait, or 0 if they have passed.  Returns -1 if
- * the header is absent or invalid.
- */
-static double
-read_value(const HttpHeaders *headers, HttpHeader header)
-{
-	const char *value = value_of(headers, header);
-
-	return header == HTTP_RATELIMIT ? read_policies(headers, value)
-									: read_wait(headers, value, strlen(value));
-}
-
-static double
-read_wait(const HttpHeaders *headers, const char *text, size_t length)
-{
-	double number;
-	double wait;
-
-	if (read_number(text, length, &number))
-	{
-		if (number < FIRST_TIME)
-			return number * 1000;
-		if (number >= FIRST_TIME_IN_MILLISECONDS)
-			number /= 1000;
-	}
-	else if (!read_date(text, length, &number))
-		return -1;
-	wait = (number - sent_at(headers)) * 1000;
-	return Max(0, Min(wait, LONGEST_WAIT));
-}
-
-/*
- * Returns the longest wait in a RateLimit header, as read_value does.  Policies
- * that have requests left do not count.
- *
- * Older drafts of the standard (draft-ietf-httpapi-ratelimit-headers) have the
- * form `limit=100, remaining=0, reset=5`, and newer ones `"default";r=0;t=5`.
- */
-static double
-read_policies(const HttpHeaders *headers, const char *text)
-{
-	double longest = -1;
-
-	while (*text != '\0')
-	{
-		size_t		length = strcspn(text, ",");
-		size_t		value_length;
-		double		left = 0;
-		const char *value = parameter(text, length, "r", &value_length);
-
-		if (value == NULL || !read_number(value, value_length, &left) ||
-			left == 0)
-		{
-			value = parameter(text, length, "t", &value_length);
-			if (value == NULL)
-				value = parameter(text, length, "reset", &value_length);
-			if (value != NULL)
-				longest = Max(longest, read_wait(headers, value, value_length));
-		}
-		text += length;
-		text += strspn(text, ", \t");
-	}
-	return longest;
-}
-
-/*
- * Returns a parameter's value within a policy's text, or NULL.  Semicolons
- * separate the parameters.
- */
-static const char *
-parameter(const char *text, size_t length, const char *name,
-		  size_t *value_length)
-{
-	const char *end = text + length;
-	size_t		name_length = strlen(name);
-
-	while (text < end)
-	{
-		size_t part = strcspn(text, ";,");
-
-		if (part > name_length && text[name_length] == '=' &&
-			strncmp(text, name, name_length) == 0)
-		{
-			*value_length = part - name_length - 1;
-			return text + name_length + 1;
-		}
-		text += part;
-		text += strspn(text, "; \t");
-	}
-	return NULL;
-}
-
-/* Reads an unsigned number, with or without a fraction, and nothing else. */
-static bool
-read_number(const char *text, size_t length, double *number)
-{
-	double unit = 1;
-	bool   has_point = false;
-	bool   has_digit = false;
-
-	while (length > 0 && isspace((unsigned char) text[length - 1]))
-		length--;
-	*number = 0;
-	for (size_t i = 0; i < length; i++)
-	{
-		if (text[i] == '.' && !has_point)
-			has_point = true;
-		else if (text[i] >= '0' && text[i] <= '9')
-		{
-			has_digit = true;
-			if (has_point)
-				unit /= 10;
-			*number = has_point ? *number + unit * (text[i] - '0')
-								: *number * 10 + (text[i] - '0');
-		}
-		else
-			return false;
-	}
-	return has_digit;
-}
-
-/* Reads an HTTP date as seconds since 1970. */
-static bool
-read_date(const char *text, size_t length, double *seconds)
-{
-	char   copy[DATE_SIZE];
-	time_t time;
-
-	/* curl_getdate would also accept a time of day, among others. */
-	if (length >= sizeof(copy) || !isalpha((unsigned char) text[0]))
-		return false;
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-	time = curl_getdate(copy, NULL);
-	*seconds = (double) time;
-	return time != -1;
-}
-
-/*
- * Returns the response's Date, or the local time without one, in seconds since
- * 1970.
- */
-static double
-sent_at(const HttpHeaders *headers)
-{
-	const char *value = value_of(headers, HTTP_DATE);
-	double		seconds;
-
-	return read_date(value, strlen(value), &seconds) ? seconds
-													 : (double) time(NULL);
 }
