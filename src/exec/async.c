@@ -116,7 +116,6 @@ static void
 notify(AsyncRequest *request)
 {
 	CHECK_FOR_INTERRUPTS();
-	scan_take_in((ForeignScanState *) request->requestee);
 	response_others(request);
 	produce_row(request);
 }

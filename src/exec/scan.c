@@ -507,7 +507,7 @@ scan_wait_fd(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return http_pool_wait_fd(record_cache_api(scan->cache)->connection->pool);
+	return record_cache_api(scan->cache)->connection->pool->epoll_fd;
 }
 
 /* Prepares for a wait for that descriptor by the caller. */
@@ -517,13 +517,4 @@ scan_prepare_wait(const ForeignScanState *node)
 	const OpportunityScan *scan = node->fdw_state;
 
 	http_pool_prepare_wait(record_cache_api(scan->cache)->connection->pool);
-}
-
-/* Processes the data that has arrived, without waiting. */
-void
-scan_take_in(const ForeignScanState *node)
-{
-	const OpportunityScan *scan = node->fdw_state;
-
-	http_pool_end_wait(record_cache_api(scan->cache)->connection->pool);
 }

@@ -41,6 +41,5 @@ extern void scan_set_patience(ForeignScanState *node, bool may_wait);
 extern bool scan_is_waiting(const ForeignScanState *node);
 extern int	scan_wait_fd(const ForeignScanState *node);
 extern void scan_prepare_wait(const ForeignScanState *node);
-extern void scan_take_in(const ForeignScanState *node);
 
 #endif /* OPPORTUNITY_SCAN_H */

@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "lib/ilist.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -24,36 +23,146 @@
 /* Time in microseconds for which a session keeps its facts about the API. */
 #define FACTS_LIFETIME (600 * (int64) 1000000)
 
-typedef struct SessionConnection
-{
-	Connection public;
-	dlist_node node;
-	Oid		   umid;
-	uint32	   mapping_hash; /* syscache hash value, for invalidations */
-	uint32	   server_hash;	 /* the same for the server */
-	int		   users;		 /* number of statements that hold it */
-	bool	   is_stale;	 /* its mapping or server has changed */
-} SessionConnection;
-
 /* A statement's reference to a connection. */
 typedef struct Hold
 {
 	MemoryContextCallback callback;
-	SessionConnection	 *connection;
+	Connection			 *connection;
 } Hold;
 
 static dlist_head connections = DLIST_STATIC_INIT(connections);
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_disconnect);
 
-static SessionConnection *find(Oid umid);
-static bool				  is_stale(const SessionConnection *connection);
-static SessionConnection *create(Oid umid, Oid serverid);
-static void				  release_hold(void *arg);
-static void				  forget_facts(SessionConnection *connection);
-static void				  close_if_unused(SessionConnection *connection);
-static void				  close_stale(void);
-static void invalidate(Datum arg, int cache_id, uint32 hash_value);
+/* Returns true if a connection must not be acquired again. */
+static bool
+is_stale(const Connection *connection)
+{
+	return connection->is_changed || http_pool_is_broken(connection->pool);
+}
+
+/*
+ * Closes a stale connection without users.  Does not drive its pool, because
+ * the memory that its transfers refer to may be gone.  A pool with abandoned
+ * handles would block, so it is closed later.
+ */
+static void
+close_if_unused(Connection *connection)
+{
+	if (!is_stale(connection) || connection->users > 0 ||
+		connection->pool->abandoned > 0)
+		return;
+	dlist_delete(&connection->node);
+	MemoryContextDelete(connection->context);
+}
+
+static void
+close_stale(void)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &connections)
+	{
+		Connection *connection = dlist_container(Connection, node, iter.cur);
+
+		if (connection->pool->abandoned > 0)
+			http_pool_drive(connection->pool);
+		close_if_unused(connection);
+	}
+}
+
+/*
+ * Syscache callback: marks the connections of a server or user mapping as
+ * changed.  hash_value 0 matches all.  Closes none, because invalidations
+ * arrive at arbitrary points.
+ */
+static void
+invalidate(Datum arg, int cache_id, uint32 hash_value)
+{
+	dlist_iter iter;
+
+	(void) arg;
+	dlist_foreach(iter, &connections)
+	{
+		Connection *connection = dlist_container(Connection, node, iter.cur);
+		uint32 own_hash = cache_id == USERMAPPINGOID ? connection->mapping_hash
+													 : connection->server_hash;
+
+		if (hash_value == 0 || hash_value == own_hash)
+			connection->is_changed = true;
+	}
+}
+
+static Connection *
+find_connection(Oid umid)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &connections)
+	{
+		Connection *connection = dlist_container(Connection, node, iter.cur);
+
+		if (connection->umid == umid && !is_stale(connection))
+			return connection;
+	}
+	return NULL;
+}
+
+/* Makes a connection that lives until the end of the session. */
+static Connection *
+create_connection(Oid umid, Oid serverid)
+{
+	static bool	  registered = false;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "opportunity_fdw connection",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	Connection	 *connection = palloc0(sizeof(Connection));
+
+	if (!registered)
+	{
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
+		registered = true;
+	}
+	connection->context = context;
+	connection->umid = umid;
+	connection->mapping_hash =
+		GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(umid));
+	connection->server_hash =
+		GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
+	connection->stats = stats_of_server(serverid);
+	connection->facts_context = AllocSetContextCreate(
+		context, "opportunity_fdw facts", ALLOCSET_SMALL_SIZES);
+	connection->facts_since = http_now();
+	connection->pool = http_pool_create();
+
+	/* No error can be raised from here on. */
+	MemoryContextSwitchTo(old_context);
+	MemoryContextSetParent(context, TopMemoryContext);
+	dlist_push_tail(&connections, &connection->node);
+	return connection;
+}
+
+/* Clears the facts of a connection that no statement uses. */
+static void
+clear_facts(Connection *connection)
+{
+	connection->facts = NIL;
+	connection->is_healthy = false;
+	connection->facts_since = http_now();
+	MemoryContextReset(connection->facts_context);
+}
+
+/* Memory context callback: releases a statement's reference. */
+static void
+release_hold(void *arg)
+{
+	Hold *hold = arg;
+
+	hold->connection->users--;
+	close_if_unused(hold->connection);
+}
 
 /*
  * Returns the session's connection for a user mapping, creating it if
@@ -64,23 +173,23 @@ static void invalidate(Datum arg, int cache_id, uint32 hash_value);
 Connection *
 connection_acquire(Oid umid, Oid serverid)
 {
-	Hold			  *hold = palloc0(sizeof(Hold));
-	SessionConnection *connection;
+	Hold	   *hold = palloc0(sizeof(Hold));
+	Connection *connection;
 
 	close_stale();
-	connection = find(umid);
+	connection = find_connection(umid);
 	if (connection == NULL)
-		connection = create(umid, serverid);
+		connection = create_connection(umid, serverid);
 	else if (connection->users == 0 &&
-			 http_now() - connection->public.facts_since > FACTS_LIFETIME)
-		forget_facts(connection);
+			 http_now() - connection->facts_since > FACTS_LIFETIME)
+		clear_facts(connection);
 
 	hold->connection = connection;
 	hold->callback.func = release_hold;
 	hold->callback.arg = hold;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &hold->callback);
 	connection->users++;
-	return &connection->public;
+	return connection;
 }
 
 /*
@@ -95,153 +204,4 @@ opportunity_fdw_disconnect(PG_FUNCTION_ARGS)
 	invalidate((Datum) 0, FOREIGNSERVEROID, 0);
 	close_stale();
 	PG_RETURN_VOID();
-}
-
-static SessionConnection *
-find(Oid umid)
-{
-	dlist_iter iter;
-
-	dlist_foreach(iter, &connections)
-	{
-		SessionConnection *connection =
-			dlist_container(SessionConnection, node, iter.cur);
-
-		if (connection->umid == umid && !is_stale(connection))
-			return connection;
-	}
-	return NULL;
-}
-
-/* Returns true if a connection must not be acquired again. */
-static bool
-is_stale(const SessionConnection *connection)
-{
-	return connection->is_stale || http_pool_is_broken(connection->public.pool);
-}
-
-static SessionConnection *
-create(Oid umid, Oid serverid)
-{
-	static bool		   registered = false;
-	MemoryContext	   context;
-	SessionConnection *connection;
-	HttpPool		  *pool;
-	uint32			   mapping_hash;
-	uint32			   server_hash;
-	SessionStats	  *stats;
-
-	if (!registered)
-	{
-		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
-		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
-		registered = true;
-	}
-
-	mapping_hash =
-		GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(umid));
-	server_hash =
-		GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
-	stats = stats_of_server(serverid);
-
-	context = AllocSetContextCreate(CurrentMemoryContext,
-									"opportunity_fdw connection",
-									ALLOCSET_SMALL_SIZES);
-	connection = MemoryContextAllocZero(context, sizeof(SessionConnection));
-	connection->public.context = context;
-	connection->public.stats = stats;
-	connection->public.facts_context = AllocSetContextCreate(
-		context, "opportunity_fdw facts", ALLOCSET_SMALL_SIZES);
-	connection->public.facts_since = http_now();
-	connection->umid = umid;
-	connection->mapping_hash = mapping_hash;
-	connection->server_hash = server_hash;
-
-	/* Stale and in the list, so that it is freed if http_pool_create fails. */
-	connection->is_stale = true;
-	MemoryContextSetParent(context, TopMemoryContext);
-	dlist_push_tail(&connections, &connection->node);
-	pool = http_pool_create();
-	connection->public.pool = pool;
-	connection->is_stale = false;
-	return connection;
-}
-
-/* Clears the facts of a connection that no statement uses. */
-static void
-forget_facts(SessionConnection *connection)
-{
-	connection->public.facts = NIL;
-	connection->public.is_healthy = false;
-	connection->public.facts_since = http_now();
-	MemoryContextReset(connection->public.facts_context);
-}
-
-/* Memory context callback: releases a statement's reference. */
-static void
-release_hold(void *arg)
-{
-	Hold *hold = arg;
-
-	hold->connection->users--;
-	close_if_unused(hold->connection);
-}
-
-/*
- * Closes a stale connection without users.  Does not drive its pool, because
- * the memory that its transfers refer to may be gone.
- */
-static void
-close_if_unused(SessionConnection *connection)
-{
-	HttpPool *pool = connection->public.pool;
-
-	/* Destroying a pool that is not quiet would block, so close it later. */
-	if ((pool != NULL && !http_pool_is_quiet(pool)) || !is_stale(connection) ||
-		connection->users > 0)
-		return;
-	dlist_delete(&connection->node);
-	if (pool != NULL)
-		http_pool_destroy(pool);
-	MemoryContextDelete(connection->public.context);
-}
-
-static void
-close_stale(void)
-{
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &connections)
-	{
-		SessionConnection *connection =
-			dlist_container(SessionConnection, node, iter.cur);
-		HttpPool *pool = connection->public.pool;
-
-		if (pool != NULL && !http_pool_is_quiet(pool))
-			http_pool_drive(pool);
-		close_if_unused(connection);
-	}
-}
-
-/*
- * Syscache callback: marks connections of a changed server or user mapping as
- * stale.  hash_value 0 matches all.  Closes none, because invalidations arrive
- * at arbitrary points.
- */
-static void
-invalidate(Datum arg, int cache_id, uint32 hash_value)
-{
-	dlist_iter iter;
-
-	(void) arg;
-	dlist_foreach(iter, &connections)
-	{
-		SessionConnection *connection =
-			dlist_container(SessionConnection, node, iter.cur);
-		uint32 own_hash = cache_id == USERMAPPINGOID ? connection->mapping_hash
-													 : connection->server_hash;
-
-		if (hash_value == 0 || hash_value == own_hash)
-			connection->is_stale = true;
-	}
 }

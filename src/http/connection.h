@@ -11,9 +11,10 @@
 
 #include "postgres.h"
 
+#include "lib/ilist.h"
 #include "nodes/pg_list.h"
 
-#include "http/http.h"
+#include "http/http_pool.h"
 #include "http/stats.h"
 
 /* Session state for one user mapping. */
@@ -28,6 +29,14 @@ typedef struct Connection
 	int64		  facts_since; /* time of the last clearing, by http_now */
 	List		 *facts;	   /* ApiFacts, one per record type */
 	bool		  is_healthy;  /* cached result of api_is_healthy */
+
+	/* for connection.c only */
+	dlist_node node;
+	Oid		   umid;
+	uint32	   mapping_hash; /* syscache hash value, for invalidations */
+	uint32	   server_hash;	 /* the same for the server */
+	int		   users;		 /* number of statements that hold it */
+	bool	   is_changed;	 /* its mapping or server has changed */
 } Connection;
 
 extern Connection *connection_acquire(Oid umid, Oid serverid);

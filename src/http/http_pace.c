@@ -25,6 +25,7 @@
 #include "postgres.h"
 
 #include <math.h>
+#include <time.h>
 
 #include "http/http_pace.h"
 
@@ -59,6 +60,16 @@
  * slow.
  */
 #define PACE_QUIET_TIME (2 * SECOND)
+
+/* Returns the time in microseconds, on the monotonic clock. */
+int64
+http_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64) time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
 
 /* Clears the estimate. */
 static void
@@ -128,16 +139,6 @@ http_pace_begin(HttpPace *pace, int64 now)
 		pace_forget(pace);
 	if (pace->resumed_at > now && !pace->is_asked_for)
 		pace->next_send = pace->resumed_at = pace->last_send;
-}
-
-/*
- * Returns true if only one request at a time may be sent.  The server rejects
- * all of them, and one shows when that ends.
- */
-bool
-http_pace_is_probing(const HttpPace *pace)
-{
-	return pace->is_probing;
 }
 
 /*

@@ -20,7 +20,7 @@ typedef struct HttpPace
 {
 	int64  next_send;	 /* earliest time of the next request */
 	bool   is_asked_for; /* the server requested the pause before it */
-	bool   is_probing;	 /* one request at a time until a response */
+	bool   is_probing;	 /* one request at a time until one is accepted */
 	double rate;		 /* at resumed_at; 0: no limit known */
 	bool   is_doubling;	 /* no second complaint yet */
 	double growth;		 /* per second, of rate; after the second complaint */
@@ -45,8 +45,9 @@ typedef struct HttpRefusal
 	int64 max_pause;	/* longest time between two requests */
 } HttpRefusal;
 
+extern int64 http_now(void);
+
 extern void http_pace_begin(HttpPace *pace, int64 now);
-extern bool http_pace_is_probing(const HttpPace *pace);
 extern void http_pace_sent(HttpPace *pace, int64 now);
 extern void http_pace_responded(HttpPace *pace, int64 now);
 extern void http_pace_take_back(HttpPace *pace, int64 when);

@@ -11,7 +11,10 @@
 
 #include "postgres.h"
 
-#include "http/http.h"
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
+
+#include "http/http_account.h"
 
 /* Kinds of API requests. */
 typedef enum ApiEndpoint
@@ -27,6 +30,9 @@ typedef enum ApiEndpoint
 /* Counters of a session for one server; valid until the session ends. */
 typedef struct SessionStats
 {
+	slist_node	 node;
+	Oid			 serverid;
+	TimestampTz	 since; /* time of the last reset */
 	HttpCounters endpoints[ENDPOINT_COUNT];
 	int64		 records;	 /* received */
 	int64		 cache_hits; /* records or keys that needed no request */

@@ -74,7 +74,7 @@ void
 fuzz_input(char *data, size_t size)
 {
 	MemoryContext statement;
-	HttpPool	 *pool;
+	MemoryContext pool_context;
 
 	if (size < 3)
 		return;
@@ -94,7 +94,10 @@ fuzz_input(char *data, size_t size)
 	question = question_create((data[0] & ODD_KEY) != 0);
 	question->settings.use_query = (data[0] & USE_QUERY) != 0;
 	question->budget.limit = data[0] & FEW_REQUESTS ? 2 : 0;
-	pool = question->connection.pool = http_pool_create();
+	pool_context = AllocSetContextCreate(TopMemoryContext, "pool", 0, 0, 0);
+	MemoryContextSwitchTo(pool_context);
+	question->connection.pool = http_pool_create();
+	MemoryContextSwitchTo(statement);
 	ask((data[0] & QUERY) != 0);
 	if ((data[0] & ASK_TWICE) != 0)
 		ask((data[0] & QUERY) != 0);
@@ -102,7 +105,7 @@ fuzz_input(char *data, size_t size)
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(statement);
-	http_pool_destroy(pool);
+	MemoryContextDelete(pool_context);
 	for (int i = 0; i < peer_count; i++)
 		close(peers[i].fd);
 	shim_libraries_end();

@@ -262,7 +262,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	bool		  is_health = strstr(url, "/api/v2/health") != NULL;
 
 	(void) pool;
-	counters->requests++;
+	counters->counts[HTTP_COUNT_REQUESTS]++;
 	FUZZ_CHECK(is_health == (target->bearer_token == NULL));
 	FUZZ_CHECK((json != NULL) ==
 			   (strstr(url, "/api/v2/opportunity/_query") != NULL));

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * http_attempt.h
+ *	  The attempts of a transfer: options, responses, outcomes and retries.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_HTTP_ATTEMPT_H
+#define OPPORTUNITY_HTTP_ATTEMPT_H
+
+#include "postgres.h"
+
+#include "http/http_pool.h"
+
+/* Defect of a complete response: see http_retry. */
+typedef enum HttpFault
+{
+	HTTP_FAULT_CUT,		 /* truncated body */
+	HTTP_FAULT_FAILED,	 /* failure that may be temporary */
+	HTTP_FAULT_THROTTLED /* too many requests */
+} HttpFault;
+
+extern bool http_is_throttled(const HttpTransfer *transfer);
+extern bool http_retry(HttpTransfer *transfer, HttpFault fault);
+
+extern void http_attempt_check(int code, const char *what);
+extern void http_attempt_create(HttpTransfer *transfer, const char *json);
+extern void http_attempt_enqueue(HttpTransfer *transfer, int64 delay);
+extern void http_attempt_end(HttpTransfer *transfer);
+extern bool http_attempt_was_sent(const HttpTransfer *transfer);
+extern void http_attempt_redact(const HttpTarget *target, char *text,
+								size_t size);
+
+#endif /* OPPORTUNITY_HTTP_ATTEMPT_H */

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * http_pool.h
+ *	  A pool of connections: runs transfers without blocking, at the server's
+ *	  pace.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OPPORTUNITY_HTTP_POOL_H
+#define OPPORTUNITY_HTTP_POOL_H
+
+#include "postgres.h"
+
+#include "lib/ilist.h"
+
+#include "http/http_account.h"
+#include "http/http_header.h"
+#include "http/http_pace.h"
+
+/*
+ * Times are in microseconds on the monotonic clock of http_now.  Handles of
+ * libcurl are void pointers, so that other folders do not include its header.
+ */
+
+/* Sockets of a pool that are counted as PostgreSQL's external descriptors. */
+#define HTTP_COUNTED_SOCKETS 256
+
+/* Bytes of an error text, including the NUL. */
+#define HTTP_ERROR_SIZE 256
+
+/* A set of reusable connections, and the transfers that use them. */
+typedef struct HttpPool
+{
+	MemoryContext		  context;
+	MemoryContextCallback callback;
+	void				 *multi; /* libcurl's multi handle */
+	void				 *share; /* TLS sessions of all transfers */
+	int					  epoll_fd;
+	int					  timer_fd;
+	int					  reserved_fds;
+	int	  sockets[HTTP_COUNTED_SOCKETS]; /* each with a reserved descriptor */
+	int	  socket_count;
+	int64 curl_due; /* time of libcurl's next call; PG_INT64_MAX: none */
+
+	dlist_head queue;	  /* transfers to be sent */
+	dlist_head in_flight; /* transfers handed to libcurl */
+	dlist_head finished;  /* transfers with a result: see http_attempt_end */
+	int		   abandoned; /* handles without a transfer: see abandon */
+	int64	   started;	  /* number of transfers so far */
+
+	/* first failure that may leave transfers pending without limit */
+	char broken[HTTP_ERROR_SIZE]; /* empty: none */
+	int	 broken_state;			  /* SQLSTATE */
+
+	/*
+	 * Time during which the backend attended to the transfers.  Timeouts count
+	 * it, so that a response that arrived while a cursor was idle is not late.
+	 */
+	int64 attended;
+
+	/* end of a caller's own wait: see http_pool_prepare_wait */
+	int64 wake_at; /* PG_INT64_MAX: no wait */
+
+	HttpPace pace; /* estimate of the server's limit */
+} HttpPool;
+
+/* Settings for requests to a host.  The strings must outlive its transfers. */
+typedef struct HttpTarget
+{
+	const char *host;			 /* for messages */
+	const char *proxy;			 /* NULL: none */
+	const char *proxy_user;		 /* NULL: none */
+	const char *proxy_password;	 /* NULL: none */
+	const char *ca_file;		 /* NULL: the system's trust store */
+	const char *bearer_token;	 /* NULL: no Authorization header */
+	long		connect_timeout; /* milliseconds */
+	long		request_timeout; /* milliseconds, per attempt */
+	int			max_retries;
+	long		max_retry_wait;	   /* milliseconds */
+	size_t		max_response_size; /* bytes, decompressed */
+} HttpTarget;
+
+typedef enum HttpOutcome
+{
+	HTTP_PENDING,		/* in flight or queued */
+	HTTP_RESPONDED,		/* complete response, of any status */
+	HTTP_NOT_CONNECTED, /* no such host, no connection or no TLS */
+	HTTP_PROXY_REFUSED, /* no connection from the proxy to the host */
+	HTTP_BROKEN,		/* broken connection or timeout */
+	HTTP_NOT_HTTP,		/* response that is not HTTP */
+	HTTP_TOO_LARGE,		/* response over max_response_size */
+	HTTP_OVER_BUDGET,	/* retry over the budget */
+	HTTP_OUT_OF_MEMORY
+} HttpOutcome;
+
+/* The list of its pool that contains a transfer. */
+typedef enum HttpPlace
+{
+	HTTP_IN_NO_LIST,
+	HTTP_IN_QUEUE,
+	HTTP_IN_FLIGHT,
+	HTTP_IN_FINISHED
+} HttpPlace;
+
+/*
+ * One request and its response.  It has a memory context of its own; deleting
+ * that ends the transfer in any state.
+ */
+typedef struct HttpTransfer
+{
+	HttpOutcome outcome;
+
+	/*
+	 * Response, if outcome is HTTP_RESPONDED.  A NUL follows the body, which may
+	 * be NULL if it is empty.
+	 */
+	long		status;
+	char	   *body;
+	size_t		length;
+	const char *content_type; /* libcurl's copy; NULL: absent */
+	long		retry_after;  /* requested wait in milliseconds, or -1 */
+
+	/* for messages */
+	int	 attempts;
+	char retry_header[128]; /* header line that requests the wait, or "" */
+	char error[HTTP_ERROR_SIZE];
+
+	/* --- The rest is for http*.c only. --- */
+
+	MemoryContext		  context;
+	MemoryContextCallback callback;
+	HttpPool			 *pool;
+	const HttpTarget	 *target;
+	HttpBudget			 *budget;
+	HttpCounters		 *counters;
+	void				 *easy; /* libcurl's handle; NULL: abandoned */
+	struct curl_slist	 *headers;
+	char				 *url;
+	char				 *request_body; /* NULL: a GET */
+
+	HttpPlace  place;
+	dlist_node node;
+	int64	   number; /* creation order; the lowest is sent first */
+	int64	   queued_at;
+	int64	   due; /* earliest time to send from the queue */
+	int64	   sent_at;
+	int64	   ended_at;
+
+	/* use of the retry limits */
+	int64 waited;		 /* microseconds in the queue between attempts */
+	int	  failures;		 /* failed attempts, except throttled ones */
+	int	  cut_responses; /* part of failures without a complete response */
+	int	  pauses;		 /* pauses so far, the exponent of back-off */
+
+	/* current attempt; attended_at_* are values of the pool's attended */
+	size_t		capacity; /* bytes of the body's buffer */
+	size_t		header_size;
+	HttpHeaders kept; /* response headers */
+	int64		attended_at_send;
+	int64		attended_at_connect; /* -1: no connection needed so far */
+	int64		attended_at_body;	 /* -1: no byte received */
+	int			code;				 /* libcurl's result */
+	HttpOutcome callback_outcome;	 /* set by a callback, or HTTP_PENDING */
+	const char *callback_error;		 /* error text for that, or NULL */
+} HttpTransfer;
+
+extern HttpPool		*http_pool_create(void);
+extern bool			 http_pool_is_broken(const HttpPool *pool);
+extern int			 http_pool_delayed(const HttpPool *pool);
+extern void			 http_pool_enqueue(HttpTransfer *transfer, int64 delay);
+extern void			 http_pool_remove(HttpTransfer *transfer);
+extern int64		 http_pool_wait_left(const HttpTransfer *transfer);
+extern void			 http_pool_drive(HttpPool *pool);
+extern HttpTransfer *http_pool_next_finished(HttpPool *pool);
+
+extern void http_pool_prepare_wait(HttpPool *pool);
+extern void http_pool_count_wait(HttpPool *pool, int64 time);
+
+extern bool http_pool_quits_lookups(void);
+extern int	http_pool_open_socket(HttpPool *pool, int family, int type,
+								  int protocol);
+extern int	http_pool_close_socket(HttpPool *pool, int fd);
+
+#endif /* OPPORTUNITY_HTTP_POOL_H */
