@@ -111,11 +111,14 @@ status_in(const json_t *object)
 	return 0;
 }
 
-/* Copies a JSON string to target, without the key; ignores other values. */
+/*
+ * Copies a JSON string to a text that is still empty, without the key.  Ignores
+ * other values.
+ */
 static void
 copy_string(const Api *api, const json_t *value, char *target, size_t size)
 {
-	if (json_is_string(value))
+	if (target[0] == '\0' && json_is_string(value))
 		redact_copy(api->credentials->api_key, json_string_value(value),
 					json_string_length(value), target, size);
 }
@@ -134,26 +137,25 @@ read_members(const Api *api, const json_t *error, ApiProblem *problem)
 		"error_message", "errorMessage", "Message",
 		"detail",		 "title",		 "faultstring",
 		"description"};
-	const json_t *detail = json_object_get(error, "detail");
 
 	if (problem->status == 0)
 		problem->status = status_in(error);
-	for (size_t i = 0; i < lengthof(codes) && problem->code[0] == '\0'; i++)
+	for (size_t i = 0; i < lengthof(codes); i++)
 		copy_string(api, json_object_get(error, codes[i]), problem->code,
 					sizeof(problem->code));
-	if (problem->code[0] == '\0')
-		copy_string(
-			api, json_object_get(json_object_get(error, "extensions"), "code"),
-			problem->code, sizeof(problem->code));
-	for (size_t i = 0; i < lengthof(messages) && problem->message[0] == '\0';
-		 i++)
+	copy_string(api,
+				json_object_get(json_object_get(error, "extensions"), "code"),
+				problem->code, sizeof(problem->code));
+	for (size_t i = 0; i < lengthof(messages); i++)
 		copy_string(api, json_object_get(error, messages[i]), problem->message,
 					sizeof(problem->message));
 
 	/* FastAPI's form: a list of {"loc": [...], "msg": "..."}. */
-	if (problem->message[0] == '\0' && problem->code[0] == '\0')
-		copy_string(api, json_object_get(first_in(detail), "msg"),
-					problem->message, sizeof(problem->message));
+	if (problem->code[0] == '\0')
+		copy_string(
+			api,
+			json_object_get(first_in(json_object_get(error, "detail")), "msg"),
+			problem->message, sizeof(problem->message));
 }
 
 /* Reads errors from an object: from its members, or from the object itself. */
@@ -187,12 +189,15 @@ read_object(const Api *api, const json_t *object, ApiProblem *problem)
 
 		if (has_space && problem->message[0] == '\0')
 			copy_string(api, error, problem->message, sizeof(problem->message));
-		else if (problem->code[0] == '\0')
+		else
 			copy_string(api, error, problem->code, sizeof(problem->code));
 	}
 }
 
-/* Returns the HTTP status that a code stands for; 0: none. */
+/*
+ * Returns the HTTP status that a code stands for; 0: none.  judge recognizes
+ * the codes of temporary failures.
+ */
 static long
 status_of_code(const char *code)
 {
@@ -201,28 +206,12 @@ status_of_code(const char *code)
 		const char *code;
 		long		status;
 	} codes[] = {
-		{"unauthorized", 401},
-		{"unauthenticated", 401},
-		{"UnauthorizedError", 401},
-		{"invalid_api_key", 401},
-		{"api_key_expired", 401},
-		{"forbidden", 403},
-		{"permission_denied", 403},
-		{"record_not_found", 404},
-		{"unknown_record_type", 404},
-		{"timeout", 504},
-		{"gateway_timeout", 504},
-		{"request_timeout", 408},
-		{"internal", 500},
-		{"internal_error", 500},
-		{"server_error", 500},
-		{"internal_server_error", 500},
-		{"InternalServerError", 500},
+		{"unauthorized", 401},		{"unauthenticated", 401},
+		{"UnauthorizedError", 401}, {"invalid_api_key", 401},
+		{"api_key_expired", 401},	{"forbidden", 403},
+		{"permission_denied", 403}, {API_RECORD_NOT_FOUND, 404},
+		{API_UNKNOWN_TYPE, 404},	{"internal", 500},
 		{"bad_gateway", 502},
-		{"unavailable", 503},
-		{"service_unavailable", 503},
-		{"overloaded", 503},
-		{"temporarily_unavailable", 503},
 	};
 
 	for (size_t i = 0; i < lengthof(codes); i++)
@@ -553,8 +542,8 @@ api_raise_problem(const Api *api, HttpTransfer *transfer,
 }
 
 /*
- * Checks the parser's status of a response with HTTP status 200, which should
- * contain what, such as "a record".
+ * Checks the parser's status of a response, which should contain what, such as
+ * "record".  For an HTTP status other than 200, it is RECORD_FAILURE.
  *
  * Returns true for RECORD_OK.  Returns false if the response reports a failure
  * or is truncated, and describes that in *problem.  Raises an error for any

@@ -142,7 +142,7 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 			return QUERY_REFUSED;
 		case 404:
 		case 410:
-			if (strcmp(problem->code, "unknown_record_type") == 0)
+			if (strcmp(problem->code, API_UNKNOWN_TYPE) == 0)
 				api_raise_not_found(api, transfer, problem);
 			return QUERY_NOT_SUPPORTED;
 		case 405:
@@ -158,6 +158,25 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 }
 
 /*
+ * Parses a complete response to a query, like record_parse_page.  A response
+ * without content is an empty page, and any other status is RECORD_FAILURE.
+ */
+static RecordStatus
+parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
+		   RecordPage **page, char **reason)
+{
+	if (transfer->status == 204)
+	{
+		*page = record_page_create();
+		return RECORD_OK;
+	}
+	if (transfer->status != 200)
+		return RECORD_FAILURE;
+	return record_parse_page(wanted, api_body(transfer), transfer->length, page,
+							 reason);
+}
+
+/*
  * Waits for the response to a query and parses it.
  *
  * *page is made in the current memory context and points into the response,
@@ -168,31 +187,20 @@ QueryResult
 api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 				 RecordPage **page)
 {
-	char	  *reason = NULL;
-	ApiProblem problem;
+	char		*reason = NULL;
+	RecordStatus status;
+	ApiProblem	 problem;
 
 	do
 	{
 		api_wait(transfer);
-		if (transfer->status == 204)
+		status = parse_page(transfer, wanted, page, &reason);
+		if (api_check_response(api, transfer, "page of records", "a record",
+							   status, reason, &problem))
 		{
-			*page = record_page_create();
+			api_count_records(api, (*page)->count);
 			return QUERY_PAGE;
 		}
-		if (transfer->status == 200)
-		{
-			RecordStatus status = record_parse_page(
-				wanted, api_body(transfer), transfer->length, page, &reason);
-
-			if (api_check_response(api, transfer, "page of records", "a record",
-								   status, reason, &problem))
-			{
-				api_count_records(api, (*page)->count);
-				return QUERY_PAGE;
-			}
-		}
-		else
-			problem = api_read_problem(api, transfer);
 	} while (api_retry(transfer, &problem));
 	return classify_refusal(api, transfer, &problem);
 }
@@ -205,16 +213,10 @@ bool
 api_try_page(const Api *api, const HttpTransfer *transfer,
 			 const AttributeSet *wanted, RecordPage **page)
 {
-	char *problem;
+	char *ignored;
 
-	if (transfer->outcome == HTTP_RESPONDED && transfer->status == 204)
-	{
-		*page = record_page_create();
-		return true;
-	}
-	if (transfer->outcome != HTTP_RESPONDED || transfer->status != 200 ||
-		record_parse_page(wanted, api_body(transfer), transfer->length, page,
-						  &problem) != RECORD_OK)
+	if (transfer->outcome != HTTP_RESPONDED ||
+		parse_page(transfer, wanted, page, &ignored) != RECORD_OK)
 		return false;
 	api_count_records(api, (*page)->count);
 	return true;
@@ -226,16 +228,15 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
  * over.
  */
 bool
-api_is_misfit(const HttpTransfer *transfer, const AttributeSet *wanted)
+api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
 {
 	RecordPage	*page;
-	char		*problem;
+	char		*ignored;
 	RecordStatus status;
 
-	if (transfer->outcome != HTTP_RESPONDED || transfer->status != 200)
+	if (transfer->outcome != HTTP_RESPONDED)
 		return transfer->outcome == HTTP_TOO_LARGE;
-	status = record_parse_page(wanted, api_body(transfer), transfer->length,
-							   &page, &problem);
+	status = parse_page(transfer, wanted, &page, &ignored);
 	return status == RECORD_MALFORMED || status == RECORD_UNTRANSLATABLE;
 }
 

@@ -39,8 +39,8 @@ extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
 									  RecordPage		**page);
 extern bool			 api_try_page(const Api *api, const HttpTransfer *transfer,
 								  const AttributeSet *wanted, RecordPage **page);
-extern bool			 api_is_misfit(const HttpTransfer *transfer,
-								   const AttributeSet *wanted);
+extern bool			 api_is_unusable_page(const HttpTransfer *transfer,
+										  const AttributeSet *wanted);
 extern bool api_is_denial(const Api *api, const HttpTransfer *transfer);
 pg_noreturn extern void api_raise_refusal(const Api	   *api,
 										  HttpTransfer *transfer);

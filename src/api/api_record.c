@@ -137,13 +137,10 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		api_wait(transfer);
 		if (transfer->status == 204)
 			return false;
-		if (transfer->status != 200)
-		{
-			problem = api_read_problem(api, transfer);
-			continue;
-		}
-		status = record_parse(wanted, api_body(transfer), transfer->length,
-							  record, &reason);
+		status = transfer->status == 200
+					 ? record_parse(wanted, api_body(transfer),
+									transfer->length, record, &reason)
+					 : RECORD_FAILURE;
 		if (api_check_response(api, transfer, "record",
 							   psprintf("record %s", id_text(id)), status,
 							   reason, &problem))

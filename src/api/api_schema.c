@@ -189,9 +189,9 @@ raise_unavailable(const Api *api, HttpTransfer *transfer,
 						"record type \"%s\": HTTP status %ld",
 						api->settings->record_type, transfer->status),
 				 errdetail_internal("%s", api_describe(api, transfer, problem)),
-				 for_import ? errhint(NO_DISCOVERY_HINT)
-							: errhint("Use an API key with read permission for "
-									  "the schema.")));
+				 errhint("%s", for_import ? NO_DISCOVERY_HINT
+										  : "Use an API key with read "
+											"permission for the schema.")));
 	if (problem->status == 404 || problem->status == 405 ||
 		problem->status == 501)
 		ereport(
@@ -200,15 +200,12 @@ raise_unavailable(const Api *api, HttpTransfer *transfer,
 			 errmsg("schema of record type \"%s\" not found: HTTP status %ld",
 					api->settings->record_type, transfer->status),
 			 errdetail_internal("%s", api_describe(api, transfer, problem)),
-			 for_import
-				 ? errhint("Check the server option \"base_url\" (\"%s\"), or "
-						   "import the documented columns with OPTIONS "
-						   "(discover 'false').",
-						   api->settings->base_url)
-				 : errhint(
-					   "Check the server option \"base_url\" (\"%s\") and the "
-					   "foreign table option \"record_type\".",
-					   api->settings->base_url)));
+			 errhint("Check the server option \"base_url\" (\"%s\")%s",
+					 api->settings->base_url,
+					 for_import ? ", or import the documented columns with "
+								  "OPTIONS (discover 'false')."
+								: " and the foreign table option "
+								  "\"record_type\".")));
 	api_raise_problem(api, transfer, problem);
 }
 

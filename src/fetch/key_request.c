@@ -282,7 +282,7 @@ read_response(KeyRequest *request, bool is_needed)
 	}
 	else if (!is_needed)
 		request->is_set_aside = true;
-	else if (api_is_misfit(request->pages->transfer, request->source.wanted))
+	else if (api_is_unusable_page(request->pages->transfer, request->source.wanted))
 		finish(request, KEY_LEFT);
 	else
 	{
