@@ -92,8 +92,8 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	MemoryContext context;
 	HttpTransfer *transfer;
 
-	if (!http_account_charge(budget))
-		http_account_raise_over_budget(budget);
+	if (!http_attempt_charge(budget))
+		http_attempt_raise_over_budget(budget);
 
 	context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw transfer", ALLOCSET_SMALL_SIZES);
@@ -179,7 +179,12 @@ http_wait_any(HttpTransfer **transfers, int count)
 		http_pool_count_wait(first->pool, slept);
 		if (events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
-		http_account_wait(first->budget, first->counters, slept, held_back);
+		first->counters->counts[HTTP_COUNT_WAITED] += slept;
+		if (held_back)
+		{
+			first->counters->counts[HTTP_COUNT_HELD_BACK] += slept;
+			first->budget->waited += slept;
+		}
 	}
 }
 
@@ -266,7 +271,7 @@ http_raise(HttpTransfer *transfer)
 							 "option \"max_response_size\".")));
 			break;
 		case HTTP_OVER_BUDGET:
-			http_account_raise_over_budget(transfer->budget);
+			http_attempt_raise_over_budget(transfer->budget);
 		case HTTP_OUT_OF_MEMORY:
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));

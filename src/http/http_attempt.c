@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * http_attempt.c
- *	  The attempts of a transfer: options, responses, outcomes and retries.
+ *	  The attempts of a transfer: budget, options, responses, outcomes and
+ *	  retries.
  *
  * http_pool.c runs an attempt, and http.c passes its end to this file.  Retries
  * and back-off are states of a transfer, so a transfer that waits never delays
@@ -97,6 +98,43 @@ static const struct
 
 #define SET_OPTION(easy, option, value) \
 	http_attempt_check(curl_easy_setopt(easy, option, value), #option)
+
+/* --- Budgets --- */
+
+/* Returns true if a budget allows another request. */
+bool
+http_allows(const HttpBudget *budget)
+{
+	return budget->limit == 0 || *budget->total < budget->limit;
+}
+
+/*
+ * Charges a request to a budget.  Returns false, and charges nothing, if that
+ * would exceed it.
+ */
+bool
+http_attempt_charge(HttpBudget *budget)
+{
+	if (!http_allows(budget))
+		return false;
+	(*budget->total)++;
+	budget->requests++;
+	return true;
+}
+
+/* Raises the error of a budget that is used up. */
+void
+http_attempt_raise_over_budget(const HttpBudget *budget)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("statement needs more than " INT64_FORMAT " API requests",
+					budget->limit),
+			 errhint("Narrow the query, or increase the option "
+					 "\"max_requests\" of the foreign table or server. A scan "
+					 "uses the fewest requests with \"max_concurrency\" set "
+					 "to 1.")));
+}
 
 /* --- Callbacks of libcurl --- */
 
@@ -634,7 +672,7 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 		transfer->outcome = HTTP_OUT_OF_MEMORY;
 		return false;
 	}
-	if (!http_account_charge(transfer->budget))
+	if (!http_attempt_charge(transfer->budget))
 	{
 		transfer->outcome = HTTP_OVER_BUDGET;
 		return false;

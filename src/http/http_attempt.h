@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * http_attempt.h
- *	  The attempts of a transfer: options, responses, outcomes and retries.
+ *	  The attempts of a transfer: budget, options, responses, outcomes and
+ *	  retries.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "http/http_pool.h"
 
 /* Defect of a complete response: see http_retry. */
@@ -21,9 +23,13 @@ typedef enum HttpFault
 	HTTP_FAULT_THROTTLED /* too many requests */
 } HttpFault;
 
+extern bool http_allows(const HttpBudget *budget);
 extern bool http_is_throttled(const HttpTransfer *transfer);
 extern bool http_retry(HttpTransfer *transfer, HttpFault fault);
 
+extern bool				http_attempt_charge(HttpBudget *budget);
+pg_noreturn extern void http_attempt_raise_over_budget(
+	const HttpBudget *budget);
 extern void http_attempt_check(int code, const char *what);
 extern void http_attempt_create(HttpTransfer *transfer, const char *json);
 extern void http_attempt_enqueue(HttpTransfer *transfer, int64 delay);

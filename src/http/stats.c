@@ -15,7 +15,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "http/http_pace.h"
 #include "http/stats.h"
 
 #define STATS_COLUMNS (17 + ENDPOINT_COUNT)

@@ -14,7 +14,7 @@
 #include "datatype/timestamp.h"
 #include "lib/ilist.h"
 
-#include "http/http_account.h"
+#include "http/http_pool.h"
 
 /* Kinds of API requests. */
 typedef enum ApiEndpoint
