@@ -343,7 +343,7 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
  * 15).
  */
 static bool
-is_transient(const ApiProblem *problem)
+problem_is_transient(const ApiProblem *problem)
 {
 	return problem->status == 408 || problem->status == 425 ||
 		   problem->status == 429 ||
@@ -366,7 +366,7 @@ api_retry(HttpTransfer *transfer, const ApiProblem *problem)
 		is_pending = http_retry(transfer, HTTP_FAULT_CUT);
 	else if (problem->is_throttling)
 		is_pending = http_retry(transfer, HTTP_FAULT_THROTTLED);
-	else if (is_transient(problem))
+	else if (problem_is_transient(problem))
 		is_pending = http_retry(transfer, HTTP_FAULT_FAILED);
 	if (!is_pending && transfer->outcome != HTTP_RESPONDED)
 		http_raise(transfer);

@@ -120,7 +120,7 @@ read_operators(const json_t *list)
  * a description.
  */
 static SchemaAttribute *
-read_attribute(const json_t *value, const char **problem)
+schema_read_attribute(const json_t *value, const char **problem)
 {
 	SchemaAttribute *attribute = palloc0(sizeof(SchemaAttribute));
 	const json_t	*type = json_object_get(value, "type_info");
@@ -163,7 +163,8 @@ read_attributes(const Api *api, const HttpTransfer *transfer,
 	for (i = 0; problem == NULL && i < json_array_size(list); i++)
 	{
 		value = json_array_get(list, i);
-		attributes = lappend(attributes, read_attribute(value, &problem));
+		attributes =
+			lappend(attributes, schema_read_attribute(value, &problem));
 		if (problem != NULL)
 			problem = psprintf("attribute %d: %s", (int) i + 1, problem);
 	}

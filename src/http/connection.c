@@ -77,7 +77,7 @@ close_stale(void)
  * arrive at arbitrary points.
  */
 static void
-invalidate(Datum arg, int cache_id, uint32 hash_value)
+connection_invalidate(Datum arg, int cache_id, uint32 hash_value)
 {
 	dlist_iter iter;
 
@@ -121,8 +121,10 @@ create_connection(Oid umid, Oid serverid)
 
 	if (!registered)
 	{
-		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
-		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, connection_invalidate,
+									  (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, connection_invalidate,
+									  (Datum) 0);
 		registered = true;
 	}
 	connection->context = context;
@@ -201,7 +203,7 @@ Datum
 opportunity_fdw_disconnect(PG_FUNCTION_ARGS)
 {
 	(void) fcinfo;
-	invalidate((Datum) 0, FOREIGNSERVEROID, 0);
+	connection_invalidate((Datum) 0, FOREIGNSERVEROID, 0);
 	close_stale();
 	PG_RETURN_VOID();
 }

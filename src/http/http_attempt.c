@@ -491,7 +491,7 @@ is_server_failure(long status)
 
 /* Returns true if the same request may succeed later. */
 static bool
-is_transient(const HttpTransfer *transfer)
+attempt_is_transient(const HttpTransfer *transfer)
 {
 	long status = transfer->status;
 
@@ -576,7 +576,7 @@ classify_failure(HttpTransfer *transfer)
 
 /* Sets outcome, status, content type and requested wait from a response. */
 static void
-read_response(HttpTransfer *transfer)
+attempt_read_response(HttpTransfer *transfer)
 {
 	CURL *easy = transfer->easy;
 	char *content_type = NULL;
@@ -723,7 +723,7 @@ http_retry(HttpTransfer *transfer, HttpFault fault)
 	else if (fault == HTTP_FAULT_THROTTLED && !http_is_throttled(transfer))
 	{
 		keep_wait(transfer, true);
-		if (!is_transient(transfer))
+		if (!attempt_is_transient(transfer))
 			http_pace_take_back(&transfer->pool->pace, transfer->ended_at);
 	}
 	return schedule_retry(transfer, fault);
@@ -804,8 +804,8 @@ http_attempt_end(HttpTransfer *transfer)
 
 	if (transfer->code == CURLE_OK)
 	{
-		read_response(transfer);
-		may_retry = is_transient(transfer);
+		attempt_read_response(transfer);
+		may_retry = attempt_is_transient(transfer);
 		fault = http_is_throttled(transfer) ? HTTP_FAULT_THROTTLED
 											: HTTP_FAULT_FAILED;
 	}

@@ -88,7 +88,7 @@ read_number(const char *text, double *number)
 
 /* Reads an HTTP date as seconds since 1970. */
 static bool
-read_date(const char *text, double *seconds)
+header_read_date(const char *text, double *seconds)
 {
 	time_t time;
 
@@ -109,7 +109,7 @@ sent_at(const HttpHeaders *headers)
 {
 	double seconds;
 
-	return read_date(value_of(headers, HTTP_DATE), &seconds)
+	return header_read_date(value_of(headers, HTTP_DATE), &seconds)
 			   ? seconds
 			   : (double) time(NULL);
 }
@@ -128,7 +128,7 @@ read_wait(const HttpHeaders *headers, const char *text)
 		if (number >= FIRST_TIME_IN_MILLISECONDS)
 			number /= 1000;
 	}
-	else if (!read_date(text, &number))
+	else if (!header_read_date(text, &number))
 		return -1;
 	wait = (number - sent_at(headers)) * 1000;
 	return Max(0, Min(wait, LONGEST_WAIT));

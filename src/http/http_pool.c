@@ -402,7 +402,7 @@ send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 
 /* Sends the transfers that are due. */
 static void
-send_queued(HttpPool *pool)
+pool_send_queued(HttpPool *pool)
 {
 	dlist_mutable_iter iter;
 	int64			   now = http_now();
@@ -514,7 +514,7 @@ http_pool_remove(HttpTransfer *transfer)
 
 /* Adds a transfer that is in no list to the finished ones. */
 static void
-finish(HttpTransfer *transfer, CURLcode code)
+pool_finish(HttpTransfer *transfer, CURLcode code)
 {
 	transfer->code = code;
 	transfer->ended_at = http_now();
@@ -568,7 +568,7 @@ collect_finished(HttpPool *pool)
 		if (transfer != NULL)
 		{
 			dlist_delete(&transfer->node);
-			finish(transfer, code);
+			pool_finish(transfer, code);
 		}
 		else
 		{
@@ -634,8 +634,8 @@ end_overdue(HttpPool *pool)
 				 is_late ? "timed out after %ld milliseconds"
 						 : "no connection after %ld milliseconds",
 				 is_late ? target->request_timeout : target->connect_timeout);
-		finish(transfer,
-			   is_late ? CURLE_OPERATION_TIMEDOUT : CURLE_COULDNT_CONNECT);
+		pool_finish(transfer,
+					is_late ? CURLE_OPERATION_TIMEDOUT : CURLE_COULDNT_CONNECT);
 	}
 }
 
@@ -745,7 +745,7 @@ http_pool_drive(HttpPool *pool)
 	collect_finished(pool);
 	end_overdue(pool);
 	if (dlist_is_empty(&pool->finished))
-		send_queued(pool);
+		pool_send_queued(pool);
 	handle_timeouts(pool);
 	collect_finished(pool);
 	arm_timer(pool);

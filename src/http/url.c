@@ -21,7 +21,7 @@
 
 /* Returns true if each byte of a text can be in a URL. */
 static bool
-is_plain(const char *text)
+url_is_plain(const char *text)
 {
 	for (; *text != '\0'; text++)
 	{
@@ -80,7 +80,7 @@ url_parse(const char *url, UrlParts *parts)
 	CURLUcode code = CURLUE_OUT_OF_MEMORY;
 
 	/* libcurl would escape some of these bytes instead of rejecting them. */
-	if (!is_plain(url))
+	if (!url_is_plain(url))
 		return false;
 
 	/* No error can be raised before the cleanup. */
@@ -103,7 +103,7 @@ url_parse(const char *url, UrlParts *parts)
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 
 	/* libcurl accepts escapes in a host.  It decodes them here. */
-	if (code != CURLUE_OK || !is_plain(host) || strchr(host, '%') != NULL)
+	if (code != CURLUE_OK || !url_is_plain(host) || strchr(host, '%') != NULL)
 		return false;
 
 	for (char *c = scheme; *c != '\0'; c++)
