@@ -502,7 +502,7 @@ api_raise_problem(const Api *api, HttpTransfer *transfer,
 		 "Check the server option \"proxy\" and the user mapping options "
 		 "\"proxy_user\" and \"proxy_password\"."},
 		{400, 499, false, ERRCODE_FDW_ERROR, "API rejected the request", NULL},
-		{500, INT_MAX, false, ERRCODE_FDW_ERROR, "API server error",
+		{500, 999, false, ERRCODE_FDW_ERROR, "API server error",
 		 "Try again later."},
 	};
 	const char *description = api_describe(api, transfer, problem);

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include <curl/curl.h>
+#include <limits.h>
 
 #include "miscadmin.h"
 #include "storage/latch.h"
