@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "mb/pg_wchar.h"
+#include "utils/memutils.h"
 
 #include "response.h"
 #include "shim.h"

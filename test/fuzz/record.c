@@ -24,6 +24,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "catalog/pg_type_d.h"
 #include "mb/pg_wchar.h"
 
 #include "api/record.h"

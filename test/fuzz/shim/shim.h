@@ -17,6 +17,8 @@
 
 #include "postgres.h"
 
+#include "access/transam.h"
+
 #include "base/compat.h"
 
 /* Runs a target with one input, which has a NUL after its end. */
