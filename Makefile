@@ -115,7 +115,7 @@ DISTRIBUTION = $(EXTENSION)-$(shell sed -n 's/^   "version": "\(.*\)",$$/\1/p' M
 dist:
 	git archive --format=zip --prefix=$(DISTRIBUTION)/ --output=$(DISTRIBUTION).zip HEAD
 
-C_SOURCES = $(wildcard *.c src/*/*.[ch] test/fuzz/*.c test/fuzz/shim/*.[ch] test/inject/*.c test/seen/*.c bench/*.[ch])
+C_SOURCES = $(wildcard *.c src/*/*.[ch] test/fuzz/*.c test/fuzz/shim/*.[ch] test/inject/*.c bench/*.[ch])
 
 format:
 	clang-format -i $(C_SOURCES)

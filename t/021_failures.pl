@@ -70,7 +70,6 @@ $node->safe_psql('postgres', qq(
 	CREATE FUNCTION inject_outcome() RETURNS text AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
 	CREATE FUNCTION inject_sites() RETURNS text AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
 	CREATE FUNCTION inject_held() RETURNS text AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
-	CREATE FUNCTION seen_test_memory(bigint) RETURNS bigint AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
 	CREATE FUNCTION inject_top_memory() RETURNS bigint AS '$folder/opportunity_fdw.so' LANGUAGE C STRICT;
 
 	CREATE SERVER refused FOREIGN DATA WRAPPER opportunity_fdw
@@ -362,15 +361,6 @@ my @statements = (
 		sql => "BEGIN; SET LOCAL statement_timeout = 30; $read; ROLLBACK",
 		behave => '{"stall": "headers"}',
 		state => '57014'
-	},
-	{
-		name => 'more ids than work_mem holds',
-		sql => q(BEGIN; SET LOCAL work_mem = '64kB'; SELECT seen_test_memory(3200) > 0; ROLLBACK)
-	},
-	{
-		name => 'a full list of ids in one filter',
-		sql => q(BEGIN; SET LOCAL work_mem = '4MB'; SELECT seen_test_memory(99000) > 0; ROLLBACK),
-		only => qr/^bloom_create$/
 	},
 	{ name => 'ANALYZE', sql => 'ANALYZE sampled', warm => 1 },
 	{ name => 'disconnect', sql => 'SELECT opportunity_fdw_disconnect()', warm => 1 },

@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_attribute.h"
-#include "storage/buffile.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
@@ -45,19 +44,6 @@ compat_wait_event(const char *name)
 #else
 	(void) name;
 	return PG_WAIT_EXTENSION;
-#endif
-}
-
-/* Reads size bytes, or fails.  PostgreSQL 16 has a function for that. */
-static inline void
-compat_buffile_read_exact(BufFile *file, void *bytes, size_t size)
-{
-#if PG_VERSION_NUM >= 160000
-	BufFileReadExact(file, bytes, size);
-#else
-	if (BufFileRead(file, bytes, size) != size)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not read from a temporary file")));
 #endif
 }
 

@@ -19,7 +19,5 @@ typedef struct SeenSet SeenSet;
 extern SeenSet *seen_set_create(void);
 extern bool		seen_set_add(SeenSet *set, const pg_uuid_t *id);
 extern bool		seen_set_has(const SeenSet *set, const pg_uuid_t *id);
-extern int64	seen_set_count(const SeenSet *set);
-extern void		seen_set_end(SeenSet *set);
 
 #endif /* OPPORTUNITY_SEEN_SET_H */

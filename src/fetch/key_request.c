@@ -431,7 +431,6 @@ end_request(KeyRequest *request)
 {
 	dlist_delete(&request->node);
 	page_reader_end(request->pages);
-	seen_set_end(request->seen);
 	MemoryContextDelete(request->context);
 }
 

@@ -279,7 +279,6 @@ page_fetch_end(PageFetch *fetch)
 		http_end(fetch->response.transfer);
 	for (int i = 0; i < fetch->reader_count; i++)
 		page_reader_stop(fetch->readers[i]->pages);
-	seen_set_end(fetch->seen);
 	MemoryContextDelete(fetch->context);
 }
 
