@@ -47,7 +47,7 @@ typedef struct OpportunityScan
 
 	/* for the fetch */
 	KeySet			ids;
-	PageOrder		pages;
+	PageSpec		pages;
 	List		   *own_filters; /* members of pages.filters that are
 								  * FILTER_RESTRICTION */
 	Fetch		   *fetch;		 /* NULL: not started, or no record can match */
@@ -147,7 +147,7 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 
 	attribute_set_add(record_cache_wanted(scan->cache), "created_at");
 	scan->pages.limit = Max(limit, 0);
-	scan->pages.is_hesitant = limit == UNKNOWN_LIMIT;
+	scan->pages.may_stop = limit == UNKNOWN_LIMIT;
 	scan->pages.is_on_demand = is_read_on_demand();
 	scan->pages.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
 	scan->pages.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
@@ -341,8 +341,8 @@ start_fetch(ForeignScanState *node)
 		List *plan = ((ForeignScan *) node->ss.ps.plan)->fdw_private;
 		int	  limit = intVal(list_nth(plan, SCAN_PRIVATE_LIMIT));
 
-		scan->ids = condition_evaluate_keys(scan->id_condition, scan->expressions,
-										node->ss.ps.ps_ExprContext);
+		scan->ids = condition_evaluate_keys(
+			scan->id_condition, scan->expressions, node->ss.ps.ps_ExprContext);
 		scan->fetch = fetch_ids(scan->cache, scan->settings, scan->ids.keys,
 								scan->ids.count, Max(limit, 0), &scan->budget,
 								&scan->counters);

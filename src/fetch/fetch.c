@@ -84,12 +84,12 @@ fetch_ids(RecordCache *cache, const Settings *settings, const pg_uuid_t *ids,
 
 /* Returns a fetch of the records of a query, see page_fetch_create. */
 Fetch *
-fetch_pages(RecordCache *cache, const Settings *settings,
-			const PageOrder *order, HttpBudget *budget, PageCounters *counters)
+fetch_pages(RecordCache *cache, const Settings *settings, const PageSpec *spec,
+			HttpBudget *budget, PageCounters *counters)
 {
 	Fetch *fetch = palloc0(sizeof(Fetch));
 
-	fetch->pages = page_fetch_create(cache, settings, order, budget, counters);
+	fetch->pages = page_fetch_create(cache, settings, spec, budget, counters);
 	return fetch;
 }
 
@@ -238,12 +238,12 @@ fetch_is_ready(const Fetch *fetch)
 	return fetch->pages == NULL || page_fetch_is_ready(fetch->pages);
 }
 
-/* Calls page_fetch_set_patience; has no effect on other sources. */
+/* Calls page_fetch_set_nowait; has no effect on other sources. */
 void
 fetch_set_patience(Fetch *fetch, bool may_wait)
 {
 	if (fetch->pages != NULL)
-		page_fetch_set_patience(fetch->pages, may_wait);
+		page_fetch_set_nowait(fetch->pages, !may_wait);
 }
 
 /* Returns the result of page_fetch_is_waiting, or false for other sources. */

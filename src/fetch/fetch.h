@@ -28,7 +28,7 @@ extern Fetch *fetch_ids(RecordCache *cache, const Settings *settings,
 						const pg_uuid_t *ids, int count, int limit,
 						HttpBudget *budget, FetchCounters *counters);
 extern Fetch *fetch_pages(RecordCache *cache, const Settings *settings,
-						  const PageOrder *order, HttpBudget *budget,
+						  const PageSpec *spec, HttpBudget *budget,
 						  PageCounters *counters);
 extern Fetch *fetch_keys(KeyRecords *records);
 extern bool	  fetch_is_sorted(const Fetch *fetch);

@@ -20,198 +20,137 @@
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "api/created_at.h"
-#include "fetch/page_fetch_internal.h"
+#include "fetch/page_fetch.h"
+#include "fetch/range.h"
 
-static void start(PageFetch *fetch);
-static void begin(PageFetch *fetch);
-static bool take_record(PageFetch *fetch, Record **record);
-static void let_go_of_page(PageFetch *fetch);
-static bool next_page(PageFetch *fetch);
-static bool verify_end(PageFetch *fetch);
-static void verify_ids(PageFetch *fetch);
-static bool has_new(PageFetch *fetch, const ApiQuery *query, int page_count);
-static void warn_of_cap(PageFetch *fetch);
-static void read_by_time(PageFetch *fetch);
-static bool can_read_by_time(const PageFetch *fetch);
-static void note_accepted_filters(PageFetch *fetch, const RangeReader *reader);
-static void note_end(PageFetch *fetch, RangeReader *reader);
-static void settle_cursor(PageFetch *fetch, RangeReader *reader,
-						  QueryResult result);
-static void send_wanted(PageFetch *fetch, bool is_ahead);
-static bool is_worth_asking(const PageFetch *fetch);
-static RangeReader	   *wait_for_page(PageFetch *fetch);
-static bool				read_page(PageFetch *fetch, RangeReader *reader);
-pg_noreturn static void raise_restarts(void);
-static void				settle_refusal(PageFetch *fetch, RangeReader *reader,
-									   PageResponse response);
-static void				drop_filter(PageFetch *fetch, RemoteFilter *filter,
-									QueryResult result);
-
-/*
- * Returns a fetch of the records that an order describes.  It lives in the
- * current context; all arguments must live as long.  Charges requests to the
- * budget.  Makes no request yet.
- */
-PageFetch *
-page_fetch_create(RecordCache *cache, const Settings *settings,
-				  const PageOrder *order, HttpBudget *budget,
-				  PageCounters *counters)
+struct PageFetch
 {
-	MemoryContext context = AllocSetContextCreate(
-		CurrentMemoryContext, "opportunity_fdw fetch", ALLOCSET_SMALL_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-	PageFetch	 *fetch = palloc0(sizeof(PageFetch));
+	MemoryContext	context;
+	MemoryContext	page_context; /* context of the current page */
+	const Settings *settings;
+	const PageSpec *spec;
+	PageCounters   *counters;
+	RangeSet		ranges; /* the readers */
 
-	fetch->context = context;
-	fetch->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
-												ALLOCSET_DEFAULT_SIZES);
-	fetch->settings = settings;
-	fetch->order = order;
-	fetch->counters = counters;
-	fetch->source.api = record_cache_api(cache);
-	fetch->source.statement = record_cache_statement(cache);
-	fetch->source.wanted = record_cache_wanted(cache);
-	fetch->source.budget = budget;
-	fetch->source.page_size =
-		api_page_size(fetch->source.api, settings->page_size);
-	fetch->created_at =
-		attribute_set_add(record_cache_wanted(cache), "created_at");
-	fetch->seen = seen_set_create();
-	start(fetch);
-	MemoryContextSwitchTo(old_context);
-	return fetch;
-}
+	bool  is_capped; /* the API limits a query's results, so created_at is used
+					  * to read on */
+	bool  is_sorted;
+	int	  limit; /* limit of the spec; 0 if all records must be read */
+	bool  is_on_demand;
+	int64 found; /* number of records returned */
 
-/* Creates the first reader, without filters that the API is known to reject. */
-static void
-start(PageFetch *fetch)
-{
-	ListCell *cell;
+	bool nowait;	 /* do not wait for a response */
+	bool is_waiting; /* the last call returned early because of nowait */
 
-	foreach(cell, fetch->order->filters)
-	{
-		if (!api_refuses(fetch->source.api,
-						 ((RemoteFilter *) lfirst(cell))->uses))
-			fetch->filters = lappend(fetch->filters, lfirst(cell));
-	}
-	fetch->found_at_cap = -1;
-	page_fetch_add_reader(fetch, RANGE_ALL, NIL, NULL, false);
-	begin(fetch);
-}
+	List *unproven; /* filters of each query that may have been limited within
+						* equal created_at */
+	bool  is_like_cap; /* the number of records of one of these is like a cap */
+	int64 found_at_cap; /* value of found when the API announced further
+						 * records; -1: it did not */
+	bool  is_doubtful;	/* the end must be verified, see verify_end */
+
+	/* current page */
+	PageResponse response;
+	int			 next;
+	int64		 found_before; /* value of found before the current page */
+};
 
 /*
  * Starts or restarts the first reader, without a rejected sort or filter.  If
  * the sort is rejected, all records must be read before they can be sorted.
  */
 static void
-begin(PageFetch *fetch)
+begin_fetch(PageFetch *fetch)
 {
-	const PageOrder *order = fetch->order;
-	RangeReader		*reader = fetch->readers[0];
-	ApiQuery		*query = &reader->pages->query;
+	const PageSpec *spec = fetch->spec;
+	const Api	   *api = fetch->ranges.source.api;
+	const RemoteUse sort = {spec->sort, REMOTE_SORT, NULL};
+	RangeReader	   *reader = linitial(fetch->ranges.readers);
+	ApiQuery	   *query = &reader->pages->query;
+	bool			must_read_all;
 
 	fetch->is_sorted =
-		order->sort != NULL && !fetch->is_capped &&
-		!api_refuses(fetch->source.api,
-					 &(RemoteUse){order->sort, REMOTE_SORT, NULL});
-	fetch->must_read_all = order->sort != NULL && !fetch->is_sorted;
-	fetch->limit = fetch->must_read_all ? 0 : order->limit;
-	fetch->is_on_demand = !fetch->must_read_all && order->is_on_demand;
-	fetch->ranges = !fetch->is_sorted && range_are_possible(fetch)
-						? RANGES_NOT_YET
-						: RANGES_NEVER;
+		spec->sort != NULL && !fetch->is_capped && !api_refuses(api, &sort);
+	must_read_all = spec->sort != NULL && !fetch->is_sorted;
+	fetch->limit = must_read_all ? 0 : spec->limit;
+	fetch->is_on_demand = !must_read_all && spec->is_on_demand;
+	fetch->ranges.state = !fetch->is_sorted && spec->may_split &&
+								  fetch->limit <= 0 && !fetch->is_on_demand &&
+								  fetch->ranges.max_readers >= 2 &&
+								  !created_at_is_refused(api, !spec->is_dated)
+							  ? RANGES_NOT_YET
+							  : RANGES_NEVER;
 
 	/*
 	 * A long read is sorted by created_at, so that it can be resumed anywhere.
 	 */
-	reader->is_by_time =
-		!fetch->is_sorted && (fetch->limit == 0 || fetch->is_capped) &&
-		order->may_split && !created_at_is_refused(fetch->source.api, false);
-	query->filters = fetch->filters;
-	query->sort = fetch->is_sorted	   ? order->sort
+	reader->is_by_time = !fetch->is_sorted &&
+						 (fetch->limit == 0 || fetch->is_capped) &&
+						 spec->may_split && !created_at_is_refused(api, false);
+	query->filters = fetch->ranges.filters;
+	query->sort = fetch->is_sorted	   ? spec->sort
 				  : reader->is_by_time ? "created_at"
 									   : NULL;
-	query->is_descending = fetch->is_sorted && order->is_descending;
-	query->limit = fetch->limit > 0 ? Min(fetch->limit, fetch->source.page_size)
-									: fetch->source.page_size;
-	reader->position = NO_TIME;
-	reader->resumed_at = NO_TIME;
-	reader->is_part = false;
+	query->is_descending = fetch->is_sorted && spec->is_descending;
+	query->limit = fetch->ranges.source.page_size;
+	if (fetch->limit > 0)
+		query->limit = Min(fetch->limit, query->limit);
+	reader->lower = reader->position = NO_TIME;
 	reader->is_done = false;
 	page_reader_restart(reader->pages);
 }
 
-/* Adds a reader of a query, at its first page. */
-RangeReader *
-page_fetch_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
-					  const char *sort, bool is_descending)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
-	RangeReader	 *reader = palloc0(sizeof(RangeReader));
-	ApiQuery	  query = {0};
-
-	query.filters = filters;
-	query.sort = sort;
-	query.is_descending = is_descending;
-	query.limit = fetch->source.page_size;
-	reader->kind = kind;
-	reader->lower = NO_TIME;
-	reader->upper = END_OF_TIME;
-	reader->position = NO_TIME;
-	reader->no_split = NO_TIME;
-	reader->resumed_at = NO_TIME;
-
-	if (fetch->reader_count == fetch->reader_capacity)
-	{
-		fetch->reader_capacity = Max(8, fetch->reader_capacity * 2);
-		fetch->readers =
-			fetch->readers == NULL
-				? palloc(fetch->reader_capacity * sizeof(RangeReader *))
-				: repalloc(fetch->readers,
-						   fetch->reader_capacity * sizeof(RangeReader *));
-	}
-	reader->pages = page_reader_create(&fetch->source, &query);
-	fetch->readers[fetch->reader_count++] = reader;
-	MemoryContextSwitchTo(old_context);
-	return reader;
-}
-
-/* Releases a reader other than the first. */
-void
-page_fetch_drop_reader(PageFetch *fetch, RangeReader *reader)
-{
-	for (int i = 1; i < fetch->reader_count; i++)
-	{
-		if (fetch->readers[i]->parent == reader)
-			fetch->readers[i]->parent = NULL;
-		if (fetch->readers[i] != reader)
-			continue;
-		fetch->readers[i] = fetch->readers[--fetch->reader_count];
-		i--;
-	}
-	page_reader_end(reader->pages);
-	pfree(reader);
-}
-
 /*
- * Sets *record to the next record.  It is in the page's memory and valid until
- * the next call.  Returns false at the end.  Raises the errors of api.h, and an
- * error for pages that do not end.
+ * Returns a fetch of the records that a spec describes.  It lives in the
+ * current context; all arguments must live as long.  Charges requests to the
+ * budget.  Makes no request yet.
  */
-bool
-page_fetch_next(PageFetch *fetch, Record **record)
+PageFetch *
+page_fetch_create(RecordCache *cache, const Settings *settings,
+				  const PageSpec *spec, HttpBudget *budget,
+				  PageCounters *counters)
 {
-	do
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw fetch", ALLOCSET_SMALL_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	PageFetch	 *fetch = palloc0(sizeof(PageFetch));
+	RangeSet	 *ranges = &fetch->ranges;
+	ListCell	 *cell;
+
+	fetch->context = ranges->context = context;
+	fetch->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
+												ALLOCSET_DEFAULT_SIZES);
+	fetch->settings = settings;
+	fetch->spec = spec;
+	fetch->counters = counters;
+	fetch->found_at_cap = -1;
+	ranges->source.api = record_cache_api(cache);
+	ranges->source.statement = record_cache_statement(cache);
+	ranges->source.wanted = record_cache_wanted(cache);
+	ranges->source.budget = budget;
+	ranges->source.page_size =
+		api_page_size(ranges->source.api, settings->page_size);
+	ranges->max_readers = settings->max_concurrency;
+	ranges->created_at =
+		attribute_set_add(record_cache_wanted(cache), "created_at");
+	ranges->needs_undated = !spec->is_dated;
+	ranges->may_stop = spec->may_stop;
+	ranges->opened = &counters->ranges;
+	ranges->seen = seen_set_create();
+	foreach(cell, spec->filters)
 	{
-		if (take_record(fetch, record))
-			return true;
-		let_go_of_page(fetch);
-	} while (next_page(fetch));
-	return false;
+		RemoteFilter *filter = lfirst(cell);
+
+		if (!api_refuses(ranges->source.api, filter->uses))
+			ranges->filters = lappend(ranges->filters, filter);
+	}
+	range_add_reader(ranges, RANGE_ALL, NIL, NULL, false);
+	begin_fetch(fetch);
+	MemoryContextSwitchTo(old_context);
+	return fetch;
 }
 
 /*
@@ -225,46 +164,49 @@ page_fetch_is_sorted(const PageFetch *fetch)
 }
 
 /*
- * Returns the filters in use: the order's, without the ones that the API has
+ * Returns the filters in use: the spec's, without the ones that the API has
  * rejected.
  */
 List *
 page_fetch_filters(const PageFetch *fetch)
 {
-	return fetch->filters;
+	return fetch->ranges.filters;
 }
 
 /* Returns true if page_fetch_next will probably not wait for a response. */
 bool
 page_fetch_is_ready(const PageFetch *fetch)
 {
-	bool is_under_way = false;
+	bool	  is_under_way = false;
+	ListCell *cell;
 
 	if (fetch->response.page != NULL &&
 		fetch->next < fetch->response.page->count)
 		return true;
-	for (int i = 0; i < fetch->reader_count; i++)
+	foreach(cell, fetch->ranges.readers)
 	{
-		HttpTransfer *transfer = fetch->readers[i]->pages->transfer;
+		const RangeReader *reader = lfirst(cell);
 
-		if (transfer != NULL && http_is_over(transfer))
+		if (reader->pages->transfer == NULL)
+			continue;
+		if (http_is_over(reader->pages->transfer))
 			return true;
-		is_under_way = is_under_way || transfer != NULL;
+		is_under_way = true;
 	}
 	return !is_under_way;
 }
 
 /*
- * Permits or forbids that page_fetch_next waits.  If it may not wait, it can
- * return false before the end: see page_fetch_is_waiting.
+ * Sets whether page_fetch_next must not wait.  It can then return false before
+ * the end: see page_fetch_is_waiting.
  */
 void
-page_fetch_set_patience(PageFetch *fetch, bool may_wait)
+page_fetch_set_nowait(PageFetch *fetch, bool nowait)
 {
-	fetch->must_not_wait = !may_wait;
+	fetch->nowait = nowait;
 }
 
-/* Returns true if the last call returned false because it may not wait. */
+/* Returns true if the last call returned false because it must not wait. */
 bool
 page_fetch_is_waiting(const PageFetch *fetch)
 {
@@ -275,131 +217,102 @@ page_fetch_is_waiting(const PageFetch *fetch)
 void
 page_fetch_end(PageFetch *fetch)
 {
+	ListCell *cell;
+
 	if (fetch->response.transfer != NULL)
 		http_end(fetch->response.transfer);
-	for (int i = 0; i < fetch->reader_count; i++)
-		page_reader_stop(fetch->readers[i]->pages);
+	foreach(cell, fetch->ranges.readers)
+		page_reader_stop(((RangeReader *) lfirst(cell))->pages);
 	MemoryContextDelete(fetch->context);
 }
 
-/*
- * Sets *record to the current page's next record that was not returned before.
- * Returns false if there is none.
- */
-static bool
-take_record(PageFetch *fetch, Record **record)
-{
-	const RecordPage *page = fetch->response.page;
+/* --- Results that the API limits --- */
 
-	while (page != NULL && fetch->next < page->count)
-	{
-		*record = page->records[fetch->next++];
-		if (seen_set_add(fetch->seen, &(*record)->id))
-		{
-			fetch->found++;
-			return true;
-		}
-	}
-	return false;
+/*
+ * Raises the error for a query whose results the API limits, and that cannot be
+ * resumed.  The argument received is the number of records that it returned.
+ */
+pg_noreturn static void
+raise_cap(int64 received, bool is_by_time)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("API returns at most " INT64_FORMAT " records per query",
+					received),
+			 is_by_time
+				 ? errdetail("More records than that have the same value of "
+							 "\"created_at\".")
+				 : errdetail("The scan cannot continue by \"created_at\"."),
+			 errhint("Narrow the query so that it returns fewer records.")));
 }
 
-/*
- * Releases the current page, all records of which were returned.  Raises an
- * error for too many successive pages without a new record.
- */
+/* Warns, once per session, that the end cannot be verified. */
 static void
-let_go_of_page(PageFetch *fetch)
+warn_of_cap(const PageFetch *fetch)
 {
-	if (fetch->response.page != NULL)
-	{
-		int64 fresh = fetch->found - fetch->found_before;
+	const RangeReader *first = linitial(fetch->ranges.readers);
 
-		if (fetch->ranges == RANGES_OPEN &&
-			2 * fresh <= fetch->response.page->count)
-			fetch->thin++;
-		if (!page_progress_note(&fetch->progress, fresh > 0))
-			ereport(ERROR,
-					(errcode(ERRCODE_PROTOCOL_VIOLATION),
-					 errmsg("API pagination does not terminate"),
-					 errdetail("The last %d pages contained no new records.",
-							   fetch->progress.stale_pages)));
-	}
-	if (fetch->response.transfer != NULL)
-		http_end(fetch->response.transfer);
-	memset(&fetch->response, 0, sizeof(fetch->response));
-	MemoryContextReset(fetch->page_context);
+	if (api_warns_of_cap(fetch->ranges.source.api))
+		ereport(WARNING,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("result may be incomplete: API returned " INT64_FORMAT
+						" records and no further page",
+						first->pages->received),
+				 errdetail("The number of records may be a limit of the API. "
+						   "The wrapper cannot verify it, because it cannot "
+						   "sort by \"created_at\".")));
 }
 
 /*
- * Reads the next page of any reader, which becomes the current one.  Returns
- * false at the end, or if it may not wait.
+ * Returns true if a query that the API limits can be read by created_at
+ * instead.
  */
 static bool
-next_page(PageFetch *fetch)
+can_read_by_time(const PageFetch *fetch)
 {
-	RangeReader *reader;
+	return fetch->spec->may_split && !fetch->is_capped &&
+		   !created_at_is_refused(fetch->ranges.source.api,
+								  !fetch->spec->is_dated);
+}
 
-	fetch->is_waiting = false;
-	do
-	{
-		range_open(fetch);
-		send_wanted(fetch, false);
-		if (fetch->must_not_wait && !page_fetch_is_ready(fetch))
-		{
-			fetch->is_waiting = true;
-			return false;
-		}
-		reader = wait_for_page(fetch);
-		if (reader == NULL && !verify_end(fetch))
-			return false;
-	} while (reader == NULL || !read_page(fetch, reader));
-	return true;
+/* Starts to read all records by created_at. */
+static void
+read_by_time(PageFetch *fetch)
+{
+	fetch->is_capped = true;
+	fetch->ranges.progress.stale_allowed += fetch->ranges.pages;
+	begin_fetch(fetch);
 }
 
 /*
- * Verifies the end after all queries ended, if the API may have limited the
- * result of one.  Starts to read all records again by created_at if there may
- * be more, and returns true.  A sorted query is read again only if its last
- * record, in the opposite order, was not returned.  Raises an error if there
- * are more records but created_at cannot be used.
+ * Returns true if one of a query's first pages, at most page_count of them, has
+ * a record that was not returned.
  */
 static bool
-verify_end(PageFetch *fetch)
+has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 {
-	const PageReader *pages = fetch->readers[0]->pages;
-	ApiQuery		  query = pages->query;
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
+	PageReader	 *probe = page_reader_create(&fetch->ranges.source, query);
+	bool		  is_new = false;
 
-	if (fetch->unproven != NIL)
-		verify_ids(fetch);
-	if (!fetch->is_doubtful)
+	while (!is_new && !probe->is_at_end && probe->pages < page_count)
 	{
-		if (fetch->found_at_cap == fetch->found)
-			api_note_false_doubt(fetch->source.api);
-		return false;
-	}
-	fetch->is_doubtful = false;
-	if (query.sort != NULL)
-	{
-		query.limit = fetch->source.page_size;
-		query.is_descending = !query.is_descending;
-		if (!has_new(fetch, &query, 1))
+		PageResponse response;
+
+		page_reader_send(probe);
+		response = page_reader_read(probe);
+		is_new = response.result == QUERY_PAGE &&
+				 range_is_new(&fetch->ranges, response.page);
+		http_end(response.transfer);
+		if (response.result != QUERY_PAGE)
 		{
-			if (!pages->is_like_cap)
-				api_note_false_doubt(fetch->source.api);
-			return false;
+			warn_of_cap(fetch);
+			break;
 		}
-		if (!can_read_by_time(fetch))
-			page_fetch_raise_cap(fetch->readers[0]->pages->received,
-								 fetch->readers[0]->is_by_time);
 	}
-	else if (!can_read_by_time(fetch))
-	{
-		warn_of_cap(fetch);
-		return false;
-	}
-	fetch->found_at_cap = pages->is_like_cap ? -1 : fetch->found;
-	read_by_time(fetch);
-	return true;
+	page_reader_end(probe);
+	MemoryContextSwitchTo(old_context);
+	return is_new;
 }
 
 /*
@@ -417,7 +330,7 @@ verify_ids(PageFetch *fetch)
 	ListCell *cell;
 
 	query.sort = ID_FIELD;
-	query.limit = fetch->source.page_size;
+	query.limit = fetch->ranges.source.page_size;
 	foreach(cell, fetch->unproven)
 	{
 		query.filters = lfirst(cell);
@@ -425,193 +338,56 @@ verify_ids(PageFetch *fetch)
 		{
 			query.is_descending = i == 0;
 			if (has_new(fetch, &query, 2))
-				page_fetch_raise_cap(fetch->most_received, true);
+				raise_cap(fetch->ranges.most_received, true);
 		}
 	}
 	fetch->unproven = NIL;
 	if (!fetch->is_like_cap)
-		api_note_false_doubt(fetch->source.api);
+		api_note_false_doubt(fetch->ranges.source.api);
 }
 
 /*
- * Returns true if one of a query's first pages, at most page_count of them, has
- * a record that was not returned.
+ * Verifies the end after all queries ended, if the API may have limited the
+ * result of one.  Starts to read all records again by created_at if there may
+ * be more, and returns true.  A sorted query is read again only if its last
+ * record, in the opposite order, was not returned.  Raises an error if there
+ * are more records but created_at cannot be used.
  */
 static bool
-has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
+verify_end(PageFetch *fetch)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
-	PageReader	 *probe = page_reader_create(&fetch->source, query);
-	bool		  is_new = false;
+	const RangeReader *first = linitial(fetch->ranges.readers);
+	ApiQuery		   query = first->pages->query;
 
-	while (!is_new && !probe->is_at_end && probe->pages < page_count)
+	if (fetch->unproven != NIL)
+		verify_ids(fetch);
+	if (!fetch->is_doubtful)
 	{
-		PageResponse response;
-
-		page_reader_send(probe);
-		response = page_reader_read(probe);
-		is_new = response.result == QUERY_PAGE &&
-				 page_fetch_is_new(fetch, response.page);
-		http_end(response.transfer);
-		if (response.result != QUERY_PAGE)
+		if (fetch->found_at_cap == fetch->found)
+			api_note_false_doubt(fetch->ranges.source.api);
+		return false;
+	}
+	fetch->is_doubtful = false;
+	if (query.sort != NULL)
+	{
+		query.limit = fetch->ranges.source.page_size;
+		query.is_descending = !query.is_descending;
+		if (!has_new(fetch, &query, 1))
 		{
-			warn_of_cap(fetch);
-			break;
+			if (!first->pages->is_like_cap)
+				api_note_false_doubt(fetch->ranges.source.api);
+			return false;
 		}
+		if (!can_read_by_time(fetch))
+			raise_cap(first->pages->received, first->is_by_time);
 	}
-	page_reader_end(probe);
-	MemoryContextSwitchTo(old_context);
-	return is_new;
-}
-
-/* Warns, once per session, that the end cannot be verified. */
-static void
-warn_of_cap(PageFetch *fetch)
-{
-	const PageReader *pages = fetch->readers[0]->pages;
-
-	if (api_warns_of_cap(fetch->source.api))
-		ereport(WARNING,
-				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("result may be incomplete: API returned " INT64_FORMAT
-						" records and no further page",
-						pages->received),
-				 errdetail("The number of records may be a limit of the API. "
-						   "The wrapper cannot verify it, because it cannot "
-						   "sort by \"created_at\".")));
-}
-
-/*
- * Starts to read all records by created_at, since the API limits a query's
- * results.
- */
-static void
-read_by_time(PageFetch *fetch)
-{
-	fetch->is_capped = true;
-	fetch->progress.stale_allowed += fetch->pages;
-	begin(fetch);
-}
-
-/* Returns true if a page has a record that was not returned. */
-bool
-page_fetch_is_new(const PageFetch *fetch, const RecordPage *page)
-{
-	for (int i = 0; i < page->count; i++)
+	else if (!can_read_by_time(fetch))
 	{
-		if (!seen_set_has(fetch->seen, &page->records[i]->id))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Requests the next page of each reader that has no request in flight, within
- * the statement's concurrency.  Requests at least one if none is in flight, so
- * that a fetch never waits for another scan.
- *
- * The argument is_ahead is true if the current page has unread records.
- */
-static void
-send_wanted(PageFetch *fetch, bool is_ahead)
-{
-	int under_way = 0;
-
-	if (is_ahead && !is_worth_asking(fetch))
-		return;
-	for (int i = 0; i < fetch->reader_count; i++)
-		under_way += fetch->readers[i]->pages->transfer != NULL;
-	for (int i = 0; i < fetch->reader_count; i++)
-	{
-		RangeReader *reader = fetch->readers[i];
-
-		if (reader->is_done || reader->pages->transfer != NULL)
-			continue;
-		if ((under_way > 0 || is_ahead) &&
-			(fetch->source.statement->pending >=
-				 fetch->settings->max_concurrency ||
-			 !http_allows(fetch->source.budget)))
-			return;
-		page_reader_send(reader->pages);
-		under_way++;
-	}
-}
-
-/* Returns true if another page is likely to be needed after the current one. */
-static bool
-is_worth_asking(const PageFetch *fetch)
-{
-	int left = fetch->response.page->count - fetch->next;
-
-	if (fetch->is_on_demand || fetch->pages < 2)
-		return false;
-	return fetch->limit == 0 || fetch->found >= fetch->limit ||
-		   fetch->found + left < fetch->limit;
-}
-
-/*
- * Waits for any requested page.  Returns its reader, or NULL if none was
- * requested.
- */
-static RangeReader *
-wait_for_page(PageFetch *fetch)
-{
-	HttpTransfer **transfers = MemoryContextAlloc(
-		fetch->page_context, fetch->reader_count * sizeof(HttpTransfer *));
-	HttpTransfer *ready;
-	int			  count = 0;
-
-	for (int i = 0; i < fetch->reader_count; i++)
-	{
-		if (fetch->readers[i]->pages->transfer != NULL)
-			transfers[count++] = fetch->readers[i]->pages->transfer;
-	}
-	if (count == 0)
-		return NULL;
-	ready = http_wait_any(transfers, count);
-	for (int i = 0; i < fetch->reader_count; i++)
-	{
-		if (fetch->readers[i]->pages->transfer == ready)
-			return fetch->readers[i];
-	}
-	return NULL;
-}
-
-/*
- * Reads the response for a reader.  Returns true if there is a new current
- * page; otherwise another request is needed.
- */
-static bool
-read_page(PageFetch *fetch, RangeReader *reader)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
-	PageResponse  response = page_reader_read(reader->pages);
-
-	if (response.is_circle)
-		page_reader_raise_circle(reader->pages);
-	if (response.result != QUERY_PAGE)
-		settle_refusal(fetch, reader, response);
-	MemoryContextSwitchTo(old_context);
-	if (response.result != QUERY_PAGE)
-	{
-		http_end(response.transfer);
+		warn_of_cap(fetch);
 		return false;
 	}
-
-	fetch->response = response;
-	fetch->next = 0;
-	fetch->found_before = fetch->found;
-	fetch->pages++;
-	fetch->counters->pages++;
-	fetch->counters->records += response.page->count;
-	fetch->most_received = Max(fetch->most_received, reader->pages->received);
-	if (reader->pages->pages == 1)
-		note_accepted_filters(fetch, reader);
-	reader->is_done = reader->pages->is_at_end;
-	reader = range_note_page(fetch, reader, response.page);
-	if (reader->pages->is_doubtful)
-		note_end(fetch, reader);
-	send_wanted(fetch, true);
+	fetch->found_at_cap = first->pages->is_like_cap ? -1 : fetch->found;
+	read_by_time(fetch);
 	return true;
 }
 
@@ -628,7 +404,8 @@ note_end(PageFetch *fetch, RangeReader *reader)
 		return;
 	if (!reader->is_by_time)
 		fetch->is_doubtful = reader->kind == RANGE_ALL;
-	else if (!range_resume(fetch, reader) && reader->position != NO_TIME)
+	else if (!range_resume(&fetch->ranges, reader) &&
+			 reader->position != NO_TIME)
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 		List		 *filters = list_copy(reader->pages->query.filters);
@@ -643,27 +420,7 @@ note_end(PageFetch *fetch, RangeReader *reader)
 	}
 }
 
-/*
- * Returns true if a query that the API limits can be read by created_at
- * instead.
- */
-static bool
-can_read_by_time(const PageFetch *fetch)
-{
-	return fetch->order->may_split && !fetch->is_capped &&
-		   !created_at_is_refused(fetch->source.api, !fetch->order->is_dated);
-}
-
-/* Notes that the API has accepted the filters of a reader's query. */
-static void
-note_accepted_filters(PageFetch *fetch, const RangeReader *reader)
-{
-	ListCell *cell;
-
-	foreach(cell, reader->pages->query.filters)
-		api_note_accepted(fetch->source.api,
-						  ((RemoteFilter *) lfirst(cell))->uses);
-}
+/* --- Queries that the API refuses --- */
 
 /*
  * Handles a query that the API does not continue: its cursor has expired, or
@@ -673,98 +430,33 @@ note_accepted_filters(PageFetch *fetch, const RangeReader *reader)
 static void
 settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
-	bool is_expired =
+	PageProgress *progress = &fetch->ranges.progress;
+	bool		  is_expired =
 		result == QUERY_CURSOR_GONE || result == QUERY_NOT_SUPPORTED;
 
-	if (reader->is_by_time && range_resume(fetch, reader))
+	if (reader->is_by_time && range_resume(&fetch->ranges, reader))
 		return;
 	/*
 	 * If a cursor fails twice at the same position, the API limits the results.
 	 */
-	if ((!is_expired || fetch->progress.restarts > 0) &&
-		reader->kind == RANGE_ALL && !reader->is_by_time &&
-		can_read_by_time(fetch))
+	if ((!is_expired || progress->restarts > 0) && reader->kind == RANGE_ALL &&
+		!reader->is_by_time && can_read_by_time(fetch))
 	{
 		read_by_time(fetch);
 		return;
 	}
 	if (!is_expired)
-		page_fetch_raise_cap(reader->pages->received, reader->is_by_time);
-	if (!page_progress_restart(&fetch->progress, reader->pages))
-		raise_restarts();
+		raise_cap(reader->pages->received, reader->is_by_time);
+	if (!page_progress_restart(progress, reader->pages))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("API cursors expire before the scan can finish"),
+				 errdetail("The scan was restarted %d times without reaching a "
+						   "new record.",
+						   MAX_RESTARTS),
+				 errhint("Increase the option \"page_size\", so that the scan "
+						 "needs fewer cursors.")));
 	reader->position = NO_TIME;
-}
-
-/* Raises the error for a query whose cursors expire. */
-static void
-raise_restarts(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("API cursors expire before the scan can finish"),
-			 errdetail("The scan was restarted %d times without reaching a new "
-					   "record.",
-					   MAX_RESTARTS),
-			 errhint("Increase the option \"page_size\", so that the scan "
-					 "needs fewer cursors.")));
-}
-
-/*
- * Raises the error for a query whose results the API limits, and that cannot be
- * resumed.  The argument received is the number of records that it returned.
- */
-void
-page_fetch_raise_cap(int64 received, bool is_by_time)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("API returns at most " INT64_FORMAT " records per query",
-					received),
-			 is_by_time
-				 ? errdetail("More records than that have the same value of "
-							 "\"created_at\".")
-				 : errdetail("The scan cannot continue by \"created_at\"."),
-			 errhint("Narrow the query so that it returns fewer records.")));
-}
-
-/*
- * Handles the rejection of a reader's query: omits the rejected filters or the
- * sort, or raises an error.
- */
-static void
-settle_refusal(PageFetch *fetch, RangeReader *reader, PageResponse response)
-{
-	List	 *refused;
-	ListCell *cell;
-
-	if (reader->pages->cursor == NULL &&
-		range_note_refusal(fetch, reader, response.result))
-		return;
-	switch (
-		refusal_find(reader->pages, response.result, fetch->filters, &refused))
-	{
-		case REFUSED_SIZE:
-			return;
-		case REFUSED_CURSOR:
-			settle_cursor(fetch, reader, response.result);
-			return;
-		case REFUSED_SORT:
-			break;
-		case REFUSED_FILTERS:
-			foreach(cell, refused)
-			{
-				const RefusedFilter *filter = lfirst(cell);
-
-				drop_filter(fetch, filter->filter, filter->result);
-			}
-			break;
-		default:
-			/* If each filter is accepted, their combination is not. */
-			if (response.result == QUERY_NOT_SUPPORTED || fetch->filters == NIL)
-				api_raise_refusal(fetch->source.api, response.transfer);
-			drop_filter(fetch, llast(fetch->filters), QUERY_VALUE_REFUSED);
-	}
-	begin(fetch);
 }
 
 /*
@@ -776,10 +468,10 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	char		 *uses = remote_uses_text(filter->uses);
-	bool		  for_good = result == QUERY_FILTER_REFUSED;
 
-	api_note_refusal(fetch->source.api, filter->uses, result);
-	fetch->filters = list_delete_ptr(list_copy(fetch->filters), filter);
+	api_note_refusal(fetch->ranges.source.api, filter->uses, result);
+	fetch->ranges.filters =
+		list_delete_ptr(list_copy(fetch->ranges.filters), filter);
 	MemoryContextSwitchTo(old_context);
 	ereport(WARNING,
 			(errcode(ERRCODE_FDW_ERROR),
@@ -788,7 +480,260 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 					pg_any_to_server(uses, strlen(uses), PG_UTF8)),
 			 errdetail("The scan fetches more records than needed, and "
 					   "PostgreSQL checks the condition."),
-			 for_good ? errhint("Set the column option \"filter_operators\" to "
-								"the operators that the API accepts.")
-					  : 0));
+			 result == QUERY_FILTER_REFUSED
+				 ? errhint("Set the column option \"filter_operators\" to "
+						   "the operators that the API accepts.")
+				 : 0));
+}
+
+/*
+ * Handles the rejection of a reader's query: omits the rejected filters or the
+ * sort, or raises an error.
+ */
+static void
+settle_refusal(PageFetch *fetch, RangeReader *reader,
+			   const PageResponse *response)
+{
+	RangeSet *ranges = &fetch->ranges;
+	List	 *refused;
+	ListCell *cell;
+
+	if (reader->pages->cursor == NULL &&
+		range_note_refusal(ranges, reader, response->result))
+		return;
+	switch (refusal_find(reader->pages, response->result, ranges->filters,
+						 &refused))
+	{
+		case REFUSED_SIZE:
+			return;
+		case REFUSED_CURSOR:
+			settle_cursor(fetch, reader, response->result);
+			return;
+		case REFUSED_SORT:
+			break;
+		case REFUSED_FILTERS:
+			foreach(cell, refused)
+			{
+				const RefusedFilter *filter = lfirst(cell);
+
+				drop_filter(fetch, filter->filter, filter->result);
+			}
+			break;
+		case REFUSED_ENDPOINT:
+			api_raise_refusal(ranges->source.api, response->transfer);
+		case REFUSED_OTHER:
+			/* If each filter is accepted, their combination is not. */
+			if (ranges->filters == NIL)
+				api_raise_refusal(ranges->source.api, response->transfer);
+			drop_filter(fetch, llast(ranges->filters), QUERY_VALUE_REFUSED);
+	}
+	begin_fetch(fetch);
+}
+
+/* --- Pages --- */
+
+/* Returns true if another page is likely to be needed after the current one. */
+static bool
+is_worth_asking(const PageFetch *fetch)
+{
+	int left = fetch->response.page->count - fetch->next;
+
+	if (fetch->is_on_demand || fetch->ranges.pages < 2)
+		return false;
+	return fetch->limit == 0 || fetch->found >= fetch->limit ||
+		   fetch->found + left < fetch->limit;
+}
+
+/*
+ * Requests the next page of each reader that has no request in flight, within
+ * the statement's concurrency.  Requests at least one if none is in flight, so
+ * that a fetch never waits for another scan.
+ *
+ * The argument is_ahead is true if the current page has unread records.
+ */
+static void
+send_wanted(PageFetch *fetch, bool is_ahead)
+{
+	const PageSource *source = &fetch->ranges.source;
+	bool			  is_needed = !is_ahead;
+	ListCell		 *cell;
+
+	if (is_ahead && !is_worth_asking(fetch))
+		return;
+	foreach(cell, fetch->ranges.readers)
+	{
+		if (((RangeReader *) lfirst(cell))->pages->transfer != NULL)
+			is_needed = false;
+	}
+	foreach(cell, fetch->ranges.readers)
+	{
+		RangeReader *reader = lfirst(cell);
+
+		if (reader->is_done || reader->pages->transfer != NULL)
+			continue;
+		if (!is_needed &&
+			(source->statement->pending >= fetch->settings->max_concurrency ||
+			 !http_allows(source->budget)))
+			return;
+		page_reader_send(reader->pages);
+		is_needed = false;
+	}
+}
+
+/*
+ * Waits for any requested page.  Returns its reader, or NULL if none was
+ * requested.
+ */
+static RangeReader *
+wait_for_page(PageFetch *fetch)
+{
+	List		  *readers = fetch->ranges.readers;
+	HttpTransfer **transfers = MemoryContextAlloc(
+		fetch->page_context, list_length(readers) * sizeof(HttpTransfer *));
+	HttpTransfer *ready;
+	int			  count = 0;
+	ListCell	 *cell;
+
+	foreach(cell, readers)
+	{
+		HttpTransfer *transfer =
+			((RangeReader *) lfirst(cell))->pages->transfer;
+
+		if (transfer != NULL)
+			transfers[count++] = transfer;
+	}
+	if (count == 0)
+		return NULL;
+	ready = http_wait_any(transfers, count);
+	foreach(cell, readers)
+	{
+		if (((RangeReader *) lfirst(cell))->pages->transfer == ready)
+			return lfirst(cell);
+	}
+	return NULL;
+}
+
+/*
+ * Reads the response for a reader.  Returns true if there is a new current
+ * page; otherwise another request is needed.
+ */
+static bool
+read_page(PageFetch *fetch, RangeReader *reader)
+{
+	RangeSet	 *ranges = &fetch->ranges;
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
+	PageResponse  response = page_reader_read(reader->pages);
+	ListCell	 *cell;
+
+	if (response.is_circle)
+		page_reader_raise_circle(reader->pages);
+	if (response.result != QUERY_PAGE)
+		settle_refusal(fetch, reader, &response);
+	MemoryContextSwitchTo(old_context);
+	if (response.result != QUERY_PAGE)
+	{
+		http_end(response.transfer);
+		return false;
+	}
+
+	fetch->response = response;
+	fetch->next = 0;
+	fetch->found_before = fetch->found;
+	fetch->counters->pages++;
+	fetch->counters->records += response.page->count;
+	ranges->pages++;
+	ranges->most_received = Max(ranges->most_received, reader->pages->received);
+	if (reader->pages->pages == 1)
+	{
+		foreach(cell, reader->pages->query.filters)
+			api_note_accepted(ranges->source.api,
+							  ((RemoteFilter *) lfirst(cell))->uses);
+	}
+	reader->is_done = reader->pages->is_at_end;
+	reader = range_note_page(ranges, reader, response.page);
+	if (reader->pages->is_doubtful)
+		note_end(fetch, reader);
+	send_wanted(fetch, true);
+	return true;
+}
+
+/*
+ * Reads the next page of any reader, which becomes the current one.  Returns
+ * false at the end, or if it must not wait.
+ */
+static bool
+next_page(PageFetch *fetch)
+{
+	RangeReader *reader;
+
+	fetch->is_waiting = false;
+	do
+	{
+		range_open(&fetch->ranges);
+		send_wanted(fetch, false);
+		if (fetch->nowait && !page_fetch_is_ready(fetch))
+		{
+			fetch->is_waiting = true;
+			return false;
+		}
+		reader = wait_for_page(fetch);
+		if (reader == NULL && !verify_end(fetch))
+			return false;
+	} while (reader == NULL || !read_page(fetch, reader));
+	return true;
+}
+
+/*
+ * Releases the current page, all records of which were returned.  Raises an
+ * error for too many successive pages without a new record.
+ */
+static void
+release_page(PageFetch *fetch)
+{
+	RangeSet *ranges = &fetch->ranges;
+
+	if (fetch->response.page != NULL)
+	{
+		int64 fresh = fetch->found - fetch->found_before;
+
+		if (ranges->state == RANGES_OPEN &&
+			2 * fresh <= fetch->response.page->count)
+			ranges->sparse_pages++;
+		if (!page_progress_note(&ranges->progress, fresh > 0))
+			ereport(ERROR,
+					(errcode(ERRCODE_PROTOCOL_VIOLATION),
+					 errmsg("API pagination does not terminate"),
+					 errdetail("The last %d pages contained no new records.",
+							   ranges->progress.stale_pages)));
+	}
+	if (fetch->response.transfer != NULL)
+		http_end(fetch->response.transfer);
+	memset(&fetch->response, 0, sizeof(fetch->response));
+	MemoryContextReset(fetch->page_context);
+}
+
+/*
+ * Sets *record to the next record.  It is in the page's memory and valid until
+ * the next call.  Returns false at the end.  Raises the errors of
+ * api_finish_query, and an error for pages that do not end.
+ */
+bool
+page_fetch_next(PageFetch *fetch, Record **record)
+{
+	do
+	{
+		const RecordPage *page = fetch->response.page;
+
+		while (page != NULL && fetch->next < page->count)
+		{
+			*record = page->records[fetch->next++];
+			if (seen_set_add(fetch->ranges.seen, &(*record)->id))
+			{
+				fetch->found++;
+				return true;
+			}
+		}
+		release_page(fetch);
+	} while (next_page(fetch));
+	return false;
 }

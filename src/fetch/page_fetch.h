@@ -14,7 +14,7 @@
 #include "fetch/record_cache.h"
 
 /* Description of the records to read; must live as long as the fetch. */
-typedef struct PageOrder
+typedef struct PageSpec
 {
 	List	   *filters; /* RemoteFilters, joined by AND */
 	const char *sort;	 /* attribute to sort by, in UTF-8; NULL: any order */
@@ -22,11 +22,11 @@ typedef struct PageOrder
 	int			limit;		  /* number of records that are likely to be read;
 							   * 0: all */
 	bool		is_on_demand; /* a cursor's reader: no page may be read ahead */
-	bool		is_hesitant;  /* the reader may stop early, after an unknown
+	bool		may_stop;	  /* the reader may stop early, after an unknown
 							   * number of records */
 	bool		may_split;	  /* the API can filter and sort by created_at */
 	bool		is_dated;	  /* records without created_at are not needed */
-} PageOrder;
+} PageSpec;
 
 /* Fetch of a query's records, and its position. */
 typedef struct PageFetch PageFetch;
@@ -39,13 +39,13 @@ typedef struct PageCounters
 	int64 ranges;  /* cursors that were opened in parallel */
 } PageCounters;
 
-extern PageFetch *page_fetch_create(RecordCache		*cache,
-									const Settings	*settings,
-									const PageOrder *order, HttpBudget *budget,
+extern PageFetch *page_fetch_create(RecordCache	   *cache,
+									const Settings *settings,
+									const PageSpec *spec, HttpBudget *budget,
 									PageCounters *counters);
 extern bool		  page_fetch_next(PageFetch *fetch, Record **record);
 extern bool		  page_fetch_is_ready(const PageFetch *fetch);
-extern void		  page_fetch_set_patience(PageFetch *fetch, bool may_wait);
+extern void		  page_fetch_set_nowait(PageFetch *fetch, bool nowait);
 extern bool		  page_fetch_is_waiting(const PageFetch *fetch);
 extern bool		  page_fetch_is_sorted(const PageFetch *fetch);
 extern List		 *page_fetch_filters(const PageFetch *fetch);
