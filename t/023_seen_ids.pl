@@ -65,7 +65,7 @@ for my $repeat (sort keys %repeats)
 	}
 }
 
-# A subtransaction that fails does not forget the ids.
+# The ids remain after a subtransaction that fails.
 $api->behave('{"move_between_pages": true}');
 my $result = $session->query(q(
 	BEGIN;

@@ -26,9 +26,6 @@
  */
 #define TELLING_REFUSALS 3
 
-/* Maximum number of ids known to be refused; the oldest is evicted. */
-#define MAX_BAD_IDS 64
-
 /* The refusals of features that are used together, or of their size. */
 typedef struct KnownRefusal
 {
@@ -38,18 +35,6 @@ typedef struct KnownRefusal
 	int64 since; /* time at which the limit was set, by http_now */
 } KnownRefusal;
 
-typedef struct ApiFacts
-{
-	char	 *record_type;
-	bool	  has_record_path;	/* see api_has_record_path */
-	bool	  takes_ids;		/* a query by ids was accepted */
-	bool	  has_false_counts; /* see api_note_false_doubt */
-	bool	  has_warned;		/* see api_warns_of_cap */
-	List	 *refusals;			/* KnownRefusals */
-	int		  bad_id_total;
-	pg_uuid_t bad_ids[MAX_BAD_IDS];
-} ApiFacts;
-
 /* The feature whose limit is the page size. */
 static const RemoteUse page_use = {"", REMOTE_PAGE, NULL};
 
@@ -58,8 +43,8 @@ static const RemoteUse page_use = {"", REMOTE_PAGE, NULL};
  * They live until the connection clears its facts, which is not while it is in
  * use.
  */
-static ApiFacts *
-facts_of(const Api *api)
+ApiFacts *
+api_facts(const Api *api)
 {
 	Connection	 *connection = api->connection;
 	MemoryContext old_context;
@@ -80,22 +65,6 @@ facts_of(const Api *api)
 	return facts;
 }
 
-/*
- * Returns true if the path of single records is known to exist.  The API has
- * then returned a record for it, or reported that a record does not exist.
- */
-bool
-api_has_record_path(const Api *api)
-{
-	return facts_of(api)->has_record_path;
-}
-
-void
-api_note_record_path(const Api *api)
-{
-	facts_of(api)->has_record_path = true;
-}
-
 /* --- Features that the API refuses --- */
 
 /* Returns what is known of features that are used together, or NULL. */
@@ -104,7 +73,7 @@ find_refusal(const Api *api, const RemoteUse *uses)
 {
 	ListCell *cell;
 
-	foreach(cell, facts_of(api)->refusals)
+	foreach(cell, api_facts(api)->refusals)
 	{
 		KnownRefusal *refusal = lfirst(cell);
 
@@ -126,7 +95,7 @@ make_refusal(Api *api, const RemoteUse *uses)
 	old_context = MemoryContextSwitchTo(api->connection->facts_context);
 	refusal = palloc0(sizeof(KnownRefusal));
 	refusal->uses = remote_uses_copy(uses);
-	facts_of(api)->refusals = lappend(facts_of(api)->refusals, refusal);
+	api_facts(api)->refusals = lappend(api_facts(api)->refusals, refusal);
 	MemoryContextSwitchTo(old_context);
 	return refusal;
 }
@@ -241,11 +210,18 @@ api_limit_page_size(Api *api, int limit)
 
 /* --- Ids that the API refuses --- */
 
-/* Notes that the API accepted a query by ids. */
-void
-api_note_accepted_ids(Api *api)
+/* Returns true if the API is known to refuse queries for an id. */
+bool
+api_is_bad_id(const Api *api, const pg_uuid_t *id)
 {
-	facts_of(api)->takes_ids = true;
+	const ApiFacts *facts = api_facts(api);
+
+	for (int i = 0; i < Min(facts->bad_id_total, MAX_BAD_IDS); i++)
+	{
+		if (memcmp(&facts->bad_ids[i], id, sizeof(*id)) == 0)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -256,56 +232,11 @@ api_note_accepted_ids(Api *api)
 void
 api_note_bad_id(Api *api, const pg_uuid_t *id)
 {
-	ApiFacts *facts = facts_of(api);
+	ApiFacts *facts = api_facts(api);
 
 	if (api_is_bad_id(api, id))
 		return;
 	facts->bad_ids[facts->bad_id_total++ % MAX_BAD_IDS] = *id;
 	if (!facts->takes_ids && facts->bad_id_total > 1)
 		api_limit_values(api, ID_FIELD, 1);
-}
-
-/* Returns true if the API is known to refuse queries for an id. */
-bool
-api_is_bad_id(const Api *api, const pg_uuid_t *id)
-{
-	const ApiFacts *facts = facts_of(api);
-
-	for (int i = 0; i < Min(facts->bad_id_total, MAX_BAD_IDS); i++)
-	{
-		if (memcmp(&facts->bad_ids[i], id, sizeof(*id)) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* --- Counts and limits of results --- */
-
-/*
- * Notes that the API announced further records where there were none.  Its
- * counts are not used as evidence any more.
- */
-void
-api_note_false_doubt(Api *api)
-{
-	facts_of(api)->has_false_counts = true;
-}
-
-bool
-api_counts_are_false(const Api *api)
-{
-	return facts_of(api)->has_false_counts;
-}
-
-/*
- * Returns true for the first call until the facts are cleared, to warn of an
- * end that cannot be verified.
- */
-bool
-api_warns_of_cap(Api *api)
-{
-	bool is_first = !facts_of(api)->has_warned;
-
-	facts_of(api)->has_warned = true;
-	return is_first;
 }

@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "utils/uuid.h"
 
 #include "api/api.h"
@@ -26,12 +27,28 @@ typedef struct RefusedQuery
 	int accepted_halves;
 } RefusedQuery;
 
-extern bool api_has_record_path(const Api *api);
-extern void api_note_record_path(const Api *api);
-extern int	api_values_at_once(const Api *api, const char *field);
-extern void api_limit_values(Api *api, const char *field, int limit);
+/* Maximum number of ids known to be refused; the oldest is evicted. */
+#define MAX_BAD_IDS 64
+
+/* Facts about a record type, learned from responses in this session. */
+typedef struct ApiFacts
+{
+	char	 *record_type;
+	bool	  has_record_path;	/* the API has returned a record for an id, or
+							 * reported that it does not exist */
+	bool	  takes_ids;		/* a query by ids was accepted */
+	bool	  has_false_counts; /* the API has announced further records where
+							 * there were none, so counts are no evidence */
+	bool	  has_warned;		/* of an end that cannot be verified */
+	List	 *refusals;			/* of api_facts.c */
+	int		  bad_id_total;
+	pg_uuid_t bad_ids[MAX_BAD_IDS]; /* see api_note_bad_id */
+} ApiFacts;
+
+extern ApiFacts *api_facts(const Api *api);
+extern int		 api_values_at_once(const Api *api, const char *field);
+extern void		 api_limit_values(Api *api, const char *field, int limit);
 extern void api_note_half(Api *api, const char *field, RefusedQuery *whole);
-extern void api_note_accepted_ids(Api *api);
 extern void api_note_bad_id(Api *api, const pg_uuid_t *id);
 extern bool api_is_bad_id(const Api *api, const pg_uuid_t *id);
 extern int	api_page_size(const Api *api, int wanted);
@@ -40,8 +57,5 @@ extern bool api_refuses(const Api *api, const RemoteUse *uses);
 extern void api_note_refusal(Api *api, const RemoteUse *uses,
 							 QueryResult result);
 extern void api_note_accepted(Api *api, const RemoteUse *uses);
-extern void api_note_false_doubt(Api *api);
-extern bool api_counts_are_false(const Api *api);
-extern bool api_warns_of_cap(Api *api);
 
 #endif /* OPPORTUNITY_API_FACTS_H */

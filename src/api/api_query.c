@@ -251,7 +251,7 @@ api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
 {
 	return ((page->has_more || page->total > received ||
 			 (page->count == 0 && received > 0)) &&
-			!api_counts_are_false(api)) ||
+			!api_facts(api)->has_false_counts) ||
 		   api_is_like_cap(page, received, limit);
 }
 

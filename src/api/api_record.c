@@ -62,7 +62,7 @@ is_known_missing(const Api *api, const ApiProblem *problem)
 {
 	return strcmp(problem->code, API_RECORD_NOT_FOUND) == 0 ||
 		   (strcmp(problem->code, API_UNKNOWN_TYPE) != 0 &&
-			api_has_record_path(api));
+			api_facts(api)->has_record_path);
 }
 
 /*
@@ -88,7 +88,7 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 			is_missing = is_missing &&
 						 memcmp(&page->records[i]->id, id, sizeof(*id)) != 0;
 		if (is_missing)
-			api_note_record_path(api);
+			api_facts(api)->has_record_path = true;
 	}
 	else
 		is_missing = transfer->status != 404 && transfer->status != 410 &&
@@ -107,7 +107,7 @@ is_record_missing(Api *api, const pg_uuid_t *id, const ApiProblem *problem,
 {
 	if (is_known_missing(api, problem))
 	{
-		api_note_record_path(api);
+		api_facts(api)->has_record_path = true;
 		return true;
 	}
 	return strcmp(problem->code, API_UNKNOWN_TYPE) != 0 &&
@@ -145,7 +145,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 							   psprintf("record %s", id_text(id)), status,
 							   reason, &problem))
 		{
-			api_note_record_path(api);
+			api_facts(api)->has_record_path = true;
 			if (memcmp(&(*record)->id, id, sizeof(*id)) == 0)
 			{
 				api_count_records(api, 1);
@@ -192,7 +192,7 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 					 &ignored) != RECORD_OK ||
 		memcmp(&(*record)->id, id, sizeof(*id)) != 0)
 		return false;
-	api_note_record_path(api);
+	api_facts(api)->has_record_path = true;
 	api_count_records(api, 1);
 	return true;
 }

@@ -101,13 +101,6 @@ created_at_filters_before(int64 seconds)
 	return filters_of_time(OPERATOR_LT, seconds);
 }
 
-/* Returns the filter of records without created_at, in the current context. */
-RemoteFilter *
-created_at_filter_missing(void)
-{
-	return remote_filter_create("created_at", OPERATOR_NOT_EXISTS, NULL);
-}
-
 /*
  * Returns the created_at of a record in the API's form, or NULL if it has
  * none.  The argument number is the index of created_at among the wanted

@@ -370,7 +370,7 @@ settle_end(KeyRequest *request, bool is_verified)
 		return;
 	}
 	if (!request->is_like_cap)
-		api_note_false_doubt(request->source.api);
+		api_facts(request->source.api)->has_false_counts = true;
 	finish(request, KEY_KNOWN);
 }
 

@@ -251,8 +251,9 @@ static void
 warn_of_cap(const PageFetch *fetch)
 {
 	const RangeReader *first = linitial(fetch->ranges.readers);
+	ApiFacts		  *facts = api_facts(fetch->ranges.source.api);
 
-	if (api_warns_of_cap(fetch->ranges.source.api))
+	if (!facts->has_warned)
 		ereport(WARNING,
 				(errcode(ERRCODE_FDW_ERROR),
 				 errmsg("result may be incomplete: API returned " INT64_FORMAT
@@ -261,6 +262,7 @@ warn_of_cap(const PageFetch *fetch)
 				 errdetail("The number of records may be a limit of the API. "
 						   "The wrapper cannot verify it, because it cannot "
 						   "sort by \"created_at\".")));
+	facts->has_warned = true;
 }
 
 /*
@@ -343,7 +345,7 @@ verify_ids(PageFetch *fetch)
 	}
 	fetch->unproven = NIL;
 	if (!fetch->is_like_cap)
-		api_note_false_doubt(fetch->ranges.source.api);
+		api_facts(fetch->ranges.source.api)->has_false_counts = true;
 }
 
 /*
@@ -364,7 +366,7 @@ verify_end(PageFetch *fetch)
 	if (!fetch->is_doubtful)
 	{
 		if (fetch->found_at_cap == fetch->found)
-			api_note_false_doubt(fetch->ranges.source.api);
+			api_facts(fetch->ranges.source.api)->has_false_counts = true;
 		return false;
 	}
 	fetch->is_doubtful = false;
@@ -375,7 +377,7 @@ verify_end(PageFetch *fetch)
 		if (!has_new(fetch, &query, 1))
 		{
 			if (!first->pages->is_like_cap)
-				api_note_false_doubt(fetch->ranges.source.api);
+				api_facts(fetch->ranges.source.api)->has_false_counts = true;
 			return false;
 		}
 		if (!can_read_by_time(fetch))
@@ -532,6 +534,15 @@ settle_refusal(PageFetch *fetch, RangeReader *reader,
 
 /* --- Pages --- */
 
+/* Raises the error for pages that may never end. */
+pg_noreturn static void
+raise_endless(const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+					errmsg("API pagination does not terminate"),
+					errdetail_internal("%s", detail)));
+}
+
 /* Returns true if another page is likely to be needed after the current one. */
 static bool
 is_worth_asking(const PageFetch *fetch)
@@ -626,7 +637,9 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	ListCell	 *cell;
 
 	if (response.is_circle)
-		page_reader_raise_circle(reader->pages);
+		raise_endless(psprintf("The response to page %d contains the cursor "
+							   "that requested page %d.",
+							   reader->pages->pages, reader->pages->pages));
 	if (response.result != QUERY_PAGE)
 		settle_refusal(fetch, reader, &response);
 	MemoryContextSwitchTo(old_context);
@@ -700,11 +713,9 @@ release_page(PageFetch *fetch)
 			2 * fresh <= fetch->response.page->count)
 			ranges->sparse_pages++;
 		if (!page_progress_note(&ranges->progress, fresh > 0))
-			ereport(ERROR,
-					(errcode(ERRCODE_PROTOCOL_VIOLATION),
-					 errmsg("API pagination does not terminate"),
-					 errdetail("The last %d pages contained no new records.",
-							   ranges->progress.stale_pages)));
+			raise_endless(
+				psprintf("The last %d pages contained no new records.",
+						 ranges->progress.stale_pages));
 	}
 	if (fetch->response.transfer != NULL)
 		http_end(fetch->response.transfer);

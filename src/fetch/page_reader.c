@@ -17,9 +17,6 @@
 
 #include "fetch/page_reader.h"
 
-static void take_response(PageReader *reader, PageResponse *response);
-static void take_cursor(PageReader *reader, PageResponse *response);
-
 /*
  * Returns a reader of a query's pages, in the current context, at the first
  * page.  Copies the query, but not the strings that it points to.  Makes no
@@ -60,6 +57,51 @@ page_reader_send(PageReader *reader)
 	MemoryContextDelete(scratch);
 }
 
+/* Notes the end or the next page's cursor, and the next page's size. */
+static void
+take_cursor(PageReader *reader, PageResponse *response)
+{
+	const RecordPage *page = response->page;
+	int				  limit = reader->query.limit;
+	char			 *cursor = NULL;
+
+	reader->pages++;
+	reader->received += page->count;
+	if (page->next_cursor != NULL)
+	{
+		response->is_circle = reader->cursor != NULL &&
+							  strcmp(reader->cursor, page->next_cursor) == 0;
+		cursor = MemoryContextStrdup(reader->context, page->next_cursor);
+	}
+	else
+	{
+		reader->is_at_end = true;
+		reader->is_doubtful = api_is_doubtful_end(reader->source->api, page,
+												  reader->received, limit);
+		reader->is_like_cap = api_is_like_cap(page, reader->received, limit);
+	}
+	if (reader->cursor != NULL)
+		pfree(reader->cursor);
+	reader->cursor = cursor;
+
+	/* A small page was not enough, so the next one is larger. */
+	reader->accepted_limit = limit;
+	reader->query.limit = Min(limit * 2, reader->source->page_size);
+}
+
+/* Passes the transfer to the caller, and reads the page's cursor. */
+static void
+take_response(PageReader *reader, PageResponse *response)
+{
+	response->transfer = reader->transfer;
+	reader->transfer = NULL;
+	reader->source->statement->pending--;
+	if (response->result == QUERY_PAGE)
+		take_cursor(reader, response);
+	else
+		response->page = NULL;
+}
+
 /*
  * Waits for the requested page and reads it, in the current context.  The
  * caller must release the result's transfer with http_end.  Raises the errors
@@ -91,65 +133,6 @@ page_reader_try(PageReader *reader, PageResponse *response)
 		return false;
 	take_response(reader, response);
 	return true;
-}
-
-/* Raises the error for a page whose cursor leads to itself. */
-void
-page_reader_raise_circle(const PageReader *reader)
-{
-	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-					errmsg("API pagination does not terminate"),
-					errdetail("The response to page %d contains the cursor "
-							  "that requested page %d.",
-							  reader->pages, reader->pages)));
-}
-
-/* Passes the transfer to the caller, and reads the page's cursor. */
-static void
-take_response(PageReader *reader, PageResponse *response)
-{
-	response->transfer = reader->transfer;
-	reader->transfer = NULL;
-	reader->source->statement->pending--;
-	if (response->result == QUERY_PAGE)
-		take_cursor(reader, response);
-	else
-		response->page = NULL;
-}
-
-/* Notes the end or the next page's cursor, and the next page's size. */
-static void
-take_cursor(PageReader *reader, PageResponse *response)
-{
-	const RecordPage *page = response->page;
-	char			 *cursor = NULL;
-
-	reader->received += page->count;
-	if (page->next_cursor == NULL)
-	{
-		reader->is_at_end = true;
-		reader->is_doubtful = api_is_doubtful_end(
-			reader->source->api, page, reader->received, reader->query.limit);
-		reader->is_like_cap =
-			api_is_like_cap(page, reader->received, reader->query.limit);
-	}
-	else
-	{
-		response->is_circle = reader->cursor != NULL &&
-							  strcmp(reader->cursor, page->next_cursor) == 0;
-		cursor = MemoryContextStrdup(reader->context, page->next_cursor);
-	}
-
-	if (reader->cursor != NULL)
-		pfree(reader->cursor);
-	reader->cursor = cursor;
-	reader->pages++;
-
-	reader->accepted_limit = reader->query.limit;
-
-	/* A small page was not enough, so the next one is larger. */
-	reader->query.limit =
-		Min(reader->query.limit * 2, reader->source->page_size);
 }
 
 /*

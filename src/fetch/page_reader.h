@@ -58,9 +58,8 @@ extern PageReader  *page_reader_create(PageSource	  *source,
 extern void			page_reader_send(PageReader *reader);
 extern PageResponse page_reader_read(PageReader *reader);
 extern bool			page_reader_try(PageReader *reader, PageResponse *response);
-pg_noreturn extern void page_reader_raise_circle(const PageReader *reader);
-extern void				page_reader_restart(PageReader *reader);
-extern void				page_reader_stop(PageReader *reader);
-extern void				page_reader_end(PageReader *reader);
+extern void			page_reader_restart(PageReader *reader);
+extern void			page_reader_stop(PageReader *reader);
+extern void			page_reader_end(PageReader *reader);
 
 #endif /* OPPORTUNITY_PAGE_READER_H */

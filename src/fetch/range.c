@@ -44,7 +44,10 @@
 /* Number of pages before further readers start, if the scan may stop. */
 #define PAGES_BEFORE_STOP 3
 
-/* Adds a reader of a query, at its first page.  Copies the list of filters. */
+/*
+ * Adds a reader of a query, at its first page.  The filters must live as long as
+ * the readers.
+ */
 RangeReader *
 range_add_reader(RangeSet *set, RangeKind kind, List *filters, const char *sort,
 				 bool is_descending)
@@ -53,7 +56,7 @@ range_add_reader(RangeSet *set, RangeKind kind, List *filters, const char *sort,
 	RangeReader	 *reader = palloc0(sizeof(RangeReader));
 	ApiQuery	  query = {0};
 
-	query.filters = list_copy(filters);
+	query.filters = filters;
 	query.sort = sort;
 	query.is_descending = is_descending;
 	query.limit = set->source.page_size;
@@ -104,16 +107,16 @@ filters_from(RangeSet *set, int64 seconds, const char *exact)
 static void
 read_undated(RangeSet *set)
 {
-	MemoryContext old_context;
+	MemoryContext old_context = MemoryContextSwitchTo(set->context);
+	RemoteFilter *filter;
 
-	if (!set->needs_undated || set->has_undated)
-		return;
-	old_context = MemoryContextSwitchTo(set->context);
-	range_add_reader(
-		set, RANGE_UNDATED,
-		lappend(list_copy(set->filters), created_at_filter_missing()), NULL,
-		false);
-	set->has_undated = true;
+	if (set->needs_undated && !set->has_undated)
+	{
+		filter = remote_filter_create("created_at", OPERATOR_NOT_EXISTS, NULL);
+		range_add_reader(set, RANGE_UNDATED,
+						 lappend(list_copy(set->filters), filter), NULL, false);
+		set->has_undated = true;
+	}
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -194,7 +197,7 @@ split_largest(RangeSet *set)
 
 /*
  * Drops the readers that are done, and opens as many new ones as are permitted
- * and useful: first the reader from the opposite end, and that of the records
+ * and useful.  The first ones read from the opposite end, and the records
  * without created_at.  The current page must have been used up.
  */
 void
@@ -454,7 +457,7 @@ range_resume(RangeSet *set, RangeReader *reader)
 		 * API's announcement of further records was wrong.
 		 */
 		if (!pages->is_like_cap)
-			api_note_false_doubt(set->source.api);
+			api_facts(set->source.api)->has_false_counts = true;
 		return true;
 	}
 

@@ -456,7 +456,7 @@ take_page(RecordCache *cache, RecordRequest *request, const RecordPage *page)
 static void
 note_accepted(RecordCache *cache, RecordRequest *request)
 {
-	api_note_accepted_ids(cache->api);
+	api_facts(cache->api)->takes_ids = true;
 	if (request->half_of != NULL)
 		api_note_half(cache->api, ID_FIELD, request->half_of);
 	request->half_of = NULL;
