@@ -30,7 +30,6 @@ struct PageFetch
 {
 	MemoryContext	context;
 	MemoryContext	page_context; /* context of the current page */
-	const Settings *settings;
 	const PageSpec *spec;
 	PageCounters   *counters;
 	RangeSet		ranges; /* the readers */
@@ -77,12 +76,13 @@ begin_fetch(PageFetch *fetch)
 	must_read_all = spec->sort != NULL && !fetch->is_sorted;
 	fetch->limit = must_read_all ? 0 : spec->limit;
 	fetch->is_on_demand = !must_read_all && spec->is_on_demand;
-	fetch->ranges.state = !fetch->is_sorted && spec->may_split &&
-								  fetch->limit <= 0 && !fetch->is_on_demand &&
-								  fetch->ranges.max_readers >= 2 &&
-								  !created_at_is_refused(api, !spec->is_dated)
-							  ? RANGES_NOT_YET
-							  : RANGES_NEVER;
+	fetch->ranges.state =
+		!fetch->is_sorted && spec->may_split && fetch->limit <= 0 &&
+				!fetch->is_on_demand &&
+				fetch->ranges.settings->max_concurrency >= 2 &&
+				!created_at_is_refused(api, !spec->is_dated)
+			? RANGES_NOT_YET
+			: RANGES_NEVER;
 
 	/*
 	 * A long read is sorted by created_at, so that it can be resumed anywhere.
@@ -123,7 +123,7 @@ page_fetch_create(RecordCache *cache, const Settings *settings,
 	fetch->context = ranges->context = context;
 	fetch->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
 												ALLOCSET_DEFAULT_SIZES);
-	fetch->settings = settings;
+	ranges->settings = settings;
 	fetch->spec = spec;
 	fetch->counters = counters;
 	fetch->found_at_cap = -1;
@@ -133,7 +133,6 @@ page_fetch_create(RecordCache *cache, const Settings *settings,
 	ranges->source.budget = budget;
 	ranges->source.page_size =
 		api_page_size(ranges->source.api, settings->page_size);
-	ranges->max_readers = settings->max_concurrency;
 	ranges->created_at =
 		attribute_set_add(record_cache_wanted(cache), "created_at");
 	ranges->needs_undated = !spec->is_dated;
@@ -478,7 +477,7 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 	ereport(WARNING,
 			(errcode(ERRCODE_FDW_ERROR),
 			 errmsg("API rejected a filter on record type \"%s\": %s",
-					fetch->settings->record_type,
+					fetch->ranges.settings->record_type,
 					pg_any_to_server(uses, strlen(uses), PG_UTF8)),
 			 errdetail("The scan fetches more records than needed, and "
 					   "PostgreSQL checks the condition."),
@@ -582,9 +581,9 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 
 		if (reader->is_done || reader->pages->transfer != NULL)
 			continue;
-		if (!is_needed &&
-			(source->statement->pending >= fetch->settings->max_concurrency ||
-			 !http_allows(source->budget)))
+		if (!is_needed && (source->statement->pending >=
+							   fetch->ranges.settings->max_concurrency ||
+						   !http_allows(source->budget)))
 			return;
 		page_reader_send(reader->pages);
 		is_needed = false;
@@ -634,7 +633,6 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	RangeSet	 *ranges = &fetch->ranges;
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
 	PageResponse  response = page_reader_read(reader->pages);
-	ListCell	 *cell;
 
 	if (response.is_circle)
 		raise_endless(psprintf("The response to page %d contains the cursor "
@@ -656,12 +654,6 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	fetch->counters->records += response.page->count;
 	ranges->pages++;
 	ranges->most_received = Max(ranges->most_received, reader->pages->received);
-	if (reader->pages->pages == 1)
-	{
-		foreach(cell, reader->pages->query.filters)
-			api_note_accepted(ranges->source.api,
-							  ((RemoteFilter *) lfirst(cell))->uses);
-	}
 	reader->is_done = reader->pages->is_at_end;
 	reader = range_note_page(ranges, reader, response.page);
 	if (reader->pages->is_doubtful)

@@ -15,6 +15,7 @@
 
 #include "utils/memutils.h"
 
+#include "api/api_facts.h"
 #include "fetch/page_reader.h"
 
 /*
@@ -57,15 +58,24 @@ page_reader_send(PageReader *reader)
 	MemoryContextDelete(scratch);
 }
 
-/* Notes the end or the next page's cursor, and the next page's size. */
+/*
+ * Notes that the API has accepted the filters, the end or the next page's
+ * cursor, and the next page's size.
+ */
 static void
 take_cursor(PageReader *reader, PageResponse *response)
 {
 	const RecordPage *page = response->page;
 	int				  limit = reader->query.limit;
 	char			 *cursor = NULL;
+	ListCell		 *cell;
 
-	reader->pages++;
+	if (reader->pages++ == 0)
+	{
+		foreach(cell, reader->query.filters)
+			api_note_accepted(reader->source->api,
+							  ((RemoteFilter *) lfirst(cell))->uses);
+	}
 	reader->received += page->count;
 	if (page->next_cursor != NULL)
 	{

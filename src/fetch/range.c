@@ -176,8 +176,8 @@ split_largest(RangeSet *set)
 		if (records_left(lfirst(cell)) > records_left(largest))
 			largest = lfirst(cell);
 	}
-	if (set->sparse_pages >
-			set->max_readers + set->pages / PAGES_PER_SPARSE_PAGE ||
+	if (set->sparse_pages > set->settings->max_concurrency +
+								set->pages / PAGES_PER_SPARSE_PAGE ||
 		records_left(largest) < MIN_PAGES * set->source.page_size ||
 		!budget_allows(set, 1, left / set->source.page_size))
 		return false;
@@ -219,7 +219,8 @@ range_open(RangeSet *set)
 		set->state = RANGES_OPEN;
 	}
 	while (set->state == RANGES_OPEN &&
-		   list_length(set->readers) < set->max_readers && split_largest(set))
+		   list_length(set->readers) < set->settings->max_concurrency &&
+		   split_largest(set))
 		;
 }
 

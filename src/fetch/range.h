@@ -57,16 +57,16 @@ typedef enum RangeState
 /* The readers of a fetch.  The owner sets the first members. */
 typedef struct RangeSet
 {
-	MemoryContext context; /* of the readers */
-	PageSource	  source;
-	int			  max_readers;	 /* in parallel */
-	int			  created_at;	 /* index among the wanted attributes */
-	bool		  needs_undated; /* records without created_at */
-	bool		  may_stop;		 /* the scan may end at any record */
-	int64		 *opened;		 /* number of parallel cursors */
-	SeenSet		 *seen;			 /* ids of the records that were returned */
-	List		 *filters;		 /* filters that the API has not rejected */
-	RangeState	  state;
+	MemoryContext	context; /* of the readers */
+	PageSource		source;
+	const Settings *settings;
+	int				created_at;	   /* index among the wanted attributes */
+	bool			needs_undated; /* records without created_at */
+	bool			may_stop;	   /* the scan may end at any record */
+	int64		   *opened;		   /* number of parallel cursors */
+	SeenSet		   *seen;		   /* ids of the records that were returned */
+	List		   *filters;	   /* filters that the API has not rejected */
+	RangeState		state;
 
 	PageProgress progress;
 	int			 pages;			/* number of pages read */
