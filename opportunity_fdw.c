@@ -23,7 +23,7 @@
 #include "base/version.h"
 #include "exec/async.h"
 #include "exec/explain.h"
-#include "exec/lookup_join.h"
+#include "exec/lookup_scan.h"
 #include "exec/scan.h"
 #include "fetch/progress.h"
 #include "http/http.h"

@@ -140,6 +140,28 @@ ok($api->becomes('in_flight', 0), 'cursors that are closed early leave no reques
 $session->query('SELECT opportunity_fdw_disconnect()');
 compare('many records, and cursors that are closed early', $before);
 
+# --- One statement with many sets of filters ---
+
+# The lookup of the subquery has another filter for each row of customer. Its
+# records share work_mem, so the records for past rows are evicted.
+$session->query(q(
+	CREATE FOREIGN TABLE referring (id uuid, account_id uuid, created_at timestamptz) SERVER reevo;
+	CREATE TABLE customer AS SELECT n AS id, timestamptz '2020-01-01' + n * interval '1 minute' AS since FROM generate_series(1, 1500) n;
+	CREATE TABLE contact AS SELECT c.id AS customer, record_id(k) AS account_id FROM customer c, generate_series(1, 4) k;
+	CREATE INDEX ON contact (customer);
+	ANALYZE customer, contact;
+	SET work_mem = '256kB'; SET jit = off;));
+my $correlated = q(SELECT c.id, (SELECT count(*) FROM contact k JOIN referring o ON o.account_id = k.account_id
+	WHERE k.customer = c.id AND o.created_at > c.since) FROM customer c);
+like($session->query("EXPLAIN $correlated")->{out}, qr/SubPlan.*Batch Lookup/s, 'a correlated subquery has a lookup');
+$session->query("BEGIN; DECLARE correlated CURSOR FOR $correlated; MOVE 300 FROM correlated");
+$before = holdings();
+$api->reset;
+$session->query('MOVE 1000 FROM correlated');
+is($api->requests, 1000, 'each row has a request of its own');
+compare('1000 sets of filters in one statement', $before);
+$session->query('ROLLBACK; RESET work_mem');
+
 # --- Statements that fail ---
 
 my $good = "SELECT count(*) FROM opportunity WHERE id = '$id'";

@@ -181,7 +181,7 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	Analysis		  analysis = {0};
 	double			  unread[SAMPLE_MAX_REQUESTS] = {0};
 	MemoryContext	  old_context;
-	RecordCache		 *cache;
+	RecordSource	 *records;
 	Sample			 *sample;
 	const RecordPage *page;
 	bool			  by_time;
@@ -200,18 +200,18 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	analysis.isnull = palloc(relation->rd_att->natts * sizeof(bool));
 	analysis.row_pages = palloc(wanted * sizeof(int));
 
-	cache = record_cache_open(estate, settings, GetUserId());
-	analysis.reader =
-		row_reader_create(settings, relation,
-						  columns_to_read(settings, relation, &by_time), cache);
-	sample = sample_create(cache, settings, by_time);
+	records = statement_source(estate, settings, GetUserId());
+	analysis.reader = row_reader_create(
+		settings, relation, columns_to_read(settings, relation, &by_time),
+		records);
+	sample = sample_create(records, settings, by_time);
 	while ((page = sample_next(sample)) != NULL)
 		add_page(&analysis, page, page_count++);
 	is_known = sample_estimate(sample, unread);
 	*total_rows = rint(weigh_rows(&analysis, unread, page_count));
 	*dead_rows = 0;
 
-	requests = (int) record_cache_statement(cache)->request_total;
+	requests = (int) records->statement->request_total;
 	if (!is_known)
 	{
 		*total_rows = Max(*total_rows, relation->rd_rel->reltuples);

@@ -19,8 +19,6 @@
 #include "condition/condition.h"
 #include "condition/scan_private.h"
 #include "exec/explain.h"
-#include "exec/lookup_join.h"
-#include "exec/scan.h"
 #include "fetch/statement.h"
 #include "option/option.h"
 
@@ -215,9 +213,10 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	}
 }
 
-/* Custom scan callback. */
+/* Adds the properties of a batch lookup. */
 void
-explain_lookup(CustomScanState *node, List *ancestors, ExplainState *es)
+explain_lookup(const CustomScanState *node, const LookupCounters *counters,
+			   List *ancestors, ExplainState *es)
 {
 	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
 	List *condition = list_nth(plan->custom_private, LOOKUP_PRIVATE_CONDITION);
@@ -241,10 +240,8 @@ explain_lookup(CustomScanState *node, List *ancestors, ExplainState *es)
 
 	if (es->analyze)
 	{
-		LookupCounters counters = lookup_counters(node);
-
-		ExplainPropertyInteger("Lookup Batches", NULL, counters.batches, es);
-		ExplainPropertyInteger("Distinct Keys", NULL, counters.keys, es);
-		explain_counters(counters.scan, false, es);
+		ExplainPropertyInteger("Lookup Batches", NULL, counters->batches, es);
+		ExplainPropertyInteger("Distinct Keys", NULL, counters->keys, es);
+		explain_counters(counters->scan, false, es);
 	}
 }

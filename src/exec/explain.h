@@ -18,8 +18,19 @@
 #include "commands/explain_state.h"
 #endif
 
+#include "exec/scan.h"
+
+/* Counters of one lookup, for EXPLAIN ANALYZE. */
+typedef struct LookupCounters
+{
+	ScanCounters scan;
+	int64		 batches;
+	int64		 keys; /* sum of the distinct keys of each batch */
+} LookupCounters;
+
 extern void explain_scan(ForeignScanState *node, ExplainState *es);
-extern void explain_lookup(CustomScanState *node, List *ancestors,
+extern void explain_lookup(const CustomScanState *node,
+						   const LookupCounters *counters, List *ancestors,
 						   ExplainState *es);
 
 #endif /* OPPORTUNITY_EXPLAIN_H */

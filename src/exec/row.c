@@ -34,24 +34,24 @@ pg_noreturn static void rethrow_redacted(const char *secret);
  */
 RowReader *
 row_reader_create(const Settings *settings, Relation relation, List *columns,
-				  RecordCache *cache)
+				  RecordSource *records)
 {
 	RowReader *reader = palloc0(sizeof(RowReader));
 	ListCell  *cell;
 
-	reader->secret = record_cache_api(cache)->credentials->api_key;
+	reader->secret = records->api->credentials->api_key;
 	reader->natts = RelationGetNumberOfAttributes(relation);
 	reader->columns =
 		palloc(Max(list_length(columns), 1) * sizeof(ColumnReader *));
 	foreach(cell, columns)
 		reader->columns[reader->column_count++] = column_reader_create(
 			settings, RelationGetDescr(relation), lfirst_int(cell),
-			RelationGetRelationName(relation), reader->secret,
-			record_cache_wanted(cache), record_cache_warned_columns(cache));
+			RelationGetRelationName(relation), reader->secret, records->wanted,
+			&records->statement->warned_columns);
 	reader->archived_at =
 		settings->include_archived
 			? -1
-			: attribute_set_add(record_cache_wanted(cache), "archived_at");
+			: attribute_set_add(records->wanted, "archived_at");
 	return reader;
 }
 

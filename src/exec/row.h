@@ -14,13 +14,14 @@
 #include "utils/rel.h"
 #include "utils/uuid.h"
 
-#include "fetch/record_cache.h"
+#include "api/record.h"
+#include "fetch/statement.h"
 
 /* Conversion of some columns of a foreign table, and its filter of records. */
 typedef struct RowReader RowReader;
 
 extern RowReader *row_reader_create(const Settings *settings, Relation relation,
-									List *columns, RecordCache *cache);
+									List *columns, RecordSource *records);
 extern bool		  row_reader_leaves_out(const RowReader *reader,
 										const Record	*record);
 extern void		  row_reader_read(const RowReader *reader, const Record *record,

@@ -4,8 +4,8 @@
  * scan.c
  *	  The executor's callbacks of a foreign scan: begin, iterate, rescan, end.
  *
- * The scan evaluates the plan's conditions, starts a fetch (fetch.h), and
- * turns its records into rows.  It does not know how the records are fetched.
+ * The scan evaluates the plan's conditions, starts a fetch by keys or by pages,
+ * and turns its records into rows.  Must not know how the records are fetched.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,8 +27,7 @@
 #include "exec/order.h"
 #include "exec/row.h"
 #include "exec/scan.h"
-#include "fetch/fetch.h"
-#include "fetch/record_cache.h"
+#include "fetch/key_batch.h"
 #include "option/option.h"
 
 typedef struct OpportunityScan
@@ -40,39 +39,72 @@ typedef struct OpportunityScan
 	List *expressions; /* ExprStates of id_condition and filters */
 
 	/* for the conversion of records into rows */
-	Settings	*settings;
-	RecordCache *cache;
-	RowReader	*rows;
-	RowOrder	*order; /* promised order; NULL: none */
+	Settings	 *settings;
+	RecordSource *records;
+	RowReader	 *rows;
+	RowOrder	 *order; /* promised order; NULL: none */
 
 	/* for the fetch */
-	KeySet			ids;
-	PageSpec		pages;
-	List		   *own_filters; /* members of pages.filters that are
-								  * FILTER_RESTRICTION */
-	Fetch		   *fetch;		 /* NULL: not started, or no record can match */
-	bool			is_started;
+	KeySet	 ids;
+	PageSpec page_spec;
+	List *own_filters; /* members of its filters that are FILTER_RESTRICTION */
+	bool  is_started;
+	KeyFetch	   *by_keys;  /* NULL, as by_pages: not started, or no record
+								  * can match */
+	PageFetch	   *by_pages; /* if it is not by_keys */
 	bool			must_not_wait;
 	Tuplesortstate *sorted; /* NULL: rows are not sorted here */
 	TupleTableSlot *sort_slot;
 	HttpBudget		budget;
 	FetchCounters	counters;
-	bool			is_prefetched; /* a lookup fetched the records by key */
+	bool			is_prefetched; /* by_keys: a lookup fetched the records */
 	PageCounters	page_counters;
 
 	MemoryContext scan_context;	  /* reset by a rescan */
 	MemoryContext record_context; /* reset before the next row */
 } OpportunityScan;
 
-static void	  begin_pages(ForeignScanState *node, OpportunityScan *scan);
-static bool	  is_read_on_demand(void);
-static void	  start_fetch(ForeignScanState *node);
-static bool	  evaluate_filters(ForeignScanState *node);
-static Fetch *find_by_key(ForeignScanState *node);
-pg_noreturn static void report_unreadable(ForeignScanState *node);
-static bool				next_row(OpportunityScan *scan, TupleTableSlot *slot);
-static void				sort_rows(ForeignScanState *node);
-static void				forget_rows(OpportunityScan *scan);
+/*
+ * Returns true if the rows are read through a cursor, whose reader may stop at
+ * any time.  Then the scan must not read ahead.
+ *
+ * PostgreSQL has no flag for this.  It sets CURSOR_OPT_FAST_PLAN for DECLARE
+ * CURSOR and for the explicit cursors of PL/pgSQL.  A client that fetches in
+ * portions by the protocol is not recognized.
+ */
+static bool
+is_read_on_demand(void)
+{
+	return ActivePortal != NULL &&
+		   (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
+}
+
+/*
+ * Prepares a scan that reads pages.  Requests created_at, by which a scan is
+ * split into ranges: this must precede the first record.
+ */
+static void
+begin_pages(ForeignScanState *node, OpportunityScan *scan)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	List		*flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
+	List		*sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
+	int limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+
+	attribute_set_add(scan->records->wanted, "created_at");
+	scan->page_spec.limit = Max(limit, 0);
+	scan->page_spec.may_stop = limit == UNKNOWN_LIMIT;
+	scan->page_spec.is_on_demand = is_read_on_demand();
+	scan->page_spec.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
+	scan->page_spec.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
+	if (sort == NIL)
+		return;
+	scan->order =
+		row_order_create(RelationGetDescr(node->ss.ss_currentRelation), sort);
+	scan->page_spec.sort = row_order_field(scan->order);
+	scan->page_spec.is_descending = row_order_is_descending(scan->order);
+}
+
 
 /*
  * Returns the user whose rights and user mapping a scan uses.  PostgreSQL 16
@@ -122,56 +154,195 @@ scan_begin(ForeignScanState *node, int eflags)
 
 	userid = scan_user(plan, estate);
 	scan->settings = settings_read(RelationGetRelid(relation));
-	scan->cache = record_cache_open(estate, scan->settings, userid);
-	scan->budget = statement_budget(record_cache_statement(scan->cache),
+	scan->records = statement_source(estate, scan->settings, userid);
+	scan->budget = statement_budget(scan->records->statement,
 									scan->settings->max_requests);
 
 	scan->rows = row_reader_create(
 		scan->settings, relation,
-		list_nth(plan->fdw_private, SCAN_PRIVATE_COLUMNS), scan->cache);
+		list_nth(plan->fdw_private, SCAN_PRIVATE_COLUMNS), scan->records);
 	if (scan->id_condition == NIL)
 		begin_pages(node, scan);
 }
 
 /*
- * Prepares a scan that reads pages.  Requests created_at, by which a scan is
- * split into ranges: this must precede the first record.
+ * Evaluates the filters in the current context, which is the scan's.  Returns
+ * false if no record can match.
  */
-static void
-begin_pages(ForeignScanState *node, OpportunityScan *scan)
+static bool
+evaluate_filters(ForeignScanState *node)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	List		*flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
-	List		*sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
-	int limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+	OpportunityScan *scan = node->fdw_state;
+	Api				*api = scan->records->api;
+	ListCell		*cell;
+	ListCell		*role_cell;
 
-	attribute_set_add(record_cache_wanted(scan->cache), "created_at");
-	scan->pages.limit = Max(limit, 0);
-	scan->pages.may_stop = limit == UNKNOWN_LIMIT;
-	scan->pages.is_on_demand = is_read_on_demand();
-	scan->pages.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
-	scan->pages.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
-	if (sort == NIL)
-		return;
-	scan->order =
-		row_order_create(RelationGetDescr(node->ss.ss_currentRelation), sort);
-	scan->pages.sort = row_order_field(scan->order);
-	scan->pages.is_descending = row_order_is_descending(scan->order);
+	scan->page_spec.filters = NIL;
+	scan->own_filters = NIL;
+	forboth(cell, scan->filters, role_cell, scan->roles)
+	{
+		RemoteFilter *filter;
+
+		if (!condition_evaluate_filter(lfirst(cell), scan->expressions,
+									   node->ss.ps.ps_ExprContext, api,
+									   &filter))
+			return false;
+		if (filter == NULL)
+			continue;
+		scan->page_spec.filters = lappend(scan->page_spec.filters, filter);
+		if (lfirst_int(role_cell) == FILTER_RESTRICTION)
+			scan->own_filters = lappend(scan->own_filters, filter);
+	}
+	return true;
 }
 
 /*
- * Returns true if the rows are read through a cursor, whose reader may stop at
- * any time.  Then the scan must not read ahead.
- *
- * PostgreSQL has no flag for this.  It sets CURSOR_OPT_FAST_PLAN for DECLARE
- * CURSOR and for the explicit cursors of PL/pgSQL.  A client that fetches in
- * portions by the protocol is not recognized.
+ * Starts a fetch of the records that a lookup has fetched by key, in the current
+ * context.  Returns false if there are none.  The lookup may not have applied
+ * all of the scan's conditions, but PostgreSQL rechecks them.
  */
 static bool
-is_read_on_demand(void)
+find_by_key(ForeignScanState *node)
 {
-	return ActivePortal != NULL &&
-		   (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
+	OpportunityScan *scan = node->fdw_state;
+	ListCell		*cell;
+	ListCell		*role_cell;
+
+	forboth(cell, scan->filters, role_cell, scan->roles)
+	{
+		const List *condition = lfirst(cell);
+		KeySet		keys;
+
+		if (lfirst_int(role_cell) != FILTER_KEY)
+			continue;
+		keys = condition_evaluate_keys(condition, scan->expressions,
+									   node->ss.ps.ps_ExprContext);
+		if (keys.count == 0)
+			continue;
+		scan->by_keys = key_fetch_find(scan->records, scan->settings,
+									   condition_field(condition),
+									   scan->own_filters, keys.keys);
+		if (scan->by_keys == NULL)
+			continue;
+		scan->page_spec.filters = NIL;
+		scan->is_prefetched = true;
+		api_count_hit(scan->records->api);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Raises the error for a scan without a condition on the id, of a table that
+ * can be read by ids alone.
+ */
+static void
+report_unreadable(ForeignScanState *node)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot scan foreign table \"%s\" without a condition on "
+					"attribute \"id\"",
+					RelationGetRelationName(node->ss.ss_currentRelation)),
+			 errdetail("The option \"use_query\" of the table is false."),
+			 errhint("Add a condition such as WHERE id = '...', or join the "
+					 "table by the column of attribute \"id\".")));
+}
+
+/*
+ * Evaluates the conditions, and starts the fetch of the records that they
+ * allow.  Raises an error if the table can be read by ids alone and there is no
+ * condition on the id.
+ */
+static void
+start_fetch(ForeignScanState *node)
+{
+	OpportunityScan *scan = node->fdw_state;
+	MemoryContext	 old_context;
+
+	if (scan->id_condition == NIL && !scan->settings->use_query)
+		report_unreadable(node);
+
+	old_context = MemoryContextSwitchTo(scan->scan_context);
+	if (scan->id_condition != NIL)
+	{
+		List *plan = ((ForeignScan *) node->ss.ps.plan)->fdw_private;
+		int	  limit = intVal(list_nth(plan, SCAN_PRIVATE_LIMIT));
+
+		scan->ids = condition_evaluate_keys(
+			scan->id_condition, scan->expressions, node->ss.ps.ps_ExprContext);
+		scan->by_keys = key_fetch_ids(
+			scan->records, scan->settings, scan->ids.keys, scan->ids.count,
+			Max(limit, 0), &scan->budget, &scan->counters);
+	}
+	else if (evaluate_filters(node) && !find_by_key(node))
+	{
+		scan->by_pages =
+			page_fetch_create(scan->records, scan->settings, &scan->page_spec,
+							  &scan->budget, &scan->page_counters);
+		page_fetch_set_nowait(scan->by_pages, scan->must_not_wait);
+	}
+	scan->is_started = true;
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * Stores the next row in the slot.  Returns false, with an empty slot, at the
+ * end.
+ */
+static bool
+next_row(OpportunityScan *scan, TupleTableSlot *slot)
+{
+	MemoryContext old_context;
+	Record		 *record;
+	bool		  found;
+
+	ExecClearTuple(slot);
+	if (scan->by_keys == NULL && scan->by_pages == NULL)
+		return false;
+	old_context = MemoryContextSwitchTo(scan->record_context);
+	do
+	{
+		MemoryContextReset(scan->record_context);
+		found = scan->by_keys != NULL
+					? key_fetch_next(scan->by_keys, &record)
+					: page_fetch_next(scan->by_pages, &record);
+	} while (found && row_reader_leaves_out(scan->rows, record));
+	if (found)
+	{
+		row_reader_read(scan->rows, record, &record->id, slot->tts_values,
+						slot->tts_isnull);
+		ExecStoreVirtualTuple(slot);
+		scan->counters.prefetched += scan->is_prefetched;
+	}
+	MemoryContextSwitchTo(old_context);
+	return found;
+}
+
+/*
+ * Sorts the rows here, since the API has rejected the sort: reads all of them,
+ * beginning with the one in the slot.
+ */
+static void
+sort_rows(ForeignScanState *node)
+{
+	OpportunityScan *scan = node->fdw_state;
+	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
+	MemoryContext	 old_context;
+
+	/* The caller's context lives for one row only. */
+	old_context = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+	if (scan->sort_slot == NULL)
+		scan->sort_slot = ExecInitExtraTupleSlot(
+			node->ss.ps.state, slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+	scan->sorted = row_order_begin_sort(scan->order, slot->tts_tupleDescriptor);
+	MemoryContextSwitchTo(old_context);
+	if (scan->by_pages != NULL)
+		page_fetch_set_nowait(scan->by_pages, false);
+	do
+		tuplesort_puttupleslot(scan->sorted, slot);
+	while (next_row(scan, slot));
+	tuplesort_performsort(scan->sorted);
 }
 
 /*
@@ -193,7 +364,7 @@ scan_iterate(ForeignScanState *node)
 		found = next_row(scan, slot);
 		if (!found || scan->order == NULL)
 			return slot;
-		if (fetch_is_sorted(scan->fetch))
+		if (scan->by_pages != NULL && page_fetch_is_sorted(scan->by_pages))
 		{
 			row_order_check(scan->order, slot);
 			return slot;
@@ -206,36 +377,25 @@ scan_iterate(ForeignScanState *node)
 	return ExecClearTuple(slot);
 }
 
-/*
- * Stores the next row in the slot.  Returns false, with an empty slot, at the
- * end.
- */
-static bool
-next_row(OpportunityScan *scan, TupleTableSlot *slot)
+/* Returns the scan to the state before its first row. */
+static void
+forget_rows(OpportunityScan *scan)
 {
-	MemoryContext	 old_context;
-	Record			*record;
-	const pg_uuid_t *id;
-	bool			 found;
-
-	ExecClearTuple(slot);
-	if (scan->fetch == NULL)
-		return false;
-	old_context = MemoryContextSwitchTo(scan->record_context);
-	do
-	{
-		MemoryContextReset(scan->record_context);
-		found = fetch_next(scan->fetch, &record, &id);
-	} while (found && row_reader_leaves_out(scan->rows, record));
-	if (found)
-	{
-		row_reader_read(scan->rows, record, id, slot->tts_values,
-						slot->tts_isnull);
-		ExecStoreVirtualTuple(slot);
-		scan->counters.prefetched += scan->is_prefetched;
-	}
-	MemoryContextSwitchTo(old_context);
-	return found;
+	if (scan->by_keys != NULL)
+		key_fetch_end(scan->by_keys);
+	if (scan->by_pages != NULL)
+		page_fetch_end(scan->by_pages);
+	scan->by_keys = NULL;
+	scan->by_pages = NULL;
+	if (scan->sorted != NULL)
+		tuplesort_end(scan->sorted);
+	scan->sorted = NULL;
+	if (scan->order != NULL)
+		row_order_start(scan->order);
+	scan->is_started = false;
+	scan->is_prefetched = false;
+	scan->page_spec.filters = NIL;
+	MemoryContextReset(scan->scan_context);
 }
 
 /*
@@ -259,24 +419,6 @@ scan_end(ForeignScanState *node)
 
 	if (scan != NULL)
 		forget_rows(scan);
-}
-
-/* Returns the scan to the state before its first row. */
-static void
-forget_rows(OpportunityScan *scan)
-{
-	if (scan->fetch != NULL)
-		fetch_end(scan->fetch);
-	scan->fetch = NULL;
-	if (scan->sorted != NULL)
-		tuplesort_end(scan->sorted);
-	scan->sorted = NULL;
-	if (scan->order != NULL)
-		row_order_start(scan->order);
-	scan->is_started = false;
-	scan->is_prefetched = false;
-	scan->pages.filters = NIL;
-	MemoryContextReset(scan->scan_context);
 }
 
 /* Returns the scan's counters; all are zero before it begins. */
@@ -317,165 +459,21 @@ scan_sent_filters(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return scan != NULL && scan->fetch != NULL ? fetch_filters(scan->fetch)
-											   : NIL;
+	return scan != NULL && scan->by_pages != NULL
+			   ? page_fetch_filters(scan->by_pages)
+			   : NIL;
 }
 
 /*
- * Evaluates the conditions, and starts the fetch of the records that they
- * allow.  Raises an error if the table can be read by ids alone and there is no
- * condition on the id.
+ * Returns true if the next row is available without waiting.  A fetch by keys
+ * always waits, and so is always ready.
  */
-static void
-start_fetch(ForeignScanState *node)
-{
-	OpportunityScan *scan = node->fdw_state;
-	MemoryContext	 old_context;
-
-	if (scan->id_condition == NIL && !scan->settings->use_query)
-		report_unreadable(node);
-
-	old_context = MemoryContextSwitchTo(scan->scan_context);
-	if (scan->id_condition != NIL)
-	{
-		List *plan = ((ForeignScan *) node->ss.ps.plan)->fdw_private;
-		int	  limit = intVal(list_nth(plan, SCAN_PRIVATE_LIMIT));
-
-		scan->ids = condition_evaluate_keys(
-			scan->id_condition, scan->expressions, node->ss.ps.ps_ExprContext);
-		scan->fetch = fetch_ids(scan->cache, scan->settings, scan->ids.keys,
-								scan->ids.count, Max(limit, 0), &scan->budget,
-								&scan->counters);
-	}
-	else if (evaluate_filters(node))
-	{
-		scan->fetch = find_by_key(node);
-		if (scan->fetch == NULL)
-			scan->fetch = fetch_pages(scan->cache, scan->settings, &scan->pages,
-									  &scan->budget, &scan->page_counters);
-	}
-	scan->is_started = true;
-	if (scan->fetch != NULL)
-		fetch_set_patience(scan->fetch, !scan->must_not_wait);
-	MemoryContextSwitchTo(old_context);
-}
-
-/*
- * Evaluates the filters in the current context, which is the scan's.  Returns
- * false if no record can match.
- */
-static bool
-evaluate_filters(ForeignScanState *node)
-{
-	OpportunityScan *scan = node->fdw_state;
-	Api				*api = record_cache_api(scan->cache);
-	ListCell		*cell;
-	ListCell		*role_cell;
-
-	scan->pages.filters = NIL;
-	scan->own_filters = NIL;
-	forboth(cell, scan->filters, role_cell, scan->roles)
-	{
-		RemoteFilter *filter;
-
-		if (!condition_evaluate_filter(lfirst(cell), scan->expressions,
-									   node->ss.ps.ps_ExprContext, api,
-									   &filter))
-			return false;
-		if (filter == NULL)
-			continue;
-		scan->pages.filters = lappend(scan->pages.filters, filter);
-		if (lfirst_int(role_cell) == FILTER_RESTRICTION)
-			scan->own_filters = lappend(scan->own_filters, filter);
-	}
-	return true;
-}
-
-/*
- * Returns a fetch of the records that a lookup has fetched by key, in the
- * current context; or NULL if there are none.  The lookup may not have applied
- * all of the scan's conditions, but PostgreSQL rechecks them.
- */
-static Fetch *
-find_by_key(ForeignScanState *node)
-{
-	OpportunityScan *scan = node->fdw_state;
-	ListCell		*cell;
-	ListCell		*role_cell;
-
-	forboth(cell, scan->filters, role_cell, scan->roles)
-	{
-		const List *condition = lfirst(cell);
-		KeyRecords *records;
-		KeySet		keys;
-
-		if (lfirst_int(role_cell) != FILTER_KEY)
-			continue;
-		keys = condition_evaluate_keys(condition, scan->expressions,
-									   node->ss.ps.ps_ExprContext);
-		if (keys.count == 0)
-			continue;
-		records = key_records_find(scan->cache, condition_field(condition),
-								   scan->own_filters, keys.keys);
-		if (records == NULL)
-			continue;
-		scan->pages.filters = NIL;
-		scan->is_prefetched = true;
-		api_count_hit(record_cache_api(scan->cache));
-		return fetch_keys(records);
-	}
-	return NULL;
-}
-
-/*
- * Raises the error for a scan without a condition on the id, of a table that
- * can be read by ids alone.
- */
-static void
-report_unreadable(ForeignScanState *node)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot scan foreign table \"%s\" without a condition on "
-					"attribute \"id\"",
-					RelationGetRelationName(node->ss.ss_currentRelation)),
-			 errdetail("The option \"use_query\" of the table is false."),
-			 errhint("Add a condition such as WHERE id = '...', or join the "
-					 "table by the column of attribute \"id\".")));
-}
-
-/*
- * Sorts the rows here, since the API has rejected the sort: reads all of them,
- * beginning with the one in the slot.
- */
-static void
-sort_rows(ForeignScanState *node)
-{
-	OpportunityScan *scan = node->fdw_state;
-	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
-	MemoryContext	 old_context;
-
-	/* The caller's context lives for one row only. */
-	old_context = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-	if (scan->sort_slot == NULL)
-		scan->sort_slot = ExecInitExtraTupleSlot(
-			node->ss.ps.state, slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
-	scan->sorted = row_order_begin_sort(scan->order, slot->tts_tupleDescriptor);
-	MemoryContextSwitchTo(old_context);
-	fetch_set_patience(scan->fetch, true);
-	do
-		tuplesort_puttupleslot(scan->sorted, slot);
-	while (next_row(scan, slot));
-	tuplesort_performsort(scan->sorted);
-}
-
-/* Returns true if the next row is available without waiting. */
 bool
 scan_is_ready(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return scan->fetch == NULL || fetch_is_ready(scan->fetch);
+	return scan->by_pages == NULL || page_fetch_is_ready(scan->by_pages);
 }
 
 /*
@@ -488,8 +486,8 @@ scan_set_patience(ForeignScanState *node, bool may_wait)
 	OpportunityScan *scan = node->fdw_state;
 
 	scan->must_not_wait = !may_wait;
-	if (scan->fetch != NULL)
-		fetch_set_patience(scan->fetch, may_wait);
+	if (scan->by_pages != NULL)
+		page_fetch_set_nowait(scan->by_pages, !may_wait);
 }
 
 /* Returns true if the last slot was empty because the scan may not wait. */
@@ -498,7 +496,7 @@ scan_is_waiting(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return scan->fetch != NULL && fetch_is_waiting(scan->fetch);
+	return scan->by_pages != NULL && page_fetch_is_waiting(scan->by_pages);
 }
 
 /* Returns the descriptor that becomes readable when data may have arrived. */
@@ -507,7 +505,7 @@ scan_wait_fd(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return record_cache_api(scan->cache)->connection->pool->epoll_fd;
+	return scan->records->api->connection->pool->epoll_fd;
 }
 
 /* Prepares for a wait for that descriptor by the caller. */
@@ -516,5 +514,5 @@ scan_prepare_wait(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	http_pool_prepare_wait(record_cache_api(scan->cache)->connection->pool);
+	http_pool_prepare_wait(scan->records->api->connection->pool);
 }

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * key_cache.h
- *	  Cache of the records that one running statement reads by keys.
+ *	  Cache of the records that one running statement looks up by keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,36 +11,108 @@
 
 #include "postgres.h"
 
-#include "fetch/record_cache.h"
+#include "lib/ilist.h"
+#include "utils/hsearch.h"
+#include "utils/uuid.h"
+
+#include "api/api_facts.h"
+#include "fetch/statement.h"
+
+/* All caches of a statement.  They share work_mem. */
+typedef struct KeyStore
+{
+	MemoryContext context;
+	MemoryContext page_context; /* of the response being read */
+	HTAB		 *caches;		/* KeyCaches, by name */
+	HTAB		 *entries;		/* KeyEntries */
+	List		 *fields;		/* KeyFields */
+	uint64		  batch_total;
+	dlist_head	  unused;	   /* entries without users, the least recently used
+								* first */
+	size_t		  size;		   /* bytes of all caches and entries */
+	size_t		  unused_size; /* bytes of the entries in unused */
+} KeyStore;
 
 /*
- * Records of one type, for one user, in one statement, by one attribute, and
- * under the same further filters.
+ * An attribute whose values are keys of a source's records.  The id is a key
+ * that at most one record has, and that GET accepts.
  */
-typedef struct KeyCache KeyCache;
+typedef struct KeyField
+{
+	KeyStore	 *store;
+	RecordSource *records;
+	char		 *name; /* in UTF-8 */
+	bool		  is_id;
+	int			  number; /* in the AttributeSet; -1: the id */
 
-/* Keys whose records are needed together and released together. */
-typedef struct KeyBatch KeyBatch;
+	/* see key_request.c */
+	dlist_head requests;	  /* that are not complete */
+	int		   at_once;		  /* maximum keys per request, by memory */
+	bool	   is_given_up;	  /* no more queries by this attribute */
+	bool	   limit_is_fine; /* a refusal was not caused by the page size */
+} KeyField;
 
-/* Reader of the records of one key. */
-typedef struct KeyRecords KeyRecords;
+/* Records by one attribute and under the same further filters. */
+typedef struct KeyCache
+{
+	const char	 *name; /* hash key, see name_of */
+	MemoryContext context;
+	KeyField	 *field;
+	List  *filters; /* the further filters, as one RemoteFilter, or NIL */
+	int	   users;	/* reference count: entries and callers */
+	size_t size;
+} KeyCache;
 
-extern KeyCache *key_cache_open(RecordCache *records, const char *field,
-								List *filters);
-extern bool		 key_cache_is_full(const KeyCache *cache);
+typedef enum KeyState
+{
+	KEY_PENDING,
+	KEY_KNOWN,		/* the entry has all records of the key */
+	KEY_NOT_LISTED, /* omitted by a query for ids, which may suffice */
+	KEY_LEFT		/* to be fetched with a query of its own */
+} KeyState;
 
-extern KeyBatch *key_batch_create(KeyCache *cache, const Settings *settings,
-								  HttpBudget *budget);
-extern void		 key_batch_add(KeyBatch *batch, const pg_uuid_t *key);
-extern bool		 key_batch_is_full(const KeyBatch *batch);
-extern void		 key_batch_send(KeyBatch *batch);
-extern int		 key_batch_count(const KeyBatch *batch);
-extern int		 key_batch_hits(const KeyBatch *batch);
-extern void		 key_batch_release(KeyBatch *batch);
+/* A record as JSON with the wanted attributes. */
+typedef struct KeptRecord
+{
+	struct KeptRecord *next;
+	int				   length;
+	char			   text[FLEXIBLE_ARRAY_MEMBER];
+} KeptRecord;
 
-extern KeyRecords *key_records_find(RecordCache *records, const char *field,
-									List *filters, const pg_uuid_t *key);
-extern bool		   key_records_next(KeyRecords *reader, Record **record);
-extern void		   key_records_end(KeyRecords *reader);
+/* Hash key of an entry; it contains no padding. */
+typedef struct KeyEntryId
+{
+	pg_uuid_t key;
+	KeyCache *cache;
+} KeyEntryId;
+
+/* The records of one key, or the state of their request. */
+typedef struct KeyEntry
+{
+	KeyEntryId		   id;
+	KeyState		   state;
+	struct KeyRequest *request;	 /* while pending; NULL: not requested */
+	uint64			   batch;	 /* number of the last batch to add it */
+	bool			   is_ahead; /* prefetched, and not used since */
+	int				   users;	 /* reference count */
+	KeptRecord		  *first;	 /* in the order of arrival */
+	KeptRecord		  *last;
+	size_t			   size;
+	dlist_node		   unused_node;
+} KeyEntry;
+
+extern KeyCache *key_cache_open(RecordSource *records, const char *field,
+								List *filters, bool may_create);
+extern void		 key_cache_close(KeyCache *cache);
+extern KeyEntry *key_entry_find(KeyCache *cache, const pg_uuid_t *key,
+								bool may_create);
+extern void		 key_entry_use(KeyEntry *entry);
+extern void		 key_entry_release(KeyEntry *entry);
+extern void		 key_entry_add(KeyEntry *entry, const char *text, int length);
+extern void		 key_entry_settle(KeyEntry *entry, KeyState state);
+extern void		 key_entry_drop_records(KeyEntry *entry);
+extern void		 key_entry_remove(KeyEntry *entry);
+extern bool		 key_store_is_full(const KeyStore *store);
+extern void		 key_store_evict(KeyStore *store);
 
 #endif /* OPPORTUNITY_KEY_CACHE_H */

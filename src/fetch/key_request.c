@@ -2,24 +2,27 @@
 /*-------------------------------------------------------------------------
  *
  * key_request.c
- *	  Queries that fetch the records of several keys.
+ *	  Requests for the records of keys.
  *
- * A query has a filter for the keys, and possibly further filters; all its
+ * A query has a filter for several keys, and possibly further filters; all its
  * pages are read.  Records with other keys are ignored, because the API may
- * compare more widely than SQL.  A key without a record in the result has no
- * records.
+ * compare more widely than SQL.  If the API may have refused the number of
+ * keys, the query is made again with fewer, and the limit is noted.
  *
- * A query may fail without an error.  If the API may have refused the number of
- * keys, the query is made again with fewer, and the limit is noted.  The
- * remaining keys of a failed query become KEY_LEFT, so that the scans that need
- * them make queries of their own.
+ * A single id is fetched with GET.  So are the ids that a query does not
+ * return, unless the table trusts queries: see settings_trust_query.  The
+ * result is therefore always the same as GET's.
  *
- * Pages are read when they arrive.  A response that is not a page is processed
- * only if a key of its query is needed.  While the records in use exceed
- * work_mem, pages are requested only if a key is needed.  A query whose own
- * records exceed work_mem is given up.
+ * A query by another attribute may fail without an error.  Its keys become
+ * KEY_LEFT, so that the scans that need them make queries of their own.  A key
+ * without a record in a complete result has no records.
  *
- * Must not know plans or columns.
+ * Responses are processed when they arrive.  A response that leads to an error
+ * or to a decision about the next query is set aside until one of its keys is
+ * needed.  While the records in use exceed work_mem, only needed requests are
+ * sent.
+ *
+ * Must not know batches, plans or columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,127 +31,750 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "api/api_record.h"
 #include "api/record_key.h"
 #include "base/id.h"
-#include "fetch/key_cache_internal.h"
+#include "base/seen_set.h"
+#include "fetch/key_request.h"
+#include "fetch/refusal.h"
+#include "http/http_attempt.h"
 
-/* Maximum number of successive pages without a new record. */
-#define MAX_BARREN_PAGES 100
-
-/* Maximum number of successive restarts without a new record. */
-#define MAX_RESTARTS 3
-
-static KeyRequest	*create(KeyCache *cache, const Settings *settings,
-							HttpBudget *budget, KeyEntry **entries, int count);
-static RemoteFilter *keys_filter(const char *field, KeyEntry **entries,
-								 int count);
-static bool			 is_too_long(const KeyRequest *request);
-static bool			 is_under_way(const KeyRequest *request);
-static int			 under_way_count(KeyCache *cache);
-static bool			 wait_for_any(KeyCache *cache, KeyRequest *needed);
-static void			 take_in(KeyCache *cache);
-static void			 read_response(KeyRequest *request, bool is_needed);
-static void		   take_page(KeyRequest *request, const PageResponse *response);
-static void		   verify_end(KeyRequest *request);
-static void		   settle_end(KeyRequest *request, bool is_verified);
-static bool		   take_record(KeyRequest *request, const Record *record);
-static void		   finish(KeyRequest *request, KeyState state);
-static void		   give_up_for_good(KeyRequest *request);
-static void		   end_request(KeyRequest *request);
-static void		   restart(KeyRequest *request);
-static void		   settle_refusal(KeyRequest *request, QueryResult result);
-static bool		   ask_for_less(KeyRequest *request);
-static bool		   blames_keys(KeyRequest *request);
-static QueryResult try_query(KeyRequest *request, List *filters);
-static void		   split(KeyRequest *request, int size, RefusedQuery *half_of);
-static void		   split_in_halves(KeyRequest *request);
-static void		   note_accepted(KeyRequest *request);
-
-/* Makes a request for pending keys, to be sent as concurrency allows. */
-void
-key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
-				 KeyEntry **entries, int count)
+/*
+ * Method of a request.  REQUEST_CHECK is a GET after a query that the API did
+ * not seem to understand: if the record exists, queries do not work.
+ */
+typedef enum RequestKind
 {
-	KeyRequest *request = create(cache, settings, budget, entries, count);
+	REQUEST_QUERY, /* any number of keys */
+	REQUEST_GET,   /* one id */
+	REQUEST_CHECK  /* one id */
+} RequestKind;
 
-	dlist_push_tail(&cache->requests, &request->node);
+/* A request for the records of some keys. */
+typedef struct KeyRequest
+{
+	dlist_node		node; /* element of field->requests */
+	MemoryContext	context;
+	KeyCache	   *cache;
+	KeyField	   *field; /* of the cache */
+	RequestKind		kind;
+	const Settings *settings;
+	PageSource		source;
+	HttpTransfer   *get;		  /* of a GET; NULL: not sent */
+	bool			is_set_aside; /* the response is read only if needed */
+
+	/* of a query */
+	PageReader	 *pages;   /* NULL: not sent */
+	RemoteFilter *filter;  /* for the keys */
+	SeenSet		 *seen;	   /* ids, to skip duplicates; NULL: by ids */
+	RefusedQuery *half_of; /* NULL: not half of a refused query */
+	PageProgress  progress;
+	int64		  known; /* records with a cached key, since the first page */
+	bool		  is_verifying; /* see complete */
+	bool		  is_like_cap;	/* the doubtful end looks like a cap */
+
+	int		  count;
+	KeyEntry *entries[FLEXIBLE_ARRAY_MEMBER];
+} KeyRequest;
+
+/*
+ * Returns the maximum number of keys in one request.  0: requests are of no
+ * use, because each key would have its own.
+ */
+int
+key_request_size(const KeyField *field, const Settings *settings)
+{
+	const Api *api = field->records->api;
+	RemoteUse  use = {field->name, OPERATOR_IN, NULL};
+	int		   limit = api_values_at_once(api, field->name);
+	int		   size = Min(settings->page_size, field->at_once);
+
+	if (limit > 0)
+		size = Min(size, limit);
+	if (field->is_id)
+		return settings->use_query ? size : 1;
+	return size < 2 || !settings->use_query || field->is_given_up ||
+				   api_refuses(api, &use)
+			   ? 0
+			   : size;
 }
 
-/* Returns a request that is in no list yet. */
+/* Returns a request without keys, with room for size ones, in no list yet. */
 static KeyRequest *
-create(KeyCache *cache, const Settings *settings, HttpBudget *budget,
-	   KeyEntry **entries, int count)
+create_request(KeyCache *cache, const Settings *settings, HttpBudget *budget,
+			   RequestKind kind, int size)
 {
+	KeyField	 *field = cache->field;
 	MemoryContext context = AllocSetContextCreate(
-		cache->context, "opportunity_fdw key request", ALLOCSET_SMALL_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-	KeyRequest	 *request =
-		palloc0(offsetof(KeyRequest, entries) + count * sizeof(KeyEntry *));
-	ApiQuery query = {0};
+		field->store->context, "opportunity_fdw request", ALLOCSET_SMALL_SIZES);
+	KeyRequest *request = MemoryContextAllocZero(
+		context, offsetof(KeyRequest, entries) + size * sizeof(KeyEntry *));
 
 	request->context = context;
 	request->cache = cache;
+	request->field = field;
+	request->kind = kind;
 	request->settings = settings;
-	request->source.api = record_cache_api(cache->records);
-	request->source.statement = record_cache_statement(cache->records);
-	request->source.wanted = record_cache_wanted(cache->records);
+	request->source.api = field->records->api;
+	request->source.statement = field->records->statement;
+	request->source.wanted = field->records->wanted;
 	request->source.budget = budget;
 	request->source.page_size =
-		api_page_size(request->source.api, settings->page_size);
-	request->filter = keys_filter(cache->field, entries, count);
-	request->seen = seen_set_create();
-	query.filters = list_concat(list_make1(request->filter), cache->filters);
-	query.limit = request->source.page_size;
-	request->pages = page_reader_create(&request->source, &query);
-	request->count = count;
-	for (int i = 0; i < count; i++)
-	{
-		request->entries[i] = entries[i];
-		entries[i]->request = request;
-	}
-	MemoryContextSwitchTo(old_context);
+		field->is_id ? size
+					 : api_page_size(request->source.api, settings->page_size);
 	return request;
 }
 
-/* Returns a filter for the keys, palloc'd. */
-static RemoteFilter *
-keys_filter(const char *field, KeyEntry **entries, int count)
+/* Adds an entry to a request, which has room for it. */
+static void
+add_entry(KeyRequest *request, KeyEntry *entry)
 {
-	StringInfoData json;
-
-	initStringInfo(&json);
-	for (int i = 0; i < count; i++)
-		appendStringInfo(&json, "%c\"%s\"", i > 0 ? ',' : '[',
-						 id_text(&entries[i]->key));
-	appendStringInfoChar(&json, ']');
-	return remote_filter_create(field, OPERATOR_IN, json.data);
+	request->entries[request->count++] = entry;
+	entry->request = request;
 }
 
 /*
- * Requests the next page of each query that needs one, as concurrency, memory
- * and budget allow.
+ * Makes requests for the entries, except for any that have their final state or
+ * were requested before.  They are sent as concurrency allows.  An id that the
+ * API refuses in queries is fetched with GET.
  */
 void
-key_request_send_all(KeyCache *cache)
+key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
+				 List *entries)
+{
+	KeyField   *field = cache->field;
+	int			size = Max(key_request_size(field, settings), 1);
+	KeyRequest *request = NULL;
+	ListCell   *cell;
+
+	foreach(cell, entries)
+	{
+		KeyEntry *entry = lfirst(cell);
+		bool	  is_bad =
+			field->is_id && api_is_bad_id(field->records->api, &entry->id.key);
+		KeyRequest *target = is_bad ? NULL : request;
+
+		if (entry->state != KEY_PENDING || entry->request != NULL)
+			continue;
+		if (target == NULL || target->count == size)
+		{
+			target = create_request(cache, settings, budget,
+									is_bad ? REQUEST_GET : REQUEST_QUERY, size);
+			dlist_push_tail(&field->requests, &target->node);
+		}
+		add_entry(target, entry);
+		if (!is_bad)
+			request = target;
+	}
+}
+
+/* Returns the transfer of a request, or NULL if none is in use. */
+static HttpTransfer *
+transfer_of(const KeyRequest *request)
+{
+	return request->pages != NULL ? request->pages->transfer : request->get;
+}
+
+/* Returns true if a request was sent, and its response has not arrived. */
+static bool
+is_in_flight(const KeyRequest *request)
+{
+	const HttpTransfer *transfer = transfer_of(request);
+
+	return transfer != NULL && transfer->outcome == HTTP_PENDING;
+}
+
+/*
+ * Keeps a response until it is needed, without counting it against the
+ * concurrency, or takes it up again.
+ */
+static void
+set_aside(KeyRequest *request, bool is_set_aside)
+{
+	if (request->is_set_aside != is_set_aside)
+		request->source.statement->pending += is_set_aside ? -1 : 1;
+	request->is_set_aside = is_set_aside;
+}
+
+/* Ends a request, and sets the state of its remaining keys. */
+static void
+finish(KeyRequest *request, KeyState state)
+{
+	for (int i = 0; i < request->count; i++)
+	{
+		if (request->entries[i]->request == request)
+			key_entry_settle(request->entries[i], state);
+	}
+	set_aside(request, false);
+	if (request->pages != NULL)
+		page_reader_end(request->pages);
+	if (request->get != NULL)
+	{
+		http_end(request->get);
+		request->source.statement->pending--;
+	}
+	dlist_delete(&request->node);
+	MemoryContextDelete(request->context);
+}
+
+/*
+ * Replaces a request with requests for up to size keys each.  A key of another
+ * attribute than the id that would be alone becomes KEY_LEFT.
+ */
+static void
+split(KeyRequest *request, RequestKind kind, int size, RefusedQuery *half_of)
+{
+	for (int i = 0; i < request->count; i += size)
+	{
+		int			count = Min(size, request->count - i);
+		KeyRequest *piece;
+
+		if (count == 1 && !request->field->is_id)
+			continue;
+		piece = create_request(request->cache, request->settings,
+							   request->source.budget, kind, count);
+		piece->half_of = half_of;
+		dlist_insert_before(&request->node, &piece->node);
+		for (int j = i; j < i + count; j++)
+		{
+			key_entry_drop_records(request->entries[j]);
+			add_entry(piece, request->entries[j]);
+		}
+	}
+	finish(request, KEY_LEFT);
+}
+
+/*
+ * Gives a query up: fetches its ids with GET, or leaves its keys to queries of
+ * their own.
+ */
+static void
+leave(KeyRequest *request)
+{
+	split(request, REQUEST_GET, 1, NULL);
+}
+
+/*
+ * Makes a query again, for the keys whose records are incomplete: its cursor
+ * has expired, or its end is doubtful.  Gives it up if it does not progress.
+ */
+static void
+restart(KeyRequest *request)
+{
+	request->known = 0;
+	if (!page_progress_restart(&request->progress, request->pages))
+		leave(request);
+}
+
+/*
+ * Ends a query with a doubtful end after its newest records were read.
+ * is_verified: all of them were known before.
+ */
+static void
+settle_end(KeyRequest *request, bool is_verified)
+{
+	if (!is_verified)
+	{
+		split(request, REQUEST_QUERY, (request->count + 1) / 2, NULL);
+		return;
+	}
+	if (!request->is_like_cap)
+		api_facts(request->source.api)->has_false_counts = true;
+	finish(request, KEY_KNOWN);
+}
+
+/*
+ * Decides about the keys of a query whose last page was read.  If the end is
+ * doubtful, because the API may have capped the result, the newest records are
+ * the next page.  Otherwise the result is complete.  Ids that it does not
+ * contain are fetched with GET, unless the table trusts queries.  So are merged
+ * records, so that a warning can name them.
+ */
+static void
+complete(KeyRequest *request, bool has_new)
+{
+	PageReader *pages = request->pages;
+
+	if (request->field->is_id)
+	{
+		if (pages->is_doubtful && has_new)
+			restart(request);
+		else if (!settings_trust_query(request->settings) ||
+				 pages->received > request->known)
+			leave(request);
+		else
+			finish(request, KEY_NOT_LISTED);
+	}
+	else if (!pages->is_doubtful)
+		finish(request, KEY_KNOWN);
+	else if (2 * request->known >= pages->received)
+		settle_end(request, false);
+	else
+	{
+		request->is_verifying = true;
+		request->is_like_cap = pages->is_like_cap;
+		pages->query.sort = "created_at";
+		pages->query.is_descending = true;
+		pages->query.limit = request->source.page_size;
+		page_reader_restart(pages);
+	}
+}
+
+/* Keeps a record: the wanted attributes, or all of it for later statements. */
+static void
+keep_record(KeyRequest *request, KeyEntry *entry, const Record *record)
+{
+	KeyField	  *field = request->field;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (field->is_id && request->settings->cache_ttl > 0)
+	{
+		record_write_whole(record, &text);
+		session_cache_keep(field->records->session, &entry->id.key, text.data,
+						   text.len);
+	}
+	else
+		record_write_cut(request->source.wanted, record, &text);
+	key_entry_add(entry, text.data, text.len);
+	pfree(text.data);
+}
+
+/*
+ * Keeps a record that has one of the keys.  Sets *has_new to true if the query
+ * progresses by it.  Returns false if its key cannot be read.
+ */
+static bool
+take_record(KeyRequest *request, const Record *record, bool *has_new)
+{
+	bool	  is_id = request->field->is_id;
+	pg_uuid_t key = record->id;
+	RecordKey found =
+		is_id ? RECORD_KEY_FOUND
+			  : record_key_read(record, request->field->number, &key);
+	KeyEntry *entry = found == RECORD_KEY_FOUND
+						  ? key_entry_find(request->cache, &key, false)
+						  : NULL;
+	bool	  is_mine = entry != NULL && entry->request == request;
+
+	request->known += entry != NULL;
+	if (is_id ? !is_mine : !seen_set_add(request->seen, &record->id))
+		return true;
+	*has_new = true;
+	if (is_mine)
+		keep_record(request, entry, record);
+	if (is_id)
+		key_entry_settle(entry, KEY_KNOWN);
+	return found != RECORD_KEY_ODD;
+}
+
+/*
+ * Keeps the records of a page, and decides how the query continues.  Most
+ * records of an unfiltered result have other ids; a few may be records that
+ * others were merged into.
+ */
+static void
+take_page(KeyRequest *request, const PageResponse *response)
+{
+	KeyField   *field = request->field;
+	Api		   *api = request->source.api;
+	PageReader *pages = request->pages;
+	bool		has_new = false;
+	bool		is_progressing;
+	int64		strange;
+	int			count = request->count;
+	size_t		size = 0;
+
+	if (field->is_id)
+		api_facts(api)->takes_ids = true;
+	if (request->half_of != NULL)
+		api_note_half(api, field->name, request->half_of);
+	request->half_of = NULL;
+
+	for (int i = 0; i < response->page->count; i++)
+	{
+		if (!take_record(request, response->page->records[i], &has_new))
+		{
+			field->is_given_up = true;
+			leave(request);
+			return;
+		}
+	}
+	request->count = 0;
+	for (int i = 0; i < count; i++)
+	{
+		if (request->entries[i]->request != request)
+			continue;
+		size += request->entries[i]->size;
+		add_entry(request, request->entries[i]);
+	}
+	strange = pages->received - request->known;
+	is_progressing =
+		page_progress_note(&request->progress, has_new) && !response->is_circle;
+
+	if (request->count == 0)
+		finish(request, KEY_KNOWN);
+	else if (field->is_id && strange > 1 && 2 * strange > pages->received)
+		split(request, REQUEST_CHECK, 1, NULL);
+	else if (request->is_verifying)
+		settle_end(request, !has_new);
+	else if (pages->is_at_end)
+		complete(request, has_new);
+	else if (!is_progressing)
+		leave(request);
+	else if (!field->is_id && size > (size_t) work_mem * 1024)
+	{
+		field->at_once = request->count / 2;
+		leave(request);
+	}
+}
+
+/*
+ * Requests the keys of a refused query in two halves, because the API may
+ * refuse one of them.  A single refused id is noted, and fetched with GET.
+ */
+static void
+split_in_halves(KeyRequest *request)
+{
+	Api			 *api = request->source.api;
+	RefusedQuery *refused;
+
+	if (request->count == 1)
+	{
+		api_note_bad_id(api, &request->entries[0]->id.key);
+		leave(request);
+		return;
+	}
+	if (!request->field->is_id && request->count < 4)
+		api_note_refusal(api, request->filter->uses, QUERY_REFUSED);
+	refused = MemoryContextAllocZero(request->field->store->context,
+									 sizeof(RefusedQuery));
+	refused->size = request->count;
+	split(request, REQUEST_QUERY, (request->count + 1) / 2, refused);
+}
+
+/*
+ * Handles a refused query or page.  If the API has no queries, a GET shows if
+ * it can be reached at all.
+ */
+static void
+settle_refusal(KeyRequest *request, QueryResult result)
+{
+	KeyField	  *field = request->field;
+	List		  *refused;
+	RefusedFilter *filter;
+
+	if (request->is_verifying)
+	{
+		settle_end(request, false);
+		return;
+	}
+	if (result == QUERY_REFUSED && field->limit_is_fine)
+		result = QUERY_VALUE_REFUSED;
+	switch (refusal_find(request->pages, result, list_make1(request->filter),
+						 &refused))
+	{
+		case REFUSED_SIZE:
+			break;
+		case REFUSED_CURSOR:
+			if (field->is_id)
+				restart(request);
+			else
+				leave(request);
+			break;
+		case REFUSED_ENDPOINT:
+			field->is_given_up = true;
+			split(request, REQUEST_CHECK, 1, NULL);
+			break;
+		case REFUSED_FILTERS:
+			field->limit_is_fine = true;
+			filter = linitial(refused);
+			if (filter->result != QUERY_FILTER_REFUSED)
+			{
+				split_in_halves(request);
+				break;
+			}
+			if (field->is_id)
+				api_limit_values(request->source.api, field->name, 1);
+			else
+				api_note_refusal(request->source.api, request->filter->uses,
+								 filter->result);
+			leave(request);
+			break;
+		case REFUSED_SORT:
+		case REFUSED_OTHER:
+			field->limit_is_fine = true;
+			leave(request);
+			break;
+	}
+}
+
+/* Processes the response to a GET.  Returns false if it must be needed first. */
+static bool
+take_get(KeyRequest *request, bool is_needed)
+{
+	KeyField  *field = request->field;
+	Api		  *api = request->source.api;
+	KeyEntry  *entry = request->entries[0];
+	pg_uuid_t *id = &entry->id.key;
+	Record	  *record = NULL;
+
+	if (is_needed)
+		api_finish_record(api, request->get, id, request->source.budget,
+						  request->source.wanted, &record);
+	else if (!api_try_record(api, request->get, id, request->source.wanted,
+							 &record))
+		return false;
+	if (record != NULL)
+	{
+		/* The query should have returned it. */
+		if (request->kind == REQUEST_CHECK)
+			api_limit_values(api, field->name, 1);
+		keep_record(request, entry, record);
+	}
+	else if (request->settings->cache_ttl > 0)
+		session_cache_keep(field->records->session, id, NULL, 0);
+	finish(request, KEY_KNOWN);
+	return true;
+}
+
+/* Processes the response to a query in the same way. */
+static bool
+take_response(KeyRequest *request, bool is_needed)
+{
+	PageResponse response;
+
+	if (!page_reader_try(request->pages, &response))
+	{
+		if (!is_needed)
+			return false;
+		if (!request->field->is_id &&
+			api_is_unusable_page(request->pages->transfer,
+								 request->source.wanted))
+		{
+			leave(request);
+			return true;
+		}
+		response = page_reader_read(request->pages);
+	}
+	if (response.result == QUERY_PAGE)
+		take_page(request, &response);
+	else if (response.result == QUERY_CURSOR_GONE)
+		restart(request);
+	else
+		settle_refusal(request, response.result);
+	http_end(response.transfer);
+	return true;
+}
+
+/*
+ * Processes the response to a request.  A response to a query that is not a
+ * page, and one to a GET that is an error, is set aside unless it is needed.
+ */
+static void
+read_response(KeyRequest *request, bool is_needed)
+{
+	MemoryContext page_context = request->field->store->page_context;
+	MemoryContext old_context = MemoryContextSwitchTo(page_context);
+
+	set_aside(request, false);
+	if (!(request->pages != NULL ? take_response(request, is_needed)
+								 : take_get(request, is_needed)))
+		set_aside(request, true);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(page_context);
+}
+
+/* Creates the reader of a query's pages. */
+static void
+begin_query(KeyRequest *request)
+{
+	MemoryContext  old_context = MemoryContextSwitchTo(request->context);
+	ApiQuery	   query = {0};
+	StringInfoData json;
+
+	initStringInfo(&json);
+	for (int i = 0; i < request->count; i++)
+	{
+		char *text = id_text(&request->entries[i]->id.key);
+
+		appendStringInfo(&json, "%c\"%s\"", i > 0 ? ',' : '[', text);
+		pfree(text);
+	}
+	appendStringInfoChar(&json, ']');
+	request->filter =
+		remote_filter_create(request->field->name, OPERATOR_IN, json.data);
+	query.filters =
+		list_concat(list_make1(request->filter), request->cache->filters);
+	query.limit = request->source.page_size;
+	if (!request->field->is_id)
+		request->seen = seen_set_create();
+	request->pages = page_reader_create(&request->source, &query);
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * Sends a request, or the one for a query's next page.  Raises an error if it
+ * would exceed the budget.
+ */
+static void
+send_request(KeyRequest *request)
+{
+	bool		  is_id = request->field->is_id;
+	MemoryContext page_context = request->field->store->page_context;
+	MemoryContext old_context = MemoryContextSwitchTo(page_context);
+
+	/* After a restart, the query is for the other ids only. */
+	if (is_id && request->pages != NULL && request->pages->cursor == NULL)
+	{
+		page_reader_end(request->pages);
+		request->pages = NULL;
+	}
+	if (is_id && request->pages == NULL && request->count == 1 &&
+		request->half_of == NULL && request->kind == REQUEST_QUERY)
+		request->kind = REQUEST_GET;
+	if (request->kind == REQUEST_QUERY)
+	{
+		if (request->pages == NULL)
+			begin_query(request);
+		if (is_id)
+			request->pages->query.limit = request->count;
+		page_reader_send(request->pages);
+	}
+	else
+	{
+		request->get =
+			api_get_record(request->source.api, &request->entries[0]->id.key,
+						   request->source.budget);
+		request->source.statement->pending++;
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(page_context);
+}
+
+/*
+ * Splits a query that is not sent yet if it has too many keys.  Returns false
+ * if it has not.
+ */
+static bool
+split_if_too_long(KeyRequest *request)
+{
+	int size = Max(key_request_size(request->field, request->settings), 1);
+
+	if (request->kind != REQUEST_QUERY || request->count <= size ||
+		(request->pages != NULL && request->pages->cursor != NULL))
+		return false;
+	split(request, REQUEST_QUERY, size, NULL);
+	return true;
+}
+
+/*
+ * Returns true if a request may be sent.  The statement's requests share its
+ * concurrency.  One request by an attribute may always be in flight or unread,
+ * so that no attribute waits for another.
+ */
+static bool
+may_send(const KeyRequest *request)
+{
+	dlist_iter iter;
+
+	if (!statement_is_busy(request->field->records, request->settings))
+		return true;
+	dlist_foreach(iter, &request->field->requests)
+	{
+		KeyRequest *other = dlist_container(KeyRequest, node, iter.cur);
+
+		if (transfer_of(other) != NULL && !other->is_set_aside)
+			return false;
+	}
+	return true;
+}
+
+/* Returns true if one of a request's entries has a user. */
+static bool
+is_wanted(const KeyRequest *request)
+{
+	for (int i = 0; i < request->count; i++)
+	{
+		if (request->entries[i]->users > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Sends the requests by an attribute as concurrency, memory and budgets allow.
+ * Drops those that no batch needs any more, unless they are in flight.
+ */
+void
+key_request_send_all(KeyField *field)
 {
 	dlist_mutable_iter iter;
 
-	dlist_foreach_modify(iter, &cache->requests)
+	dlist_foreach_modify(iter, &field->requests)
 	{
 		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
 
-		if (request->pages->transfer != NULL)
+		if (transfer_of(request) != NULL && !request->is_set_aside)
 			continue;
-		if (is_too_long(request))
+		if (!is_wanted(request))
 		{
-			split(request, key_cache_at_once(cache, request->settings), NULL);
-			continue;
+			while (request->count > 0)
+				key_entry_remove(request->entries[--request->count]);
+			finish(request, KEY_LEFT);
 		}
-		if (record_cache_is_busy(cache->records, request->settings) ||
-			key_cache_is_full(cache) || !http_allows(request->source.budget))
-			return;
-		page_reader_send(request->pages);
+		else if (transfer_of(request) == NULL)
+			split_if_too_long(request);
 	}
+	dlist_foreach_modify(iter, &field->requests)
+	{
+		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
+
+		if (transfer_of(request) != NULL)
+			continue;
+		if (!may_send(request) || key_store_is_full(field->store) ||
+			!http_allows(request->source.budget))
+			return;
+		send_request(request);
+	}
+}
+
+/* Processes the responses that have arrived, and sends further requests. */
+static void
+take_in(KeyField *field)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &field->requests)
+	{
+		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
+
+		if (transfer_of(request) != NULL && !is_in_flight(request) &&
+			!request->is_set_aside)
+			read_response(request, false);
+	}
+	key_request_send_all(field);
+}
+
+/* Waits until one of the requests by an attribute that are in flight is over. */
+static void
+wait_for_any(KeyField *field)
+{
+	HttpTransfer **transfers =
+		palloc(field->records->statement->pending * sizeof(HttpTransfer *));
+	int		   count = 0;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &field->requests)
+	{
+		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
+
+		if (is_in_flight(request))
+			transfers[count++] = transfer_of(request);
+	}
+	if (count > 0)
+		http_wait_any(transfers, count);
+	pfree(transfers);
 }
 
 /*
@@ -159,447 +785,26 @@ void
 key_request_need(KeyEntry *entry)
 {
 	KeyRequest *request = entry->request;
-	KeyCache   *cache = request->cache;
-	bool		is_ready = true;
+	KeyField   *field = request->field;
 
-	/*
-	 * Requests of this cache may have to end first.  Requests of other caches
-	 * need not, so that no cache waits for another.
-	 */
-	if (request->pages->transfer == NULL)
+	/* Other requests by the attribute may have to end first. */
+	if (transfer_of(request) == NULL)
 	{
-		dlist_move_head(&cache->requests, &request->node);
-		if (is_too_long(request))
-		{
-			split(request, key_cache_at_once(cache, request->settings), NULL);
+		dlist_move_head(&field->requests, &request->node);
+		if (split_if_too_long(request))
 			return;
-		}
-		if (!record_cache_is_busy(cache->records, request->settings) ||
-			under_way_count(cache) == 0)
-			page_reader_send(request->pages);
+		if (may_send(request))
+			send_request(request);
 	}
-	if (request->pages->transfer == NULL ||
-		!http_is_over(request->pages->transfer))
+	if (transfer_of(request) == NULL || !http_is_over(transfer_of(request)))
 	{
-		take_in(cache);
+		take_in(field);
 		if (entry->request != request)
 			return;
-		is_ready = wait_for_any(cache, request);
+		if (transfer_of(request) == NULL || is_in_flight(request))
+			wait_for_any(field);
 	}
-	if (is_ready)
+	if (transfer_of(request) != NULL && !is_in_flight(request))
 		read_response(request, true);
-	take_in(cache);
-}
-
-/* Returns true if a query that is not sent yet has too many keys. */
-static bool
-is_too_long(const KeyRequest *request)
-{
-	return request->pages->cursor == NULL &&
-		   request->count >
-			   Max(key_cache_at_once(request->cache, request->settings), 1);
-}
-
-/* Returns true if a request is in flight. */
-static bool
-is_under_way(const KeyRequest *request)
-{
-	return request->pages->transfer != NULL &&
-		   request->pages->transfer->outcome == HTTP_PENDING;
-}
-
-static int
-under_way_count(KeyCache *cache)
-{
-	dlist_iter iter;
-	int		   count = 0;
-
-	dlist_foreach(iter, &cache->requests)
-		count += is_under_way(dlist_container(KeyRequest, node, iter.cur));
-	return count;
-}
-
-/*
- * Waits for the response to needed, or to another request in flight.  Returns
- * true if needed has its response.
- */
-static bool
-wait_for_any(KeyCache *cache, KeyRequest *needed)
-{
-	int			   most = under_way_count(cache) + 1;
-	HttpTransfer **transfers = palloc(most * sizeof(HttpTransfer *));
-	int			   count = 0;
-	HttpTransfer  *ready = NULL;
-	dlist_iter	   iter;
-
-	if (needed->pages->transfer != NULL)
-		transfers[count++] = needed->pages->transfer;
-	dlist_foreach(iter, &cache->requests)
-	{
-		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
-
-		if (request != needed && is_under_way(request))
-			transfers[count++] = request->pages->transfer;
-	}
-	if (count > 0)
-		ready = http_wait_any(transfers, count);
-	pfree(transfers);
-	return ready != NULL && ready == needed->pages->transfer;
-}
-
-/* Processes the responses that have arrived, and sends further requests. */
-static void
-take_in(KeyCache *cache)
-{
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &cache->requests)
-	{
-		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
-
-		if (request->pages->transfer != NULL && !is_under_way(request) &&
-			!request->is_set_aside)
-			read_response(request, false);
-	}
-	key_request_send_all(cache);
-}
-
-/*
- * Processes the response to a request.  A response that is not a page is set
- * aside, unless it is needed.
- */
-static void
-read_response(KeyRequest *request, bool is_needed)
-{
-	KeyCache	 *cache = request->cache;
-	MemoryContext old_context = MemoryContextSwitchTo(cache->page_context);
-	PageResponse  response;
-
-	if (page_reader_try(request->pages, &response))
-	{
-		take_page(request, &response);
-		http_end(response.transfer);
-	}
-	else if (!is_needed)
-		request->is_set_aside = true;
-	else if (api_is_unusable_page(request->pages->transfer, request->source.wanted))
-		finish(request, KEY_LEFT);
-	else
-	{
-		request->is_set_aside = false;
-		response = page_reader_read(request->pages);
-		if (response.result == QUERY_PAGE)
-			take_page(request, &response);
-		else if (response.result == QUERY_CURSOR_GONE)
-			restart(request);
-		else
-			settle_refusal(request, response.result);
-		http_end(response.transfer);
-	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(cache->page_context);
-}
-
-/* Keeps the records of a page, and decides if the query is complete. */
-static void
-take_page(KeyRequest *request, const PageResponse *response)
-{
-	const RecordPage *page = response->page;
-	bool			  is_barren = true;
-
-	note_accepted(request);
-	for (int i = 0; i < page->count; i++)
-	{
-		if (!seen_set_add(request->seen, &page->records[i]->id))
-			continue;
-		is_barren = false;
-		request->restarts = 0;
-		if (!take_record(request, page->records[i]))
-		{
-			give_up_for_good(request);
-			return;
-		}
-	}
-	request->barren = is_barren ? request->barren + 1 : 0;
-
-	if (request->is_verifying)
-		settle_end(request, is_barren);
-	else if (request->pages->is_doubtful &&
-			 2 * request->kept >= request->pages->received)
-		split(request, (request->count + 1) / 2, NULL);
-	else if (request->pages->is_doubtful)
-		verify_end(request);
-	else if (request->pages->is_at_end)
-		finish(request, KEY_KNOWN);
-	else if (response->is_circle || request->barren > MAX_BARREN_PAGES)
-		finish(request, KEY_LEFT);
-	else if (request->size > (size_t) work_mem * 1024)
-	{
-		request->cache->at_once = request->count / 2;
-		finish(request, KEY_LEFT);
-	}
-}
-
-/*
- * Makes the newest records of the query its next page, because the API may have
- * capped its result.
- */
-static void
-verify_end(KeyRequest *request)
-{
-	ApiQuery *query = &request->pages->query;
-
-	request->is_verifying = true;
-	request->is_like_cap = request->pages->is_like_cap;
-	query->sort = "created_at";
-	query->is_descending = true;
-	query->limit = request->source.page_size;
-	page_reader_restart(request->pages);
-}
-
-/*
- * Ends a query after its newest records were read.  is_verified: all of them
- * were known before.
- */
-static void
-settle_end(KeyRequest *request, bool is_verified)
-{
-	if (!is_verified)
-	{
-		split(request, (request->count + 1) / 2, NULL);
-		return;
-	}
-	if (!request->is_like_cap)
-		api_facts(request->source.api)->has_false_counts = true;
-	finish(request, KEY_KNOWN);
-}
-
-/*
- * Keeps a record that has one of the keys.  Returns false if its key cannot be
- * read.
- */
-static bool
-take_record(KeyRequest *request, const Record *record)
-{
-	KeyCache *cache = request->cache;
-	KeyEntry *entry;
-	pg_uuid_t key;
-
-	switch (record_key_read(record, cache->number, &key))
-	{
-		case RECORD_KEY_NONE:
-			return true;
-		case RECORD_KEY_ODD:
-			return false;
-		case RECORD_KEY_FOUND:
-			break;
-	}
-	entry = hash_search(cache->entries, &key, HASH_FIND, NULL);
-	if (entry != NULL && entry->request == request)
-	{
-		key_entry_keep(entry, request, record);
-		request->kept++;
-	}
-	return true;
-}
-
-/* Ends a request, and sets the state of its remaining keys. */
-static void
-finish(KeyRequest *request, KeyState state)
-{
-	for (int i = 0; i < request->count; i++)
-	{
-		if (request->entries[i]->request == request)
-			key_entry_settle(request->cache, request->entries[i], state);
-	}
-	end_request(request);
-}
-
-/*
- * Ends a request, and makes no more for the cache, because they would fail,
- * too.
- */
-static void
-give_up_for_good(KeyRequest *request)
-{
-	request->cache->is_given_up = true;
-	finish(request, KEY_LEFT);
-}
-
-static void
-end_request(KeyRequest *request)
-{
-	dlist_delete(&request->node);
-	page_reader_end(request->pages);
-	MemoryContextDelete(request->context);
-}
-
-/* Drops a request and its keys, unless one of them has a user. */
-void
-key_request_drop_unwanted(KeyRequest *request)
-{
-	for (int i = 0; i < request->count; i++)
-	{
-		if (request->entries[i]->users > 0)
-			return;
-	}
-	for (int i = 0; i < request->count; i++)
-		key_entry_remove(request->cache, request->entries[i]);
-	end_request(request);
-}
-
-/*
- * Restarts a query whose cursor has expired.  Skips records that were received
- * before.
- */
-static void
-restart(KeyRequest *request)
-{
-	if (request->restarts++ >= MAX_RESTARTS)
-		finish(request, KEY_LEFT);
-	else
-	{
-		request->barren -= request->pages->pages;
-		page_reader_restart(request->pages);
-	}
-}
-
-/*
- * Handles a refused query or page.  The API may refuse the number of keys, the
- * page size, the keys in general, or something else.
- */
-static void
-settle_refusal(KeyRequest *request, QueryResult result)
-{
-	Api *api = request->source.api;
-
-	if (request->is_verifying)
-		settle_end(request, false);
-	else if (result == QUERY_NOT_SUPPORTED)
-		give_up_for_good(request);
-	else if (request->pages->cursor != NULL)
-		/* NOLINTNEXTLINE(bugprone-branch-clone): their order matters */
-		finish(request, KEY_LEFT);
-	else if (result == QUERY_REFUSED && ask_for_less(request))
-		return;
-	else if (!blames_keys(request))
-		finish(request, KEY_LEFT);
-	else if (result == QUERY_FILTER_REFUSED)
-	{
-		api_note_refusal(api, request->filter->uses, result);
-		finish(request, KEY_LEFT);
-	}
-	else
-		split_in_halves(request);
-}
-
-/*
- * Halves the page size, if a test query shows that the API refused it.  Returns
- * false if it refused something else.
- */
-static bool
-ask_for_less(KeyRequest *request)
-{
-	ApiQuery *query = &request->pages->query;
-	int		  limit = (query->limit + 1) / 2;
-
-	if (query->limit == 1 || request->cache->limit_is_fine)
-		return false;
-	if (try_query(request, query->filters) != QUERY_PAGE)
-	{
-		request->cache->limit_is_fine = true;
-		return false;
-	}
-	api_limit_page_size(request->source.api, limit);
-	request->source.page_size = limit;
-	query->limit = limit;
-	return true;
-}
-
-/*
- * Returns true if the API refuses the keys, not the further filters.  May make
- * a test query.
- */
-static bool
-blames_keys(KeyRequest *request)
-{
-	return request->cache->filters == NIL ||
-		   try_query(request, list_make1(request->filter)) != QUERY_PAGE;
-}
-
-/* Returns the result of a query for one record with some filters. */
-static QueryResult
-try_query(KeyRequest *request, List *filters)
-{
-	ApiQuery	 query = {0};
-	PageReader	*probe;
-	PageResponse response;
-
-	CHECK_FOR_INTERRUPTS();
-	query.filters = filters;
-	query.limit = 1;
-	probe = page_reader_create(&request->source, &query);
-	page_reader_send(probe);
-	response = page_reader_read(probe);
-	http_end(response.transfer);
-	page_reader_end(probe);
-	return response.result;
-}
-
-/*
- * Replaces a request with requests for up to size keys each, at the head of the
- * list.  A key that would be alone becomes KEY_LEFT.
- */
-static void
-split(KeyRequest *request, int size, RefusedQuery *half_of)
-{
-	KeyCache *cache = request->cache;
-
-	for (int i = size > 1 ? (request->count - 1) / size * size : -1; i >= 0;
-		 i -= size)
-	{
-		int			count = Min(size, request->count - i);
-		KeyRequest *piece;
-
-		if (count < 2)
-			continue;
-		for (int j = i; j < i + count; j++)
-			key_entry_drop_records(cache, request->entries[j]);
-		piece = create(cache, request->settings, request->source.budget,
-					   &request->entries[i], count);
-		piece->half_of = half_of;
-		dlist_push_head(&cache->requests, &piece->node);
-	}
-	finish(request, KEY_LEFT);
-}
-
-/*
- * Requests the keys of a refused query in two halves, because the API may
- * refuse one of them.
- */
-static void
-split_in_halves(KeyRequest *request)
-{
-	int			  half = (request->count + 1) / 2;
-	RefusedQuery *refused;
-
-	if (request->count < 4)
-		api_note_refusal(request->source.api, request->filter->uses,
-						 QUERY_REFUSED);
-	refused =
-		MemoryContextAllocZero(request->cache->context, sizeof(RefusedQuery));
-	refused->size = request->count;
-	split(request, half, refused);
-}
-
-/* Notes that the API accepted a query. */
-static void
-note_accepted(KeyRequest *request)
-{
-	Api *api = request->source.api;
-
-	api_note_accepted(api, request->filter->uses);
-	if (request->half_of != NULL)
-		api_note_half(api, request->cache->field, request->half_of);
-	request->half_of = NULL;
+	take_in(field);
 }

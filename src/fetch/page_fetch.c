@@ -109,7 +109,7 @@ begin_fetch(PageFetch *fetch)
  * budget.  Makes no request yet.
  */
 PageFetch *
-page_fetch_create(RecordCache *cache, const Settings *settings,
+page_fetch_create(RecordSource *records, const Settings *settings,
 				  const PageSpec *spec, HttpBudget *budget,
 				  PageCounters *counters)
 {
@@ -127,14 +127,13 @@ page_fetch_create(RecordCache *cache, const Settings *settings,
 	fetch->spec = spec;
 	fetch->counters = counters;
 	fetch->found_at_cap = -1;
-	ranges->source.api = record_cache_api(cache);
-	ranges->source.statement = record_cache_statement(cache);
-	ranges->source.wanted = record_cache_wanted(cache);
+	ranges->source.api = records->api;
+	ranges->source.statement = records->statement;
+	ranges->source.wanted = records->wanted;
 	ranges->source.budget = budget;
 	ranges->source.page_size =
 		api_page_size(ranges->source.api, settings->page_size);
-	ranges->created_at =
-		attribute_set_add(record_cache_wanted(cache), "created_at");
+	ranges->created_at = attribute_set_add(records->wanted, "created_at");
 	ranges->needs_undated = !spec->is_dated;
 	ranges->may_stop = spec->may_stop;
 	ranges->opened = &counters->ranges;

@@ -11,7 +11,8 @@
 
 #include "postgres.h"
 
-#include "fetch/record_cache.h"
+#include "api/record.h"
+#include "fetch/statement.h"
 
 /* Description of the records to read; must live as long as the fetch. */
 typedef struct PageSpec
@@ -39,7 +40,7 @@ typedef struct PageCounters
 	int64 ranges;  /* cursors that were opened in parallel */
 } PageCounters;
 
-extern PageFetch *page_fetch_create(RecordCache	   *cache,
+extern PageFetch *page_fetch_create(RecordSource   *records,
 									const Settings *settings,
 									const PageSpec *spec, HttpBudget *budget,
 									PageCounters *counters);

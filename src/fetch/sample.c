@@ -74,22 +74,21 @@ struct Sample
  * created_at.  The sample lives in the current context.  Makes no request yet.
  */
 Sample *
-sample_create(RecordCache *cache, const Settings *settings, bool by_time)
+sample_create(RecordSource *records, const Settings *settings, bool by_time)
 {
 	Sample	  *sample = palloc0(sizeof(Sample));
-	Api		  *api = record_cache_api(cache);
-	Statement *statement = record_cache_statement(cache);
+	Api		  *api = records->api;
+	Statement *statement = records->statement;
 	ApiQuery   query = {0};
 
 	sample->budget = statement_budget(statement, settings->max_requests);
 	sample->source.api = api;
 	sample->source.statement = statement;
-	sample->source.wanted = record_cache_wanted(cache);
+	sample->source.wanted = records->wanted;
 	sample->source.budget = &sample->budget;
 	sample->source.page_size = api_page_size(api, settings->page_size);
 	sample->seen = seen_set_create();
-	sample->created_at =
-		attribute_set_add(record_cache_wanted(cache), "created_at");
+	sample->created_at = attribute_set_add(records->wanted, "created_at");
 	sample->limit = SAMPLE_MAX_REQUESTS;
 	if (settings->max_requests > 0)
 		sample->limit = Min(sample->limit, settings->max_requests);

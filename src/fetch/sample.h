@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "fetch/record_cache.h"
+#include "fetch/statement.h"
 
 /* Limit of the requests, and so of the pages, of a sample. */
 #define SAMPLE_MAX_REQUESTS 50
@@ -20,7 +20,7 @@
 /* Sample of a table, and its progress. */
 typedef struct Sample Sample;
 
-extern Sample *sample_create(RecordCache *cache, const Settings *settings,
+extern Sample *sample_create(RecordSource *records, const Settings *settings,
 							 bool by_time);
 extern const RecordPage *sample_next(Sample *sample);
 extern bool				 sample_estimate(const Sample *sample, double *unread);

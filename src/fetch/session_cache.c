@@ -18,6 +18,7 @@
 #include "fmgr.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -27,51 +28,53 @@
 #include "fetch/session_cache.h"
 
 /* Hash key; it contains no padding. */
-typedef struct RecordKey
+typedef struct SessionKey
 {
 	pg_uuid_t id;
 	Oid		  umid;
-	int32	  type; /* number of the record type */
-} RecordKey;
+	int32	  type;
+} SessionKey;
 
-typedef struct KeptRecord
+typedef struct SessionRecord
 {
-	RecordKey	key;
+	SessionKey	key;
 	TimestampTz since;
 	char	   *text; /* NULL: the record does not exist */
 	int			length;
 	dlist_node	node; /* element of used */
-} KeptRecord;
-
-struct SessionCache
-{
-	dlist_node node;
-	Oid		   umid;
-	char	  *record_type;
-	int32	   type;
-};
+} SessionRecord;
 
 static MemoryContext context = NULL; /* owner of all records */
 static HTAB			*records;
-static dlist_head	 used;
+static dlist_head	 used; /* the least recently used first */
 static size_t		 size; /* bytes of all records */
 static uint64		 kept_generation;
 
 /* Incremented by each change that a record may depend on. */
 static uint64 generation = 0;
 
-/* All caches.  They are few, and are never freed. */
-static dlist_head caches = DLIST_STATIC_INIT(caches);
-static int32	  type_total = 0;
+/* Names of record types, by their number.  They are few, and never freed. */
+static List *record_types = NIL;
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_clear_cache);
 
-static void		 prepare(void);
-static void		 invalidate(Datum arg, int cache_id, uint32 hash_value);
-static RecordKey make_key(const SessionCache *cache, const pg_uuid_t *id);
-static size_t	 size_of(const KeptRecord *record);
-static void		 forget(KeptRecord *record);
-static void		 forget_all(void);
+/* Syscache callback: a record may depend on the change. */
+static void
+invalidate_session(Datum arg, int cache_id, uint32 hash_value)
+{
+	(void) arg;
+	(void) cache_id;
+	(void) hash_value;
+	generation++;
+}
+
+static void
+forget_all(void)
+{
+	if (context != NULL)
+		MemoryContextDelete(context);
+	context = NULL;
+}
 
 /*
  * SQL function opportunity_fdw_clear_cache: evicts all records of the session.
@@ -86,121 +89,37 @@ opportunity_fdw_clear_cache(PG_FUNCTION_ARGS)
 }
 
 /*
- * Returns the session's cache for a user mapping and a record type, creating it
- * if necessary.  It is never freed.
+ * Returns the key of a user mapping's records of a type.  It must be made
+ * before the records are requested, and is valid for the session.
  */
-SessionCache *
-session_cache_open(Oid umid, const char *record_type)
+SessionScope
+session_cache_scope(Oid umid, const char *record_type)
 {
-	static bool	  registered = false;
-	dlist_iter	  iter;
-	SessionCache *cache;
-	char		 *name;
+	SessionScope  scope = {umid, 0, generation};
+	MemoryContext old_context;
+	ListCell	 *cell;
 
-	if (!registered)
+	if (record_types == NIL)
 	{
-		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
-		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
-		CacheRegisterSyscacheCallback(FOREIGNTABLEREL, invalidate, (Datum) 0);
-		registered = true;
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_session, 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_session, 0);
+		CacheRegisterSyscacheCallback(FOREIGNTABLEREL, invalidate_session, 0);
 	}
-
-	dlist_foreach(iter, &caches)
+	foreach(cell, record_types)
 	{
-		cache = dlist_container(SessionCache, node, iter.cur);
-		if (cache->umid == umid && strcmp(cache->record_type, record_type) == 0)
-			return cache;
+		if (strcmp(lfirst(cell), record_type) == 0)
+			return scope;
+		scope.type++;
 	}
-
-	name = MemoryContextStrdup(TopMemoryContext, record_type);
-	cache = MemoryContextAlloc(TopMemoryContext, sizeof(SessionCache));
-	cache->umid = umid;
-	cache->record_type = name;
-	cache->type = ++type_total;
-	dlist_push_tail(&caches, &cache->node);
-	return cache;
-}
-
-/*
- * Returns the generation to pass to session_cache_keep, to be read before a
- * record is requested.
- */
-uint64
-session_cache_generation(void)
-{
-	return generation;
-}
-
-/*
- * Finds a record that was kept at most ttl seconds ago.  Returns false if there
- * is none.  *text is NULL if the record is known not to exist; otherwise it is
- * valid until the next call.
- */
-bool
-session_cache_find(SessionCache *cache, const pg_uuid_t *id, int ttl,
-				   const char **text, int *length)
-{
-	RecordKey	key = make_key(cache, id);
-	KeptRecord *record;
-
-	prepare();
-	record = hash_search(records, &key, HASH_FIND, NULL);
-	if (record == NULL)
-		return false;
-	if (TimestampTzPlusMilliseconds(record->since, (int64) ttl * 1000) <
-		GetCurrentTimestamp())
-	{
-		forget(record);
-		return false;
-	}
-	dlist_delete(&record->node);
-	dlist_push_tail(&used, &record->node);
-	*text = record->text;
-	*length = record->length;
-	return true;
-}
-
-/*
- * Keeps a copy of a record; text NULL: it does not exist.  Does nothing if
- * options have changed since the generation as_of, or if the record exceeds
- * work_mem.
- */
-void
-session_cache_keep(SessionCache *cache, uint64 as_of, const pg_uuid_t *id,
-				   const char *text, int length)
-{
-	RecordKey	key = make_key(cache, id);
-	KeptRecord *record;
-	char	   *copy = NULL;
-	bool		found;
-
-	if (as_of != generation)
-		return;
-	prepare();
-	record = hash_search(records, &key, HASH_FIND, NULL);
-	if (record != NULL)
-		forget(record);
-	if (length > work_mem * (int64) 1024)
-		return;
-
-	/* Allocate first, because that can fail. */
-	if (text != NULL)
-		copy =
-			memcpy(MemoryContextAlloc(context, length + 1), text, length + 1);
-	record = hash_search(records, &key, HASH_ENTER, &found);
-	record->since = GetCurrentTimestamp();
-	record->text = copy;
-	record->length = length;
-	dlist_push_tail(&used, &record->node);
-	size += size_of(record);
-
-	while (size > (size_t) work_mem * 1024 && !dlist_is_empty(&used))
-		forget(dlist_head_element(KeptRecord, node, &used));
+	old_context = MemoryContextSwitchTo(TopMemoryContext);
+	record_types = lappend(record_types, pstrdup(record_type));
+	MemoryContextSwitchTo(old_context);
+	return scope;
 }
 
 /* Creates the hash table if necessary, after evicting outdated records. */
 static void
-prepare(void)
+prepare_records(void)
 {
 	HASHCTL		  control = {0};
 	MemoryContext new_context;
@@ -214,8 +133,8 @@ prepare(void)
 	new_context =
 		AllocSetContextCreate(CurrentMemoryContext, "opportunity_fdw session",
 							  ALLOCSET_DEFAULT_SIZES);
-	control.keysize = sizeof(RecordKey);
-	control.entrysize = sizeof(KeptRecord);
+	control.keysize = sizeof(SessionKey);
+	control.entrysize = sizeof(SessionRecord);
 	control.hcxt = new_context;
 	records = hash_create("opportunity_fdw session", 256, &control,
 						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -226,50 +145,86 @@ prepare(void)
 	context = new_context;
 }
 
-static void
-forget_all(void)
-{
-	if (context != NULL)
-		MemoryContextDelete(context);
-	context = NULL;
-}
-
-/* Syscache callback: a record may depend on the change. */
-static void
-invalidate(Datum arg, int cache_id, uint32 hash_value)
-{
-	(void) arg;
-	(void) cache_id;
-	(void) hash_value;
-	generation++;
-}
-
-static RecordKey
-make_key(const SessionCache *cache, const pg_uuid_t *id)
-{
-	RecordKey key;
-
-	memset(&key, 0, sizeof(key));
-	key.id = *id;
-	key.umid = cache->umid;
-	key.type = cache->type;
-	return key;
-}
-
 /* Returns the memory of a record, in bytes. */
 static size_t
-size_of(const KeptRecord *record)
+size_of_record(const SessionRecord *record)
 {
-	return sizeof(KeptRecord) +
+	return sizeof(SessionRecord) +
 		   (record->text != NULL ? GetMemoryChunkSpace(record->text) : 0);
 }
 
 static void
-forget(KeptRecord *record)
+forget_record(SessionRecord *record)
 {
 	dlist_delete(&record->node);
-	size -= size_of(record);
+	size -= size_of_record(record);
 	if (record->text != NULL)
 		pfree(record->text);
 	hash_search(records, &record->key, HASH_REMOVE, NULL);
+}
+
+/*
+ * Finds a record that was kept at most ttl seconds ago.  Returns false if there
+ * is none.  *text is NULL if the record is known not to exist; otherwise it is
+ * valid until the next call.
+ */
+bool
+session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
+				   const char **text, int *length)
+{
+	SessionKey	   key = {*id, scope.umid, scope.type};
+	SessionRecord *record;
+
+	prepare_records();
+	record = hash_search(records, &key, HASH_FIND, NULL);
+	if (record == NULL)
+		return false;
+	if (TimestampTzPlusMilliseconds(record->since, (int64) ttl * 1000) <
+		GetCurrentTimestamp())
+	{
+		forget_record(record);
+		return false;
+	}
+	dlist_delete(&record->node);
+	dlist_push_tail(&used, &record->node);
+	*text = record->text;
+	*length = record->length;
+	return true;
+}
+
+/*
+ * Keeps a copy of a record; text NULL: it does not exist.  Does nothing if
+ * options have changed since the scope was made, or if the record exceeds
+ * work_mem.
+ */
+void
+session_cache_keep(SessionScope scope, const pg_uuid_t *id, const char *text,
+				   int length)
+{
+	SessionKey	   key = {*id, scope.umid, scope.type};
+	SessionRecord *record;
+	char		  *copy = NULL;
+
+	if (scope.generation != generation)
+		return;
+	prepare_records();
+	record = hash_search(records, &key, HASH_FIND, NULL);
+	if (record != NULL)
+		forget_record(record);
+	if (length > work_mem * (int64) 1024)
+		return;
+
+	/* Allocate first, because that can fail. */
+	if (text != NULL)
+		copy =
+			memcpy(MemoryContextAlloc(context, length + 1), text, length + 1);
+	record = hash_search(records, &key, HASH_ENTER, NULL);
+	record->since = GetCurrentTimestamp();
+	record->text = copy;
+	record->length = length;
+	dlist_push_tail(&used, &record->node);
+	size += size_of_record(record);
+
+	while (size > (size_t) work_mem * 1024 && !dlist_is_empty(&used))
+		forget_record(dlist_head_element(SessionRecord, node, &used));
 }

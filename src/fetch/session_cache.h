@@ -13,15 +13,18 @@
 
 #include "utils/uuid.h"
 
-/* Records of one type, for one user mapping. */
-typedef struct SessionCache SessionCache;
+/* Records of one type, for one user mapping, as they are now. */
+typedef struct SessionScope
+{
+	Oid	   umid;
+	int32  type; /* number of the record type */
+	uint64 generation;
+} SessionScope;
 
-extern SessionCache *session_cache_open(Oid umid, const char *record_type);
-extern uint64		 session_cache_generation(void);
-extern bool session_cache_find(SessionCache *cache, const pg_uuid_t *id,
-							   int ttl, const char **text, int *length);
-extern void session_cache_keep(SessionCache *cache, uint64 as_of,
-							   const pg_uuid_t *id, const char *text,
-							   int length);
+extern SessionScope session_cache_scope(Oid umid, const char *record_type);
+extern bool session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
+							   const char **text, int *length);
+extern void session_cache_keep(SessionScope scope, const pg_uuid_t *id,
+							   const char *text, int length);
 
 #endif /* OPPORTUNITY_SESSION_CACHE_H */

@@ -14,8 +14,10 @@
 #include "lib/ilist.h"
 #include "nodes/execnodes.h"
 
+#include "api/api.h"
+#include "api/attribute_set.h"
 #include "fetch/progress.h"
-#include "http/http.h"
+#include "fetch/session_cache.h"
 
 /* A running statement.  It lives as long as its executor state. */
 typedef struct Statement
@@ -26,19 +28,38 @@ typedef struct Statement
 	EState				 *estate;
 	int64				  request_total;
 	int64				  record_total; /* number of records received */
-	int					  pending;	  /* requests that are sent but not read */
-	dlist_head			  caches;	  /* RecordCaches: see record_cache.c */
-	dlist_head			  key_caches; /* KeyCaches: see key_cache.c */
+	int					  pending; /* requests that are sent but not read */
+	List				 *sources; /* RecordSources */
+	struct KeyStore *store;	 /* see key_cache.c; NULL: no record cached yet */
 	List	*lookup_tables;	 /* OIDs of tables whose records lookups prefetch */
 	List	*async_requests; /* pending: see async.c */
 	List	*async_waits;	 /* those whose descriptor is waited for */
 	Progress progress;
-	List	*warned_columns; /* see record_cache_warned_columns */
+	List *warned_columns; /* columns that have warned of an invalid value; the
+							  * callers define its elements */
 } Statement;
 
-extern Statement *statement_of(EState *estate);
-extern void		  statement_note_lookup(Statement *statement, Oid relid);
-extern bool		  statement_has_lookup(EState *estate, Oid relid);
-extern HttpBudget statement_budget(Statement *statement, int max_requests);
+/*
+ * The records of one type, as one user mapping may read them.  Each scan adds
+ * the attributes that it wants at its start, before the first record is read.
+ */
+typedef struct RecordSource
+{
+	Statement	 *statement;
+	Oid			  umid;
+	const char	 *record_type;
+	Api			 *api;
+	AttributeSet *wanted;
+	SessionScope  session; /* made before any record is requested */
+} RecordSource;
+
+extern Statement	*statement_of(EState *estate);
+extern void			 statement_note_lookup(Statement *statement, Oid relid);
+extern bool			 statement_has_lookup(EState *estate, Oid relid);
+extern RecordSource *statement_source(EState *estate, const Settings *settings,
+									  Oid userid);
+extern bool			 statement_is_busy(const RecordSource *source,
+									   const Settings	  *settings);
+extern HttpBudget	 statement_budget(Statement *statement, int max_requests);
 
 #endif /* OPPORTUNITY_STATEMENT_H */
