@@ -25,61 +25,82 @@
 #include "exec/scan.h"
 #include "fetch/statement.h"
 
-static void request_row(AsyncRequest *request);
-static void configure_wait(AsyncRequest *request);
-static bool is_waited_for(AsyncRequest *request);
-static void notify(AsyncRequest *request);
-static void produce_row(AsyncRequest *request);
-static void response_others(AsyncRequest *request);
-static void response_pending(AsyncRequest *request);
-static void set_pending(AsyncRequest *request, bool is_pending);
-
-/* Sets the FDW callbacks of asynchronous execution. */
-void
-async_set_callbacks(FdwRoutine *routine)
-{
-	routine->ForeignAsyncRequest = request_row;
-	routine->ForeignAsyncConfigureWait = configure_wait;
-	routine->ForeignAsyncNotify = notify;
-}
-
-/* FDW callback: requests a row. */
+/* Adds a request to, or removes it from, the statement's pending requests. */
 static void
-request_row(AsyncRequest *request)
+set_pending(AsyncRequest *request, bool is_pending)
 {
-	produce_row(request);
+	EState	  *estate = ((ForeignScanState *) request->requestee)->ss.ps.state;
+	Statement *statement = statement_of(estate);
+	MemoryContext old_context = MemoryContextSwitchTo(statement->context);
+
+	statement->async_requests =
+		is_pending ? list_append_unique_ptr(statement->async_requests, request)
+				   : list_delete_ptr(statement->async_requests, request);
+	MemoryContextSwitchTo(old_context);
 }
 
 /*
- * FDW callback: registers the descriptor that the Append waits for.  Completes
- * all requests that are ready first, since the Append would wait nevertheless
- * once an event is registered.
+ * FDW callback: completes a request with a row or the end, or marks it as
+ * pending.
  */
 static void
-configure_wait(AsyncRequest *request)
+produce_row(AsyncRequest *request)
 {
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
-	AppendState		 *append = (AppendState *) request->requestor;
+	TupleTableSlot	 *row;
 
-	if (scan_is_ready(node))
-		response_pending(request);
-	response_others(request);
-	if (!request->callback_pending || append->as_needrequest != NULL)
+	scan_set_patience(node, false);
+	row = node->ss.ps.ExecProcNodeReal(&node->ss.ps); /* not instrumented
+													   * twice */
+	scan_set_patience(node, true);
+	if (TupIsNull(row) && scan_is_waiting(node))
+	{
+		set_pending(request, true);
+		ExecAsyncRequestPending(request);
 		return;
+	}
+	set_pending(request, false);
+	ExecAsyncRequestDone(request, TupIsNull(row) ? NULL : row);
+}
 
-	if (is_waited_for(request))
-		return;
-	scan_prepare_wait(node);
-	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
-					  scan_wait_fd(node), NULL, request);
+/* Completes a pending request for which the Append was not notified. */
+static void
+complete_pending(AsyncRequest *request)
+{
+	request->callback_pending = false;
+	produce_row(request);
+	ExecAsyncResponse(request);
+	if (request->requestee->instrument != NULL)
+		InstrUpdateTupleCount(request->requestee->instrument,
+							  TupIsNull(request->result) ? 0.0 : 1.0);
+}
+
+/* Completes the Append's other requests that need not wait any longer. */
+static void
+complete_others(AsyncRequest *request)
+{
+	EState	 *estate = ((ForeignScanState *) request->requestee)->ss.ps.state;
+	List	 *pending = list_copy(statement_of(estate)->async_requests);
+	ListCell *cell;
+
+	foreach(cell, pending)
+	{
+		AsyncRequest *other = lfirst(cell);
+
+		if (other != request && other->callback_pending &&
+			other->requestor == request->requestor &&
+			scan_is_ready((ForeignScanState *) other->requestee))
+			complete_pending(other);
+	}
+	list_free(pending);
 }
 
 /*
- * Returns true if the Append already waits for a request's descriptor, which
- * another request shares.  Otherwise notes that it will.
+ * Notes that the Append waits for a request's descriptor.  Returns false if it
+ * already does, for another request that shares the descriptor.
  */
 static bool
-is_waited_for(AsyncRequest *request)
+note_wait(AsyncRequest *request)
 {
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
 	AppendState		 *append = (AppendState *) request->requestor;
@@ -103,86 +124,50 @@ is_waited_for(AsyncRequest *request)
 				foreach_delete_current(statement->async_waits, cell);
 		else if (scan_wait_fd((ForeignScanState *) other->requestee) ==
 				 scan_wait_fd(node))
-			return true;
+			return false;
 	}
 	old_context = MemoryContextSwitchTo(statement->context);
 	statement->async_waits = lappend(statement->async_waits, request);
 	MemoryContextSwitchTo(old_context);
-	return false;
+	return true;
+}
+
+/*
+ * FDW callback: registers the descriptor that the Append waits for.  Completes
+ * all requests that are ready first, since the Append would wait nevertheless
+ * once an event is registered.
+ */
+static void
+configure_wait(AsyncRequest *request)
+{
+	ForeignScanState *node = (ForeignScanState *) request->requestee;
+	AppendState		 *append = (AppendState *) request->requestor;
+
+	if (scan_is_ready(node))
+		complete_pending(request);
+	complete_others(request);
+	if (!request->callback_pending || append->as_needrequest != NULL ||
+		!note_wait(request))
+		return;
+	scan_prepare_wait(node);
+	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
+					  scan_wait_fd(node), NULL, request);
 }
 
 /* FDW callback: processes the data that has arrived. */
 static void
-notify(AsyncRequest *request)
+notify_wait(AsyncRequest *request)
 {
 	CHECK_FOR_INTERRUPTS();
-	response_others(request);
+	complete_others(request);
 	produce_row(request);
 }
 
-/* Completes the Append's other requests that need not wait any longer. */
-static void
-response_others(AsyncRequest *request)
+/* Sets the FDW callbacks of asynchronous execution. */
+void
+async_set_callbacks(FdwRoutine *routine)
 {
-	EState	 *estate = ((ForeignScanState *) request->requestee)->ss.ps.state;
-	List	 *pending = list_copy(statement_of(estate)->async_requests);
-	ListCell *cell;
-
-	foreach(cell, pending)
-	{
-		AsyncRequest *other = lfirst(cell);
-
-		if (other != request && other->callback_pending &&
-			other->requestor == request->requestor &&
-			scan_is_ready((ForeignScanState *) other->requestee))
-			response_pending(other);
-	}
-	list_free(pending);
-}
-
-/* Completes a pending request for which the Append was not notified. */
-static void
-response_pending(AsyncRequest *request)
-{
-	request->callback_pending = false;
-	produce_row(request);
-	ExecAsyncResponse(request);
-	if (request->requestee->instrument != NULL)
-		InstrUpdateTupleCount(request->requestee->instrument,
-							  TupIsNull(request->result) ? 0.0 : 1.0);
-}
-
-/* Completes a request with a row or the end, or marks it as pending. */
-static void
-produce_row(AsyncRequest *request)
-{
-	ForeignScanState *node = (ForeignScanState *) request->requestee;
-	TupleTableSlot	 *row;
-
-	scan_set_patience(node, false);
-	row = node->ss.ps.ExecProcNodeReal(&node->ss.ps); /* not instrumented
-													   * twice */
-	scan_set_patience(node, true);
-	if (TupIsNull(row) && scan_is_waiting(node))
-	{
-		set_pending(request, true);
-		ExecAsyncRequestPending(request);
-		return;
-	}
-	set_pending(request, false);
-	ExecAsyncRequestDone(request, TupIsNull(row) ? NULL : row);
-}
-
-/* Adds a request to, or removes it from, the statement's pending requests. */
-static void
-set_pending(AsyncRequest *request, bool is_pending)
-{
-	EState	  *estate = ((ForeignScanState *) request->requestee)->ss.ps.state;
-	Statement *statement = statement_of(estate);
-	MemoryContext old_context = MemoryContextSwitchTo(statement->context);
-
-	statement->async_requests =
-		is_pending ? list_append_unique_ptr(statement->async_requests, request)
-				   : list_delete_ptr(statement->async_requests, request);
-	MemoryContextSwitchTo(old_context);
+	routine->ForeignAsyncRequest = produce_row;
+	routine->ForeignAsyncConfigureWait = configure_wait;
+	routine->ForeignAsyncNotify = notify_wait;
 }
