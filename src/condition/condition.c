@@ -68,8 +68,6 @@ static const int operators_of_kinds[][REMOTE_TIMESTAMP + 1] = {
 	[CONDITION_NOT_ANY] = {INEQUALITY, 0, INEQUALITY, 0},
 	[CONDITION_LIKE] = {0, PREFIX | SUFFIX | EQUALITY, 0, 0},
 	[CONDITION_STARTS_WITH] = {0, PREFIX, 0, 0},
-	[CONDITION_TRUE] = {0, 0, EQUALITY, 0},
-	[CONDITION_FALSE] = {0, 0, EQUALITY, 0},
 	[CONDITION_EXISTS] = {EXISTENCE, 0, 0, EXISTENCE},
 };
 
@@ -180,8 +178,15 @@ static bool
 comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
 				ConditionKind *kind)
 {
+	static const ConditionKind kinds_of_strategies[] = {
+		[BTLessStrategyNumber] = CONDITION_LESS,
+		[BTLessEqualStrategyNumber] = CONDITION_LESS,
+		[BTEqualStrategyNumber] = CONDITION_EQUAL,
+		[BTGreaterEqualStrategyNumber] = CONDITION_GREATER,
+		[BTGreaterStrategyNumber] = CONDITION_GREATER};
 	const RemoteType *remote_type = remote_type_find(type);
 	Oid				  family;
+	int				  strategy;
 
 	/* The semantics of user-defined operators are unknown. */
 	if (remote_type == NULL || !OidIsValid(operator_oid) ||
@@ -192,24 +197,10 @@ comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
 		return false;
 
 	family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
-	switch (get_op_opfamily_strategy(operator_oid, family))
-	{
-		case BTEqualStrategyNumber:
-			*kind = CONDITION_EQUAL;
-			return true;
-		case BTLessStrategyNumber:
-		case BTLessEqualStrategyNumber:
-			*kind = CONDITION_LESS;
-			return true;
-		case BTGreaterStrategyNumber:
-		case BTGreaterEqualStrategyNumber:
-			*kind = CONDITION_GREATER;
-			return true;
-		default:
-			break;
-	}
-
-	if (operator_oid == OID_TEXT_LIKE_OP)
+	strategy = get_op_opfamily_strategy(operator_oid, family);
+	if (strategy != InvalidStrategy)
+		*kind = kinds_of_strategies[strategy];
+	else if (operator_oid == OID_TEXT_LIKE_OP)
 		*kind = CONDITION_LIKE;
 	else if (get_opcode(operator_oid) == F_STARTS_WITH)
 		*kind = CONDITION_STARTS_WITH;
@@ -302,7 +293,8 @@ boolean_condition(const Search *search, BoolExpr *clause)
 				   ? comparison_condition(search, (OpExpr *) first)
 				   : NIL;
 	if (clause->boolop == NOT_EXPR)
-		return leaf(search, CONDITION_FALSE, find_column(search, first), NULL);
+		return leaf(search, CONDITION_EQUAL, find_column(search, first),
+					makeBoolConst(false, false));
 	if (clause->boolop == OR_EXPR && !search->by_id &&
 		list_length(clause->args) > MAX_REMOTE_VALUES)
 		return NIL;
@@ -327,6 +319,7 @@ find_condition(const Search *search, Node *clause)
 	ConditionKind kind;
 	Node		 *operand;
 	Node		 *expression = NULL;
+	BoolTestType  type;
 
 	/* The planner wraps each arm of an OR in a RestrictInfo. */
 	if (IsA(clause, RestrictInfo))
@@ -349,12 +342,11 @@ find_condition(const Search *search, Node *clause)
 			expression = lsecond(((FuncExpr *) clause)->args);
 			break;
 		case T_BooleanTest: /* column IS TRUE, column IS FALSE */
-			if (((BooleanTest *) clause)->booltesttype == IS_TRUE)
-				kind = CONDITION_TRUE;
-			else if (((BooleanTest *) clause)->booltesttype == IS_FALSE)
-				kind = CONDITION_FALSE;
-			else
+			type = ((BooleanTest *) clause)->booltesttype;
+			if (type != IS_TRUE && type != IS_FALSE)
 				return NIL;
+			kind = CONDITION_EQUAL;
+			expression = makeBoolConst(type == IS_TRUE, false);
 			operand = (Node *) ((BooleanTest *) clause)->arg;
 			break;
 		case T_NullTest: /* column IS NOT NULL */
@@ -364,8 +356,9 @@ find_condition(const Search *search, Node *clause)
 			operand = (Node *) ((NullTest *) clause)->arg;
 			break;
 		case T_Var:
-			kind = CONDITION_TRUE;
+			kind = CONDITION_EQUAL;
 			operand = clause;
+			expression = makeBoolConst(true, false);
 			break;
 		default:
 			return NIL;
@@ -524,8 +517,6 @@ leaf_operator_text(const List *condition)
 			return "like";
 		case CONDITION_EQUAL:
 		case CONDITION_NOT_EQUAL:
-		case CONDITION_TRUE:
-		case CONDITION_FALSE:
 			return remote_operator_name(pg_rightmost_one_pos32(operators));
 		default:
 			return remote_operator_name(pg_leftmost_one_pos32(operators));
@@ -588,7 +579,4 @@ condition_deparse(StringInfo target, const List *condition,
 					 leaf_operator_text(condition));
 	if (text != NULL)
 		appendStringInfo(target, " %s", text);
-	else if (kind != CONDITION_EXISTS)
-		appendStringInfoString(target,
-							   kind == CONDITION_TRUE ? " true" : " false");
 }

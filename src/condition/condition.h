@@ -41,8 +41,6 @@ typedef enum ConditionKind
 	CONDITION_NOT_ANY,	   /* column <> ALL (expression) */
 	CONDITION_LIKE,		   /* column LIKE expression */
 	CONDITION_STARTS_WITH, /* starts_with(column, expression) */
-	CONDITION_TRUE,		   /* column, no expression */
-	CONDITION_FALSE,	   /* NOT column, no expression */
 	CONDITION_EXISTS	   /* column IS NOT NULL, no expression */
 } ConditionKind;
 

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/string.h"
 #include "executor/executor.h"
 #include "lib/qunique.h"
 #include "nodes/nodeFuncs.h"
@@ -29,19 +30,8 @@ typedef struct Evaluation
 {
 	const List	*states; /* ExprStates of the condition's expressions */
 	ExprContext *econtext;
-	const Api	*api; /* knows the operators that the API has rejected */
+	const Api	*api; /* knows the operators that it has rejected */
 } Evaluation;
-
-/* Condition on one column, and the filters that are made of it. */
-typedef struct Leaf
-{
-	ConditionKind kind;
-	const char	 *field;
-	RemoteKind	  remote_kind;
-	int			  operators; /* usable and not rejected, a set of
-							  * OPERATOR_BIT */
-	List		**filters;	 /* RemoteFilters, joined by AND */
-} Leaf;
 
 /* Values that a column is compared with. */
 typedef struct Values
@@ -51,6 +41,18 @@ typedef struct Values
 	bool   has_null; /* the expression, or an element of it, is NULL */
 	Oid	   type;
 } Values;
+
+/* Condition on one column, and the filters that are made of it. */
+typedef struct Leaf
+{
+	ConditionKind kind;
+	const char	 *field;
+	RemoteKind	  remote_kind;
+	int			  operators; /* usable and not rejected, a set of
+							  * OPERATOR_BIT */
+	Values		  values;
+	List		**filters; /* RemoteFilters, joined by AND */
+} Leaf;
 
 /* Evaluates the expression of a leaf in the current context. */
 static Values
@@ -194,43 +196,47 @@ add_filter(const Leaf *leaf, RemoteOperator first, RemoteOperator second,
 			*leaf->filters, remote_filter_create(leaf->field, used, value));
 }
 
-/*
- * Adds a filter that the column is one of the values, or none of them.  The
- * values are distinct Strings of JSON.  Uses the operator one for a single value, many
- * for several.
- */
-static void
-add_equality(const Leaf *leaf, List *json, RemoteOperator one,
-			 RemoteOperator many)
+/* Returns a JSON array of the elements, Strings of JSON. */
+static char *
+list_json(const List *elements)
 {
-	StringInfoData array;
+	StringInfoData json;
 	ListCell	  *cell;
 
-	if (list_length(json) == 1 && is_allowed(leaf, one))
-	{
-		add_filter(leaf, one, one, strVal(linitial(json)));
-		return;
-	}
-	initStringInfo(&array);
-	foreach(cell, json)
-		appendStringInfo(&array, "%s%s",
+	initStringInfo(&json);
+	foreach(cell, elements)
+		appendStringInfo(&json, "%s%s",
 						 foreach_current_index(cell) > 0 ? "," : "[",
 						 strVal(lfirst(cell)));
-	appendStringInfoChar(&array, ']');
-	add_filter(leaf, many, many, array.data);
+	appendStringInfoChar(&json, ']');
+	return json.data;
 }
 
-/* Does the same for SQL values, unless they are too many or not exact. */
+/*
+ * Adds a filter that the column is one of the values, or none of them.  The
+ * values are distinct Strings of JSON.  Uses the operator one for a single
+ * value, many for several.
+ */
 static void
-add_values(const Leaf *leaf, const Values *values, RemoteOperator one,
-		   RemoteOperator many)
+add_equality(const Leaf *leaf, const List *json, RemoteOperator one,
+			 RemoteOperator many)
+{
+	if (list_length(json) == 1 && is_allowed(leaf, one))
+		add_filter(leaf, one, one, strVal(linitial(json)));
+	else
+		add_filter(leaf, many, many, list_json(json));
+}
+
+/* Does the same for the leaf's values, unless they are too many or not exact. */
+static void
+add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 {
 	List *json = NIL;
 
-	for (int i = 0; i < values->count; i++)
+	for (int i = 0; i < leaf->values.count; i++)
 	{
-		char *text = remote_value_json(leaf->remote_kind, values->values[i],
-									   values->type);
+		char *text = remote_value_json(
+			leaf->remote_kind, leaf->values.values[i], leaf->values.type);
 
 		if (text == NULL)
 			return;
@@ -262,17 +268,17 @@ add_bound(const Leaf *leaf, RemoteBound bound, BoundDirection direction)
  * both.
  */
 static void
-add_range(const Leaf *leaf, const Values *values)
+add_range(const Leaf *leaf)
 {
 	RemoteBound least = {0};
 	RemoteBound greatest = {0};
 
-	for (int i = 0; i < values->count; i++)
+	for (int i = 0; i < leaf->values.count; i++)
 	{
 		RemoteBound bound;
 
-		if (!remote_bound_read(leaf->remote_kind, values->values[i],
-							   values->type, &bound))
+		if (!remote_bound_read(leaf->remote_kind, leaf->values.values[i],
+							   leaf->values.type, &bound))
 			return;
 		if (i == 0 || remote_bound_compare(bound, least) < 0)
 			least = bound;
@@ -294,16 +300,13 @@ add_range(const Leaf *leaf, const Values *values)
  * is sent, and without the last character unless it ends the column's text.
  */
 static void
-add_match(const Leaf *leaf, char *text, RemoteOperator remote_operator)
+add_match(const Leaf *leaf, const char *text, RemoteOperator remote_operator)
 {
 	size_t length = strlen(text);
 	char  *json;
 
-	for (size_t i = 0; i < length; i++)
-	{
-		if (IS_HIGHBIT_SET(text[i]))
-			return;
-	}
+	if (!pg_is_ascii(text))
+		return;
 	if (remote_operator != OPERATOR_ENDS_WITH && length > 0)
 	{
 		length--;
@@ -343,34 +346,6 @@ add_pattern(const Leaf *leaf, const char *pattern)
 }
 
 /*
- * Adds the filters of a comparison with values, of which there is at least one.
- */
-static void
-add_comparison(const Leaf *leaf, const Values *values)
-{
-	switch (leaf->kind)
-	{
-		case CONDITION_NOT_EQUAL:
-		case CONDITION_NOT_ANY:
-			add_values(leaf, values, OPERATOR_NE, OPERATOR_NOT_IN);
-			break;
-		case CONDITION_LIKE:
-			add_pattern(leaf,
-						remote_value_text(values->values[0], values->type));
-			break;
-		case CONDITION_STARTS_WITH:
-			add_match(leaf, remote_value_text(values->values[0], values->type),
-					  OPERATOR_STARTS_WITH);
-			break;
-		default:
-			if (remote_kind_is_ordered(leaf->remote_kind))
-				add_range(leaf, values);
-			else
-				add_values(leaf, values, OPERATOR_EQ, OPERATOR_IN);
-	}
-}
-
-/*
  * Adds the filters of a condition on one column: none if every record may match.
  * Returns false if no record can match.
  */
@@ -378,12 +353,16 @@ static bool
 evaluate_leaf(const Evaluation *evaluation, const List *condition,
 			  List **filters)
 {
-	Leaf leaf = {condition_kind(condition), condition_field(condition),
-				 intVal(list_nth(condition, LEAF_REMOTE_KIND)),
-				 intVal(list_nth(condition, LEAF_OPERATORS)), filters};
+	Leaf leaf = {.kind = condition_kind(condition),
+				 .field = condition_field(condition),
+				 .remote_kind = intVal(list_nth(condition, LEAF_REMOTE_KIND)),
+				 .operators = intVal(list_nth(condition, LEAF_OPERATORS)),
+				 .filters = filters};
+	bool has_values =
+		intVal(list_nth(condition, LEAF_EXPRESSION)) != NO_EXPRESSION;
 	bool is_negative =
 		leaf.kind == CONDITION_NOT_EQUAL || leaf.kind == CONDITION_NOT_ANY;
-	Values values;
+	char *text;
 
 	for (int i = 0; i <= OPERATOR_NOT_EXISTS; i++)
 	{
@@ -393,25 +372,42 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 			leaf.operators &= ~OPERATOR_BIT(i);
 	}
 
-	if (leaf.kind == CONDITION_EXISTS)
-		add_filter(&leaf, OPERATOR_EXISTS, OPERATOR_EXISTS, NULL);
-	else if (leaf.kind == CONDITION_TRUE || leaf.kind == CONDITION_FALSE)
-		add_equality(&leaf,
-					 list_make1(makeString(
-						 leaf.kind == CONDITION_TRUE ? "true" : "false")),
-					 OPERATOR_EQ, OPERATOR_IN);
-	else
+	if (has_values)
 	{
 		/*
 		 * No comparison with a NULL is true, and no value is in an empty list.
 		 * Every value differs from the elements of an empty list.
 		 */
-		values =
+		leaf.values =
 			read_values(condition, evaluation->states, evaluation->econtext);
-		if (is_negative ? values.has_null : values.count == 0)
+		if (is_negative ? leaf.values.has_null : leaf.values.count == 0)
 			return false;
-		if (values.count > 0)
-			add_comparison(&leaf, &values);
+		if (leaf.values.count == 0)
+			return true;
+	}
+
+	switch (leaf.kind)
+	{
+		case CONDITION_EXISTS:
+			add_filter(&leaf, OPERATOR_EXISTS, OPERATOR_EXISTS, NULL);
+			break;
+		case CONDITION_NOT_EQUAL:
+		case CONDITION_NOT_ANY:
+			add_values(&leaf, OPERATOR_NE, OPERATOR_NOT_IN);
+			break;
+		case CONDITION_LIKE:
+		case CONDITION_STARTS_WITH:
+			text = remote_value_text(leaf.values.values[0], leaf.values.type);
+			if (leaf.kind == CONDITION_LIKE)
+				add_pattern(&leaf, text);
+			else
+				add_match(&leaf, text, OPERATOR_STARTS_WITH);
+			break;
+		default:
+			if (remote_kind_is_ordered(leaf.remote_kind))
+				add_range(&leaf);
+			else
+				add_values(&leaf, OPERATOR_EQ, OPERATOR_IN);
 	}
 	return true;
 }
@@ -429,26 +425,21 @@ add_uses(const RemoteUse *uses, const RemoteUse *added)
 static RemoteFilter *
 group(const char *name, const List *filters)
 {
-	RemoteFilter  *result = linitial(filters);
-	StringInfoData json;
-	ListCell	  *cell;
+	RemoteFilter *result;
+	List		 *json = NIL;
+	ListCell	 *cell;
 
 	if (list_length(filters) == 1)
-		return result;
+		return linitial(filters);
 	result = palloc0(sizeof(RemoteFilter));
-	initStringInfo(&json);
-	appendStringInfo(&json, "{\"%s\":", name);
 	foreach(cell, filters)
 	{
 		const RemoteFilter *filter = lfirst(cell);
 
-		appendStringInfo(&json, "%s%s",
-						 foreach_current_index(cell) > 0 ? "," : "[",
-						 filter->json);
+		json = lappend(json, makeString(filter->json));
 		result->uses = add_uses(result->uses, filter->uses);
 	}
-	appendStringInfoString(&json, "]}");
-	result->json = json.data;
+	result->json = psprintf("{\"%s\":%s}", name, list_json(json));
 	return result;
 }
 

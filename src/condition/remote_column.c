@@ -65,8 +65,8 @@ remote_kind_is_ordered(RemoteKind kind)
  * attribute.
  */
 static void
-read_operators(RemoteColumn *column, const Settings *settings,
-			   const ColumnSettings *options, const char *type_name)
+read_column_operators(RemoteColumn *column, const Settings *settings,
+					  const ColumnSettings *options, const char *type_name)
 {
 	const DocumentedAttribute *attribute =
 		documented_attribute_find(settings->record_type, column->field);
@@ -123,7 +123,7 @@ remote_column_read(const Settings *settings, Form_pg_attribute attribute,
 		path->key == NULL && options->invalid_value == INVALID_VALUE_ERROR)
 	{
 		column->kind = type->kind;
-		read_operators(column, settings, options, type->name);
+		read_column_operators(column, settings, options, type->name);
 	}
 	return column->is_id || column->operators != 0 || column->is_sortable
 			   ? column

@@ -19,10 +19,12 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
+#include "common/string.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -107,23 +109,20 @@ text_to_utf8(const char *text)
 {
 	int	  encoding = GetDatabaseEncoding();
 	int	  length = strlen(text);
-	int	  size = length * MAX_CONVERSION_GROWTH + 1;
-	bool  is_ascii = true;
+	Size  size = (Size) length * MAX_CONVERSION_GROWTH + 1;
 	Oid	  conversion;
 	char *utf8;
 
-	for (int i = 0; i < length && is_ascii; i++)
-		is_ascii = !IS_HIGHBIT_SET(text[i]);
-
 	/* A database without an encoding keeps the API's bytes unchanged. */
-	if (is_ascii || encoding == PG_SQL_ASCII || encoding == PG_UTF8)
+	if (pg_is_ascii(text) || encoding == PG_SQL_ASCII || encoding == PG_UTF8)
 		return pg_encoding_verifymbstr(PG_UTF8, text, length) == length
 				   ? pstrdup(text)
 				   : NULL;
 
 	/* Multibyte encodings may map several characters to the same one. */
 	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
-	if (pg_database_encoding_max_length() > 1 || !OidIsValid(conversion))
+	if (pg_database_encoding_max_length() > 1 || !OidIsValid(conversion) ||
+		!AllocSizeIsValid(size))
 		return NULL;
 	utf8 = palloc(size);
 	return pg_do_encoding_conversion_buf(

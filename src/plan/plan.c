@@ -175,35 +175,21 @@ plan_paths(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 		add_scan_paths(root, baserel, lfirst(cell));
 }
 
-/* Returns true if a path reads pages, false if it reads ids. */
-static bool
-is_by_pages(const ForeignPath *path)
-{
-	return linitial_int(path->fdw_private);
-}
-
-/*
- * Returns true if this server's Append leaves a dangling exception handler when
- * it has nothing to wait for: the next error would crash the server.  Two
- * minor versions have this bug.  The running version may differ from the one at
- * build time, so it is read at run time.
- */
-static bool
-is_append_broken(void)
-{
-	int version = atoi(GetConfigOption("server_version_num", false, false));
-
-	return version == 150006 || version == 160002;
-}
-
 /*
  * FDW callback: returns true for scans by pages.  Scans by ids already read in
  * parallel.
+ *
+ * The Append of two minor versions leaves a dangling exception handler when it
+ * has nothing to wait for: the next error would crash the server.  The running
+ * version may differ from the one at build time, so it is read at run time.
  */
 bool
 plan_is_async_capable(ForeignPath *path)
 {
-	return !is_append_broken() && is_by_pages(path);
+	int version = atoi(GetConfigOption("server_version_num", false, false));
+
+	return linitial_int(path->fdw_private) && version != 150006 &&
+		   version != 160002;
 }
 
 /* Returns true if rel is a foreign table of this extension, without a join. */
@@ -274,44 +260,18 @@ scan_limit(PlannerInfo *root, RelOptInfo *baserel, const ForeignPath *path,
 }
 
 /*
- * Returns true if the clause is id = ANY (array) without a conversion of the
- * id.  Then every record with one of the array's ids satisfies the clause.
+ * Returns true if every record that a scan by ids reads satisfies the clause: it
+ * is id = ANY (array) without a conversion of the id.
  */
 static bool
-is_list_of_uuids(Node *clause)
+is_list_of_uuids(const Node *clause)
 {
-	Node *id;
+	const Node *id;
 
 	if (!IsA(clause, ScalarArrayOpExpr))
 		return false;
-	id = linitial(((ScalarArrayOpExpr *) clause)->args);
-	return IsA(id, Var) && ((Var *) id)->vartype == UUIDOID;
-}
-
-/*
- * Divides the clauses into local_quals, which are checked on every row, and
- * recheck_quals, which are checked only when a locked row is checked again.
- * Lists of ids are among the latter: every row of the scan satisfies them, and
- * searching the list for each row would be slow.
- */
-static void
-split_clauses(List *clauses, List *other_clauses, List **local_quals,
-			  List **recheck_quals)
-{
-	ListCell *cell;
-
-	foreach(cell, clauses)
-	{
-		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
-
-		if (clause->pseudoconstant)
-			continue;
-		if (!list_member_ptr(other_clauses, clause) &&
-			is_list_of_uuids((Node *) clause->clause))
-			*recheck_quals = lappend(*recheck_quals, clause->clause);
-		else
-			*local_quals = lappend(*local_quals, clause->clause);
-	}
+	id = linitial(((const ScalarArrayOpExpr *) clause)->args);
+	return IsA(id, Var) && ((const Var *) id)->vartype == UUIDOID;
 }
 
 /* FDW callback: returns the plan node of a path. */
@@ -349,8 +309,22 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	if (best_path->path.pathkeys != NIL)
 		sort =
 			plan_sort_of_pathkey(baserel, linitial(best_path->path.pathkeys));
-	split_clauses(scan_clauses, uses.other_clauses, &local_quals,
-				  &recheck_quals);
+	/*
+	 * Searching a list of ids for each row would be slow.  It is checked only
+	 * when a locked row is checked again.
+	 */
+	foreach(cell, scan_clauses)
+	{
+		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
+
+		if (clause->pseudoconstant)
+			continue;
+		if (plan_clause_use(root, baserel, clause)->id_condition != NIL &&
+			is_list_of_uuids((Node *) clause->clause))
+			recheck_quals = lappend(recheck_quals, clause->clause);
+		else
+			local_quals = lappend(local_quals, clause->clause);
+	}
 
 	/* in the order of ScanPrivate */
 	fdw_private = list_make3(
