@@ -33,6 +33,7 @@
 #include "api/api_query.h"
 #include "api/api_record.h"
 #include "api/api_schema.h"
+#include "api/envelope.h"
 #include "base/id.h"
 #include "http/url.h"
 #include "option/option.h"

@@ -12,7 +12,12 @@
 
 #include "api/attribute_set.h"
 
-static int compare_names(const void *a, const void *b);
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(((const AttributeName *) a)->name,
+				  ((const AttributeName *) b)->name);
+}
 
 /*
  * Returns an empty set in the current memory context, in which it also grows.
@@ -23,7 +28,20 @@ attribute_set_create(void)
 	AttributeSet *set = palloc0(sizeof(AttributeSet));
 
 	set->context = CurrentMemoryContext;
+	set->capacity = 8;
+	set->sorted = palloc(set->capacity * sizeof(AttributeName));
 	return set;
+}
+
+/* Returns the number of an attribute, or -1 if it is not in the set. */
+int
+attribute_set_find(const AttributeSet *set, const char *name)
+{
+	AttributeName  key = {name, 0};
+	AttributeName *found = bsearch(&key, set->sorted, set->count,
+								   sizeof(AttributeName), compare_names);
+
+	return found == NULL ? -1 : found->number;
 }
 
 /*
@@ -32,53 +50,20 @@ attribute_set_create(void)
 int
 attribute_set_add(AttributeSet *set, const char *name)
 {
-	MemoryContext old_context;
-	int			  number = attribute_set_find(set, name);
+	int number = attribute_set_find(set, name);
 
 	if (number >= 0)
 		return number;
-
-	old_context = MemoryContextSwitchTo(set->context);
 	if (set->count == set->capacity)
 	{
-		set->capacity = Max(8, set->capacity * 2);
 		set->sorted =
-			set->sorted == NULL
-				? palloc(set->capacity * sizeof(AttributeName))
-				: repalloc(set->sorted, set->capacity * sizeof(AttributeName));
+			repalloc(set->sorted, 2 * set->capacity * sizeof(AttributeName));
+		set->capacity *= 2;
 	}
-	number = set->count++;
-	set->sorted[number].name = pstrdup(name);
+	number = set->count;
+	set->sorted[number].name = MemoryContextStrdup(set->context, name);
 	set->sorted[number].number = number;
+	set->count++;
 	qsort(set->sorted, set->count, sizeof(AttributeName), compare_names);
-	MemoryContextSwitchTo(old_context);
 	return number;
-}
-
-/* Adds the whole record to a set. */
-void
-attribute_set_add_record(AttributeSet *set)
-{
-	set->wants_record = true;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(((const AttributeName *) a)->name,
-				  ((const AttributeName *) b)->name);
-}
-
-/* Returns the number of an attribute, or -1 if it is not in the set. */
-int
-attribute_set_find(const AttributeSet *set, const char *name)
-{
-	AttributeName  key = {name, 0};
-	AttributeName *found;
-
-	if (set->count == 0)
-		return -1;
-	found = bsearch(&key, set->sorted, set->count, sizeof(AttributeName),
-					compare_names);
-	return found == NULL ? -1 : found->number;
 }

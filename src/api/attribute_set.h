@@ -29,7 +29,6 @@ typedef struct AttributeSet
 
 extern AttributeSet *attribute_set_create(void);
 extern int			 attribute_set_add(AttributeSet *set, const char *name);
-extern void			 attribute_set_add_record(AttributeSet *set);
 extern int attribute_set_find(const AttributeSet *set, const char *name);
 
 #endif /* OPPORTUNITY_ATTRIBUTE_SET_H */

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * record.c
- *	  Parses records and pages of records from JSON.
+ *	  Parses records and pages of records from JSON, and writes records.
  *
  * PostgreSQL's streaming parser reads the response buffer once.  It builds no
  * tree, numbers stay text, and only the wanted attributes are kept.
@@ -19,108 +19,14 @@
 #include "miscadmin.h"
 #include "utils/json.h"
 
+#include "api/place.h"
 #include "api/record.h"
 #include "base/id.h"
 #include "base/json_escape.h"
 
-/* Role of a JSON value in the response. */
-typedef enum Place
-{
-	PLACE_RESPONSE, /* the response itself */
-	PLACE_PAGE,		/* "data" of a page: the records */
-	PLACE_PAGING,	/* "meta" or "pagination" of a page */
-	PLACE_CURSOR,	/* "next_cursor", at the top or in PLACE_PAGING */
-	PLACE_TOTAL,	/* number of records, likewise */
-	PLACE_MORE,		/* flag for further records, likewise */
-	PLACE_ERROR,	/* member that reports a failure unless it is empty */
-	PLACE_CODE,		/* the same, without its own members */
-	PLACE_STATUS,	/* member that reports a failure by some values */
-	PLACE_FLAG,		/* member that reports a failure if true */
-	PLACE_MESSAGE,	/* explanation of a failure */
-	PLACE_DATA,		/* record: "data", or an element of a page's */
-	PLACE_ID,		/* keys of the record: "id" ... */
-	PLACE_CREATED_AT,
-	PLACE_UPDATED_AT,
-	PLACE_RECORD_TYPE,
-	PLACE_ATTRIBUTES,
-	PLACE_ATTRIBUTE,  /* wanted attribute */
-	PLACE_ELEMENT,	  /* element of an attribute that is a list */
-	PLACE_VALUE,	  /* "value" of an envelope */
-	PLACE_VALUE_TYPE, /* "value_type" of an envelope */
-	PLACE_MEMBER,	  /* key of a value that is an object */
-	PLACE_IGNORED
-} Place;
-
-#define PLACE_COUNT (PLACE_IGNORED + 1)
-
 #define DUPLICATE_KEY "duplicate key"
 
 #define JSON_SPACES " \t\r\n"
-
-/* Kinds of JSON that a place allows. */
-#define OBJECT (1 << JSON_TOKEN_OBJECT_START)
-#define ARRAY (1 << JSON_TOKEN_ARRAY_START)
-#define STRING (1 << JSON_TOKEN_STRING)
-#define NULLS (1 << JSON_TOKEN_NULL)
-#define ANYTHING (~0)
-
-/* Documented kinds of JSON at each place, and the message for any other. */
-static const struct
-{
-	int			allowed;
-	const char *expected;
-} place_rules[PLACE_COUNT] = {
-	[PLACE_RESPONSE] = {OBJECT, "response must be an object"},
-	[PLACE_PAGE] = {ARRAY, "\"data\" must be an array"},
-	[PLACE_PAGING] = {ANYTHING, NULL},
-	[PLACE_CURSOR] = {STRING | NULLS, "\"next_cursor\" must be a string"},
-	[PLACE_TOTAL] = {ANYTHING, NULL},
-	[PLACE_MORE] = {ANYTHING, NULL},
-	[PLACE_ERROR] = {ANYTHING, NULL},
-	[PLACE_CODE] = {ANYTHING, NULL},
-	[PLACE_STATUS] = {ANYTHING, NULL},
-	[PLACE_FLAG] = {ANYTHING, NULL},
-	[PLACE_MESSAGE] = {ANYTHING, NULL},
-	[PLACE_DATA] = {OBJECT, "\"data\" must be an object"},
-	[PLACE_ID] = {STRING, "\"id\" must be a string"},
-	[PLACE_CREATED_AT] = {STRING | NULLS, "\"created_at\" must be a string"},
-	[PLACE_UPDATED_AT] = {STRING | NULLS, "\"updated_at\" must be a string"},
-	[PLACE_RECORD_TYPE] = {STRING | NULLS, "\"record_type\" must be a string"},
-	[PLACE_ATTRIBUTES] = {OBJECT, "\"attributes\" must be an object"},
-	[PLACE_ATTRIBUTE] = {OBJECT | ARRAY | NULLS,
-						 "value must be an object or an array"},
-	[PLACE_ELEMENT] = {OBJECT | NULLS, "array element must be an object"},
-	[PLACE_VALUE] = {ANYTHING, NULL},
-	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" must be a string"},
-	[PLACE_MEMBER] = {ANYTHING, NULL},
-	[PLACE_IGNORED] = {ANYTHING, NULL},
-};
-
-/*
- * Keys of a response with a meaning, in addition to "data" and the paging,
- * reduced to their letters in lower case.  They are at the top or in
- * PLACE_PAGING.  The API documents only next_cursor.  `fail*` matches keys that
- * begin with "fail", and `*error*` keys that contain "error".
- */
-static const struct
-{
-	const char *letters;
-	Place		place;
-} response_keys[] = {
-	{"nextcursor", PLACE_CURSOR},  {"total", PLACE_TOTAL},
-	{"totalcount", PLACE_TOTAL},   {"totalrecords", PLACE_TOTAL},
-	{"hasmore", PLACE_MORE},	   {"hasnextpage", PLACE_MORE},
-	{"*error*", PLACE_ERROR},	   {"*exception*", PLACE_ERROR},
-	{"fault*", PLACE_ERROR},	   {"fail*", PLACE_ERROR},
-	{"detail", PLACE_ERROR},	   {"code", PLACE_CODE},
-	{"message", PLACE_MESSAGE},	   {"success*", PLACE_STATUS},
-	{"issuccess*", PLACE_STATUS},  {"ok", PLACE_STATUS},
-	{"status*", PLACE_STATUS},	   {"httpstatus*", PLACE_STATUS},
-	{"result", PLACE_STATUS},	   {"*throttl*", PLACE_FLAG},
-	{"*ratelimited*", PLACE_FLAG}, {"*timedout*", PLACE_FLAG},
-	{"*partial*", PLACE_FLAG},	   {"*incomplete*", PLACE_FLAG},
-	{"*truncated*", PLACE_FLAG},   {"*exceeded*", PLACE_FLAG},
-};
 
 /*
  * Keys of a record with a meaning.  Those with a value type may also be among
@@ -162,8 +68,8 @@ typedef struct RecordParser
 	JsonParseErrorType escape_error;
 	const char		  *escape_place;
 
-	bool	  seen[PLACE_COUNT]; /* for "data" and the record's keys */
-	JsonValue tops[PLACE_COUNT]; /* for the record's keys */
+	bool	  seen[PLACE_COUNT];	   /* for "data" and the record's keys */
+	JsonValue top_values[PLACE_COUNT]; /* for the record's keys */
 
 	/* current position */
 	const char		*attribute_name;
@@ -180,171 +86,6 @@ typedef void JsonActionResult;
 #define JSON_ACTION_RETURN return
 #endif
 
-static JsonLexContext *make_lexer(char *json, int length, bool need_escapes);
-static bool ended_early(const RecordParser *parser, JsonParseErrorType error);
-static JsonSlice key_before_value(const RecordParser *parser);
-static char *read_string(RecordParser *parser, JsonSlice token, bool is_wanted);
-static RecordStatus parse(RecordParser *parser, char *body, int length,
-						  char **problem);
-static char		   *not_json_at(ptrdiff_t position);
-static void			begin_record(RecordParser *parser);
-static void			end_record(RecordParser *parser);
-static void			apply_tops(RecordParser *parser);
-static void			report(RecordParser *parser, const char *problem);
-
-static void begin_value(RecordParser *parser, Place place);
-static void see_value(RecordParser *parser, JsonTokenType kind, char *text);
-static void see_response_member(RecordParser *parser, Place place,
-								JsonTokenType kind, const char *text);
-static bool is_failure(Place container, Place place, JsonTokenType kind,
-					   const char *text);
-static bool is_one_of(const char *text, const char *const *words, size_t count);
-static bool explains_failure(const char *message);
-static void end_value(RecordParser *parser);
-static Place	  place_of_key(RecordParser *parser, char *name);
-static Place	  place_of_response_key(RecordParser *parser, const char *name);
-static Place	  find_response_key(const char *name);
-static Place	  place_of_record_key(RecordParser *parser, const char *name);
-static Place	  place_of_attribute(RecordParser *parser, const char *name);
-static Place	  place_of_envelope_key(RecordParser *parser, const char *name);
-static Place	  add_member(RecordParser *parser, char *name);
-static void		  check_members(RecordParser *parser);
-static int		  compare_members(const void *a, const void *b);
-static Place	  once(RecordParser *parser, bool *seen, Place place);
-static void		  add_envelope(RecordParser *parser);
-static void		 *grow_array(void *array, int count, int *capacity,
-							 size_t element_size);
-static JsonValue *value_under_way(RecordParser *parser);
-
-static JsonActionResult on_object_start(void *state);
-static JsonActionResult on_object_end(void *state);
-static JsonActionResult on_array_start(void *state);
-static JsonActionResult on_field_start(void *state, char *name, bool isnull);
-static JsonActionResult on_field_end(void *state, char *name, bool isnull);
-static JsonActionResult on_element_start(void *state, bool isnull);
-static JsonActionResult on_element_end(void *state, bool isnull);
-static JsonActionResult on_scalar(void *state, char *token, JsonTokenType kind);
-
-/*
- * Parses the response to a GET of one record, {"data": {...}}.
- *
- * body has length bytes, is not trusted, and may be modified in place.  On
- * RECORD_OK, *record is the record, palloc'd; otherwise *problem is a palloc'd
- * description of the deviation and its position.  Raises errors only for
- * memory, interrupts and nesting beyond RECORD_MAX_NESTING.
- */
-RecordStatus
-record_parse(const AttributeSet *wanted, char *body, int length,
-			 Record **record, char **problem)
-{
-	RecordParser parser = {0};
-	RecordStatus status;
-
-	parser.wanted = wanted;
-	status = parse(&parser, body, length, problem);
-	*record = parser.record;
-	return status;
-}
-
-/*
- * Parses the response to a query, {"data": [{...}, ...], "next_cursor": "..."},
- * like record_parse.  The API does not document the place of the cursor, so it
- * may be at the top, in "meta" or in "pagination".
- */
-RecordStatus
-record_parse_page(const AttributeSet *wanted, char *body, int length,
-				  RecordPage **page, char **problem)
-{
-	RecordParser parser = {0};
-
-	parser.wanted = wanted;
-	parser.page = *page = record_page_create();
-	return parse(&parser, body, length, problem);
-}
-
-/* Returns an empty page, palloc'd. */
-RecordPage *
-record_page_create(void)
-{
-	RecordPage *page = palloc0(sizeof(RecordPage));
-
-	page->total = -1;
-	return page;
-}
-
-/*
- * Returns true if an attribute is present and has a value.  null and an empty
- * string, which some APIs write for null, are not values.
- */
-bool
-record_has_value(const RecordAttribute *attribute)
-{
-	const JsonValue *value;
-
-	if (attribute->count == 0 || !attribute->envelopes[0].has_value)
-		return false;
-	value = &attribute->envelopes[0].value;
-	return value->kind != JSON_TOKEN_NULL &&
-		   (value->kind != JSON_TOKEN_STRING || value->text[0] != '\0');
-}
-
-static RecordStatus
-parse(RecordParser *parser, char *body, int length, char **problem)
-{
-	JsonSemAction	   actions = {0};
-	JsonParseErrorType error;
-	int				   valid = pg_encoding_verifymbstr(PG_UTF8, body, length);
-
-	/* A truncated body may end within a character. */
-	if (valid < length)
-	{
-		*problem = psprintf("invalid UTF-8 at byte %d", valid);
-		return length - valid < pg_utf_mblen((unsigned char *) body + valid)
-				   ? RECORD_CUT
-				   : RECORD_MALFORMED;
-	}
-	if (GetDatabaseEncoding() != PG_UTF8)
-		json_rewrite_escapes(body, &length);
-
-	parser->lexer = make_lexer(body, length, false);
-	parser->places[0] = PLACE_RESPONSE;
-
-	actions.semstate = parser;
-	actions.object_start = on_object_start;
-	actions.object_end = on_object_end;
-	actions.array_start = on_array_start;
-	actions.object_field_start = on_field_start;
-	actions.object_field_end = on_field_end;
-	actions.array_element_start = on_element_start;
-	actions.array_element_end = on_element_end;
-	actions.scalar = on_scalar;
-
-	error = pg_parse_json(parser->lexer, &actions);
-	if (parser->escape_error != JSON_SUCCESS)
-	{
-		*problem = not_json_at(parser->escape_place - body);
-		return parser->escape_error == JSON_UNICODE_CODE_POINT_ZERO
-				   ? RECORD_UNTRANSLATABLE
-				   : RECORD_MALFORMED;
-	}
-	if (error != JSON_SUCCESS)
-	{
-		*problem = not_json_at(parser->lexer->token_start == NULL
-								   ? 0
-								   : parser->lexer->token_start - body);
-		return ended_early(parser, error) ? RECORD_CUT : RECORD_MALFORMED;
-	}
-
-	if (parser->reports_failure ||
-		(parser->page != NULL && parser->page->count == 0 &&
-		 parser->message != NULL && explains_failure(parser->message)))
-		return RECORD_FAILURE;
-	if (!parser->seen[parser->page != NULL ? PLACE_PAGE : PLACE_DATA])
-		report(parser, "\"data\" is missing");
-	*problem = parser->problem;
-	return parser->problem == NULL ? RECORD_OK : RECORD_MALFORMED;
-}
-
 /* Makes a JSON lexer, allocated with palloc.  PostgreSQL 17 added an argument. */
 static JsonLexContext *
 make_lexer(char *json, int length, bool need_escapes)
@@ -356,10 +97,24 @@ make_lexer(char *json, int length, bool need_escapes)
 		json, length, PG_UTF8, need_escapes);
 }
 
-static char *
-not_json_at(ptrdiff_t position)
+/* Notes the first deviation from the documented shape, with its position. */
+static void
+report(RecordParser *parser, const char *problem)
 {
-	return psprintf("invalid JSON at byte %d", (int) position);
+	StringInfoData text;
+
+	if (parser->problem != NULL)
+		return;
+	initStringInfo(&text);
+	if (parser->page != NULL && parser->page->count > 0)
+		appendStringInfo(&text, "record %d: ", parser->page->count);
+	if (parser->attribute_name != NULL)
+		appendStringInfo(&text, "attribute \"%s\": ",
+						 pg_any_to_server(parser->attribute_name,
+										  strlen(parser->attribute_name),
+										  PG_UTF8));
+	appendStringInfoString(&text, problem);
+	parser->problem = text.data;
 }
 
 /*
@@ -454,6 +209,23 @@ read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
 	return text;
 }
 
+/*
+ * Returns the array with room for one more element, zeroed, reallocated if
+ * count is *capacity.  array is palloc'd, or NULL while *capacity is 0.
+ */
+static void *
+grow_array(void *array, int count, int *capacity, size_t element_size)
+{
+	if (count == *capacity)
+	{
+		*capacity = Max(4, *capacity * 2);
+		array = array == NULL ? palloc(*capacity * element_size)
+							  : repalloc(array, *capacity * element_size);
+	}
+	memset((char *) array + count * element_size, 0, element_size);
+	return array;
+}
+
 /* Starts a record, and clears the state of the previous one. */
 static void
 begin_record(RecordParser *parser)
@@ -466,7 +238,7 @@ begin_record(RecordParser *parser)
 	for (size_t i = 0; i < lengthof(record_keys); i++)
 	{
 		parser->seen[record_keys[i].place] = false;
-		memset(&parser->tops[record_keys[i].place], 0, sizeof(JsonValue));
+		memset(&parser->top_values[record_keys[i].place], 0, sizeof(JsonValue));
 	}
 	if (parser->page != NULL)
 	{
@@ -478,33 +250,16 @@ begin_record(RecordParser *parser)
 	}
 }
 
-/* Ends a record, and checks that its documented keys are present. */
-static void
-end_record(RecordParser *parser)
-{
-	const char *id = parser->tops[PLACE_ID].text;
-
-	if (!parser->seen[PLACE_ID])
-		report(parser, "\"id\" is missing");
-	else if (id != NULL && !id_parse(id, &parser->record->id))
-		report(parser, "\"id\" must be a UUID");
-	else if (!parser->seen[PLACE_ATTRIBUTES])
-		report(parser, "\"attributes\" is missing");
-	apply_tops(parser);
-	parser->record->id_text = parser->tops[PLACE_ID].text;
-	parser->record->whole = parser->tops[PLACE_DATA].raw;
-}
-
 /*
  * Copies wanted values from the top of the record if the attributes lack them.
  * The id must be the same in both places.
  */
 static void
-apply_tops(RecordParser *parser)
+apply_top_values(RecordParser *parser)
 {
 	for (size_t i = 0; i < lengthof(record_keys); i++)
 	{
-		JsonValue		*top = &parser->tops[record_keys[i].place];
+		JsonValue		*top = &parser->top_values[record_keys[i].place];
 		int				 number;
 		RecordAttribute *attribute;
 		Envelope		*envelope;
@@ -542,24 +297,45 @@ apply_tops(RecordParser *parser)
 	}
 }
 
-/* Notes the first deviation from the documented shape, with its position. */
+/* Ends a record, and checks that its documented keys are present. */
 static void
-report(RecordParser *parser, const char *problem)
+end_record(RecordParser *parser)
 {
-	StringInfoData text;
+	const char *id = parser->top_values[PLACE_ID].text;
 
-	if (parser->problem != NULL)
-		return;
-	initStringInfo(&text);
-	if (parser->page != NULL && parser->page->count > 0)
-		appendStringInfo(&text, "record %d: ", parser->page->count);
-	if (parser->attribute_name != NULL)
-		appendStringInfo(&text, "attribute \"%s\": ",
-						 pg_any_to_server(parser->attribute_name,
-										  strlen(parser->attribute_name),
-										  PG_UTF8));
-	appendStringInfoString(&text, problem);
-	parser->problem = text.data;
+	if (!parser->seen[PLACE_ID])
+		report(parser, "\"id\" is missing");
+	else if (id != NULL && !id_parse(id, &parser->record->id))
+		report(parser, "\"id\" must be a UUID");
+	else if (!parser->seen[PLACE_ATTRIBUTES])
+		report(parser, "\"attributes\" is missing");
+	apply_top_values(parser);
+	parser->record->id_text = parser->top_values[PLACE_ID].text;
+	parser->record->whole = parser->top_values[PLACE_DATA].raw;
+}
+
+/* Returns the JsonValue in which the current value is kept, or NULL. */
+static JsonValue *
+value_under_way(RecordParser *parser)
+{
+	Place place = parser->places[parser->depth];
+
+	switch (place)
+	{
+		case PLACE_DATA:
+		case PLACE_ID:
+		case PLACE_CREATED_AT:
+		case PLACE_UPDATED_AT:
+			return &parser->top_values[place];
+		case PLACE_VALUE:
+			return &parser->envelope->value;
+		case PLACE_MEMBER:
+			return &parser->envelope
+						->members[parser->envelope->member_count - 1]
+						.value;
+		default:
+			return NULL;
+	}
 }
 
 /* Starts a value.  The lexer is at its first token. */
@@ -582,129 +358,31 @@ begin_value(RecordParser *parser, Place place)
 		value_under_way(parser)->raw.start = parser->value_start;
 }
 
-/* Processes the kind of the current value, and the text of a scalar. */
+static int
+compare_members(const void *a, const void *b)
+{
+	return strcmp(((const JsonMember *) a)->name,
+				  ((const JsonMember *) b)->name);
+}
+
+/* Sorts the keys of a value, and reports duplicates. */
 static void
-see_value(RecordParser *parser, JsonTokenType kind, char *text)
+check_members(RecordParser *parser)
 {
-	Place	   place = parser->places[parser->depth];
-	JsonValue *value = value_under_way(parser);
+	Envelope *envelope = parser->envelope;
 
-	if ((place_rules[place].allowed & (1 << kind)) == 0)
-		report(parser, place == PLACE_DATA && parser->page != NULL
-						   ? "value must be an object"
-						   : place_rules[place].expected);
-
-	if (value != NULL)
+	Assert(envelope != NULL);
+	if (envelope->member_count < 2)
+		return;
+	Assert(envelope->members != NULL);
+	qsort(envelope->members, envelope->member_count, sizeof(JsonMember),
+		  compare_members);
+	for (int i = 1; i < envelope->member_count; i++)
 	{
-		value->kind = kind;
-		value->text = text;
+		if (compare_members(&envelope->members[i - 1], &envelope->members[i]) ==
+			0)
+			report(parser, DUPLICATE_KEY);
 	}
-	else if (place == PLACE_ATTRIBUTE && kind == JSON_TOKEN_ARRAY_START)
-		parser->attribute->is_list = true;
-	else if ((place == PLACE_ATTRIBUTE && kind == JSON_TOKEN_OBJECT_START) ||
-			 place == PLACE_ELEMENT)
-		add_envelope(parser);
-	else if (place == PLACE_VALUE_TYPE && kind == JSON_TOKEN_STRING)
-	{
-		Assert(parser->envelope != NULL);
-		parser->envelope->value_type = text;
-	}
-	else
-		see_response_member(parser, place, kind, text);
-}
-
-/* Processes a value outside the records.  An empty cursor means none. */
-static void
-see_response_member(RecordParser *parser, Place place, JsonTokenType kind,
-					const char *text)
-{
-	RecordPage *page = parser->page;
-
-	if (place == PLACE_CURSOR && kind == JSON_TOKEN_STRING)
-		page->next_cursor = text[0] != '\0' ? unconstify(char *, text) : NULL;
-	else if (place == PLACE_TOTAL && kind == JSON_TOKEN_NUMBER)
-		page->total = (int64) Max(Min(strtod(text, NULL), 1e15), -1);
-	else if (place == PLACE_MORE)
-		page->has_more = kind == JSON_TOKEN_TRUE;
-	else if (place == PLACE_MESSAGE && kind == JSON_TOKEN_STRING)
-		parser->message = text;
-	else if (place >= PLACE_ERROR && place <= PLACE_FLAG &&
-			 is_failure(parser->places[parser->depth - 1], place, kind, text))
-		parser->reports_failure = true;
-}
-
-/*
- * Returns true if a value reports a failure.  In PLACE_ERROR, any scalar that
- * is not empty does, at any depth.  The text "no" denies an error if it is the
- * value of the error's own key, but is a message within an error.
- */
-static bool
-is_failure(Place container, Place place, JsonTokenType kind, const char *text)
-{
-	static const char *const nothings[] = {"",	   "0",	   "ok",   "success",
-										   "none", "null", "false"};
-	static const char *const statuses[] = {
-		"error",	 "errored", "fail",		 "failed",	"failure",
-		"throttled", "timeout", "timed_out", "partial", "unavailable"};
-	bool   is_text = kind == JSON_TOKEN_STRING;
-	double number =
-		is_text || kind == JSON_TOKEN_NUMBER ? strtod(text, NULL) : 0;
-	bool is_status = number >= 400 && number < 600;
-
-	switch (place)
-	{
-		case PLACE_ERROR:
-			return kind == JSON_TOKEN_TRUE ||
-				   (kind == JSON_TOKEN_NUMBER && number != 0) ||
-				   (is_text && !is_one_of(text, nothings, lengthof(nothings)) &&
-					(container == PLACE_ERROR ||
-					 pg_strcasecmp(text, "no") != 0));
-		case PLACE_CODE:
-			return is_status ||
-				   (is_text && number == 0 &&
-					!is_one_of(text, nothings, lengthof(nothings)));
-		case PLACE_STATUS:
-			return is_status || kind == JSON_TOKEN_FALSE ||
-				   (is_text && is_one_of(text, statuses, lengthof(statuses)));
-		case PLACE_FLAG:
-			return kind == JSON_TOKEN_TRUE;
-		default:
-			return false;
-	}
-}
-
-static bool
-is_one_of(const char *text, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-	{
-		if (pg_strcasecmp(text, words[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Returns true if the message of a response without records explains a failure.
- */
-static bool
-explains_failure(const char *message)
-{
-	static const char *const words[] = {
-		"error",		"fail",		"limit",	 "too many", "throttl",
-		"exceed",		"exhaust",	"timeout",	 "denied",	 "timed out",
-		"unavailable",	"quota",	"forbidden", "invalid",	 "expired",
-		"unauthorized", "try again"};
-	char *lower = pstrdup(message);
-
-	for (char *c = lower; *c != '\0'; c++)
-		*c = pg_ascii_tolower((unsigned char) *c);
-	for (size_t i = 0; i < lengthof(words); i++)
-	{
-		if (strstr(lower, words[i]) != NULL)
-			return true;
-	}
-	return false;
 }
 
 /* Ends the current value.  The lexer is after it. */
@@ -728,61 +406,28 @@ end_value(RecordParser *parser)
 	parser->depth--;
 }
 
-/* Returns the JsonValue in which the current value is kept, or NULL. */
-static JsonValue *
-value_under_way(RecordParser *parser)
+/*
+ * Returns place for a key's first occurrence, and reports any other, because
+ * JSON does not define which one counts (RFC 8259, section 4).
+ */
+static Place
+first_occurrence(RecordParser *parser, bool *seen, Place place)
 {
-	Place place = parser->places[parser->depth];
-
-	switch (place)
+	if (*seen)
 	{
-		case PLACE_DATA:
-		case PLACE_ID:
-		case PLACE_CREATED_AT:
-		case PLACE_UPDATED_AT:
-			return &parser->tops[place];
-		case PLACE_VALUE:
-			return &parser->envelope->value;
-		case PLACE_MEMBER:
-			return &parser->envelope
-						->members[parser->envelope->member_count - 1]
-						.value;
-		default:
-			return NULL;
+		report(parser, DUPLICATE_KEY);
+		return PLACE_IGNORED;
 	}
+	*seen = true;
+	return place;
 }
 
-/* Returns the role of a key of the current object. */
+/* Returns the role of a key of the response, or of its paging. */
 static Place
-place_of_key(RecordParser *parser, char *name)
-{
-	switch (parser->places[parser->depth])
-	{
-		case PLACE_RESPONSE:
-		case PLACE_PAGING:
-			return place_of_response_key(parser, name);
-		case PLACE_DATA:
-			return place_of_record_key(parser, name);
-		case PLACE_ATTRIBUTES:
-			return place_of_attribute(parser, name);
-		case PLACE_ATTRIBUTE:
-		case PLACE_ELEMENT:
-			return place_of_envelope_key(parser, name);
-		case PLACE_VALUE:
-			return add_member(parser, name);
-		case PLACE_ERROR:
-			return PLACE_ERROR;
-		default:
-			return PLACE_IGNORED;
-	}
-}
-
-static Place
-place_of_response_key(RecordParser *parser, const char *name)
+place_of_outer_key(RecordParser *parser, const char *name)
 {
 	Place data = parser->page != NULL ? PLACE_PAGE : PLACE_DATA;
-
-	Place place = find_response_key(name);
+	Place place = place_of_response_key(name);
 
 	if (place != PLACE_IGNORED)
 		return parser->page == NULL && place < PLACE_ERROR ? PLACE_IGNORED
@@ -790,43 +435,9 @@ place_of_response_key(RecordParser *parser, const char *name)
 	if (parser->places[parser->depth] != PLACE_RESPONSE)
 		return PLACE_IGNORED;
 	if (strcmp(name, "data") == 0)
-		return once(parser, &parser->seen[data], data);
+		return first_occurrence(parser, &parser->seen[data], data);
 	if (strcmp(name, "meta") == 0 || strcmp(name, "pagination") == 0)
 		return PLACE_PAGING;
-	return PLACE_IGNORED;
-}
-
-/* Returns the role of a key by response_keys, or PLACE_IGNORED. */
-static Place
-find_response_key(const char *name)
-{
-	char letters[64];
-	int	 length = 0;
-
-	for (; *name != '\0' && length < (int) sizeof(letters) - 1; name++)
-	{
-		char c = pg_ascii_tolower((unsigned char) *name);
-
-		if (c >= 'a' && c <= 'z')
-			letters[length++] = c;
-	}
-	letters[length] = '\0';
-	for (size_t i = 0; i < lengthof(response_keys); i++)
-	{
-		const char *key = response_keys[i].letters;
-		const char *start = key + (key[0] == '*');
-		size_t		wanted = strcspn(start, "*");
-		const char *found = letters;
-
-		if (key[0] == '*')
-		{
-			while (*found != '\0' && strncmp(found, start, wanted) != 0)
-				found++;
-		}
-		if (strncmp(found, start, wanted) == 0 &&
-			(start[wanted] == '*' || found[wanted] == '\0'))
-			return response_keys[i].place;
-	}
 	return PLACE_IGNORED;
 }
 
@@ -838,7 +449,7 @@ place_of_record_key(RecordParser *parser, const char *name)
 		Place place = record_keys[i].place;
 
 		if (strcmp(record_keys[i].name, name) == 0)
-			return once(parser, &parser->seen[place], place);
+			return first_occurrence(parser, &parser->seen[place], place);
 	}
 	return PLACE_IGNORED;
 }
@@ -852,7 +463,8 @@ place_of_attribute(RecordParser *parser, const char *name)
 		return PLACE_IGNORED;
 	parser->attribute_name = name;
 	parser->attribute = &parser->record->attributes[number];
-	return once(parser, &parser->attribute->is_present, PLACE_ATTRIBUTE);
+	return first_occurrence(parser, &parser->attribute->is_present,
+							PLACE_ATTRIBUTE);
 }
 
 static Place
@@ -861,9 +473,10 @@ place_of_envelope_key(RecordParser *parser, const char *name)
 	Envelope *envelope = parser->envelope;
 
 	if (strcmp(name, "value") == 0)
-		return once(parser, &envelope->has_value, PLACE_VALUE);
+		return first_occurrence(parser, &envelope->has_value, PLACE_VALUE);
 	if (strcmp(name, "value_type") == 0)
-		return once(parser, &envelope->has_value_type, PLACE_VALUE_TYPE);
+		return first_occurrence(parser, &envelope->has_value_type,
+								PLACE_VALUE_TYPE);
 	return PLACE_IGNORED;
 }
 
@@ -880,105 +493,95 @@ add_member(RecordParser *parser, char *name)
 	return PLACE_MEMBER;
 }
 
-/* Sorts the keys of a value, and reports duplicates. */
-static void
-check_members(RecordParser *parser)
-{
-	Envelope *envelope = parser->envelope;
-
-	Assert(envelope != NULL);
-	if (envelope->member_count < 2)
-		return;
-	Assert(envelope->members != NULL);
-	qsort(envelope->members, envelope->member_count, sizeof(JsonMember),
-		  compare_members);
-	for (int i = 1; i < envelope->member_count; i++)
-	{
-		if (compare_members(&envelope->members[i - 1], &envelope->members[i]) ==
-			0)
-			report(parser, DUPLICATE_KEY);
-	}
-}
-
-static int
-compare_members(const void *a, const void *b)
-{
-	return strcmp(((const JsonMember *) a)->name,
-				  ((const JsonMember *) b)->name);
-}
-
-/*
- * Returns place for a key's first occurrence, and reports any other, because
- * JSON does not define which one counts (RFC 8259, section 4).
- */
+/* Returns the role of a key of the current object. */
 static Place
-once(RecordParser *parser, bool *seen, Place place)
+place_of_key(RecordParser *parser, char *name)
 {
-	if (*seen)
+	switch (parser->places[parser->depth])
 	{
-		report(parser, DUPLICATE_KEY);
-		return PLACE_IGNORED;
+		case PLACE_RESPONSE:
+		case PLACE_PAGING:
+			return place_of_outer_key(parser, name);
+		case PLACE_DATA:
+			return place_of_record_key(parser, name);
+		case PLACE_ATTRIBUTES:
+			return place_of_attribute(parser, name);
+		case PLACE_ATTRIBUTE:
+		case PLACE_ELEMENT:
+			return place_of_envelope_key(parser, name);
+		case PLACE_VALUE:
+			return add_member(parser, name);
+		case PLACE_ERROR:
+			return PLACE_ERROR;
+		default:
+			return PLACE_IGNORED;
 	}
-	*seen = true;
-	return place;
 }
 
-/* Adds an envelope to the current attribute. */
+/* Processes a value outside the records.  An empty cursor means none. */
 static void
-add_envelope(RecordParser *parser)
+see_response_member(RecordParser *parser, Place place, JsonTokenType kind,
+					const char *text)
 {
-	RecordAttribute *attribute = parser->attribute;
+	RecordPage *page = parser->page;
 
-	attribute->envelopes = grow_array(attribute->envelopes, attribute->count,
-									  &attribute->capacity, sizeof(Envelope));
-	parser->envelope = &attribute->envelopes[attribute->count++];
+	if (place == PLACE_CURSOR && kind == JSON_TOKEN_STRING)
+		page->next_cursor = text[0] != '\0' ? unconstify(char *, text) : NULL;
+	else if (place == PLACE_TOTAL && kind == JSON_TOKEN_NUMBER)
+		page->total = (int64) Max(Min(strtod(text, NULL), 1e15), -1);
+	else if (place == PLACE_MORE)
+		page->has_more = kind == JSON_TOKEN_TRUE;
+	else if (place == PLACE_MESSAGE && kind == JSON_TOKEN_STRING)
+		parser->message = text;
+	else if (place >= PLACE_ERROR && place <= PLACE_FLAG &&
+			 place_reports_failure(parser->places[parser->depth - 1], place,
+								   kind, text))
+		parser->reports_failure = true;
 }
 
-/*
- * Returns the array with room for one more element, zeroed, reallocated if
- * count is *capacity.  array is palloc'd, or NULL while *capacity is 0.
- */
-static void *
-grow_array(void *array, int count, int *capacity, size_t element_size)
+/* Processes the kind of the current value, and the text of a scalar. */
+static void
+see_value(RecordParser *parser, JsonTokenType kind, char *text)
 {
-	if (count == *capacity)
+	Place		place = parser->places[parser->depth];
+	JsonValue  *value = value_under_way(parser);
+	const char *mismatch = place_mismatch(place, kind);
+
+	if (mismatch != NULL)
+		report(parser, place == PLACE_DATA && parser->page != NULL
+						   ? "value must be an object"
+						   : mismatch);
+
+	if (value != NULL)
 	{
-		*capacity = Max(4, *capacity * 2);
-		array = array == NULL ? palloc(*capacity * element_size)
-							  : repalloc(array, *capacity * element_size);
+		value->kind = kind;
+		value->text = text;
 	}
-	memset((char *) array + count * element_size, 0, element_size);
-	return array;
+	else if (place == PLACE_ATTRIBUTE && kind == JSON_TOKEN_ARRAY_START)
+		parser->attribute->is_list = true;
+	else if ((place == PLACE_ATTRIBUTE && kind == JSON_TOKEN_OBJECT_START) ||
+			 place == PLACE_ELEMENT)
+	{
+		RecordAttribute *attribute = parser->attribute;
+
+		attribute->envelopes =
+			grow_array(attribute->envelopes, attribute->count,
+					   &attribute->capacity, sizeof(Envelope));
+		parser->envelope = &attribute->envelopes[attribute->count++];
+	}
+	else if (place == PLACE_VALUE_TYPE && kind == JSON_TOKEN_STRING)
+	{
+		Assert(parser->envelope != NULL);
+		parser->envelope->value_type = text;
+	}
+	else
+		see_response_member(parser, place, kind, text);
 }
 
 static JsonActionResult
 on_object_start(void *state)
 {
 	see_value(state, JSON_TOKEN_OBJECT_START, NULL);
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_array_start(void *state)
-{
-	see_value(state, JSON_TOKEN_ARRAY_START, NULL);
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_scalar(void *state, char *token, JsonTokenType kind)
-{
-	RecordParser *parser = state;
-
-	if (kind == JSON_TOKEN_STRING && parser->depth > 0)
-	{
-		const char *start = parser->value_start;
-		JsonSlice	raw = {start, parser->lexer->prev_token_terminator - start};
-
-		token = read_string(parser, raw,
-							parser->places[parser->depth] != PLACE_IGNORED);
-	}
-	see_value(parser, kind, token);
 	JSON_ACTION_RETURN;
 }
 
@@ -995,6 +598,13 @@ on_object_end(void *state)
 	if ((place == PLACE_ATTRIBUTE || place == PLACE_ELEMENT) &&
 		!parser->envelope->has_value && !parser->envelope->has_value_type)
 		report(parser, "\"value\" is missing");
+	JSON_ACTION_RETURN;
+}
+
+static JsonActionResult
+on_array_start(void *state)
+{
+	see_value(state, JSON_TOKEN_ARRAY_START, NULL);
 	JSON_ACTION_RETURN;
 }
 
@@ -1041,4 +651,174 @@ on_element_end(void *state, bool isnull)
 	(void) isnull;
 	end_value(state);
 	JSON_ACTION_RETURN;
+}
+
+static JsonActionResult
+on_scalar(void *state, char *token, JsonTokenType kind)
+{
+	RecordParser *parser = state;
+
+	if (kind == JSON_TOKEN_STRING && parser->depth > 0)
+	{
+		const char *start = parser->value_start;
+		JsonSlice	raw = {start, parser->lexer->prev_token_terminator - start};
+
+		token = read_string(parser, raw,
+							parser->places[parser->depth] != PLACE_IGNORED);
+	}
+	see_value(parser, kind, token);
+	JSON_ACTION_RETURN;
+}
+
+static char *
+not_json_at(ptrdiff_t position)
+{
+	return psprintf("invalid JSON at byte %d", (int) position);
+}
+
+static RecordStatus
+parse(RecordParser *parser, char *body, int length, char **problem)
+{
+	JsonSemAction	   actions = {0};
+	JsonParseErrorType error;
+	int				   valid = pg_encoding_verifymbstr(PG_UTF8, body, length);
+
+	/* A truncated body may end within a character. */
+	if (valid < length)
+	{
+		*problem = psprintf("invalid UTF-8 at byte %d", valid);
+		return length - valid < pg_utf_mblen((unsigned char *) body + valid)
+				   ? RECORD_CUT
+				   : RECORD_MALFORMED;
+	}
+	if (GetDatabaseEncoding() != PG_UTF8)
+		json_rewrite_escapes(body, &length);
+
+	parser->lexer = make_lexer(body, length, false);
+	parser->places[0] = PLACE_RESPONSE;
+
+	actions.semstate = parser;
+	actions.object_start = on_object_start;
+	actions.object_end = on_object_end;
+	actions.array_start = on_array_start;
+	actions.object_field_start = on_field_start;
+	actions.object_field_end = on_field_end;
+	actions.array_element_start = on_element_start;
+	actions.array_element_end = on_element_end;
+	actions.scalar = on_scalar;
+
+	error = pg_parse_json(parser->lexer, &actions);
+	if (parser->escape_error != JSON_SUCCESS)
+	{
+		*problem = not_json_at(parser->escape_place - body);
+		return parser->escape_error == JSON_UNICODE_CODE_POINT_ZERO
+				   ? RECORD_UNTRANSLATABLE
+				   : RECORD_MALFORMED;
+	}
+	if (error != JSON_SUCCESS)
+	{
+		*problem = not_json_at(parser->lexer->token_start == NULL
+								   ? 0
+								   : parser->lexer->token_start - body);
+		return ended_early(parser, error) ? RECORD_CUT : RECORD_MALFORMED;
+	}
+
+	if (parser->reports_failure ||
+		(parser->page != NULL && parser->page->count == 0 &&
+		 parser->message != NULL && place_explains_failure(parser->message)))
+		return RECORD_FAILURE;
+	if (!parser->seen[parser->page != NULL ? PLACE_PAGE : PLACE_DATA])
+		report(parser, "\"data\" is missing");
+	*problem = parser->problem;
+	return parser->problem == NULL ? RECORD_OK : RECORD_MALFORMED;
+}
+
+/*
+ * Parses the response to a GET of one record, {"data": {...}}.
+ *
+ * body has length bytes, is not trusted, and may be modified in place.  On
+ * RECORD_OK, *record is the record, palloc'd; otherwise *problem is a palloc'd
+ * description of the deviation and its position.  Raises errors only for
+ * memory, interrupts and nesting beyond RECORD_MAX_NESTING.
+ */
+RecordStatus
+record_parse(const AttributeSet *wanted, char *body, int length,
+			 Record **record, char **problem)
+{
+	RecordParser parser = {0};
+	RecordStatus status;
+
+	parser.wanted = wanted;
+	status = parse(&parser, body, length, problem);
+	*record = parser.record;
+	return status;
+}
+
+/* Returns an empty page, palloc'd. */
+RecordPage *
+record_page_create(void)
+{
+	RecordPage *page = palloc0(sizeof(RecordPage));
+
+	page->total = -1;
+	return page;
+}
+
+/*
+ * Parses the response to a query, {"data": [{...}, ...], "next_cursor": "..."},
+ * like record_parse.  The API does not document the place of the cursor, so it
+ * may be at the top, in "meta" or in "pagination".
+ */
+RecordStatus
+record_parse_page(const AttributeSet *wanted, char *body, int length,
+				  RecordPage **page, char **problem)
+{
+	RecordParser parser = {0};
+
+	parser.wanted = wanted;
+	parser.page = *page = record_page_create();
+	return parse(&parser, body, length, problem);
+}
+
+/* Appends a record in a form that record_parse can parse. */
+void
+record_write_whole(const Record *record, StringInfo target)
+{
+	appendStringInfoString(target, "{\"data\":");
+	appendBinaryStringInfo(target, record->whole.start, record->whole.length);
+	appendStringInfoChar(target, '}');
+}
+
+/* Like record_write_whole, with only the wanted attributes.  For caches. */
+void
+record_write_cut(const AttributeSet *wanted, const Record *record,
+				 StringInfo target)
+{
+	bool first = true;
+
+	if (wanted->wants_record)
+	{
+		record_write_whole(record, target);
+		return;
+	}
+
+	appendStringInfoString(target, "{\"data\":{\"id\":");
+	escape_json(target, record->id_text);
+	appendStringInfoString(target, ",\"attributes\":{");
+	for (int i = 0; i < wanted->count; i++)
+	{
+		const AttributeName	  *name = &wanted->sorted[i];
+		const RecordAttribute *attribute = &record->attributes[name->number];
+
+		if (!attribute->is_present || attribute->raw.length == 0)
+			continue;
+		if (!first)
+			appendStringInfoChar(target, ',');
+		first = false;
+		escape_json(target, name->name);
+		appendStringInfoChar(target, ':');
+		appendBinaryStringInfo(target, attribute->raw.start,
+							   attribute->raw.length);
+	}
+	appendStringInfoString(target, "}}}");
 }

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * record.h
- *	  Parses records and pages of records from JSON.
+ *	  Parses records and pages of records from JSON, and writes records.
  *
  *-------------------------------------------------------------------------
  */
@@ -111,7 +111,6 @@ extern RecordStatus record_parse_page(const AttributeSet *wanted, char *body,
 									  int length, RecordPage **page,
 									  char **problem);
 extern RecordPage  *record_page_create(void);
-extern bool			record_has_value(const RecordAttribute *attribute);
 extern void			record_write_whole(const Record *record, StringInfo target);
 extern void record_write_cut(const AttributeSet *wanted, const Record *record,
 							 StringInfo target);

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "api/envelope.h"
 #include "base/id.h"
 #include "base/redact.h"
 #include "exec/row.h"
@@ -23,8 +24,6 @@ struct RowReader
 	int			   archived_at; /* attribute number; -1: no filter */
 	const char	  *secret;		/* the API key; NULL: none */
 };
-
-pg_noreturn static void rethrow_redacted(const char *secret);
 
 /*
  * Returns a reader of the given columns, an integer list of numbers, in the
@@ -64,6 +63,26 @@ row_reader_leaves_out(const RowReader *reader, const Record *record)
 }
 
 /*
+ * Raises the caught error again, without the API key, because the messages of
+ * input functions and domain constraints may contain values.
+ */
+pg_noreturn static void
+rethrow_redacted(const char *secret)
+{
+	ErrorData *error = CopyErrorData();
+	char	 **texts[] = {&error->message, &error->detail,	&error->detail_log,
+						  &error->hint,	   &error->context, &error->internalquery};
+
+	FlushErrorState();
+	for (size_t i = 0; i < lengthof(texts); i++)
+	{
+		if (*texts[i] != NULL)
+			*texts[i] = redact_text(secret, *texts[i]);
+	}
+	ReThrowError(error);
+}
+
+/*
  * Sets the values of a row, in the current memory context; columns without a
  * reader are NULL.  Raises an error for a value that does not fit.  The error
  * never shows the API key, even if the API returns it in a value.
@@ -94,24 +113,4 @@ row_reader_read(const RowReader *reader, const Record *record,
 		rethrow_redacted(reader->secret);
 	}
 	PG_END_TRY();
-}
-
-/*
- * Raises the caught error again, without the API key, because the messages of
- * input functions and domain constraints may contain values.
- */
-static void
-rethrow_redacted(const char *secret)
-{
-	ErrorData *error = CopyErrorData();
-	char	 **texts[] = {&error->message, &error->detail,	&error->detail_log,
-						  &error->hint,	   &error->context, &error->internalquery};
-
-	FlushErrorState();
-	for (size_t i = 0; i < lengthof(texts); i++)
-	{
-		if (*texts[i] != NULL)
-			*texts[i] = redact_text(secret, *texts[i]);
-	}
-	ReThrowError(error);
 }

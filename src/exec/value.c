@@ -15,8 +15,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -205,7 +203,7 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 	if (reader->path->is_record)
 	{
 		check_record_column(reader);
-		attribute_set_add_record(wanted);
+		wanted->wants_record = true;
 	}
 	else
 		reader->attribute = attribute_set_add(wanted, reader->path->attribute);

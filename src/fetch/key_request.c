@@ -32,7 +32,7 @@
 #include "utils/memutils.h"
 
 #include "api/api_record.h"
-#include "api/record_key.h"
+#include "api/envelope.h"
 #include "base/id.h"
 #include "base/seen_set.h"
 #include "fetch/key_request.h"

@@ -64,7 +64,7 @@ fuzz_input(char *data, size_t size)
 	attribute_set_add(wanted, "created_at");
 	attribute_set_add(wanted, "amount");
 	if (data[0] & WHOLE_RECORD)
-		attribute_set_add_record(wanted);
+		wanted->wants_record = true;
 
 	try_parse(&attempt, wanted, data + 3, size - 3);
 	if (attempt.error != NULL)

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * place.c
+ *	  Roles of the JSON values in a response, by the names of their keys.
+ *
+ * The API documents "data" and "next_cursor".  Other keys are those by which APIs
+ * report a failure with HTTP status 200, or announce further records.  Must not
+ * know records.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "api/place.h"
+
+/* Kinds of JSON that a place allows. */
+#define OBJECT (1 << JSON_TOKEN_OBJECT_START)
+#define ARRAY (1 << JSON_TOKEN_ARRAY_START)
+#define STRING (1 << JSON_TOKEN_STRING)
+#define NULLS (1 << JSON_TOKEN_NULL)
+
+/* Documented kinds of JSON at some places, and the message for any other. */
+static const struct
+{
+	int			allowed;
+	const char *expected;
+} place_rules[PLACE_COUNT] = {
+	[PLACE_RESPONSE] = {OBJECT, "response must be an object"},
+	[PLACE_PAGE] = {ARRAY, "\"data\" must be an array"},
+	[PLACE_CURSOR] = {STRING | NULLS, "\"next_cursor\" must be a string"},
+	[PLACE_DATA] = {OBJECT, "\"data\" must be an object"},
+	[PLACE_ID] = {STRING, "\"id\" must be a string"},
+	[PLACE_CREATED_AT] = {STRING | NULLS, "\"created_at\" must be a string"},
+	[PLACE_UPDATED_AT] = {STRING | NULLS, "\"updated_at\" must be a string"},
+	[PLACE_RECORD_TYPE] = {STRING | NULLS, "\"record_type\" must be a string"},
+	[PLACE_ATTRIBUTES] = {OBJECT, "\"attributes\" must be an object"},
+	[PLACE_ATTRIBUTE] = {OBJECT | ARRAY | NULLS,
+						 "value must be an object or an array"},
+	[PLACE_ELEMENT] = {OBJECT | NULLS, "array element must be an object"},
+	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" must be a string"},
+};
+
+/*
+ * Returns the message about a value whose kind is not the documented one, or
+ * NULL.
+ */
+const char *
+place_mismatch(Place place, JsonTokenType kind)
+{
+	int allowed = place_rules[place].allowed;
+
+	return allowed == 0 || (allowed & (1 << kind)) != 0
+			   ? NULL
+			   : place_rules[place].expected;
+}
+
+/*
+ * Keys of a response with a meaning, in addition to "data" and the paging,
+ * reduced to their letters in lower case.  They are at the top or in
+ * PLACE_PAGING.  The API documents only next_cursor.  `fail*` matches keys that
+ * begin with "fail", and `*error*` keys that contain "error".
+ */
+static const struct
+{
+	const char *letters;
+	Place		place;
+} response_keys[] = {
+	{"nextcursor", PLACE_CURSOR},  {"total", PLACE_TOTAL},
+	{"totalcount", PLACE_TOTAL},   {"totalrecords", PLACE_TOTAL},
+	{"hasmore", PLACE_MORE},	   {"hasnextpage", PLACE_MORE},
+	{"*error*", PLACE_ERROR},	   {"*exception*", PLACE_ERROR},
+	{"fault*", PLACE_ERROR},	   {"fail*", PLACE_ERROR},
+	{"detail", PLACE_ERROR},	   {"code", PLACE_CODE},
+	{"message", PLACE_MESSAGE},	   {"success*", PLACE_STATUS},
+	{"issuccess*", PLACE_STATUS},  {"ok", PLACE_STATUS},
+	{"status*", PLACE_STATUS},	   {"httpstatus*", PLACE_STATUS},
+	{"result", PLACE_STATUS},	   {"*throttl*", PLACE_FLAG},
+	{"*ratelimited*", PLACE_FLAG}, {"*timedout*", PLACE_FLAG},
+	{"*partial*", PLACE_FLAG},	   {"*incomplete*", PLACE_FLAG},
+	{"*truncated*", PLACE_FLAG},   {"*exceeded*", PLACE_FLAG},
+};
+
+/* Returns the role of a key by response_keys, or PLACE_IGNORED. */
+Place
+place_of_response_key(const char *name)
+{
+	char letters[64];
+	int	 length = 0;
+
+	for (; *name != '\0' && length < (int) sizeof(letters) - 1; name++)
+	{
+		char c = pg_ascii_tolower((unsigned char) *name);
+
+		if (c >= 'a' && c <= 'z')
+			letters[length++] = c;
+	}
+	letters[length] = '\0';
+	for (size_t i = 0; i < lengthof(response_keys); i++)
+	{
+		const char *key = response_keys[i].letters;
+		const char *start = key + (key[0] == '*');
+		size_t		wanted = strcspn(start, "*");
+		const char *found = letters;
+
+		if (key[0] == '*')
+		{
+			while (*found != '\0' && strncmp(found, start, wanted) != 0)
+				found++;
+		}
+		if (strncmp(found, start, wanted) == 0 &&
+			(start[wanted] == '*' || found[wanted] == '\0'))
+			return response_keys[i].place;
+	}
+	return PLACE_IGNORED;
+}
+
+static bool
+is_one_of(const char *text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		if (pg_strcasecmp(text, words[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns true if a value reports a failure.  In PLACE_ERROR, any scalar that
+ * is not empty does, at any depth.  The text "no" denies an error if it is the
+ * value of the error's own key, but is a message within an error.
+ */
+bool
+place_reports_failure(Place container, Place place, JsonTokenType kind,
+					  const char *text)
+{
+	static const char *const nothings[] = {"",	   "0",	   "ok",   "success",
+										   "none", "null", "false"};
+	static const char *const statuses[] = {
+		"error",	 "errored", "fail",		 "failed",	"failure",
+		"throttled", "timeout", "timed_out", "partial", "unavailable"};
+	bool   is_text = kind == JSON_TOKEN_STRING;
+	double number =
+		is_text || kind == JSON_TOKEN_NUMBER ? strtod(text, NULL) : 0;
+	bool is_status = number >= 400 && number < 600;
+
+	switch (place)
+	{
+		case PLACE_ERROR:
+			return kind == JSON_TOKEN_TRUE ||
+				   (kind == JSON_TOKEN_NUMBER && number != 0) ||
+				   (is_text && !is_one_of(text, nothings, lengthof(nothings)) &&
+					(container == PLACE_ERROR ||
+					 pg_strcasecmp(text, "no") != 0));
+		case PLACE_CODE:
+			return is_status ||
+				   (is_text && number == 0 &&
+					!is_one_of(text, nothings, lengthof(nothings)));
+		case PLACE_STATUS:
+			return is_status || kind == JSON_TOKEN_FALSE ||
+				   (is_text && is_one_of(text, statuses, lengthof(statuses)));
+		case PLACE_FLAG:
+			return kind == JSON_TOKEN_TRUE;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Returns true if the message of a response without records explains a failure.
+ */
+bool
+place_explains_failure(const char *message)
+{
+	static const char *const words[] = {
+		"error",		"fail",		"limit",	 "too many", "throttl",
+		"exceed",		"exhaust",	"timeout",	 "denied",	 "timed out",
+		"unavailable",	"quota",	"forbidden", "invalid",	 "expired",
+		"unauthorized", "try again"};
+	char *lower = pstrdup(message);
+
+	for (char *c = lower; *c != '\0'; c++)
+		*c = pg_ascii_tolower((unsigned char) *c);
+	for (size_t i = 0; i < lengthof(words); i++)
+	{
+		if (strstr(lower, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
