@@ -26,28 +26,17 @@ soft_input_is_possible(Oid type)
 	(void) type;
 	return true;
 #else
-	switch (type)
+	static const Oid types[] = {
+		BOOLOID,	  INT2OID,		  INT4OID,	  INT8OID, FLOAT4OID, FLOAT8OID,
+		NUMERICOID,	  TEXTOID,		  VARCHAROID, UUIDOID, DATEOID,	  TIMEOID,
+		TIMESTAMPOID, TIMESTAMPTZOID, JSONOID,	  JSONBOID};
+
+	for (size_t i = 0; i < lengthof(types); i++)
 	{
-		case BOOLOID:
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case FLOAT4OID:
-		case FLOAT8OID:
-		case NUMERICOID:
-		case TEXTOID:
-		case VARCHAROID:
-		case UUIDOID:
-		case DATEOID:
-		case TIMEOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-		case JSONOID:
-		case JSONBOID:
+		if (types[i] == type)
 			return true;
-		default:
-			return false;
 	}
+	return false;
 #endif
 }
 

@@ -18,14 +18,16 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "api/envelope.h"
 #include "base/id.h"
 #include "base/iso8601.h"
 #include "base/redact.h"
@@ -64,11 +66,11 @@ struct ColumnReader
 	AttrNumber			 attnum;
 	const AttributePath *path;
 	int					 attribute; /* number in the AttributeSet */
-	bool				 is_id;
-	const char			*secret; /* the API key; NULL: none */
+	const char			*secret;	/* the API key; NULL: none */
 	InvalidValue		 invalid_value;
 	List				*column; /* OID of the table, number of the column */
 	List **warned_columns;		 /* shared in the statement, of such lists */
+	bool   is_invalid;			 /* the value was invalid and becomes NULL */
 
 	/* type of the column, or of an array's elements */
 	Oid		  type;
@@ -89,185 +91,6 @@ struct ColumnReader
 	void		 *domain_extra;
 	MemoryContext context;
 };
-
-static void		 check_not_generated(Form_pg_attribute attribute,
-									 const char		  *table_name);
-static ValueForm form_of_type(Oid type);
-static bool		 is_text_type(Oid type);
-static void		 check_record_column(const ColumnReader *reader);
-static void		 conversion_context(void *arg);
-static bool		 read_attribute(ColumnReader *reader, const Record *record,
-								Datum *value, bool *isnull);
-static bool read_array(ColumnReader *reader, const RecordAttribute *attribute,
-					   Datum *value, bool *isnull);
-static bool check_array(ColumnReader *reader, Datum array);
-static bool read_envelope(ColumnReader *reader, const Envelope *envelope,
-						  Datum *value, bool *isnull);
-static bool find_scalar(ColumnReader *reader, const Envelope *envelope,
-						const char **text);
-static const ValueType *type_with_scalar_key(const ColumnReader *reader,
-											 const Envelope		*envelope);
-static bool				is_structured(const JsonValue *value);
-static bool				is_empty(const JsonValue *value);
-static bool				has_scalars(const ColumnReader	  *reader,
-									const RecordAttribute *attribute);
-static const JsonValue *find_value(const ColumnReader *reader,
-								   const Envelope	  *envelope);
-static const JsonValue *find_member(const Envelope *envelope, const char *name);
-static void				append_json(StringInfo target, const JsonValue *value);
-static bool input_json(ColumnReader *reader, const char *json, int length,
-					   Datum *value, bool *isnull);
-static bool input_text(ColumnReader *reader, const char *text, Datum *value,
-					   bool *isnull);
-static bool read_plain(const ColumnReader *reader, const char *text,
-					   Datum *value);
-static bool normalize_number(ColumnReader *reader, const char *text,
-							 const char **normalized);
-static bool write_integer(ColumnReader *reader, const char *text,
-						  const char *mantissa, int64 exponent,
-						  const char **normalized);
-static bool not_a_number(ColumnReader *reader, const char *text);
-static bool normalize_time(ColumnReader *reader, const char *text,
-						   const char **normalized);
-static bool has_parts(ValueForm form, const Iso8601 *parts);
-static const char *with_point(const char *text);
-static const char *with_zone(const char *text, const Iso8601 *parts);
-static bool		   utc_reading(ColumnReader *reader, const char *text,
-							   const char **reading);
-static bool call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
-					   Oid input_param, int32 typmod, Datum *value);
-static bool misfit(ColumnReader *reader, int sqlstate, const char *message,
-				   const char *hint);
-static void warn_once(ColumnReader *reader, const char *message);
-
-/*
- * Returns the reader of a column, in the current memory context, and adds its
- * attribute to the wanted ones.  Raises an error for a column that can never be
- * filled.
- *
- * The readers of a statement share *warned_columns, so that each column warns
- * once; the list grows in the current memory context.  Warnings never show
- * secret, which may be NULL.
- */
-ColumnReader *
-column_reader_create(const Settings *settings, TupleDesc tupdesc,
-					 AttrNumber attnum, const char *table_name,
-					 const char *secret, AttributeSet *wanted,
-					 List **warned_columns)
-{
-	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
-	ColumnSettings	 *options = column_settings_read(settings, attnum);
-	ColumnReader	 *reader = palloc0(sizeof(ColumnReader));
-	int32			  typmod = attribute->atttypmod;
-	Oid				  base_type;
-	Oid				  element_type;
-	Oid				  input_function;
-
-	check_not_generated(attribute, table_name);
-	reader->table_name = table_name;
-	reader->secret = secret;
-	reader->column_name = pstrdup(NameStr(attribute->attname));
-	reader->attribute_label =
-		options->attribute != NULL ? options->attribute : reader->column_name;
-	reader->attnum = attnum;
-	reader->column = list_make2_oid(attribute->attrelid, attnum);
-	reader->warned_columns = warned_columns;
-	reader->path = attribute_path_read(options, reader->column_name);
-	reader->is_id = attribute_path_is(reader->path, "id");
-	reader->invalid_value =
-		reader->is_id ? INVALID_VALUE_ERROR : options->invalid_value;
-	reader->context = CurrentMemoryContext;
-
-	base_type = getBaseTypeAndTypmod(attribute->atttypid, &typmod);
-	element_type = get_element_type(base_type);
-	reader->type = attribute->atttypid;
-	reader->typmod = attribute->atttypmod;
-	if (OidIsValid(element_type))
-	{
-		reader->is_array = true;
-		if (base_type != attribute->atttypid)
-			reader->array_domain = attribute->atttypid;
-		reader->type = element_type;
-		reader->typmod = typmod; /* of the domain, if it is one */
-		get_typlenbyvalalign(element_type, &reader->element_length,
-							 &reader->element_byval, &reader->element_align);
-	}
-	reader->base_type = getBaseType(reader->type);
-	reader->form = form_of_type(reader->base_type);
-	reader->is_text = is_text_type(reader->base_type);
-	getTypeInputInfo(reader->type, &input_function, &reader->input_param);
-	fmgr_info(input_function, &reader->input);
-	getTypeInputInfo(TIMESTAMPTZOID, &input_function, &(Oid){InvalidOid});
-	fmgr_info(input_function, &reader->timestamptz_input);
-
-	if (reader->path->is_record)
-	{
-		check_record_column(reader);
-		wanted->wants_record = true;
-	}
-	else
-		reader->attribute = attribute_set_add(wanted, reader->path->attribute);
-	return reader;
-}
-
-/* Returns the number of the column. */
-AttrNumber
-column_reader_attnum(const ColumnReader *reader)
-{
-	return reader->attnum;
-}
-
-/*
- * Returns the column's value for a record, in the current memory context.
- *
- * record_id is the id in canonical form, for messages.  Raises the errors of
- * the type's input function, and an error for a value that cannot fit the type.
- * The error context names the column, the attribute and the record.  If the
- * option invalid_value is null, such a value is NULL, with a warning.
- */
-Datum
-column_reader_read(ColumnReader *reader, const Record *record,
-				   const char *record_id, bool *isnull)
-{
-	ErrorContextCallback callback;
-	Datum				 value = (Datum) 0;
-
-	reader->record_id = record_id;
-	callback.callback = conversion_context;
-	callback.arg = reader;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-
-	*isnull = false;
-	if (!read_attribute(reader, record, &value, isnull))
-		*isnull = true;
-	if (*isnull && OidIsValid(reader->array_domain))
-		domain_check((Datum) 0, true, reader->array_domain,
-					 &reader->domain_extra, reader->context);
-	else if (*isnull && !reader->is_array)
-		InputFunctionCall(&reader->input, NULL, reader->input_param,
-						  reader->typmod); /* a domain may forbid NULL */
-
-	error_context_stack = callback.previous;
-	return value;
-}
-
-/*
- * Raises an error for a stored generated column, which a wrapper has to
- * compute.
- */
-static void
-check_not_generated(Form_pg_attribute attribute, const char *table_name)
-{
-	if (attribute->attgenerated != ATTRIBUTE_GENERATED_STORED)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("generated column \"%s\" of foreign table \"%s\" is not "
-					"supported",
-					NameStr(attribute->attname), table_name),
-			 errhint("Drop the column, and use its expression in a view.")));
-}
 
 static ValueForm
 form_of_type(Oid type)
@@ -300,353 +123,60 @@ form_of_type(Oid type)
 	}
 }
 
-static bool
-is_text_type(Oid type)
-{
-	char category;
-	bool is_preferred;
-
-	get_type_category_preferred(type, &category, &is_preferred);
-	return category == TYPCATEGORY_STRING;
-}
-
-/*
- * Raises an error for a column of the whole record that is neither JSON nor
- * text.
- */
+/* Replaces an invalid value by NULL, with a warning if it is the first. */
 static void
-check_record_column(const ColumnReader *reader)
+replace_by_null(ColumnReader *reader, const char *message)
 {
-	if (!reader->is_array &&
-		(reader->form == FORM_JSON || reader->base_type == TEXTOID ||
-		 reader->base_type == VARCHAROID))
+	MemoryContext old_context;
+
+	reader->is_invalid = true;
+	if (list_member(*reader->warned_columns, reader->column))
 		return;
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-		 errmsg("column \"%s\" of foreign table \"%s\" with attribute \"*\" "
-				"cannot have type %s",
-				reader->column_name, reader->table_name,
-				format_type_be(reader->is_array ? get_array_type(reader->type)
-												: reader->type)),
-		 errhint("Declare the column as jsonb, json or text.")));
+	old_context = MemoryContextSwitchTo(reader->context);
+	*reader->warned_columns = lappend(*reader->warned_columns, reader->column);
+	MemoryContextSwitchTo(old_context);
+
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("invalid values in column \"%s\" of foreign table \"%s\" "
+					"are replaced by NULL",
+					reader->column_name, reader->table_name),
+			 errdetail("The first error is: %s.",
+					   redact_text(reader->secret, message))));
 }
 
-/* Error context callback: names the value.  Makes no catalog lookup. */
+/* Raises the error for an invalid value, or replaces the value by NULL. */
 static void
-conversion_context(void *arg)
+reject(ColumnReader *reader, int sqlstate, const char *message,
+	   const char *hint)
 {
-	const ColumnReader *reader = arg;
-
-	errcontext("column \"%s\" of foreign table \"%s\", attribute \"%s\", "
-			   "record %s",
-			   reader->column_name, reader->table_name, reader->attribute_label,
-			   reader->record_id);
+	if (reader->invalid_value == INVALID_VALUE_ERROR)
+		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message),
+						hint != NULL ? errhint("%s", hint) : 0));
+	replace_by_null(reader, message);
 }
 
 /*
- * This function and those after it set *value or *isnull.  They return false
- * for an invalid value that becomes NULL.
+ * Calls an input function.  A text of NULL means SQL NULL.  Returns false if the
+ * value is invalid and becomes NULL.
  */
 static bool
-read_attribute(ColumnReader *reader, const Record *record, Datum *value,
-			   bool *isnull)
+call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
+		   Oid input_param, int32 typmod, Datum *value)
 {
-	const RecordAttribute *attribute;
-	StringInfoData		   json;
-
-	if (reader->path->is_record)
-		return input_json(reader, record->whole.start, record->whole.length,
-						  value, isnull);
-
-	attribute = &record->attributes[reader->attribute];
-	if (!attribute->is_list && attribute->count == 0)
-	{
-		*isnull = true;
-		return true;
-	}
-	if (reader->is_array)
-		return read_array(reader, attribute, value, isnull);
-	if (!attribute->is_list)
-		return read_envelope(reader, &attribute->envelopes[0], value, isnull);
-	if (reader->form != FORM_JSON)
-		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
-					  psprintf("cannot convert array value to type %s",
-							   format_type_be(reader->type)),
-					  has_scalars(reader, attribute)
-						  ? psprintf("Declare the column as %s[] or as jsonb.",
-									 format_type_be(reader->type))
-						  : "Declare the column as jsonb.");
-
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '[');
-	for (int i = 0; i < attribute->count; i++)
-	{
-		if (i > 0)
-			appendStringInfoChar(&json, ',');
-		append_json(&json, find_value(reader, &attribute->envelopes[i]));
-	}
-	appendStringInfoChar(&json, ']');
-	return input_json(reader, json.data, json.len, value, isnull);
-}
-
-static bool
-read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value,
-		   bool *isnull)
-{
-	Datum *elements = palloc(Max(attribute->count, 1) * sizeof(Datum));
-	bool  *nulls = palloc(Max(attribute->count, 1) * sizeof(bool));
-	int	   lower_bound = 1;
-
-	if (!attribute->is_list)
-	{
-		const JsonValue *only = find_value(reader, &attribute->envelopes[0]);
-
-		*isnull =
-			only == NULL || only->kind == JSON_TOKEN_NULL || is_empty(only);
-		return *isnull ||
-			   misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
-					  psprintf("cannot convert non-array value to type %s[]",
-							   format_type_be(reader->type)),
-					  reader->form != FORM_JSON &&
-							  has_scalars(reader, attribute)
-						  ? psprintf("Declare the column as %s or as jsonb.",
-									 format_type_be(reader->type))
-						  : "Declare the column as jsonb.");
-	}
-
-	for (int i = 0; i < attribute->count; i++)
-	{
-		nulls[i] = false;
-		if (!read_envelope(reader, &attribute->envelopes[i], &elements[i],
-						   &nulls[i]))
-			return false;
-		/* A domain may forbid NULL. */
-		if (nulls[i] &&
-			!call_input(reader, &reader->input, NULL, reader->input_param,
-						reader->typmod, &elements[i]))
-			return false;
-	}
-
-	if (attribute->count == 0)
-		*value = PointerGetDatum(construct_empty_array(reader->type));
-	else
-		*value = PointerGetDatum(construct_md_array(
-			elements, nulls, 1, unconstify(int *, &attribute->count),
-			&lower_bound, reader->type, reader->element_length,
-			reader->element_byval, reader->element_align));
-	return !OidIsValid(reader->array_domain) || check_array(reader, *value);
-}
-
-/*
- * Checks an array against the domain over it.  To avoid an error, it uses the
- * domain's input function, which reports soft errors in every version that has
- * them.
- */
-static bool
-check_array(ColumnReader *reader, Datum array)
-{
-	Oid		 function;
-	Oid		 input_param;
-	bool	 is_varlena;
-	FmgrInfo input;
+	char *message;
 
 	if (reader->invalid_value == INVALID_VALUE_ERROR ||
-		!soft_input_is_possible(reader->array_domain))
+		!soft_input_is_possible(reader->type))
+		*value = InputFunctionCall(input, unconstify(char *, text), input_param,
+								   typmod);
+	else if (!soft_input_call(input, unconstify(char *, text), input_param,
+							  typmod, value, &message))
 	{
-		domain_check(array, false, reader->array_domain, &reader->domain_extra,
-					 reader->context);
-		return true;
-	}
-
-	getTypeInputInfo(reader->array_domain, &function, &input_param);
-	fmgr_info(function, &input);
-	getTypeOutputInfo(getBaseType(reader->array_domain), &function,
-					  &is_varlena);
-	return call_input(reader, &input, OidOutputFunctionCall(function, array),
-					  input_param, -1, &array);
-}
-
-static bool
-read_envelope(ColumnReader *reader, const Envelope *envelope, Datum *value,
-			  bool *isnull)
-{
-	const char *text;
-
-	if (reader->form == FORM_JSON)
-	{
-		const JsonValue *json = find_value(reader, envelope);
-
-		*isnull = json == NULL || json->kind == JSON_TOKEN_NULL;
-		return *isnull || input_json(reader, json->raw.start, json->raw.length,
-									 value, isnull);
-	}
-
-	if (!find_scalar(reader, envelope, &text))
+		replace_by_null(reader, message);
 		return false;
-	*isnull = text == NULL;
-	return *isnull || input_text(reader, text, value, isnull);
-}
-
-/*
- * Sets *text to the text that a scalar column takes from an envelope.  It is
- * NULL if there is no value, or only an empty string, which is a value of text
- * types only.
- */
-static bool
-find_scalar(ColumnReader *reader, const Envelope *envelope, const char **text)
-{
-	const JsonValue *value = find_value(reader, envelope);
-	const ValueType *type;
-
-	*text = NULL;
-	if (value == NULL || value->kind == JSON_TOKEN_NULL)
-		return true;
-
-	type = type_with_scalar_key(reader, envelope);
-	if (type != NULL)
-	{
-		const char *key = reader->base_type == UUIDOID && type->uuid_key != NULL
-							  ? type->uuid_key
-							  : type->scalar_key;
-
-		value = find_member(envelope, key);
-		if (value == NULL)
-			return misfit(reader, ERRCODE_PROTOCOL_VIOLATION,
-						  psprintf("value of type \"%s\" has no key \"%s\"",
-								   type->name, key),
-						  NULL);
-		if (value->kind == JSON_TOKEN_NULL)
-			return true;
-	}
-
-	if (is_structured(value))
-		return misfit(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
-					  psprintf("cannot convert structured value to type %s",
-							   format_type_be(reader->type)),
-					  "Declare the column as jsonb, or select a key of the "
-					  "value with the column option \"attribute\", as in "
-					  "\"stage.color\".");
-	if (reader->is_text || !is_empty(value))
-		*text = value->text;
-	return true;
-}
-
-/*
- * Returns the type of a value that is an object with a key for its scalar, if
- * the column takes that; NULL: none.
- */
-static const ValueType *
-type_with_scalar_key(const ColumnReader *reader, const Envelope *envelope)
-{
-	const ValueType *type;
-
-	if (envelope->value_type == NULL || reader->path->key != NULL ||
-		envelope->value.kind != JSON_TOKEN_OBJECT_START)
-		return NULL;
-	type = value_type_find(envelope->value_type);
-	return type != NULL && type->scalar_key != NULL ? type : NULL;
-}
-
-static bool
-is_structured(const JsonValue *value)
-{
-	return value->kind == JSON_TOKEN_OBJECT_START ||
-		   value->kind == JSON_TOKEN_ARRAY_START;
-}
-
-/* Returns true for the empty string. */
-static bool
-is_empty(const JsonValue *value)
-{
-	return value->kind == JSON_TOKEN_STRING && value->text[0] == '\0';
-}
-
-/*
- * Returns true if a scalar type could take each value of an attribute.  For
- * hints.
- */
-static bool
-has_scalars(const ColumnReader *reader, const RecordAttribute *attribute)
-{
-	for (int i = 0; i < attribute->count; i++)
-	{
-		const Envelope	*envelope = &attribute->envelopes[i];
-		const JsonValue *value = find_value(reader, envelope);
-
-		if (value != NULL && is_structured(value) &&
-			type_with_scalar_key(reader, envelope) == NULL)
-			return false;
 	}
 	return true;
-}
-
-/*
- * Returns the value of an envelope that the column shows, or NULL.  A key of a
- * value without keys is absent.
- */
-static const JsonValue *
-find_value(const ColumnReader *reader, const Envelope *envelope)
-{
-	if (!envelope->has_value)
-		return NULL;
-	if (reader->path->key == NULL)
-		return &envelope->value;
-	return find_member(envelope, reader->path->key);
-}
-
-static const JsonValue *
-find_member(const Envelope *envelope, const char *name)
-{
-	for (int i = 0; i < envelope->member_count; i++)
-	{
-		if (strcmp(envelope->members[i].name, name) == 0)
-			return &envelope->members[i].value;
-	}
-	return NULL;
-}
-
-static void
-append_json(StringInfo target, const JsonValue *value)
-{
-	if (value == NULL)
-		appendStringInfoString(target, "null");
-	else
-		appendBinaryStringInfo(target, value->raw.start, value->raw.length);
-}
-
-/* Converts JSON as it is in the response, so that numbers stay exact. */
-static bool
-input_json(ColumnReader *reader, const char *json, int length, Datum *value,
-		   bool *isnull)
-{
-	return input_text(reader, pnstrdup(json, length), value, isnull);
-}
-
-/* Converts UTF-8 text with the type's input function. */
-static bool
-input_text(ColumnReader *reader, const char *text, Datum *value, bool *isnull)
-{
-	(void) isnull;
-	if (read_plain(reader, text, value))
-		return true;
-	switch (reader->form)
-	{
-		case FORM_SCALAR:
-		case FORM_JSON:
-			break;
-		case FORM_INTEGER:
-		case FORM_DECIMAL:
-			if (!normalize_number(reader, text, &text))
-				return false;
-			break;
-		default:
-			if (!normalize_time(reader, text, &text))
-				return false;
-	}
-	text = pg_any_to_server(text, strlen(text), PG_UTF8);
-	return call_input(reader, &reader->input, text, reader->input_param,
-					  reader->typmod, value);
 }
 
 /*
@@ -678,64 +208,25 @@ read_plain(const ColumnReader *reader, const char *text, Datum *value)
 	return false;
 }
 
-/*
- * Normalizes a decimal number for the column's type.  Anything else is invalid,
- * although input functions accept more.  An example is NaN, which SQL treats as
- * the largest number, and which the API may omit from a range.
- */
-static bool
-normalize_number(ColumnReader *reader, const char *text,
-				 const char **normalized)
+/* Rejects a text that is not a number of the column's type, and returns NULL. */
+static const char *
+reject_number(ColumnReader *reader, const char *text)
 {
-	const char *mantissa = text + strspn(text, SPACES);
-	const char *end;
-	size_t		digits;
-	int64		exponent = 0;
-	bool		is_plain = true;
-
-	if (*mantissa == '+' || *mantissa == '-')
-		mantissa++;
-	digits = strspn(mantissa, DIGITS);
-	end = mantissa + digits;
-	if (*end == '.')
-	{
-		size_t decimals = strspn(end + 1, DIGITS);
-
-		digits += decimals;
-		end += 1 + decimals;
-		is_plain = false;
-	}
-	if (digits == 0)
-		return not_a_number(reader, text);
-	if (*end == 'e' || *end == 'E')
-	{
-		const char *start = ++end;
-
-		if (*end == '+' || *end == '-')
-			end++;
-		digits = strspn(end, DIGITS);
-		if (digits == 0)
-			return not_a_number(reader, text);
-		end += digits;
-		/* Clamped, but far beyond the digits of a mantissa. */
-		exponent = Max(Min(strtol(start, NULL, 10), PG_INT32_MAX), PG_INT32_MIN);
-		is_plain = false;
-	}
-	if (end[strspn(end, SPACES)] != '\0')
-		return not_a_number(reader, text);
-
-	*normalized = text;
-	return is_plain || reader->form != FORM_INTEGER ||
-		   write_integer(reader, text, mantissa, exponent, normalized);
+	reject(reader, ERRCODE_INVALID_TEXT_REPRESENTATION,
+		   psprintf("invalid input syntax for type %s: \"%s\"",
+					format_type_be(reader->base_type),
+					pg_any_to_server(text, strlen(text), PG_UTF8)),
+		   NULL);
+	return NULL;
 }
 
 /*
- * Writes a number with a point or exponent as an integer.  mantissa: the text
+ * Returns a number with a point or exponent as an integer.  mantissa: the text
  * after the sign.  A number with a fraction is invalid.
  */
-static bool
+static const char *
 write_integer(ColumnReader *reader, const char *text, const char *mantissa,
-			  int64 exponent, const char **normalized)
+			  int64 exponent)
 {
 	size_t count = strspn(mantissa, DIGITS);
 	char  *digits = palloc(strlen(mantissa) + MAX_INTEGER_DIGITS + 1);
@@ -749,79 +240,96 @@ write_integer(ColumnReader *reader, const char *text, const char *mantissa,
 		count += decimals;
 		exponent -= decimals;
 	}
-	while (count > 0 && digits[count - 1] == '0')
-	{
-		count--;
+	for (; count > 0 && digits[count - 1] == '0'; count--)
 		exponent++;
-	}
-	while (count > 0 && *digits == '0')
-	{
-		count--;
+	for (; count > 0 && *digits == '0'; count--)
 		digits++;
-	}
 
 	if (count == 0)
-	{
-		*normalized = "0";
-		return true;
-	}
+		return "0";
 	if ((int64) count + exponent > MAX_INTEGER_DIGITS)
-		return misfit(reader, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-					  psprintf("value \"%s\" is out of range for type %s", text,
-							   format_type_be(reader->base_type)),
-					  NULL);
+	{
+		reject(reader, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+			   psprintf("value \"%s\" is out of range for type %s", text,
+						format_type_be(reader->base_type)),
+			   NULL);
+		return NULL;
+	}
 	if (exponent < 0)
-		return not_a_number(reader, text);
+		return reject_number(reader, text);
 	memset(digits + count, '0', exponent);
-	*normalized =
-		psprintf("%s%.*s", text[strspn(text, SPACES)] == '-' ? "-" : "",
-				 (int) (count + exponent), digits);
-	return true;
-}
-
-/* Reports a text that is not a number of the column's type. */
-static bool
-not_a_number(ColumnReader *reader, const char *text)
-{
-	return misfit(reader, ERRCODE_INVALID_TEXT_REPRESENTATION,
-				  psprintf("invalid input syntax for type %s: \"%s\"",
-						   format_type_be(reader->base_type),
-						   pg_any_to_server(text, strlen(text), PG_UTF8)),
-				  NULL);
+	return psprintf("%s%.*s", text[strspn(text, SPACES)] == '-' ? "-" : "",
+					(int) (count + exponent), digits);
 }
 
 /*
- * Normalizes an ISO 8601 text for the column's type.  A type without a time
- * zone gets the UTC reading.  A text without an offset is in UTC, like all
- * timestamps of the API.
+ * Returns a decimal number in the form of the column's type.  Anything else is
+ * invalid, although input functions accept more.  An example is NaN, which SQL
+ * treats as the largest number, and which the API may omit from a range.
  */
-static bool
-normalize_time(ColumnReader *reader, const char *text, const char **normalized)
+static const char *
+normalize_number(ColumnReader *reader, const char *text)
 {
-	Iso8601 parts;
+	const char *mantissa = text + strspn(text, SPACES);
+	const char *end;
+	size_t		digits;
+	int64		exponent = 0;
+	bool		is_plain;
 
-	if (!iso8601_parse(text, &parts) || !has_parts(reader->form, &parts))
-		return misfit(reader, ERRCODE_INVALID_DATETIME_FORMAT,
-					  psprintf("invalid ISO 8601 value for type %s: \"%s\"",
-							   format_type_be(reader->type),
-							   pg_any_to_server(text, strlen(text), PG_UTF8)),
-					  NULL);
-
-	text = with_point(text);
-	if (reader->form == FORM_TIMESTAMPTZ || reader->form == FORM_TIMETZ)
+	if (*mantissa == '+' || *mantissa == '-')
+		mantissa++;
+	digits = strspn(mantissa, DIGITS);
+	end = mantissa + digits;
+	is_plain = *end != '.' && *end != 'e' && *end != 'E';
+	if (*end == '.')
 	{
-		*normalized = with_zone(text, &parts);
-		return true;
+		size_t decimals = strspn(end + 1, DIGITS);
+
+		digits += decimals;
+		end += 1 + decimals;
 	}
+	if (digits > 0 && (*end == 'e' || *end == 'E'))
+	{
+		const char *start = ++end;
+
+		if (*end == '+' || *end == '-')
+			end++;
+		digits = strspn(end, DIGITS);
+		end += digits;
+		/* Clamped, but far beyond the digits of a mantissa. */
+		exponent =
+			Max(Min(strtol(start, NULL, 10), PG_INT32_MAX), PG_INT32_MIN);
+	}
+	if (digits == 0 || end[strspn(end, SPACES)] != '\0')
+		return reject_number(reader, text);
+	return is_plain || reader->form != FORM_INTEGER
+			   ? text
+			   : write_integer(reader, text, mantissa, exponent);
+}
+
+/* Returns the UTC reading of a timestamp with a zone. */
+static const char *
+utc_reading(ColumnReader *reader, const char *text)
+{
+	Datum		 value;
+	struct pg_tm tm;
+	fsec_t		 fsec;
+	char		*reading = palloc(MAXDATELEN + 1);
+
+	if (!call_input(reader, &reader->timestamptz_input, text, InvalidOid, -1,
+					&value))
+		return NULL;
 
 	/*
-	 * The UTC reading may be on another day, because of the offset, 24:00:00, a
-	 * leap second, or a fraction that is rounded up.
+	 * A timestamptz has the microseconds that a timestamp of its UTC reading
+	 * has.
 	 */
-	if (parts.date_length > 0 && parts.time_length > 0)
-		return utc_reading(reader, with_zone(text, &parts), normalized);
-	*normalized = pnstrdup(text, strlen(text) - parts.zone_length);
-	return true;
+	if (timestamp2tm(DatumGetTimestampTz(value), NULL, &tm, &fsec, NULL,
+					 NULL) != 0)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("timestamp out of range")));
+	EncodeDateTime(&tm, fsec, false, 0, NULL, USE_ISO_DATES, reading);
+	return reading;
 }
 
 /*
@@ -840,114 +348,443 @@ has_parts(ValueForm form, const Iso8601 *parts)
 }
 
 /*
- * Returns the text with a decimal point.  ISO 8601 also allows a comma, which
- * PostgreSQL treats as a separator.
+ * Returns an ISO 8601 text in a form that the column's type accepts.  A type
+ * without a time zone gets the UTC reading.  A text without an offset is in UTC,
+ * like all timestamps of the API.
  */
 static const char *
-with_point(const char *text)
+normalize_time(ColumnReader *reader, const char *text)
 {
-	const char *comma = strchr(text, ',');
-	char	   *copy;
+	Iso8601		parts;
+	char	   *comma;
+	const char *zoned;
 
-	if (comma == NULL)
-		return text;
-	copy = pstrdup(text);
-	copy[comma - text] = '.';
-	return copy;
-}
+	if (!iso8601_parse(text, &parts) || !has_parts(reader->form, &parts))
+	{
+		reject(reader, ERRCODE_INVALID_DATETIME_FORMAT,
+			   psprintf("invalid ISO 8601 value for type %s: \"%s\"",
+						format_type_be(reader->type),
+						pg_any_to_server(text, strlen(text), PG_UTF8)),
+			   NULL);
+		return NULL;
+	}
 
-/*
- * Returns the text with a time and a zone; the defaults are 00:00:00 and UTC.
- */
-static const char *
-with_zone(const char *text, const Iso8601 *parts)
-{
-	if (parts->time_length == 0)
-		return psprintf("%s 00:00:00Z", text);
-	if (parts->zone_length == 0)
-		return psprintf("%sZ", text);
-	return text;
-}
-
-/* Sets *reading to the UTC reading of a timestamp with a zone. */
-static bool
-utc_reading(ColumnReader *reader, const char *text, const char **reading)
-{
-	Datum		 value;
-	Timestamp	 timestamp;
-	struct pg_tm tm;
-	fsec_t		 fsec;
-	char		*buffer = palloc(MAXDATELEN + 1);
-
-	if (!call_input(reader, &reader->timestamptz_input, text, InvalidOid, -1,
-					&value))
-		return false;
+	/* ISO 8601 allows a decimal comma, which PostgreSQL treats as a separator. */
+	text = pstrdup(text);
+	comma = strchr(text, ',');
+	if (comma != NULL)
+		*comma = '.';
+	zoned = parts.time_length == 0	 ? psprintf("%s 00:00:00Z", text)
+			: parts.zone_length == 0 ? psprintf("%sZ", text)
+									 : text;
+	if (reader->form == FORM_TIMESTAMPTZ || reader->form == FORM_TIMETZ)
+		return zoned;
 
 	/*
-	 * A timestamptz has the microseconds that a timestamp of its UTC reading
-	 * has.
+	 * The UTC reading may be on another day, because of the offset, 24:00:00, a
+	 * leap second, or a fraction that is rounded up.
 	 */
-	timestamp = DatumGetTimestampTz(value);
-	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-						errmsg("timestamp out of range")));
-	EncodeDateTime(&tm, fsec, false, 0, NULL, USE_ISO_DATES, buffer);
-	*reading = buffer;
-	return true;
+	if (parts.date_length > 0 && parts.time_length > 0)
+		return utc_reading(reader, zoned);
+	return pnstrdup(text, strlen(text) - parts.zone_length);
+}
+
+/* Converts UTF-8 text with the type's input function. */
+static bool
+input_text(ColumnReader *reader, const char *text, Datum *value)
+{
+	if (read_plain(reader, text, value))
+		return true;
+	if (reader->form == FORM_INTEGER || reader->form == FORM_DECIMAL)
+		text = normalize_number(reader, text);
+	else if (reader->form != FORM_SCALAR && reader->form != FORM_JSON)
+		text = normalize_time(reader, text);
+	if (text == NULL)
+		return false;
+	text = pg_any_to_server(text, strlen(text), PG_UTF8);
+	return call_input(reader, &reader->input, text, reader->input_param,
+					  reader->typmod, value);
+}
+
+/* Converts JSON as it is in the response, so that numbers stay exact. */
+static bool
+input_json(ColumnReader *reader, JsonSlice json, Datum *value)
+{
+	return input_text(reader, pnstrdup(json.start, json.length), value);
 }
 
 /*
- * Calls an input function.  If invalid values become NULL, a soft error is a
- * warning, and the result is false.  A text of NULL means SQL NULL.
+ * Returns the value of an envelope that the column shows, or NULL.  A key of a
+ * value without keys is absent.
+ */
+static const JsonValue *
+find_value(const ColumnReader *reader, const Envelope *envelope)
+{
+	if (!envelope->has_value)
+		return NULL;
+	return reader->path->key == NULL
+			   ? &envelope->value
+			   : envelope_member(envelope, reader->path->key);
+}
+
+/* Returns the key of the scalar that the column takes; NULL: the value itself. */
+static const char *
+scalar_key(const ColumnReader *reader, const Envelope *envelope)
+{
+	return reader->path->key == NULL
+			   ? envelope_scalar_key(envelope, reader->base_type == UUIDOID)
+			   : NULL;
+}
+
+static bool
+is_structured(const JsonValue *value)
+{
+	return value->kind == JSON_TOKEN_OBJECT_START ||
+		   value->kind == JSON_TOKEN_ARRAY_START;
+}
+
+/*
+ * Returns the text that a scalar column takes from an envelope.  Returns NULL if
+ * there is no value, or only an empty string, which is a value of text types only.
+ */
+static const char *
+find_scalar(ColumnReader *reader, const Envelope *envelope)
+{
+	const JsonValue *value = find_value(reader, envelope);
+	const char		*key = scalar_key(reader, envelope);
+
+	if (value == NULL || value->kind == JSON_TOKEN_NULL)
+		return NULL;
+	if (key != NULL)
+		value = envelope_member(envelope, key);
+	if (value == NULL)
+		reject(reader, ERRCODE_PROTOCOL_VIOLATION,
+			   psprintf("value of type \"%s\" has no key \"%s\"",
+						envelope->value_type, key),
+			   NULL);
+	else if (is_structured(value))
+		reject(reader, ERRCODE_FDW_INVALID_DATA_TYPE,
+			   psprintf("cannot convert structured value to type %s",
+						format_type_be(reader->type)),
+			   "Declare the column as jsonb, or select a key of the "
+			   "value with the column option \"attribute\", as in "
+			   "\"stage.color\".");
+	else if (reader->is_text ? value->kind != JSON_TOKEN_NULL
+							 : !json_value_is_empty(value))
+		return value->text;
+	return NULL;
+}
+
+/*
+ * This function and the next ones set *value.  They return false for NULL, and for
+ * an invalid value that becomes NULL.
  */
 static bool
-call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
-		   Oid input_param, int32 typmod, Datum *value)
+read_envelope(ColumnReader *reader, const Envelope *envelope, Datum *value)
 {
-	char *message;
+	const JsonValue *json;
+	const char		*text;
+
+	if (reader->form == FORM_JSON)
+	{
+		json = find_value(reader, envelope);
+		return json != NULL && json->kind != JSON_TOKEN_NULL &&
+			   input_json(reader, json->raw, value);
+	}
+	text = find_scalar(reader, envelope);
+	return text != NULL && input_text(reader, text, value);
+}
+
+/*
+ * Checks an array against the domain over it.  To avoid an error, it uses the
+ * domain's input function, which reports soft errors in every version that has
+ * them.
+ */
+static bool
+check_array(ColumnReader *reader, Datum array)
+{
+	Oid		 function;
+	Oid		 input_param;
+	bool	 is_varlena;
+	FmgrInfo input;
 
 	if (reader->invalid_value == INVALID_VALUE_ERROR ||
-		!soft_input_is_possible(reader->type))
+		!soft_input_is_possible(reader->array_domain))
 	{
-		*value = InputFunctionCall(input, unconstify(char *, text), input_param,
-								   typmod);
+		domain_check(array, false, reader->array_domain, &reader->domain_extra,
+					 reader->context);
 		return true;
 	}
-	if (soft_input_call(input, unconstify(char *, text), input_param, typmod,
-						  value, &message))
-		return true;
-	warn_once(reader, message);
-	return false;
+
+	getTypeInputInfo(reader->array_domain, &function, &input_param);
+	fmgr_info(function, &input);
+	getTypeOutputInfo(getBaseType(reader->array_domain), &function,
+					  &is_varlena);
+	return call_input(reader, &input, OidOutputFunctionCall(function, array),
+					  input_param, -1, &array);
 }
 
-/* Reports an invalid value: raises an error, or warns and returns false. */
+/*
+ * Rejects a list in a column for one value, or the reverse.  The hint names the
+ * type that could take each value of the attribute, with or without brackets.
+ */
 static bool
-misfit(ColumnReader *reader, int sqlstate, const char *message,
-	   const char *hint)
+reject_form(ColumnReader *reader, const RecordAttribute *attribute,
+			const char *message, const char *brackets)
 {
-	if (reader->invalid_value == INVALID_VALUE_ERROR)
-		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message),
-						hint != NULL ? errhint("%s", hint) : 0));
-	warn_once(reader, message);
+	bool has_scalars = reader->form != FORM_JSON;
+
+	for (int i = 0; i < attribute->count; i++)
+	{
+		const Envelope	*envelope = &attribute->envelopes[i];
+		const JsonValue *value = find_value(reader, envelope);
+
+		if (value != NULL && is_structured(value) &&
+			scalar_key(reader, envelope) == NULL)
+			has_scalars = false;
+	}
+	reject(reader, ERRCODE_FDW_INVALID_DATA_TYPE, message,
+		   has_scalars ? psprintf("Declare the column as %s%s or as jsonb.",
+								  format_type_be(reader->type), brackets)
+					   : "Declare the column as jsonb.");
 	return false;
 }
 
-static void
-warn_once(ColumnReader *reader, const char *message)
+static bool
+read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value)
 {
-	MemoryContext old_context;
+	Datum *elements = palloc(Max(attribute->count, 1) * sizeof(Datum));
+	bool  *nulls = palloc(Max(attribute->count, 1) * sizeof(bool));
+	int	   lower_bound = 1;
 
-	if (list_member(*reader->warned_columns, reader->column))
+	if (!attribute->is_list)
+	{
+		const JsonValue *only = find_value(reader, &attribute->envelopes[0]);
+
+		return only != NULL && !json_value_is_empty(only) &&
+			   reject_form(
+				   reader, attribute,
+				   psprintf("cannot convert non-array value to type %s[]",
+							format_type_be(reader->type)),
+				   "");
+	}
+
+	for (int i = 0; i < attribute->count; i++)
+	{
+		nulls[i] =
+			!read_envelope(reader, &attribute->envelopes[i], &elements[i]);
+		/* A domain may forbid NULL. */
+		if (reader->is_invalid ||
+			(nulls[i] &&
+			 !call_input(reader, &reader->input, NULL, reader->input_param,
+						 reader->typmod, &elements[i])))
+			return false;
+	}
+
+	if (attribute->count == 0)
+		*value = PointerGetDatum(construct_empty_array(reader->type));
+	else
+		*value = PointerGetDatum(construct_md_array(
+			elements, nulls, 1, unconstify(int *, &attribute->count),
+			&lower_bound, reader->type, reader->element_length,
+			reader->element_byval, reader->element_align));
+	return !OidIsValid(reader->array_domain) || check_array(reader, *value);
+}
+
+static bool
+read_attribute(ColumnReader *reader, const Record *record, Datum *value)
+{
+	const RecordAttribute *attribute;
+	StringInfoData		   json;
+
+	if (reader->path->is_record)
+		return input_json(reader, record->whole, value);
+
+	attribute = &record->attributes[reader->attribute];
+	if (!attribute->is_list && attribute->count == 0)
+		return false;
+	if (reader->is_array)
+		return read_array(reader, attribute, value);
+	if (!attribute->is_list)
+		return read_envelope(reader, &attribute->envelopes[0], value);
+	if (reader->form != FORM_JSON)
+		return reject_form(reader, attribute,
+						   psprintf("cannot convert array value to type %s",
+									format_type_be(reader->type)),
+						   "[]");
+
+	initStringInfo(&json);
+	for (int i = 0; i < attribute->count; i++)
+	{
+		const JsonValue *element = find_value(reader, &attribute->envelopes[i]);
+
+		appendStringInfoString(&json, i > 0 ? "," : "[");
+		if (element == NULL)
+			appendStringInfoString(&json, "null");
+		else
+			appendBinaryStringInfo(&json, element->raw.start,
+								   element->raw.length);
+	}
+	appendStringInfoString(&json, attribute->count > 0 ? "]" : "[]");
+	return input_text(reader, json.data, value);
+}
+
+/* Error context callback: names the value.  Makes no catalog lookup. */
+static void
+conversion_context(void *arg)
+{
+	const ColumnReader *reader = arg;
+
+	errcontext("column \"%s\" of foreign table \"%s\", attribute \"%s\", "
+			   "record %s",
+			   reader->column_name, reader->table_name, reader->attribute_label,
+			   reader->record_id);
+}
+
+/*
+ * Returns the column's value for a record, in the current memory context.
+ *
+ * record_id is the id in canonical form, for messages.  Raises the errors of
+ * the type's input function, and an error for a value that cannot fit the type.
+ * The error context names the column, the attribute and the record.  If the
+ * option invalid_value is null, such a value is NULL, with a warning.
+ */
+Datum
+column_reader_read(ColumnReader *reader, const Record *record,
+				   const char *record_id, bool *isnull)
+{
+	ErrorContextCallback callback;
+	Datum				 value = (Datum) 0;
+
+	reader->record_id = record_id;
+	callback.callback = conversion_context;
+	callback.arg = reader;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	reader->is_invalid = false;
+	*isnull = !read_attribute(reader, record, &value);
+	if (*isnull && OidIsValid(reader->array_domain))
+		domain_check((Datum) 0, true, reader->array_domain,
+					 &reader->domain_extra, reader->context);
+	else if (*isnull && !reader->is_array)
+		InputFunctionCall(&reader->input, NULL, reader->input_param,
+						  reader->typmod); /* a domain may forbid NULL */
+
+	error_context_stack = callback.previous;
+	return value;
+}
+
+/* Returns the number of the column. */
+AttrNumber
+column_reader_attnum(const ColumnReader *reader)
+{
+	return reader->attnum;
+}
+
+/*
+ * Raises an error for a column of the whole record that is neither JSON nor
+ * text.
+ */
+static void
+check_record_column(const ColumnReader *reader)
+{
+	if (!reader->is_array &&
+		(reader->form == FORM_JSON || reader->base_type == TEXTOID ||
+		 reader->base_type == VARCHAROID))
 		return;
-	old_context = MemoryContextSwitchTo(reader->context);
-	*reader->warned_columns = lappend(*reader->warned_columns, reader->column);
-	MemoryContextSwitchTo(old_context);
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+		 errmsg("column \"%s\" of foreign table \"%s\" with attribute \"*\" "
+				"cannot have type %s",
+				reader->column_name, reader->table_name,
+				format_type_be(reader->is_array ? get_array_type(reader->type)
+												: reader->type)),
+		 errhint("Declare the column as jsonb, json or text.")));
+}
 
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("invalid values in column \"%s\" of foreign table \"%s\" "
-					"are replaced by NULL",
-					reader->column_name, reader->table_name),
-			 errdetail("The first error is: %s.",
-					   redact_text(reader->secret, message))));
+/* Looks up the type of a column, and its input function. */
+static void
+set_type(ColumnReader *reader, Form_pg_attribute attribute)
+{
+	int32 typmod = attribute->atttypmod;
+	Oid	  base_type;
+	Oid	  element_type;
+	Oid	  input_function;
+
+	base_type = getBaseTypeAndTypmod(attribute->atttypid, &typmod);
+	element_type = get_element_type(base_type);
+	reader->type = attribute->atttypid;
+	reader->typmod = attribute->atttypmod;
+	if (OidIsValid(element_type))
+	{
+		reader->is_array = true;
+		if (base_type != attribute->atttypid)
+			reader->array_domain = attribute->atttypid;
+		reader->type = element_type;
+		reader->typmod = typmod; /* of the domain, if it is one */
+		get_typlenbyvalalign(element_type, &reader->element_length,
+							 &reader->element_byval, &reader->element_align);
+	}
+	reader->base_type = getBaseType(reader->type);
+	reader->form = form_of_type(reader->base_type);
+	reader->is_text = TypeCategory(reader->base_type) == TYPCATEGORY_STRING;
+	getTypeInputInfo(reader->type, &input_function, &reader->input_param);
+	fmgr_info(input_function, &reader->input);
+	getTypeInputInfo(TIMESTAMPTZOID, &input_function, &(Oid){InvalidOid});
+	fmgr_info(input_function, &reader->timestamptz_input);
+}
+
+/*
+ * Returns the reader of a column, in the current memory context, and adds its
+ * attribute to the wanted ones.  Raises an error for a column that can never be
+ * filled.
+ *
+ * The readers of a statement share *warned_columns, so that each column warns
+ * once; the list grows in the current memory context.  Warnings never show
+ * secret, which may be NULL.
+ */
+ColumnReader *
+column_reader_create(const Settings *settings, TupleDesc tupdesc,
+					 AttrNumber attnum, const char *table_name,
+					 const char *secret, AttributeSet *wanted,
+					 List **warned_columns)
+{
+	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
+	ColumnSettings	 *options = column_settings_read(settings, attnum);
+	ColumnReader	 *reader = palloc0(sizeof(ColumnReader));
+
+	/* A wrapper has to compute a stored generated column. */
+	if (attribute->attgenerated == ATTRIBUTE_GENERATED_STORED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("generated column \"%s\" of foreign table \"%s\" is "
+						"not supported",
+						NameStr(attribute->attname), table_name),
+				 errhint("Drop the column, and use its expression in a "
+						 "view.")));
+	reader->table_name = table_name;
+	reader->secret = secret;
+	reader->column_name = pstrdup(NameStr(attribute->attname));
+	reader->attribute_label =
+		options->attribute != NULL ? options->attribute : reader->column_name;
+	reader->attnum = attnum;
+	reader->column = list_make2_oid(attribute->attrelid, attnum);
+	reader->warned_columns = warned_columns;
+	reader->path = attribute_path_read(options, reader->column_name);
+	reader->invalid_value = attribute_path_is(reader->path, "id")
+								? INVALID_VALUE_ERROR
+								: options->invalid_value;
+	reader->context = CurrentMemoryContext;
+
+	set_type(reader, attribute);
+	if (reader->path->is_record)
+	{
+		check_record_column(reader);
+		wanted->wants_record = true;
+	}
+	else
+		reader->attribute = attribute_set_add(wanted, reader->path->attribute);
+	return reader;
 }

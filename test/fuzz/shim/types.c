@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -107,11 +108,10 @@ get_typlenbyvalalign(Oid type, int16 *length, bool *byval, char *align)
 	*align = TYPALIGN_INT;
 }
 
-void
-get_type_category_preferred(Oid type, char *category, bool *is_preferred)
+TYPCATEGORY
+TypeCategory(Oid type)
 {
-	*category = type == TEXTOID ? TYPCATEGORY_STRING : TYPCATEGORY_USER;
-	*is_preferred = false;
+	return type == TEXTOID ? TYPCATEGORY_STRING : TYPCATEGORY_USER;
 }
 
 void
