@@ -208,16 +208,23 @@ read_plain(const ColumnReader *reader, const char *text, Datum *value)
 	return false;
 }
 
-/* Rejects a text that is not a number of the column's type, and returns NULL. */
+/* Rejects a text that is not valid for a type, and returns NULL. */
 static const char *
-reject_number(ColumnReader *reader, const char *text)
+reject_text(ColumnReader *reader, int sqlstate, const char *problem, Oid type,
+			const char *text)
 {
-	reject(reader, ERRCODE_INVALID_TEXT_REPRESENTATION,
-		   psprintf("invalid input syntax for type %s: \"%s\"",
-					format_type_be(reader->base_type),
+	reject(reader, sqlstate,
+		   psprintf("%s for type %s: \"%s\"", problem, format_type_be(type),
 					pg_any_to_server(text, strlen(text), PG_UTF8)),
 		   NULL);
 	return NULL;
+}
+
+static const char *
+reject_number(ColumnReader *reader, const char *text)
+{
+	return reject_text(reader, ERRCODE_INVALID_TEXT_REPRESENTATION,
+					   "invalid input syntax", reader->base_type, text);
 }
 
 /*
@@ -360,14 +367,8 @@ normalize_time(ColumnReader *reader, const char *text)
 	const char *zoned;
 
 	if (!iso8601_parse(text, &parts) || !has_parts(reader->form, &parts))
-	{
-		reject(reader, ERRCODE_INVALID_DATETIME_FORMAT,
-			   psprintf("invalid ISO 8601 value for type %s: \"%s\"",
-						format_type_be(reader->type),
-						pg_any_to_server(text, strlen(text), PG_UTF8)),
-			   NULL);
-		return NULL;
-	}
+		return reject_text(reader, ERRCODE_INVALID_DATETIME_FORMAT,
+						   "invalid ISO 8601 value", reader->type, text);
 
 	/* ISO 8601 allows a decimal comma, which PostgreSQL treats as a separator. */
 	text = pstrdup(text);
