@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <fnmatch.h>
+
 #include "api/place.h"
 
 /* Kinds of JSON that a place allows. */
@@ -58,12 +60,11 @@ place_mismatch(Place place, JsonTokenType kind)
 /*
  * Keys of a response with a meaning, in addition to "data" and the paging,
  * reduced to their letters in lower case.  They are at the top or in
- * PLACE_PAGING.  The API documents only next_cursor.  `fail*` matches keys that
- * begin with "fail", and `*error*` keys that contain "error".
+ * PLACE_PAGING.  The API documents only next_cursor.
  */
 static const struct
 {
-	const char *letters;
+	const char *pattern; /* for fnmatch */
 	Place		place;
 } response_keys[] = {
 	{"nextcursor", PLACE_CURSOR},  {"total", PLACE_TOTAL},
@@ -98,18 +99,7 @@ place_of_response_key(const char *name)
 	letters[length] = '\0';
 	for (size_t i = 0; i < lengthof(response_keys); i++)
 	{
-		const char *key = response_keys[i].letters;
-		const char *start = key + (key[0] == '*');
-		size_t		wanted = strcspn(start, "*");
-		const char *found = letters;
-
-		if (key[0] == '*')
-		{
-			while (*found != '\0' && strncmp(found, start, wanted) != 0)
-				found++;
-		}
-		if (strncmp(found, start, wanted) == 0 &&
-			(start[wanted] == '*' || found[wanted] == '\0'))
+		if (fnmatch(response_keys[i].pattern, letters, 0) == 0)
 			return response_keys[i].place;
 	}
 	return PLACE_IGNORED;
