@@ -78,13 +78,13 @@ typedef struct Check
 	HttpTransfer *query;
 	HttpTransfer *record;
 
-	RecordPage *page;			 /* page that the query returned, or NULL */
-	pg_uuid_t	record_id;		 /* id that was requested: from the page, or
+	RecordPage *page;			   /* page that the query returned, or NULL */
+	pg_uuid_t	record_id;		   /* id that was requested: from the page, or
 								  * nil */
-	bool		has_record_told; /* the response says whether the record
+	bool		record_is_decided; /* the response says whether the record
 								  * exists */
-	Record	   *found;			 /* or NULL */
-	int64		round_trip;		 /* shortest one in microseconds, or -1 */
+	Record	   *found;			   /* or NULL */
+	int64		round_trip;		   /* shortest one in microseconds, or -1 */
 } Check;
 
 /* A step.  Its function sets the verdict, or raises an error if it fails. */
@@ -156,7 +156,7 @@ record_response(Check *check)
 	check->record =
 		api_get_record(check->api, &check->record_id, &check->budget);
 	await(check, check->record);
-	check->has_record_told =
+	check->record_is_decided =
 		api_try_record(check->api, check->record, &check->record_id,
 					   check->wanted, &check->found);
 	return check->record;
@@ -168,7 +168,7 @@ record_response(Check *check)
  * record.  Returns NULL if neither shows it.
  */
 static HttpTransfer *
-telling_response(Check *check)
+authorized_response(Check *check)
 {
 	HttpTransfer *query = query_response(check);
 	HttpTransfer *record;
@@ -177,8 +177,9 @@ telling_response(Check *check)
 		(query != NULL && api_is_denial(check->api, query)))
 		return query;
 	record = record_response(check);
-	return check->has_record_told || api_is_denial(check->api, record) ? record
-																	   : NULL;
+	return check->record_is_decided || api_is_denial(check->api, record)
+			   ? record
+			   : NULL;
 }
 
 /* Returns true if there is a user mapping; InvalidOid stands for PUBLIC. */
@@ -192,7 +193,7 @@ has_mapping(Oid userid, Oid serverid)
 
 /* Checks that the current user, or PUBLIC, has a mapping with a key. */
 static void
-try_mapping(Check *check, CheckResult *result)
+step_mapping(Check *check, CheckResult *result)
 {
 	Oid			serverid = check->server->serverid;
 	const char *server = quote_identifier(check->server->servername);
@@ -222,7 +223,7 @@ try_mapping(Check *check, CheckResult *result)
 
 /* Checks that the host, or the proxy, exists and accepts a connection. */
 static void
-try_reach(Check *check, CheckResult *result)
+step_reach(Check *check, CheckResult *result)
 {
 	HttpTimes times;
 
@@ -251,7 +252,7 @@ try_reach(Check *check, CheckResult *result)
 
 /* Checks that the certificate is trusted and names the host. */
 static void
-try_tls(Check *check, CheckResult *result)
+step_tls(Check *check, CheckResult *result)
 {
 	HttpTimes times = http_times(check->health);
 
@@ -274,7 +275,7 @@ try_tls(Check *check, CheckResult *result)
 
 /* Checks that the API responds and is healthy. */
 static void
-try_health(Check *check, CheckResult *result)
+step_health(Check *check, CheckResult *result)
 {
 	/*
 	 * Without any response, further requests would only wait for their
@@ -292,10 +293,10 @@ try_health(Check *check, CheckResult *result)
  * refusal.
  */
 static void
-try_verdict_on_key(Check *check, CheckResult *result, long refusal,
-				   const char *detail)
+step_verdict_on_key(Check *check, CheckResult *result, long refusal,
+					const char *detail)
 {
-	HttpTransfer *transfer = telling_response(check);
+	HttpTransfer *transfer = authorized_response(check);
 
 	if (transfer == NULL)
 	{
@@ -309,21 +310,21 @@ try_verdict_on_key(Check *check, CheckResult *result, long refusal,
 }
 
 static void
-try_key(Check *check, CheckResult *result)
+step_key(Check *check, CheckResult *result)
 {
-	try_verdict_on_key(check, result, 401, "The API accepts the API key.");
+	step_verdict_on_key(check, result, 401, "The API accepts the API key.");
 }
 
 static void
-try_permission(Check *check, CheckResult *result)
+step_permission(Check *check, CheckResult *result)
 {
-	try_verdict_on_key(check, result, 403,
-					   "The API key can read opportunities.");
+	step_verdict_on_key(check, result, 403,
+						"The API key can read opportunities.");
 }
 
 /* Checks that the API supports queries. */
 static void
-try_query(Check *check, CheckResult *result)
+step_query(Check *check, CheckResult *result)
 {
 	HttpTransfer *transfer = query_response(check);
 
@@ -352,13 +353,13 @@ try_query(Check *check, CheckResult *result)
  * such record is sufficient, if none is known to exist.
  */
 static void
-try_record(Check *check, CheckResult *result)
+step_record(Check *check, CheckResult *result)
 {
 	HttpTransfer *transfer = record_response(check);
 	char		 *id = id_text(&check->record_id);
 	bool		  is_there = check->found != NULL;
 
-	if (!check->has_record_told)
+	if (!check->record_is_decided)
 		is_there =
 			api_finish_record(check->api, transfer, &check->record_id,
 							  &check->budget, check->wanted, &check->found);
@@ -377,7 +378,7 @@ try_record(Check *check, CheckResult *result)
 
 /* Checks that the API returns the schema. */
 static void
-try_schema(Check *check, CheckResult *result)
+step_schema(Check *check, CheckResult *result)
 {
 	HttpTransfer *transfer = api_ask_schema(check->api, &check->budget);
 	List		 *attributes;
@@ -394,7 +395,7 @@ try_schema(Check *check, CheckResult *result)
 
 /* Measures the shortest round trip to the API. */
 static void
-try_round_trip(Check *check, CheckResult *result)
+step_round_trip(Check *check, CheckResult *result)
 {
 	double per_second = 1e6 / Max(check->round_trip, 1);
 
@@ -438,7 +439,7 @@ judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
  * Checks that queries return archived records, which only such a record proves.
  */
 static void
-try_archived(Check *check, CheckResult *result)
+step_archived(Check *check, CheckResult *result)
 {
 	RemoteFilter filter = {
 		.json = "{\"field\":\"archived_at\",\"operator\":\"exists\"}"};
@@ -469,17 +470,17 @@ try_archived(Check *check, CheckResult *result)
 }
 
 static const CheckStep check_steps[] = {
-	{"mapping", try_mapping, true, true},
-	{"reach", try_reach, true, true},
-	{"tls", try_tls, true, true},
-	{"health", try_health, false, true},
-	{"key", try_key, true, true},
-	{"permission", try_permission, true, true},
-	{"query", try_query, false, true},
-	{"record", try_record, false, true},
-	{"schema", try_schema, false, true},
-	{"round trip", try_round_trip, false, false},
-	{"archived", try_archived, false, true},
+	{"mapping", step_mapping, true, true},
+	{"reach", step_reach, true, true},
+	{"tls", step_tls, true, true},
+	{"health", step_health, false, true},
+	{"key", step_key, true, true},
+	{"permission", step_permission, true, true},
+	{"query", step_query, false, true},
+	{"record", step_record, false, true},
+	{"schema", step_schema, false, true},
+	{"round trip", step_round_trip, false, false},
+	{"archived", step_archived, false, true},
 };
 
 /* Returns the state before the first step, in the current context. */

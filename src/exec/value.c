@@ -593,7 +593,7 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value)
 }
 
 static bool
-read_attribute(ColumnReader *reader, const Record *record, Datum *value)
+read_column(ColumnReader *reader, const Record *record, Datum *value)
 {
 	const RecordAttribute *attribute;
 	StringInfoData		   json;
@@ -664,7 +664,7 @@ column_reader_read(ColumnReader *reader, const Record *record,
 	error_context_stack = &callback;
 
 	reader->is_invalid = false;
-	*isnull = !read_attribute(reader, record, &value);
+	*isnull = !read_column(reader, record, &value);
 	if (*isnull && OidIsValid(reader->array_domain))
 		domain_check((Datum) 0, true, reader->array_domain,
 					 &reader->domain_extra, reader->context);
