@@ -72,33 +72,22 @@ created_at_filters_at(const char *text)
 }
 
 /*
- * Returns the filters of records before a second, or not before it, by the
- * operator.  The list is in the current context; NIL if ISO 8601 cannot
- * represent its year.
+ * Returns the filters of records from a second on (OPERATOR_GTE), which begin
+ * CREATED_AT_MARGIN earlier, or before a second (OPERATOR_LT).  The list is in
+ * the current context; NIL if ISO 8601 cannot represent the year.
  */
-static List *
-filters_of_time(RemoteOperator operation, int64 seconds)
+List *
+created_at_filters(RemoteOperator operation, int64 seconds)
 {
-	char *time = iso8601_write(seconds * USECS_PER_SEC);
+	char *time;
 
+	if (operation == OPERATOR_GTE)
+		seconds -= CREATED_AT_MARGIN;
+	time = iso8601_write(seconds * USECS_PER_SEC);
 	return time == NULL
 			   ? NIL
 			   : list_make1(remote_filter_create("created_at", operation,
 												 psprintf("\"%s\"", time)));
-}
-
-/* Returns the filters of records from a second on, like filters_of_time. */
-List *
-created_at_filters_from(int64 seconds)
-{
-	return filters_of_time(OPERATOR_GTE, seconds - CREATED_AT_MARGIN);
-}
-
-/* Returns the filters of records before a second, like filters_of_time. */
-List *
-created_at_filters_before(int64 seconds)
-{
-	return filters_of_time(OPERATOR_LT, seconds);
 }
 
 /*

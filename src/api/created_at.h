@@ -27,8 +27,7 @@ extern const RemoteUse created_at_absence;
 extern bool		   created_at_is_allowed(const ColumnSettings *column,
 										 const AttributePath  *path);
 extern bool		   created_at_is_refused(const Api *api, bool or_its_absence);
-extern List		  *created_at_filters_from(int64 seconds);
-extern List		  *created_at_filters_before(int64 seconds);
+extern List		  *created_at_filters(RemoteOperator operation, int64 seconds);
 extern List		  *created_at_filters_at(const char *text);
 extern const char *created_at_text(const Record *record, int number);
 extern bool created_at_read(const Record *record, int number, int64 *seconds);

@@ -412,8 +412,8 @@ note_end(PageFetch *fetch, RangeReader *reader)
 
 		/* Other readers may have returned the records from its upper bound on. */
 		if (reader->upper != END_OF_TIME)
-			filters =
-				list_concat(filters, created_at_filters_before(reader->upper));
+			filters = list_concat(
+				filters, created_at_filters(OPERATOR_LT, reader->upper));
 		fetch->unproven = lappend(fetch->unproven, filters);
 		fetch->is_like_cap = fetch->is_like_cap || reader->pages->is_like_cap;
 		MemoryContextSwitchTo(old_context);

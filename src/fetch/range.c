@@ -96,8 +96,9 @@ filters_from(RangeSet *set, int64 seconds, const char *exact)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(set->context);
 	List		 *filters = list_concat_copy(
-				set->filters, exact != NULL ? created_at_filters_at(exact)
-											: created_at_filters_from(seconds));
+				set->filters, exact != NULL
+								  ? created_at_filters_at(exact)
+								  : created_at_filters(OPERATOR_GTE, seconds));
 
 	MemoryContextSwitchTo(old_context);
 	return filters;

@@ -227,7 +227,7 @@ reader_from(Sample *sample, int64 from, bool is_descending)
 {
 	ApiQuery query = {0};
 
-	query.filters = created_at_filters_from(from);
+	query.filters = created_at_filters(OPERATOR_GTE, from);
 	query.sort = "created_at";
 	query.is_descending = is_descending;
 	query.limit = sample->source.page_size;
