@@ -21,8 +21,6 @@
 
 static double interval = 0; /* seconds; 0: no NOTICEs */
 
-static void tell(HttpWatch *watch, int64 now);
-
 /* Defines the setting.  Called once, when the module is loaded. */
 void
 progress_initialize(void)
@@ -35,16 +33,41 @@ progress_initialize(void)
 							 NULL);
 }
 
+/*
+ * Sends a NOTICE with the counters of a statement.  The argument now is the time
+ * of http_now.
+ */
+static void
+send_notice(HttpWatch *watch, int64 now)
+{
+	Progress *progress = (Progress *) watch;
+	int64	  records = *progress->records;
+	double	  rate = (records - progress->noticed_records) * SECOND /
+				  Max(now - progress->noticed_at, 1);
+
+	progress->noticed_at = now;
+	progress->noticed_records = records;
+
+	/* A function in the query may have turned NOTICEs off. */
+	watch->due =
+		interval > 0 ? now + (int64) (interval * SECOND) : PG_INT64_MAX;
+	ereport(NOTICE, (errmsg("reading from the API: records " INT64_FORMAT
+							", requests " INT64_FORMAT
+							", records per second %.0f, seconds %.1f",
+							records, *progress->requests, rate,
+							(now - progress->started) / SECOND)));
+}
+
 /* Starts the NOTICEs of a statement.  The counters must live as long. */
 void
 progress_start(Progress *progress, const int64 *requests, const int64 *records)
 {
-	progress->watch.tell = tell;
+	progress->watch.tell = send_notice;
 	progress->requests = requests;
 	progress->records = records;
 	progress->started = http_now();
-	progress->told_at = progress->started;
-	progress->told_records = 0;
+	progress->noticed_at = progress->started;
+	progress->noticed_records = 0;
 	progress->watch.due = progress->started + (int64) (interval * SECOND);
 }
 
@@ -56,25 +79,4 @@ HttpWatch *
 progress_watch(Progress *progress)
 {
 	return interval > 0 ? &progress->watch : NULL;
-}
-
-static void
-tell(HttpWatch *watch, int64 now)
-{
-	Progress *progress = (Progress *) watch;
-	int64	  records = *progress->records;
-	double	  rate = (records - progress->told_records) * SECOND /
-				  Max(now - progress->told_at, 1);
-
-	progress->told_at = now;
-	progress->told_records = records;
-
-	/* A function in the query may have turned NOTICEs off. */
-	watch->due =
-		interval > 0 ? now + (int64) (interval * SECOND) : PG_INT64_MAX;
-	ereport(NOTICE, (errmsg("reading from the API: records " INT64_FORMAT
-							", requests " INT64_FORMAT
-							", records per second %.0f, seconds %.1f",
-							records, *progress->requests, rate,
-							(now - progress->started) / SECOND)));
 }

@@ -20,8 +20,8 @@ typedef struct Progress
 	const int64 *requests;
 	const int64 *records;
 	int64		 started;
-	int64		 told_at;
-	int64		 told_records;
+	int64		 noticed_at; /* time of the last NOTICE */
+	int64		 noticed_records;
 } Progress;
 
 extern void		  progress_initialize(void);
