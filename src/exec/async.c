@@ -49,10 +49,10 @@ produce_row(AsyncRequest *request)
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
 	TupleTableSlot	 *row;
 
-	scan_set_patience(node, false);
+	scan_set_nowait(node, true);
 	row = node->ss.ps.ExecProcNodeReal(&node->ss.ps); /* not instrumented
 													   * twice */
-	scan_set_patience(node, true);
+	scan_set_nowait(node, false);
 	if (TupIsNull(row) && scan_is_waiting(node))
 	{
 		set_pending(request, true);

@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "executor/executor.h"
-#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -33,7 +32,6 @@
 /* Rows of the child, and the keys of the records that they need. */
 typedef struct LookupBatch
 {
-	dlist_node	  node;
 	MemoryContext context;
 	KeyBatch	 *keys;
 	List		 *tuples; /* MinimalTuples */
@@ -52,15 +50,14 @@ typedef struct LookupState
 	PlanState	   *child;
 	TupleTableSlot *tuple_slot;
 
-	dlist_head batches; /* in the order of their rows */
-	int		   batch_count;
-	size_t	   size;	/* bytes of all rows held */
-	bool	   is_open; /* more than two batches may be read ahead */
-	bool	   is_done; /* the child has no more rows */
-	int		   limit;	/* rows after which the query is likely to stop; 0:
+	List  *batches;		 /* LookupBatches, in the order of their rows */
+	size_t size;		 /* bytes of all rows held */
+	bool   may_read_far; /* more than two batches may be read ahead */
+	bool   is_done;		 /* the child has no more rows */
+	int	   limit;		 /* rows after which the query is likely to stop; 0:
 						 * all */
-	int64	   read;	/* rows read from the child */
-	int64	   returned;
+	int64  read;		 /* rows read from the child */
+	int64  returned;
 
 	LookupCounters counters;
 } LookupState;
@@ -81,7 +78,7 @@ start_lookup(LookupState *state)
 	int limit = intVal(private_member(state, LOOKUP_PRIVATE_LIMIT));
 
 	state->limit = Max(limit, 0);
-	state->is_open = limit != UNKNOWN_LIMIT;
+	state->may_read_far = limit != UNKNOWN_LIMIT;
 	state->is_done = false;
 	state->read = 0;
 	state->returned = 0;
@@ -251,8 +248,8 @@ read_batch(LookupState *state)
 
 	batch->context = context;
 	batch->keys = create_keys(state);
-	dlist_push_tail(&state->batches, &batch->node);
-	state->batch_count++;
+	MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+	state->batches = lappend(state->batches, batch);
 
 	do
 	{
@@ -277,8 +274,7 @@ end_batch(LookupState *state, LookupBatch *batch)
 {
 	ExecClearTuple(state->tuple_slot);
 	key_batch_release(batch->keys);
-	dlist_delete(&batch->node);
-	state->batch_count--;
+	state->batches = list_delete_ptr(state->batches, batch);
 	state->size -= batch->size;
 	MemoryContextDelete(batch->context);
 }
@@ -286,9 +282,8 @@ end_batch(LookupState *state, LookupBatch *batch)
 static void
 end_all_batches(LookupState *state)
 {
-	while (!dlist_is_empty(&state->batches))
-		end_batch(state,
-				  dlist_head_element(LookupBatch, node, &state->batches));
+	while (state->batches != NIL)
+		end_batch(state, linitial(state->batches));
 }
 
 /*
@@ -299,9 +294,10 @@ static bool
 may_read_more(const LookupState *state)
 {
 	const KeyStore *store = state->records->statement->store;
-	int most = state->is_open ? Max(state->settings->max_concurrency, 2) : 2;
+	int				most =
+		state->may_read_far ? Max(state->settings->max_concurrency, 2) : 2;
 
-	return !state->is_done && state->batch_count < most &&
+	return !state->is_done && list_length(state->batches) < most &&
 		   state->size < (size_t) work_mem * 1024 &&
 		   !key_store_is_full(store) &&
 		   (state->read < state->limit || state->returned >= state->limit);
@@ -314,7 +310,7 @@ may_read_more(const LookupState *state)
 static void
 read_ahead(LookupState *state)
 {
-	while (state->batch_count == 0 || may_read_more(state))
+	while (state->batches == NIL || may_read_more(state))
 	{
 		LookupBatch *batch = read_batch(state);
 		int			 keys = list_length(batch->keys->entries);
@@ -346,24 +342,18 @@ next_lookup_row(CustomScanState *node)
 	if (node->ss.ps.state->es_epq_active != NULL)
 		return return_row(state, ExecProcNode(state->child));
 
-	batch = dlist_is_empty(&state->batches)
-				? NULL
-				: dlist_head_element(LookupBatch, node, &state->batches);
+	batch = state->batches != NIL ? linitial(state->batches) : NULL;
 	if (batch != NULL && batch->next == list_length(batch->tuples))
 	{
 		end_batch(state, batch);
-		state->is_open = true;
+		state->may_read_far = true;
 		batch = NULL;
 	}
 	if (batch == NULL && !state->is_done)
 		read_ahead(state);
-	if (batch == NULL)
-	{
-		if (dlist_is_empty(&state->batches))
-			return return_row(state, NULL);
-		batch = dlist_head_element(LookupBatch, node, &state->batches);
-	}
-
+	if (state->batches == NIL)
+		return return_row(state, NULL);
+	batch = linitial(state->batches);
 	tuple = list_nth(batch->tuples, batch->next++);
 	state->returned++;
 	ExecStoreMinimalTuple(tuple, state->tuple_slot, false);
@@ -427,7 +417,6 @@ create_lookup_state(CustomScan *plan)
 	NodeSetTag(state, T_CustomScanState);
 	state->css.flags = plan->flags;
 	state->css.methods = &methods;
-	dlist_init(&state->batches);
 	return (Node *) state;
 }
 

@@ -52,7 +52,7 @@ typedef struct OpportunityScan
 	KeyFetch	   *by_keys;  /* NULL, as by_pages: not started, or no record
 								  * can match */
 	PageFetch	   *by_pages; /* if it is not by_keys */
-	bool			must_not_wait;
+	bool			nowait;
 	Tuplesortstate *sorted; /* NULL: rows are not sorted here */
 	TupleTableSlot *sort_slot;
 	HttpBudget		budget;
@@ -280,7 +280,7 @@ start_fetch(ForeignScanState *node)
 		scan->by_pages =
 			page_fetch_create(scan->records, scan->settings, &scan->page_spec,
 							  &scan->budget, &scan->page_counters);
-		page_fetch_set_nowait(scan->by_pages, scan->must_not_wait);
+		page_fetch_set_nowait(scan->by_pages, scan->nowait);
 	}
 	scan->is_started = true;
 	MemoryContextSwitchTo(old_context);
@@ -481,13 +481,13 @@ scan_is_ready(const ForeignScanState *node)
  * can return an empty slot before the end: see scan_is_waiting.
  */
 void
-scan_set_patience(ForeignScanState *node, bool may_wait)
+scan_set_nowait(ForeignScanState *node, bool nowait)
 {
 	OpportunityScan *scan = node->fdw_state;
 
-	scan->must_not_wait = !may_wait;
+	scan->nowait = nowait;
 	if (scan->by_pages != NULL)
-		page_fetch_set_nowait(scan->by_pages, !may_wait);
+		page_fetch_set_nowait(scan->by_pages, nowait);
 }
 
 /* Returns true if the last slot was empty because the scan may not wait. */

@@ -37,7 +37,7 @@ extern List			  *scan_sent_filters(const ForeignScanState *node);
 
 /* Used by async.c. */
 extern bool scan_is_ready(const ForeignScanState *node);
-extern void scan_set_patience(ForeignScanState *node, bool may_wait);
+extern void scan_set_nowait(ForeignScanState *node, bool nowait);
 extern bool scan_is_waiting(const ForeignScanState *node);
 extern int	scan_wait_fd(const ForeignScanState *node);
 extern void scan_prepare_wait(const ForeignScanState *node);

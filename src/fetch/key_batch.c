@@ -120,7 +120,7 @@ key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
 		batch->new_entries = lappend(batch->new_entries, entry);
 	else if (entry->is_ahead && !batch->is_ahead)
 		batch->prefetched++;
-	else if (entry->state != KEY_LEFT)
+	else if (entry->state != KEY_OWN_QUERY)
 	{
 		batch->hits++;
 		api_count_hit(batch->cache->field->records->api);

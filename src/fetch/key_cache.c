@@ -300,7 +300,7 @@ key_entry_add(KeyEntry *entry, const char *text, int length)
 void
 key_entry_settle(KeyEntry *entry, KeyState state)
 {
-	if (state == KEY_LEFT)
+	if (state == KEY_OWN_QUERY)
 		key_entry_drop_records(entry);
 	entry->state = state;
 	entry->request = NULL;

@@ -47,8 +47,8 @@ typedef struct KeyField
 
 	/* see key_request.c */
 	dlist_head requests;	  /* that are not complete */
-	int		   at_once;		  /* maximum keys per request, by memory */
-	bool	   is_given_up;	  /* no more queries by this attribute */
+	int		   at_once;		  /* maximum keys per request, by memory; 0: no more
+							   * requests */
 	bool	   limit_is_fine; /* a refusal was not caused by the page size */
 } KeyField;
 
@@ -68,7 +68,7 @@ typedef enum KeyState
 	KEY_PENDING,
 	KEY_KNOWN,		/* the entry has all records of the key */
 	KEY_NOT_LISTED, /* omitted by a query for ids, which may suffice */
-	KEY_LEFT		/* to be fetched with a query of its own */
+	KEY_OWN_QUERY	/* to be fetched with a query of its own */
 } KeyState;
 
 /* A record as JSON with the wanted attributes. */

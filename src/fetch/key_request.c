@@ -14,7 +14,7 @@
  * result is therefore always the same as GET's.
  *
  * A query by another attribute may fail without an error.  Its keys become
- * KEY_LEFT, so that the scans that need them make queries of their own.  A key
+ * KEY_OWN_QUERY, so that the scans that need them make queries of their own.  A key
  * without a record in a complete result has no records.
  *
  * Responses are processed when they arrive.  A response that leads to an error
@@ -93,10 +93,8 @@ key_request_size(const KeyField *field, const Settings *settings)
 		size = Min(size, limit);
 	if (field->is_id)
 		return settings->use_query ? size : 1;
-	return size < 2 || !settings->use_query || field->is_given_up ||
-				   api_refuses(api, &use)
-			   ? 0
-			   : size;
+	return size < 2 || !settings->use_query || api_refuses(api, &use) ? 0
+																	  : size;
 }
 
 /* Returns a request without keys, with room for size ones, in no list yet. */
@@ -184,18 +182,6 @@ is_in_flight(const KeyRequest *request)
 	return transfer != NULL && transfer->outcome == HTTP_PENDING;
 }
 
-/*
- * Keeps a response until it is needed, without counting it against the
- * concurrency, or takes it up again.
- */
-static void
-set_aside(KeyRequest *request, bool is_set_aside)
-{
-	if (request->is_set_aside != is_set_aside)
-		request->source.statement->pending += is_set_aside ? -1 : 1;
-	request->is_set_aside = is_set_aside;
-}
-
 /* Ends a request, and sets the state of its remaining keys. */
 static void
 finish(KeyRequest *request, KeyState state)
@@ -205,7 +191,7 @@ finish(KeyRequest *request, KeyState state)
 		if (request->entries[i]->request == request)
 			key_entry_settle(request->entries[i], state);
 	}
-	set_aside(request, false);
+	request->source.statement->pending += request->is_set_aside;
 	if (request->pages != NULL)
 		page_reader_end(request->pages);
 	if (request->get != NULL)
@@ -219,7 +205,7 @@ finish(KeyRequest *request, KeyState state)
 
 /*
  * Replaces a request with requests for up to size keys each.  A key of another
- * attribute than the id that would be alone becomes KEY_LEFT.
+ * attribute than the id that would be alone becomes KEY_OWN_QUERY.
  */
 static void
 split(KeyRequest *request, RequestKind kind, int size, RefusedQuery *half_of)
@@ -241,7 +227,7 @@ split(KeyRequest *request, RequestKind kind, int size, RefusedQuery *half_of)
 			add_entry(piece, request->entries[j]);
 		}
 	}
-	finish(request, KEY_LEFT);
+	finish(request, KEY_OWN_QUERY);
 }
 
 /*
@@ -249,7 +235,7 @@ split(KeyRequest *request, RequestKind kind, int size, RefusedQuery *half_of)
  * their own.
  */
 static void
-leave(KeyRequest *request)
+give_up(KeyRequest *request)
 {
 	split(request, REQUEST_GET, 1, NULL);
 }
@@ -263,7 +249,7 @@ restart(KeyRequest *request)
 {
 	request->known = 0;
 	if (!page_progress_restart(&request->progress, request->pages))
-		leave(request);
+		give_up(request);
 }
 
 /*
@@ -301,7 +287,7 @@ complete(KeyRequest *request, bool has_new)
 			restart(request);
 		else if (!settings_trust_query(request->settings) ||
 				 pages->received > request->known)
-			leave(request);
+			give_up(request);
 		else
 			finish(request, KEY_NOT_LISTED);
 	}
@@ -381,7 +367,7 @@ take_page(KeyRequest *request, const PageResponse *response)
 	PageReader *pages = request->pages;
 	bool		has_new = false;
 	bool		is_progressing;
-	int64		strange;
+	int64		unrequested;
 	int			count = request->count;
 	size_t		size = 0;
 
@@ -395,8 +381,8 @@ take_page(KeyRequest *request, const PageResponse *response)
 	{
 		if (!take_record(request, response->page->records[i], &has_new))
 		{
-			field->is_given_up = true;
-			leave(request);
+			field->at_once = 0;
+			give_up(request);
 			return;
 		}
 	}
@@ -408,24 +394,25 @@ take_page(KeyRequest *request, const PageResponse *response)
 		size += request->entries[i]->size;
 		add_entry(request, request->entries[i]);
 	}
-	strange = pages->received - request->known;
+	unrequested = pages->received - request->known;
 	is_progressing =
 		page_progress_note(&request->progress, has_new) && !response->is_circle;
 
 	if (request->count == 0)
 		finish(request, KEY_KNOWN);
-	else if (field->is_id && strange > 1 && 2 * strange > pages->received)
+	else if (field->is_id && unrequested > 1 &&
+			 2 * unrequested > pages->received)
 		split(request, REQUEST_CHECK, 1, NULL);
 	else if (request->is_verifying)
 		settle_end(request, !has_new);
 	else if (pages->is_at_end)
 		complete(request, has_new);
 	else if (!is_progressing)
-		leave(request);
+		give_up(request);
 	else if (!field->is_id && size > (size_t) work_mem * 1024)
 	{
 		field->at_once = request->count / 2;
-		leave(request);
+		give_up(request);
 	}
 }
 
@@ -442,7 +429,7 @@ split_in_halves(KeyRequest *request)
 	if (request->count == 1)
 	{
 		api_note_bad_id(api, &request->entries[0]->id.key);
-		leave(request);
+		give_up(request);
 		return;
 	}
 	if (!request->field->is_id && request->count < 4)
@@ -480,10 +467,11 @@ settle_refusal(KeyRequest *request, QueryResult result)
 			if (field->is_id)
 				restart(request);
 			else
-				leave(request);
+				give_up(request);
 			break;
 		case REFUSED_ENDPOINT:
-			field->is_given_up = true;
+			if (!field->is_id)
+				field->at_once = 0;
 			split(request, REQUEST_CHECK, 1, NULL);
 			break;
 		case REFUSED_FILTERS:
@@ -499,12 +487,12 @@ settle_refusal(KeyRequest *request, QueryResult result)
 			else
 				api_note_refusal(request->source.api, request->filter->uses,
 								 filter->result);
-			leave(request);
+			give_up(request);
 			break;
 		case REFUSED_SORT:
 		case REFUSED_OTHER:
 			field->limit_is_fine = true;
-			leave(request);
+			give_up(request);
 			break;
 	}
 }
@@ -552,7 +540,7 @@ take_response(KeyRequest *request, bool is_needed)
 			api_is_unusable_page(request->pages->transfer,
 								 request->source.wanted))
 		{
-			leave(request);
+			give_up(request);
 			return true;
 		}
 		response = page_reader_read(request->pages);
@@ -570,17 +558,23 @@ take_response(KeyRequest *request, bool is_needed)
 /*
  * Processes the response to a request.  A response to a query that is not a
  * page, and one to a GET that is an error, is set aside unless it is needed.
+ * Then it does not count against the concurrency.
  */
 static void
 read_response(KeyRequest *request, bool is_needed)
 {
+	Statement	 *statement = request->source.statement;
 	MemoryContext page_context = request->field->store->page_context;
 	MemoryContext old_context = MemoryContextSwitchTo(page_context);
 
-	set_aside(request, false);
+	statement->pending += request->is_set_aside;
+	request->is_set_aside = false;
 	if (!(request->pages != NULL ? take_response(request, is_needed)
 								 : take_get(request, is_needed)))
-		set_aside(request, true);
+	{
+		request->is_set_aside = true;
+		statement->pending--;
+	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(page_context);
 }
@@ -721,7 +715,7 @@ key_request_send_all(KeyField *field)
 		{
 			while (request->count > 0)
 				key_entry_remove(request->entries[--request->count]);
-			finish(request, KEY_LEFT);
+			finish(request, KEY_OWN_QUERY);
 		}
 		else if (transfer_of(request) == NULL)
 			split_if_too_long(request);
@@ -741,7 +735,7 @@ key_request_send_all(KeyField *field)
 
 /* Processes the responses that have arrived, and sends further requests. */
 static void
-take_in(KeyField *field)
+process_arrived(KeyField *field)
 {
 	dlist_mutable_iter iter;
 
@@ -798,7 +792,7 @@ key_request_need(KeyEntry *entry)
 	}
 	if (transfer_of(request) == NULL || !http_is_over(transfer_of(request)))
 	{
-		take_in(field);
+		process_arrived(field);
 		if (entry->request != request)
 			return;
 		if (transfer_of(request) == NULL || is_in_flight(request))
@@ -806,5 +800,5 @@ key_request_need(KeyEntry *entry)
 	}
 	if (transfer_of(request) != NULL && !is_in_flight(request))
 		read_response(request, true);
-	take_in(field);
+	process_arrived(field);
 }
