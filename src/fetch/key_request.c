@@ -140,8 +140,9 @@ void
 key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 				 List *entries)
 {
-	KeyField   *field = cache->field;
-	int			size = Max(key_request_size(field, settings), 1);
+	KeyField *field = cache->field;
+	int		  size =
+		Min(Max(key_request_size(field, settings), 1), list_length(entries));
 	KeyRequest *request = NULL;
 	ListCell   *cell;
 
