@@ -44,9 +44,17 @@ typedef enum ScanSort
 {
 	SCAN_SORT_FIELD,	 /* API attribute, a String in UTF-8 */
 	SCAN_SORT_OIDS,		 /* ordering operator and its collation, an Oid list */
-	SCAN_SORT_PROPERTIES /* column number, is descending, has NULLs first,
-						  * query excludes NULLs: an integer list */
+	SCAN_SORT_PROPERTIES /* an integer list by SortProperty */
 } ScanSort;
+
+/* Positions of SCAN_SORT_PROPERTIES. */
+typedef enum SortProperty
+{
+	SORT_COLUMN, /* attribute number */
+	SORT_IS_DESCENDING,
+	SORT_NULLS_FIRST,
+	SORT_EXCLUDES_NULLS /* the query does */
+} SortProperty;
 
 /* Positions of SCAN_PRIVATE_FLAGS. */
 typedef enum ScanFlag

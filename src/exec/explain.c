@@ -126,8 +126,10 @@ explain_pages(const ForeignScanState *node, const Settings *settings,
 			psprintf(
 				"%s %s",
 				in_server_encoding(strVal(list_nth(sort, SCAN_SORT_FIELD))),
-				list_nth_int(list_nth(sort, SCAN_SORT_PROPERTIES), 1) ? "desc"
-																	  : "asc"),
+				list_nth_int(list_nth(sort, SCAN_SORT_PROPERTIES),
+							 SORT_IS_DESCENDING)
+					? "desc"
+					: "asc"),
 			es);
 	else if (limit <= 0 && list_nth_int(flags, SCAN_FLAG_MAY_SPLIT) &&
 			 settings->max_concurrency > 1)

@@ -25,7 +25,6 @@
 struct RowOrder
 {
 	const char		 *field;
-	bool			  is_descending;
 	AttrNumber		  attnum;
 	bool			  keeps_nulls; /* false: the query excludes them */
 	Oid				  sort_operator;
@@ -51,32 +50,18 @@ row_order_create(TupleDesc tupdesc, List *sort)
 	RowOrder *order = palloc0(sizeof(RowOrder));
 
 	order->field = strVal(list_nth(sort, SCAN_SORT_FIELD));
-	order->attnum = list_nth_int(properties, 0);
-	order->is_descending = list_nth_int(properties, 1);
-	order->keeps_nulls = !list_nth_int(properties, 3);
+	order->attnum = list_nth_int(properties, SORT_COLUMN);
+	order->keeps_nulls = !list_nth_int(properties, SORT_EXCLUDES_NULLS);
 	order->sort_operator = linitial_oid(oids);
 	order->sort.ssup_cxt = CurrentMemoryContext;
 	order->sort.ssup_collation = lsecond_oid(oids);
-	order->sort.ssup_nulls_first = list_nth_int(properties, 2);
+	order->sort.ssup_nulls_first = list_nth_int(properties, SORT_NULLS_FIRST);
 	order->sort.ssup_attno = order->attnum;
 	PrepareSortSupportFromOrderingOp(order->sort_operator, &order->sort);
 	order->attribute = TupleDescAttr(tupdesc, order->attnum - 1);
 	order->context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw order", ALLOCSET_SMALL_SIZES);
 	return order;
-}
-
-/* Returns the attribute to sort by, in UTF-8. */
-const char *
-row_order_field(const RowOrder *order)
-{
-	return order->field;
-}
-
-bool
-row_order_is_descending(const RowOrder *order)
-{
-	return order->is_descending;
 }
 
 /* Restarts the check: the next row is the first. */
@@ -124,13 +109,10 @@ row_order_check(RowOrder *order, TupleTableSlot *slot)
 
 /* Returns a sort of all rows, to be released with tuplesort_end. */
 Tuplesortstate *
-row_order_begin_sort(const RowOrder *order, TupleDesc tupdesc)
+row_order_begin_sort(RowOrder *order, TupleDesc tupdesc)
 {
-	AttrNumber attnum = order->attnum;
-	Oid		   sort_operator = order->sort_operator;
-	Oid		   collation = order->sort.ssup_collation;
-	bool	   nulls_first = order->sort.ssup_nulls_first;
-
-	return tuplesort_begin_heap(tupdesc, 1, &attnum, &sort_operator, &collation,
-								&nulls_first, work_mem, NULL, 0);
+	return tuplesort_begin_heap(
+		tupdesc, 1, &order->attnum, &order->sort_operator,
+		&order->sort.ssup_collation, &order->sort.ssup_nulls_first, work_mem,
+		NULL, 0);
 }

@@ -18,11 +18,8 @@
 typedef struct RowOrder RowOrder;
 
 extern RowOrder		  *row_order_create(TupleDesc tupdesc, List *sort);
-extern const char	  *row_order_field(const RowOrder *order);
-extern bool			   row_order_is_descending(const RowOrder *order);
 extern void			   row_order_start(RowOrder *order);
 extern void			   row_order_check(RowOrder *order, TupleTableSlot *slot);
-extern Tuplesortstate *row_order_begin_sort(const RowOrder *order,
-											TupleDesc		tupdesc);
+extern Tuplesortstate *row_order_begin_sort(RowOrder *order, TupleDesc tupdesc);
 
 #endif /* OPPORTUNITY_ORDER_H */

@@ -101,10 +101,10 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 		return;
 	scan->order =
 		row_order_create(RelationGetDescr(node->ss.ss_currentRelation), sort);
-	scan->page_spec.sort = row_order_field(scan->order);
-	scan->page_spec.is_descending = row_order_is_descending(scan->order);
+	scan->page_spec.sort = strVal(list_nth(sort, SCAN_SORT_FIELD));
+	scan->page_spec.is_descending =
+		list_nth_int(list_nth(sort, SCAN_SORT_PROPERTIES), SORT_IS_DESCENDING);
 }
-
 
 /*
  * Returns the user whose rights and user mapping a scan uses.  PostgreSQL 16
@@ -477,8 +477,8 @@ scan_is_ready(const ForeignScanState *node)
 }
 
 /*
- * Permits or forbids that the scan waits for responses.  If it may not wait, it
- * can return an empty slot before the end: see scan_is_waiting.
+ * Forbids that the scan waits for responses (nowait), or permits it.  A scan that
+ * may not wait can return an empty slot before the end: see scan_is_waiting.
  */
 void
 scan_set_nowait(ForeignScanState *node, bool nowait)

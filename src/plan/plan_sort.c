@@ -81,6 +81,7 @@ plan_sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey)
 		is_descending ? BTGreaterStrategyNumber : BTLessStrategyNumber);
 	if (!OidIsValid(sort_operator) || sort_operator >= FirstNormalObjectId)
 		return NIL;
+	/* in the order of ScanSort and SortProperty */
 	return list_make3(makeString(pstrdup(field)),
 					  list_make2_oid(sort_operator, var->varcollid),
 					  list_make4_int(var->varattno, is_descending,
