@@ -222,7 +222,7 @@ add_keys(LookupState *state, KeyBatch *batch, TupleTableSlot *row)
  * batch's.
  */
 static void
-add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
+add_lookup_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
 {
 	MinimalTuple tuple = ExecCopySlotMinimalTuple(row);
 
@@ -238,7 +238,7 @@ add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
  * empty if the child has no more rows.
  */
 static LookupBatch *
-read_batch(LookupState *state)
+read_lookup_batch(LookupState *state)
 {
 	MemoryContext context =
 		AllocSetContextCreate(state->css.ss.ps.state->es_query_cxt,
@@ -261,7 +261,7 @@ read_batch(LookupState *state)
 		if (TupIsNull(row))
 			state->is_done = true;
 		else
-			add_row(state, batch, row);
+			add_lookup_row(state, batch, row);
 	} while (!state->is_done && !key_batch_is_full(batch->keys) &&
 			 state->size < (size_t) work_mem * 1024);
 	MemoryContextSwitchTo(old_context);
@@ -270,7 +270,7 @@ read_batch(LookupState *state)
 
 /* Releases a batch's rows and keys. */
 static void
-end_batch(LookupState *state, LookupBatch *batch)
+end_lookup_batch(LookupState *state, LookupBatch *batch)
 {
 	ExecClearTuple(state->tuple_slot);
 	key_batch_release(batch->keys);
@@ -283,7 +283,7 @@ static void
 end_all_batches(LookupState *state)
 {
 	while (state->batches != NIL)
-		end_batch(state, linitial(state->batches));
+		end_lookup_batch(state, linitial(state->batches));
 }
 
 /*
@@ -312,12 +312,12 @@ read_ahead(LookupState *state)
 {
 	while (state->batches == NIL || may_read_more(state))
 	{
-		LookupBatch *batch = read_batch(state);
+		LookupBatch *batch = read_lookup_batch(state);
 		int			 keys = list_length(batch->keys->entries);
 
 		if (batch->tuples == NIL)
 		{
-			end_batch(state, batch);
+			end_lookup_batch(state, batch);
 			return;
 		}
 		key_batch_send(batch->keys);
@@ -345,7 +345,7 @@ next_lookup_row(CustomScanState *node)
 	batch = state->batches != NIL ? linitial(state->batches) : NULL;
 	if (batch != NULL && batch->next == list_length(batch->tuples))
 	{
-		end_batch(state, batch);
+		end_lookup_batch(state, batch);
 		state->may_read_far = true;
 		batch = NULL;
 	}

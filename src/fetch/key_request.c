@@ -70,7 +70,7 @@ typedef struct KeyRequest
 	RefusedQuery *half_of; /* NULL: not half of a refused query */
 	PageProgress  progress;
 	int64		  known; /* records with a cached key, since the first page */
-	bool		  is_verifying; /* see complete */
+	bool		  is_verifying; /* see complete_query */
 	bool		  is_like_cap;	/* the doubtful end looks like a cap */
 
 	int		  count;
@@ -185,7 +185,7 @@ is_in_flight(const KeyRequest *request)
 
 /* Ends a request, and sets the state of its remaining keys. */
 static void
-finish(KeyRequest *request, KeyState state)
+finish_request(KeyRequest *request, KeyState state)
 {
 	for (int i = 0; i < request->count; i++)
 	{
@@ -209,7 +209,8 @@ finish(KeyRequest *request, KeyState state)
  * attribute than the id that would be alone becomes KEY_OWN_QUERY.
  */
 static void
-split(KeyRequest *request, RequestKind kind, int size, RefusedQuery *half_of)
+split_request(KeyRequest *request, RequestKind kind, int size,
+			  RefusedQuery *half_of)
 {
 	for (int i = 0; i < request->count; i += size)
 	{
@@ -228,7 +229,7 @@ split(KeyRequest *request, RequestKind kind, int size, RefusedQuery *half_of)
 			add_entry(piece, request->entries[j]);
 		}
 	}
-	finish(request, KEY_OWN_QUERY);
+	finish_request(request, KEY_OWN_QUERY);
 }
 
 /*
@@ -236,9 +237,9 @@ split(KeyRequest *request, RequestKind kind, int size, RefusedQuery *half_of)
  * their own.
  */
 static void
-give_up(KeyRequest *request)
+give_up_query(KeyRequest *request)
 {
-	split(request, REQUEST_GET, 1, NULL);
+	split_request(request, REQUEST_GET, 1, NULL);
 }
 
 /*
@@ -246,11 +247,11 @@ give_up(KeyRequest *request)
  * has expired, or its end is doubtful.  Gives it up if it does not progress.
  */
 static void
-restart(KeyRequest *request)
+restart_query(KeyRequest *request)
 {
 	request->known = 0;
 	if (!page_progress_restart(&request->progress, request->pages))
-		give_up(request);
+		give_up_query(request);
 }
 
 /*
@@ -258,16 +259,16 @@ restart(KeyRequest *request)
  * is_verified: all of them were known before.
  */
 static void
-settle_end(KeyRequest *request, bool is_verified)
+end_verification(KeyRequest *request, bool is_verified)
 {
 	if (!is_verified)
 	{
-		split(request, REQUEST_QUERY, (request->count + 1) / 2, NULL);
+		split_request(request, REQUEST_QUERY, (request->count + 1) / 2, NULL);
 		return;
 	}
 	if (!request->is_like_cap)
 		api_facts(request->source.api)->has_false_counts = true;
-	finish(request, KEY_KNOWN);
+	finish_request(request, KEY_KNOWN);
 }
 
 /*
@@ -278,24 +279,24 @@ settle_end(KeyRequest *request, bool is_verified)
  * records, so that a warning can name them.
  */
 static void
-complete(KeyRequest *request, bool has_new)
+complete_query(KeyRequest *request, bool has_new)
 {
 	PageReader *pages = request->pages;
 
 	if (request->field->is_id)
 	{
 		if (pages->is_doubtful && has_new)
-			restart(request);
+			restart_query(request);
 		else if (!settings_trust_query(request->settings) ||
 				 pages->received > request->known)
-			give_up(request);
+			give_up_query(request);
 		else
-			finish(request, KEY_NOT_LISTED);
+			finish_request(request, KEY_NOT_LISTED);
 	}
 	else if (!pages->is_doubtful)
-		finish(request, KEY_KNOWN);
+		finish_request(request, KEY_KNOWN);
 	else if (2 * request->known >= pages->received)
-		settle_end(request, false);
+		end_verification(request, false);
 	else
 	{
 		request->is_verifying = true;
@@ -383,7 +384,7 @@ take_page(KeyRequest *request, const PageResponse *response)
 		if (!take_record(request, response->page->records[i], &has_new))
 		{
 			field->at_once = 0;
-			give_up(request);
+			give_up_query(request);
 			return;
 		}
 	}
@@ -400,20 +401,20 @@ take_page(KeyRequest *request, const PageResponse *response)
 		page_progress_note(&request->progress, has_new) && !response->is_circle;
 
 	if (request->count == 0)
-		finish(request, KEY_KNOWN);
+		finish_request(request, KEY_KNOWN);
 	else if (field->is_id && unrequested > 1 &&
 			 2 * unrequested > pages->received)
-		split(request, REQUEST_CHECK, 1, NULL);
+		split_request(request, REQUEST_CHECK, 1, NULL);
 	else if (request->is_verifying)
-		settle_end(request, !has_new);
+		end_verification(request, !has_new);
 	else if (pages->is_at_end)
-		complete(request, has_new);
+		complete_query(request, has_new);
 	else if (!is_progressing)
-		give_up(request);
+		give_up_query(request);
 	else if (!field->is_id && size > (size_t) work_mem * 1024)
 	{
 		field->at_once = request->count / 2;
-		give_up(request);
+		give_up_query(request);
 	}
 }
 
@@ -430,7 +431,7 @@ split_in_halves(KeyRequest *request)
 	if (request->count == 1)
 	{
 		api_note_bad_id(api, &request->entries[0]->id.key);
-		give_up(request);
+		give_up_query(request);
 		return;
 	}
 	if (!request->field->is_id && request->count < 4)
@@ -438,7 +439,7 @@ split_in_halves(KeyRequest *request)
 	refused = MemoryContextAllocZero(request->field->store->context,
 									 sizeof(RefusedQuery));
 	refused->size = request->count;
-	split(request, REQUEST_QUERY, (request->count + 1) / 2, refused);
+	split_request(request, REQUEST_QUERY, (request->count + 1) / 2, refused);
 }
 
 /*
@@ -446,7 +447,7 @@ split_in_halves(KeyRequest *request)
  * it can be reached at all.
  */
 static void
-settle_refusal(KeyRequest *request, QueryResult result)
+settle_key_refusal(KeyRequest *request, QueryResult result)
 {
 	KeyField	  *field = request->field;
 	List		  *refused;
@@ -454,7 +455,7 @@ settle_refusal(KeyRequest *request, QueryResult result)
 
 	if (request->is_verifying)
 	{
-		settle_end(request, false);
+		end_verification(request, false);
 		return;
 	}
 	if (result == QUERY_REFUSED && field->limit_is_fine)
@@ -466,14 +467,14 @@ settle_refusal(KeyRequest *request, QueryResult result)
 			break;
 		case REFUSED_CURSOR:
 			if (field->is_id)
-				restart(request);
+				restart_query(request);
 			else
-				give_up(request);
+				give_up_query(request);
 			break;
 		case REFUSED_ENDPOINT:
 			if (!field->is_id)
 				field->at_once = 0;
-			split(request, REQUEST_CHECK, 1, NULL);
+			split_request(request, REQUEST_CHECK, 1, NULL);
 			break;
 		case REFUSED_FILTERS:
 			field->limit_is_fine = true;
@@ -488,12 +489,12 @@ settle_refusal(KeyRequest *request, QueryResult result)
 			else
 				api_note_refusal(request->source.api, request->filter->uses,
 								 filter->result);
-			give_up(request);
+			give_up_query(request);
 			break;
 		case REFUSED_SORT:
 		case REFUSED_OTHER:
 			field->limit_is_fine = true;
-			give_up(request);
+			give_up_query(request);
 			break;
 	}
 }
@@ -523,13 +524,13 @@ take_get(KeyRequest *request, bool is_needed)
 	}
 	else if (request->settings->cache_ttl > 0)
 		session_cache_keep(field->records->session, id, NULL, 0);
-	finish(request, KEY_KNOWN);
+	finish_request(request, KEY_KNOWN);
 	return true;
 }
 
 /* Processes the response to a query in the same way. */
 static bool
-take_response(KeyRequest *request, bool is_needed)
+take_query(KeyRequest *request, bool is_needed)
 {
 	PageResponse response;
 
@@ -541,7 +542,7 @@ take_response(KeyRequest *request, bool is_needed)
 			api_is_unusable_page(request->pages->transfer,
 								 request->source.wanted))
 		{
-			give_up(request);
+			give_up_query(request);
 			return true;
 		}
 		response = page_reader_read(request->pages);
@@ -549,9 +550,9 @@ take_response(KeyRequest *request, bool is_needed)
 	if (response.result == QUERY_PAGE)
 		take_page(request, &response);
 	else if (response.result == QUERY_CURSOR_GONE)
-		restart(request);
+		restart_query(request);
 	else
-		settle_refusal(request, response.result);
+		settle_key_refusal(request, response.result);
 	http_end(response.transfer);
 	return true;
 }
@@ -570,7 +571,7 @@ read_response(KeyRequest *request, bool is_needed)
 
 	statement->pending += request->is_set_aside;
 	request->is_set_aside = false;
-	if (!(request->pages != NULL ? take_response(request, is_needed)
+	if (!(request->pages != NULL ? take_query(request, is_needed)
 								 : take_get(request, is_needed)))
 	{
 		request->is_set_aside = true;
@@ -659,7 +660,7 @@ split_if_too_long(KeyRequest *request)
 	if (request->kind != REQUEST_QUERY || request->count <= size ||
 		(request->pages != NULL && request->pages->cursor != NULL))
 		return false;
-	split(request, REQUEST_QUERY, size, NULL);
+	split_request(request, REQUEST_QUERY, size, NULL);
 	return true;
 }
 
@@ -716,7 +717,7 @@ key_request_send_all(KeyField *field)
 		{
 			while (request->count > 0)
 				key_entry_remove(request->entries[--request->count]);
-			finish(request, KEY_OWN_QUERY);
+			finish_request(request, KEY_OWN_QUERY);
 		}
 		else if (transfer_of(request) == NULL)
 			split_if_too_long(request);
