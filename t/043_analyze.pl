@@ -128,6 +128,13 @@ for my $number (grep { $_ % 2 } 1 .. $RECORDS - 1)
 }
 analyze('a growing rate');
 
+# --- Nine of ten records from an import on the first day ---
+
+change($_, sprintf('2023-01-01T%02d:%02d:%02dZ', $_ % 24, $_ / 24 % 60, $_ * 7 % 60)) for grep { $_ % 10 } 1 .. $RECORDS - 1;
+$session->query(q(ALTER FOREIGN TABLE opportunity OPTIONS (ADD page_size '20')));
+analyze('an import before all other records');
+$session->query('ALTER FOREIGN TABLE opportunity OPTIONS (DROP page_size)');
+
 # --- Cancel ---
 
 my $admin = Reevo::Session->new($node);
