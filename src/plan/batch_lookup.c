@@ -259,7 +259,7 @@ add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 	RelOptInfo		 *outerrel = outer_path->parent;
 	RelOptInfo		 *innerrel = inner_path->parent;
 	List			 *clauses = inner_path->param_info->ppi_clauses;
-	Lookup			  lookup = {NIL};
+	Lookup			  lookup = {0};
 	CustomPath		 *path;
 	JoinCostWorkspace workspace;
 	Path			 *join;

@@ -129,7 +129,7 @@ plan_clause_use(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause)
 ClauseUses
 plan_clause_uses(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 {
-	ClauseUses uses = {NIL};
+	ClauseUses uses = {0};
 	List	  *id_conditions = NIL;
 	ListCell  *cell;
 
