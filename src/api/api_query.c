@@ -241,29 +241,32 @@ api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
 }
 
 /*
- * Returns true if a query's last page may not be the end of its records.  The
- * API may announce more, the page may be empty, or there may be a cap.
- * received: number of the query's records so far.  limit: of its pages.
+ * Returns the doubt about a query whose last page was read.  The number of
+ * records suggests a cap if it is large and round, or large with a full last
+ * page.  received: number of the query's records.  limit: of its pages.
  */
-bool
-api_is_doubtful_end(const Api *api, const RecordPage *page, int64 received,
-					int limit)
+EndDoubt
+api_doubt_end(const Api *api, const RecordPage *page, int64 received, int limit)
 {
-	return ((page->has_more || page->total > received ||
-			 (page->count == 0 && received > 0)) &&
-			!api_facts(api)->has_false_counts) ||
-		   api_is_like_cap(page, received, limit);
+	if (received >= SMALLEST_CAP &&
+		(received % 100 == 0 || page->count >= limit))
+		return DOUBT_CAP;
+	return (page->has_more || page->total > received ||
+			(page->count == 0 && received > 0)) &&
+				   !api_facts(api)->has_false_counts
+			   ? DOUBT_COUNTS
+			   : DOUBT_NONE;
 }
 
 /*
- * Returns true if a number of records suggests a cap on the query's results.
- * It is then large and round, or large with a full last page.
+ * Notes that a doubtful end was the end, so that the API's counts are no
+ * evidence any more.
  */
-bool
-api_is_like_cap(const RecordPage *page, int64 received, int limit)
+void
+api_note_end(const Api *api, EndDoubt doubt)
 {
-	return received >= SMALLEST_CAP &&
-		   (received % 100 == 0 || page->count >= limit);
+	if (doubt == DOUBT_COUNTS)
+		api_facts(api)->has_false_counts = true;
 }
 
 /*

@@ -19,6 +19,14 @@
 #include "api/remote_filter.h"
 #include "base/compat.h"
 
+/* Doubt whether the last page of a query ends its records. */
+typedef enum EndDoubt
+{
+	DOUBT_NONE,
+	DOUBT_COUNTS, /* the API announces more records, or the page is empty */
+	DOUBT_CAP	  /* the API may limit the number of a query's records */
+} EndDoubt;
+
 /* A query for records. */
 typedef struct ApiQuery
 {
@@ -44,8 +52,8 @@ extern bool			 api_is_unusable_page(const HttpTransfer *transfer,
 extern bool api_is_denial(const Api *api, const HttpTransfer *transfer);
 pg_noreturn extern void api_raise_refusal(const Api	   *api,
 										  HttpTransfer *transfer);
-extern bool api_is_doubtful_end(const Api *api, const RecordPage *page,
-								int64 received, int limit);
-extern bool api_is_like_cap(const RecordPage *page, int64 received, int limit);
+extern EndDoubt			api_doubt_end(const Api *api, const RecordPage *page,
+									  int64 received, int limit);
+extern void				api_note_end(const Api *api, EndDoubt doubt);
 
 #endif /* OPPORTUNITY_API_QUERY_H */

@@ -71,7 +71,7 @@ typedef struct KeyRequest
 	PageProgress  progress;
 	int64		  known; /* records with a cached key, since the first page */
 	bool		  is_verifying; /* see complete_query */
-	bool		  is_like_cap;	/* the doubtful end looks like a cap */
+	EndDoubt	  doubt;		/* about the end that is verified */
 
 	int		  count;
 	KeyEntry *entries[FLEXIBLE_ARRAY_MEMBER];
@@ -266,8 +266,7 @@ end_verification(KeyRequest *request, bool is_verified)
 		split_request(request, REQUEST_QUERY, (request->count + 1) / 2, NULL);
 		return;
 	}
-	if (!request->is_like_cap)
-		api_facts(request->source.api)->has_false_counts = true;
+	api_note_end(request->source.api, request->doubt);
 	finish_request(request, KEY_KNOWN);
 }
 
@@ -285,7 +284,7 @@ complete_query(KeyRequest *request, bool has_new)
 
 	if (request->field->is_id)
 	{
-		if (pages->is_doubtful && has_new)
+		if (pages->doubt != DOUBT_NONE && has_new)
 			restart_query(request);
 		else if (!settings_trust_query(request->settings) ||
 				 pages->received > request->known)
@@ -293,14 +292,14 @@ complete_query(KeyRequest *request, bool has_new)
 		else
 			finish_request(request, KEY_NOT_LISTED);
 	}
-	else if (!pages->is_doubtful)
+	else if (pages->doubt == DOUBT_NONE)
 		finish_request(request, KEY_KNOWN);
 	else if (2 * request->known >= pages->received)
 		end_verification(request, false);
 	else
 	{
 		request->is_verifying = true;
-		request->is_like_cap = pages->is_like_cap;
+		request->doubt = pages->doubt;
 		pages->query.sort = "created_at";
 		pages->query.is_descending = true;
 		pages->query.limit = request->source.page_size;

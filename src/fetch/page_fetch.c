@@ -46,10 +46,10 @@ struct PageFetch
 
 	List *unproven; /* filters of each query that may have been limited within
 						* equal created_at */
-	bool  is_like_cap; /* the number of records of one of these is like a cap */
-	int64 found_at_cap; /* value of found when the API announced further
+	EndDoubt unproven_doubt; /* the greatest doubt about one of these */
+	int64	 found_at_cap;	 /* value of found when the API announced further
 						 * records; -1: it did not */
-	bool  is_doubtful;	/* the end must be verified, see verify_end */
+	bool	 is_doubtful;	 /* the end must be verified, see verify_end */
 
 	/* current page */
 	PageResponse response;
@@ -342,8 +342,7 @@ verify_ids(PageFetch *fetch)
 		}
 	}
 	fetch->unproven = NIL;
-	if (!fetch->is_like_cap)
-		api_facts(fetch->ranges.source.api)->has_false_counts = true;
+	api_note_end(fetch->ranges.source.api, fetch->unproven_doubt);
 }
 
 /*
@@ -364,7 +363,7 @@ verify_end(PageFetch *fetch)
 	if (!fetch->is_doubtful)
 	{
 		if (fetch->found_at_cap == fetch->found)
-			api_facts(fetch->ranges.source.api)->has_false_counts = true;
+			api_note_end(fetch->ranges.source.api, DOUBT_COUNTS);
 		return false;
 	}
 	fetch->is_doubtful = false;
@@ -374,8 +373,7 @@ verify_end(PageFetch *fetch)
 		query.is_descending = !query.is_descending;
 		if (!has_new(fetch, &query, 1))
 		{
-			if (!first->pages->is_like_cap)
-				api_facts(fetch->ranges.source.api)->has_false_counts = true;
+			api_note_end(fetch->ranges.source.api, first->pages->doubt);
 			return false;
 		}
 		if (!can_read_by_time(fetch))
@@ -386,7 +384,7 @@ verify_end(PageFetch *fetch)
 		warn_of_cap(fetch);
 		return false;
 	}
-	fetch->found_at_cap = first->pages->is_like_cap ? -1 : fetch->found;
+	fetch->found_at_cap = first->pages->doubt == DOUBT_CAP ? -1 : fetch->found;
 	read_by_time(fetch);
 	return true;
 }
@@ -415,7 +413,8 @@ note_end(PageFetch *fetch, RangeReader *reader)
 			filters = list_concat(
 				filters, created_at_filters(OPERATOR_LT, reader->upper));
 		fetch->unproven = lappend(fetch->unproven, filters);
-		fetch->is_like_cap = fetch->is_like_cap || reader->pages->is_like_cap;
+		fetch->unproven_doubt =
+			Max(fetch->unproven_doubt, reader->pages->doubt);
 		MemoryContextSwitchTo(old_context);
 	}
 }
@@ -655,7 +654,7 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	ranges->most_received = Max(ranges->most_received, reader->pages->received);
 	reader->is_done = reader->pages->is_at_end;
 	reader = range_note_page(ranges, reader, response.page);
-	if (reader->pages->is_doubtful)
+	if (reader->pages->doubt != DOUBT_NONE)
 		note_end(fetch, reader);
 	send_wanted(fetch, true);
 	return true;

@@ -86,9 +86,8 @@ take_cursor(PageReader *reader, PageResponse *response)
 	else
 	{
 		reader->is_at_end = true;
-		reader->is_doubtful = api_is_doubtful_end(reader->source->api, page,
-												  reader->received, limit);
-		reader->is_like_cap = api_is_like_cap(page, reader->received, limit);
+		reader->doubt =
+			api_doubt_end(reader->source->api, page, reader->received, limit);
 	}
 	if (reader->cursor != NULL)
 		pfree(reader->cursor);
@@ -157,8 +156,7 @@ page_reader_restart(PageReader *reader)
 		pfree(reader->cursor);
 	reader->cursor = NULL;
 	reader->is_at_end = false;
-	reader->is_doubtful = false;
-	reader->is_like_cap = false;
+	reader->doubt = DOUBT_NONE;
 	reader->pages = 0;
 	reader->received = 0;
 }

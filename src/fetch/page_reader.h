@@ -35,9 +35,7 @@ typedef struct PageReader
 	HttpTransfer *transfer; /* request in flight, or a response not yet
 								 * read; NULL: none */
 	bool		  is_at_end;
-	bool		  is_doubtful;	  /* result of api_is_doubtful_end at the
-									   * end */
-	bool		  is_like_cap;	  /* result of api_is_like_cap at the end */
+	EndDoubt	  doubt;		  /* about the end, at the end */
 	int			  pages;		  /* number of pages read since the start */
 	int64		  received;		  /* number of records on these pages */
 	int			  accepted_limit; /* limit of the last page read */

@@ -458,8 +458,7 @@ range_resume(RangeSet *set, RangeReader *reader)
 		 * Another query returned more records, so this one was not limited: the
 		 * API's announcement of further records was wrong.
 		 */
-		if (!pages->is_like_cap)
-			api_facts(set->source.api)->has_false_counts = true;
+		api_note_end(set->source.api, pages->doubt);
 		return true;
 	}
 

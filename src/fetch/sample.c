@@ -150,7 +150,7 @@ insert_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 	if (is_descending)
 	{
 		/* The last page may lack records of its first second. */
-		if (!reader->is_at_end || reader->is_doubtful)
+		if (!reader->is_at_end || reader->doubt != DOUBT_NONE)
 			stretch->from = first + 1;
 		sample->phase = SAMPLE_GAPS;
 	}
@@ -199,7 +199,7 @@ read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 			insert_stretch(sample, reader, at, from);
 		if (reader == sample->first && reader->is_at_end)
 		{
-			sample->is_whole = !reader->is_doubtful;
+			sample->is_whole = reader->doubt == DOUBT_NONE;
 			sample->first = NULL;
 		}
 		return true;
