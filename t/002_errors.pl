@@ -42,14 +42,18 @@ sub fails_with
 }
 
 # read_spends(NAME, REQUESTS, FAILS_WITH...): also closes the connections first,
-# because libcurl itself retries a request on a closed connection.
+# because libcurl itself retries a request on a closed connection. REQUESTS may be an
+# array of the least and the largest number.
 sub read_spends
 {
 	my ($what, $requests, @expected) = @_;
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	my $before = $api->requests;
 	my $result = fails_with($what, $read, @expected);
-	is($api->requests - $before, $requests, "$what: $requests requests");
+	my ($least, $most) = ref $requests ? @$requests : ($requests) x 2;
+	my $spent = $api->requests - $before;
+	ok($spent >= $least && $spent <= $most, "$what: " . join(' to ', ref $requests ? @$requests : $requests) . ' requests')
+	  or diag("$spent requests");
 	$api->reset;
 	return $result;
 }
@@ -306,10 +310,14 @@ fails_with('an unknown record type', "SELECT id FROM gadget WHERE id = '$id'",
 my $throttled = qr/^API is throttling requests: HTTP status (429|503)$/;
 my $wait_longer = qr/max_retry_wait/;
 
+# Repeats of throttled requests end with max_retry_wait. The pace counts from the time
+# of sending, so slow responses of a busy machine shorten the pauses.
+my $throttled_requests = [ 3, 10 ];
+
 $api->behave('{"status": 429}');
-read_spends('a permanent 429', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
+read_spends('a permanent 429', $throttled_requests, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 503}');
-read_spends('a permanent 503', 3, '53400', qr/^API is throttling requests: HTTP status 503$/, qr/^The response /, $wait_longer);
+read_spends('a permanent 503', $throttled_requests, '53400', qr/^API is throttling requests: HTTP status 503$/, qr/^The response /, $wait_longer);
 for my $status (429, 503)
 {
 	$api->behave(qq({"status": $status, "retry_after": 3000}));
@@ -321,13 +329,13 @@ $api->behave('{"status": 429, "retry_after": "date", "retry_after_date_in": 3000
 read_spends('429: a date in Retry-After exceeds max_retry_wait', 1, '53400', $throttled,
 	qr/^The API sent the header "Retry-After: \w{3}, .* GMT" after 1 attempt\.$/, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "soon, maybe"}');
-read_spends('429: Retry-After is invalid', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
+read_spends('429: Retry-After is invalid', $throttled_requests, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "-5"}');
-read_spends('429: Retry-After is negative', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
+read_spends('429: Retry-After is negative', $throttled_requests, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "9999999999999"}');
 read_spends('429: Retry-After is very large', 1, '53400', $throttled, qr/"Retry-After: 9999999999999"/, $wait_longer);
 $api->behave('{"status": 429, "retry_after": "0"}');
-read_spends('429: Retry-After is zero', 3, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
+read_spends('429: Retry-After is zero', $throttled_requests, '53400', qr/^API is throttling requests: HTTP status 429$/, qr/^The response /, $wait_longer);
 
 my $default_wait = server('default_wait', "base_url '" . $api->url . "'");
 for my $header ('1', '"date"')

@@ -374,7 +374,7 @@ for my $server (qw(unbuffered plain))
 
 # --- Reload and restart of nginx ---
 
-table('busy', $nginx->url('plain'), "max_retries '20', max_retry_wait '0.2', max_concurrency '4'");
+table('busy', $nginx->url('plain'), "max_retries '20', max_retry_wait '5', max_concurrency '4'");
 $api->behave('{"delay_ms": 20}');
 $nginx->clear_log;
 $session->send(count_of('busy', 200));
