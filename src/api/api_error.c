@@ -289,21 +289,19 @@ judge_members(const json_t *object, ApiProblem *problem)
 static void
 find_problem(const Api *api, const json_t *root, ApiProblem *problem)
 {
-	static const char *const sections[] = {"meta", "pagination"};
+	const json_t *data = json_object_get(root, "data");
+	const json_t *sections[] = {root, json_object_get(root, "meta"),
+								json_object_get(root, "pagination")};
 
-	problem->has_data = json_object_get(root, "data") != NULL &&
-						!json_is_null(json_object_get(root, "data"));
-	read_object(api, root, problem);
+	problem->has_data = data != NULL && !json_is_null(data);
 	for (size_t i = 0; i < lengthof(sections); i++)
-		read_object(api, json_object_get(root, sections[i]), problem);
+		read_object(api, sections[i], problem);
 	if (problem->status == 0)
 		problem->status = status_of_code(problem->code);
-	if (problem->status == 0)
-	{
-		judge_members(root, problem);
-		for (size_t i = 0; i < lengthof(sections); i++)
-			judge_members(json_object_get(root, sections[i]), problem);
-	}
+	if (problem->status != 0)
+		return;
+	for (size_t i = 0; i < lengthof(sections); i++)
+		judge_members(sections[i], problem);
 }
 
 /*

@@ -799,6 +799,7 @@ void
 http_attempt_end(HttpTransfer *transfer)
 {
 	HttpFault fault = HTTP_FAULT_CUT;
+	bool	  is_logged = message_level_is_interesting(DEBUG1);
 	bool	  may_retry;
 	char	  line[HTTP_LOG_LINE];
 
@@ -812,11 +813,14 @@ http_attempt_end(HttpTransfer *transfer)
 	else
 		may_retry = classify_failure(transfer);
 	count_outcome(transfer);
-	describe_attempt(transfer, line, sizeof(line));
+	/* The retry clears the response, and the log line comes last. */
+	if (is_logged)
+		describe_attempt(transfer, line, sizeof(line));
 
 	if (may_retry)
 		schedule_retry(transfer, fault);
 	else if (transfer->outcome == HTTP_RESPONDED)
 		http_pace_responded(&transfer->pool->pace, transfer->ended_at);
-	ereport(DEBUG1, (errmsg_internal("%s", line)));
+	if (is_logged)
+		ereport(DEBUG1, (errmsg_internal("%s", line)));
 }

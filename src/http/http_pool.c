@@ -278,6 +278,7 @@ http_pool_create(void)
 	pool->epoll_fd = -1;
 	pool->timer_fd = -1;
 	pool->curl_due = NEVER;
+	pool->timer_due = NEVER;
 	pool->wake_at = NEVER;
 	dlist_init(&pool->queue);
 	dlist_init(&pool->in_flight);
@@ -499,6 +500,9 @@ http_pool_remove(HttpTransfer *transfer)
 {
 	HttpPool *pool = transfer->pool;
 
+	/* A caller that is about to wait may wait for this transfer. */
+	if (pool->wake_at != NEVER)
+		pool->wake_at = 0;
 	if (transfer->place == HTTP_IN_NO_LIST)
 		return;
 	dlist_delete(&transfer->node);
@@ -536,10 +540,6 @@ http_pool_next_finished(HttpPool *pool)
 		return NULL;
 	transfer = dlist_head_element(HttpTransfer, node, &pool->finished);
 	http_pool_remove(transfer);
-
-	/* A caller that is about to wait may wait for this transfer. */
-	if (pool->wake_at != NEVER)
-		pool->wake_at = 0;
 	return transfer;
 }
 
@@ -712,6 +712,10 @@ arm_timer(HttpPool *pool)
 			Min(due,
 				now + time_left(dlist_container(HttpTransfer, node, iter.cur)));
 
+	if (due == pool->timer_due)
+		return;
+	pool->timer_due = due;
+
 	/* All zero disarms it; a time in the past fires immediately. */
 	if (due != NEVER)
 	{
@@ -757,7 +761,7 @@ http_pool_drive(HttpPool *pool)
 /*
  * Prepares for a caller that waits for epoll_fd, possibly without processing
  * interrupts.  The descriptor becomes readable after HTTP_LONGEST_WAIT at the
- * latest, and immediately if a transfer ends before the wait.
+ * latest, and immediately if an attempt or a transfer ends before the wait.
  *
  * The end of such a wait is not noted.  Each one counts as attended time until
  * the next one, but at most HTTP_LONGEST_WAIT, because the caller spent any

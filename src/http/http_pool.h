@@ -40,7 +40,8 @@ typedef struct HttpPool
 	int					  reserved_fds;
 	int	  sockets[HTTP_COUNTED_SOCKETS]; /* each with a reserved descriptor */
 	int	  socket_count;
-	int64 curl_due; /* time of libcurl's next call; PG_INT64_MAX: none */
+	int64 curl_due;	 /* time of libcurl's next call; PG_INT64_MAX: none */
+	int64 timer_due; /* time of the timer; PG_INT64_MAX: none */
 
 	dlist_head queue;	  /* transfers to be sent */
 	dlist_head in_flight; /* transfers handed to libcurl */
