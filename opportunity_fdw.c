@@ -21,7 +21,6 @@
 #include "admin/import.h"
 #include "api/api_schema.h"
 #include "base/version.h"
-#include "exec/async.h"
 #include "exec/explain.h"
 #include "exec/lookup_scan.h"
 #include "exec/scan.h"
@@ -62,13 +61,8 @@ opportunity_fdw_handler(PG_FUNCTION_ARGS)
 	routine->GetForeignPaths = plan_paths;
 	routine->GetForeignPlan = plan_scan;
 
-	routine->BeginForeignScan = scan_begin;
-	routine->IterateForeignScan = scan_iterate;
-	routine->ReScanForeignScan = scan_rescan;
-	routine->EndForeignScan = scan_end;
-
 	routine->IsForeignPathAsyncCapable = plan_is_async_capable;
-	async_set_callbacks(routine);
+	scan_set_callbacks(routine);
 
 	routine->ExplainForeignScan = explain_scan;
 	routine->AnalyzeForeignTable = analyze_table;

@@ -19,6 +19,7 @@
 #include "condition/condition.h"
 #include "condition/scan_private.h"
 #include "exec/explain.h"
+#include "exec/scan.h"
 #include "fetch/statement.h"
 #include "option/option.h"
 
@@ -69,16 +70,16 @@ request_by_id(const Settings *settings, bool may_be_many)
 	return psprintf("GET " API_RECORD_PATH, settings->record_type, "{id}");
 }
 
-/* Adds the expressions that are compared with the id or a key. */
-static void
-explain_key(const char *label, const List *condition,
-			const ConditionDeparse *deparse, ExplainState *es)
+/* Returns a condition, or the expressions compared with a key, as SQL. */
+static char *
+deparse_text(const List *condition, const ConditionDeparse *deparse,
+			 bool is_key)
 {
 	StringInfoData text;
 
 	initStringInfo(&text);
-	condition_deparse(&text, condition, deparse, true);
-	ExplainPropertyText(label, text.data, es);
+	condition_deparse(&text, condition, deparse, is_key);
+	return text.data;
 }
 
 /* Adds a list with one entry for each filter of the request, if there is any. */
@@ -90,13 +91,7 @@ explain_filters(List *filters, const ConditionDeparse *deparse,
 	ListCell *cell;
 
 	foreach(cell, filters)
-	{
-		StringInfoData text;
-
-		initStringInfo(&text);
-		condition_deparse(&text, lfirst(cell), deparse, false);
-		texts = lappend(texts, text.data);
-	}
+		texts = lappend(texts, deparse_text(lfirst(cell), deparse, false));
 	if (texts != NIL)
 		ExplainPropertyList("Remote Filter", texts, es);
 }
@@ -141,35 +136,35 @@ explain_pages(const ForeignScanState *node, const Settings *settings,
 static void
 explain_page_counters(const ForeignScanState *node, ExplainState *es)
 {
-	PageCounters counters = scan_page_counters(node);
-	ListCell	*cell;
-	List		*texts = NIL;
+	const PageCounters *counters = &scan_counters(node)->pages;
+	ListCell		   *cell;
+	List			   *texts = NIL;
 
 	foreach(cell, scan_sent_filters(node))
 		texts = lappend(
 			texts, in_server_encoding(((RemoteFilter *) lfirst(cell))->json));
 	if (es->verbose && texts != NIL)
 		ExplainPropertyList("Remote Filter JSON", texts, es);
-	ExplainPropertyInteger("Pages", NULL, counters.pages, es);
-	ExplainPropertyInteger("Records", NULL, counters.records, es);
-	if (counters.ranges > 0 || es->format != EXPLAIN_FORMAT_TEXT)
-		ExplainPropertyInteger("Ranges", NULL, counters.ranges, es);
+	ExplainPropertyInteger("Pages", NULL, counters->pages, es);
+	ExplainPropertyInteger("Records", NULL, counters->records, es);
+	if (counters->ranges > 0 || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyInteger("Ranges", NULL, counters->ranges, es);
 }
 
-/* Adds the number of API calls and their results. */
+/* Adds the number of API calls and their results; cache_hits -1: by pages. */
 static void
-explain_counters(ScanCounters counters, bool is_by_pages, ExplainState *es)
+explain_counters(const HttpBudget *budget, int64 cache_hits, ExplainState *es)
 {
-	ExplainPropertyInteger("API Calls", NULL, counters.requests, es);
-	if (counters.retries > 0 || es->format != EXPLAIN_FORMAT_TEXT)
-		ExplainPropertyInteger("Retries", NULL, counters.retries, es);
-	if (is_by_pages)
+	ExplainPropertyInteger("API Calls", NULL, budget->requests, es);
+	if (budget->retries > 0 || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyInteger("Retries", NULL, budget->retries, es);
+	if (cache_hits < 0)
 		ExplainPropertyInteger("Response Size", "kB",
-							   (counters.bytes + 1023) / 1024, es);
+							   (budget->bytes + 1023) / 1024, es);
 	else
-		ExplainPropertyInteger("Cache Hits", NULL, counters.cache_hits, es);
-	if (es->timing && counters.waited > 0)
-		ExplainPropertyFloat("Throttle Time", "ms", counters.waited / 1000.0, 3,
+		ExplainPropertyInteger("Cache Hits", NULL, cache_hits, es);
+	if (es->timing && budget->waited > 0)
+		ExplainPropertyFloat("Throttle Time", "ms", budget->waited / 1000.0, 3,
 							 es);
 }
 
@@ -196,7 +191,8 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 		explain_request(
 			node, request_by_id(settings, !condition_is_single(condition)), es);
 		if (es->verbose)
-			explain_key("Id", condition, &deparse, es);
+			ExplainPropertyText("Id", deparse_text(condition, &deparse, true),
+								es);
 	}
 	else if (settings->use_query)
 		explain_pages(node, settings, &deparse, es);
@@ -205,13 +201,15 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 
 	if (es->analyze)
 	{
-		ScanCounters counters = scan_counters(node);
+		const ScanCounters *counters = scan_counters(node);
 
 		if (condition == NIL)
 			explain_page_counters(node, es);
-		explain_counters(counters, condition == NIL, es);
+		explain_counters(&counters->budget,
+						 condition != NIL ? counters->keys.cache_hits : -1, es);
 		if (may_be_prefetched(node))
-			ExplainPropertyInteger("Prefetched", NULL, counters.prefetched, es);
+			ExplainPropertyInteger("Prefetched", NULL,
+								   counters->keys.prefetched, es);
 	}
 }
 
@@ -235,7 +233,8 @@ explain_lookup(const CustomScanState *node, const LookupCounters *counters,
 						   settings->record_type,
 						   Min(settings->page_size, MAX_REMOTE_VALUES),
 						   in_server_encoding(condition_field(condition)));
-	explain_key("Lookup Key", condition, &deparse, es);
+	ExplainPropertyText("Lookup Key", deparse_text(condition, &deparse, true),
+						es);
 	ExplainPropertyText("Remote Request", request, es);
 	explain_filters(list_nth(plan->custom_private, LOOKUP_PRIVATE_FILTERS),
 					&deparse, es);
@@ -244,6 +243,6 @@ explain_lookup(const CustomScanState *node, const LookupCounters *counters,
 	{
 		ExplainPropertyInteger("Lookup Batches", NULL, counters->batches, es);
 		ExplainPropertyInteger("Distinct Keys", NULL, counters->keys, es);
-		explain_counters(counters->scan, false, es);
+		explain_counters(&counters->budget, counters->cache_hits, es);
 	}
 }

@@ -18,14 +18,15 @@
 #include "commands/explain_state.h"
 #endif
 
-#include "exec/scan.h"
+#include "http/http_pool.h"
 
 /* Counters of one lookup, for EXPLAIN ANALYZE. */
 typedef struct LookupCounters
 {
-	ScanCounters scan;
-	int64		 batches;
-	int64		 keys; /* sum of the distinct keys of each batch */
+	HttpBudget budget;
+	int64	   batches;
+	int64	   keys; /* sum of the distinct keys of each batch */
+	int64	   cache_hits;
 } LookupCounters;
 
 extern void explain_scan(ForeignScanState *node, ExplainState *es);

@@ -46,7 +46,6 @@ typedef struct LookupState
 	List		   *expressions; /* ExprStates of custom_exprs */
 	Settings	   *settings;
 	RecordSource   *records;
-	HttpBudget		budget;
 	PlanState	   *child;
 	TupleTableSlot *tuple_slot;
 
@@ -104,8 +103,8 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 
 	state->records = statement_source(
 		estate, state->settings, OidIsValid(userid) ? userid : GetUserId());
-	state->budget = statement_budget(state->records->statement,
-									 state->settings->max_requests);
+	state->counters.budget = statement_budget(state->records->statement,
+											  state->settings->max_requests);
 	state->tuple_slot = ExecInitExtraTupleSlot(
 		estate, ExecGetResultType(state->child), &TTSOpsMinimalTuple);
 }
@@ -190,7 +189,8 @@ create_keys(LookupState *state)
 	is_possible = evaluate_lookup_filters(state, &filters);
 	cache = key_cache_open(state->records, field, filters, true);
 	MemoryContextSwitchTo(context);
-	keys = key_batch_create(cache, state->settings, &state->budget, true);
+	keys =
+		key_batch_create(cache, state->settings, &state->counters.budget, true);
 	if (!is_possible)
 		keys->size = 0;
 	return keys;
@@ -218,22 +218,6 @@ add_keys(LookupState *state, KeyBatch *batch, TupleTableSlot *row)
 }
 
 /*
- * Adds a row, and its keys, to a batch.  The current memory context must be the
- * batch's.
- */
-static void
-add_lookup_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
-{
-	MinimalTuple tuple = ExecCopySlotMinimalTuple(row);
-
-	batch->tuples = lappend(batch->tuples, tuple);
-	batch->size += tuple->t_len;
-	state->size += tuple->t_len;
-	state->read++;
-	add_keys(state, batch->keys, row);
-}
-
-/*
  * Reads rows of the child until a batch is full.  Returns the batch, which is
  * empty if the child has no more rows.
  */
@@ -254,15 +238,21 @@ read_lookup_batch(LookupState *state)
 	do
 	{
 		TupleTableSlot *row;
+		MinimalTuple	tuple;
 
 		MemoryContextSwitchTo(old_context);
 		row = ExecProcNode(state->child);
 		MemoryContextSwitchTo(context);
-		if (TupIsNull(row))
-			state->is_done = true;
-		else
-			add_lookup_row(state, batch, row);
-	} while (!state->is_done && !key_batch_is_full(batch->keys) &&
+		state->is_done = TupIsNull(row);
+		if (state->is_done)
+			break;
+		tuple = ExecCopySlotMinimalTuple(row);
+		batch->tuples = lappend(batch->tuples, tuple);
+		batch->size += tuple->t_len;
+		state->size += tuple->t_len;
+		state->read++;
+		add_keys(state, batch->keys, row);
+	} while (!key_batch_is_full(batch->keys) &&
 			 state->size < (size_t) work_mem * 1024);
 	MemoryContextSwitchTo(old_context);
 	return batch;
@@ -323,7 +313,7 @@ read_ahead(LookupState *state)
 		key_batch_send(batch->keys);
 		state->counters.batches += keys > 0;
 		state->counters.keys += keys;
-		state->counters.scan.cache_hits += batch->keys->hits;
+		state->counters.cache_hits += batch->keys->hits;
 	}
 }
 
@@ -387,17 +377,10 @@ rescan_lookup(CustomScanState *node)
 		ExecReScan(state->child);
 }
 
-/* Custom scan callback: the counters are zero before the lookup begins. */
 static void
 explain_lookup_node(CustomScanState *node, List *ancestors, ExplainState *es)
 {
-	const LookupState *state = (const LookupState *) node;
-	LookupCounters	   counters = state->counters;
-
-	counters.scan.requests = state->budget.requests;
-	counters.scan.retries = state->budget.retries;
-	counters.scan.waited = state->budget.waited;
-	explain_lookup(node, &counters, ancestors, es);
+	explain_lookup(node, &((LookupState *) node)->counters, ancestors, es);
 }
 
 /* Custom scan callback: returns the node's state, still empty. */

@@ -40,8 +40,7 @@ row_reader_create(const Settings *settings, Relation relation, List *columns,
 
 	reader->secret = records->api->credentials->api_key;
 	reader->natts = RelationGetNumberOfAttributes(relation);
-	reader->columns =
-		palloc(Max(list_length(columns), 1) * sizeof(ColumnReader *));
+	reader->columns = palloc(list_length(columns) * sizeof(ColumnReader *));
 	foreach(cell, columns)
 		reader->columns[reader->column_count++] = column_reader_create(
 			settings, RelationGetDescr(relation), lfirst_int(cell),
@@ -98,12 +97,8 @@ row_reader_read(const RowReader *reader, const Record *record,
 	PG_TRY();
 	{
 		for (int i = 0; i < reader->column_count; i++)
-		{
-			int column = column_reader_attnum(reader->columns[i]) - 1;
-
-			values[column] = column_reader_read(reader->columns[i], record,
-												record_id, &isnull[column]);
-		}
+			column_reader_read(reader->columns[i], record, record_id, values,
+							   isnull);
 	}
 	PG_CATCH();
 	{

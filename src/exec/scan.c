@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * scan.c
- *	  The executor's callbacks of a foreign scan: begin, iterate, rescan, end.
+ *	  The executor's callbacks of a foreign scan, also those of asynchronous
+ *	  execution below an Append.
  *
  * The scan evaluates the plan's conditions, starts a fetch by keys or by pages,
  * and turns its records into rows.  Must not know how the records are fetched.
@@ -11,14 +12,14 @@
  */
 #include "postgres.h"
 
+#include "executor/execAsync.h"
 #include "executor/executor.h"
-#include "foreign/fdwapi.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "tcop/pquery.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 #include "utils/rel.h"
-#include "utils/uuid.h"
 
 #include "base/compat.h"
 #include "condition/condition.h"
@@ -28,7 +29,6 @@
 #include "exec/row.h"
 #include "exec/scan.h"
 #include "fetch/key_batch.h"
-#include "option/option.h"
 
 typedef struct OpportunityScan
 {
@@ -52,13 +52,11 @@ typedef struct OpportunityScan
 	KeyFetch	   *by_keys;  /* NULL, as by_pages: not started, or no record
 								  * can match */
 	PageFetch	   *by_pages; /* if it is not by_keys */
-	bool			nowait;
-	Tuplesortstate *sorted; /* NULL: rows are not sorted here */
+	bool			nowait;	  /* the scan may not wait for responses */
+	Tuplesortstate *sorted;	  /* NULL: rows are not sorted here */
 	TupleTableSlot *sort_slot;
-	HttpBudget		budget;
-	FetchCounters	counters;
 	bool			is_prefetched; /* by_keys: a lookup fetched the records */
-	PageCounters	page_counters;
+	ScanCounters	counters;
 
 	MemoryContext scan_context;	  /* reset by a rescan */
 	MemoryContext record_context; /* reset before the next row */
@@ -128,7 +126,7 @@ scan_user(const ForeignScan *plan, EState *estate)
  * no request.  Raises an error if the user has no mapping.  Does nothing for
  * EXPLAIN without ANALYZE.
  */
-void
+static void
 scan_begin(ForeignScanState *node, int eflags)
 {
 	ForeignScan		*plan = (ForeignScan *) node->ss.ps.plan;
@@ -155,8 +153,8 @@ scan_begin(ForeignScanState *node, int eflags)
 	userid = scan_user(plan, estate);
 	scan->settings = settings_read(RelationGetRelid(relation));
 	scan->records = statement_source(estate, scan->settings, userid);
-	scan->budget = statement_budget(scan->records->statement,
-									scan->settings->max_requests);
+	scan->counters.budget = statement_budget(scan->records->statement,
+											 scan->settings->max_requests);
 
 	scan->rows = row_reader_create(
 		scan->settings, relation,
@@ -233,23 +231,6 @@ find_by_key(ForeignScanState *node)
 }
 
 /*
- * Raises the error for a scan without a condition on the id, of a table that
- * can be read by ids alone.
- */
-static void
-report_unreadable(ForeignScanState *node)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot scan foreign table \"%s\" without a condition on "
-					"attribute \"id\"",
-					RelationGetRelationName(node->ss.ss_currentRelation)),
-			 errdetail("The option \"use_query\" of the table is false."),
-			 errhint("Add a condition such as WHERE id = '...', or join the "
-					 "table by the column of attribute \"id\".")));
-}
-
-/*
  * Evaluates the conditions, and starts the fetch of the records that they
  * allow.  Raises an error if the table can be read by ids alone and there is no
  * condition on the id.
@@ -261,7 +242,15 @@ start_fetch(ForeignScanState *node)
 	MemoryContext	 old_context;
 
 	if (scan->id_condition == NIL && !scan->settings->use_query)
-		report_unreadable(node);
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot scan foreign table \"%s\" without a condition on "
+					"attribute \"id\"",
+					RelationGetRelationName(node->ss.ss_currentRelation)),
+			 errdetail("The option \"use_query\" of the table is false."),
+			 errhint("Add a condition such as WHERE id = '...', or join the "
+					 "table by the column of attribute \"id\".")));
 
 	old_context = MemoryContextSwitchTo(scan->scan_context);
 	if (scan->id_condition != NIL)
@@ -273,13 +262,13 @@ start_fetch(ForeignScanState *node)
 			scan->id_condition, scan->expressions, node->ss.ps.ps_ExprContext);
 		scan->by_keys = key_fetch_ids(
 			scan->records, scan->settings, scan->ids.keys, scan->ids.count,
-			Max(limit, 0), &scan->budget, &scan->counters);
+			Max(limit, 0), &scan->counters.budget, &scan->counters.keys);
 	}
 	else if (evaluate_filters(node) && !find_by_key(node))
 	{
 		scan->by_pages =
 			page_fetch_create(scan->records, scan->settings, &scan->page_spec,
-							  &scan->budget, &scan->page_counters);
+							  &scan->counters.budget, &scan->counters.pages);
 		page_fetch_set_nowait(scan->by_pages, scan->nowait);
 	}
 	scan->is_started = true;
@@ -313,7 +302,7 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 		row_reader_read(scan->rows, record, &record->id, slot->tts_values,
 						slot->tts_isnull);
 		ExecStoreVirtualTuple(slot);
-		scan->counters.prefetched += scan->is_prefetched;
+		scan->counters.keys.prefetched += scan->is_prefetched;
 	}
 	MemoryContextSwitchTo(old_context);
 	return found;
@@ -349,15 +338,14 @@ sort_rows(ForeignScanState *node)
  * FDW callback: returns the next row, or an empty slot at the end.  The slot
  * may also be empty while scan_is_waiting returns true.
  */
-TupleTableSlot *
+static TupleTableSlot *
 scan_iterate(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
-	bool			 is_first = !scan->is_started;
 	bool			 found;
 
-	if (is_first)
+	if (!scan->is_started)
 		start_fetch(node);
 	if (scan->sorted == NULL)
 	{
@@ -377,10 +365,15 @@ scan_iterate(ForeignScanState *node)
 	return ExecClearTuple(slot);
 }
 
-/* Returns the scan to the state before its first row. */
+/*
+ * FDW callback: returns the scan to the state before its first row.  The
+ * statement's cache keeps the records that were read by id.
+ */
 static void
-forget_rows(OpportunityScan *scan)
+scan_rescan(ForeignScanState *node)
 {
+	OpportunityScan *scan = node->fdw_state;
+
 	if (scan->by_keys != NULL)
 		key_fetch_end(scan->by_keys);
 	if (scan->by_pages != NULL)
@@ -399,120 +392,212 @@ forget_rows(OpportunityScan *scan)
 }
 
 /*
- * FDW callback: starts again, with other ids perhaps.  The statement's cache
- * keeps the records that were read by id.
- */
-void
-scan_rescan(ForeignScanState *node)
-{
-	forget_rows(node->fdw_state);
-}
-
-/*
  * FDW callback: ends the fetch.  The memory lives as long as the executor
  * state.
  */
-void
+static void
 scan_end(ForeignScanState *node)
 {
-	OpportunityScan *scan = node->fdw_state;
-
-	if (scan != NULL)
-		forget_rows(scan);
+	if (node->fdw_state != NULL)
+		scan_rescan(node);
 }
 
-/* Returns the scan's counters; all are zero before it begins. */
-ScanCounters
+/* Returns the counters of a scan that has begun. */
+const ScanCounters *
 scan_counters(const ForeignScanState *node)
 {
-	const OpportunityScan *scan = node->fdw_state;
-	ScanCounters		   counters = {0};
-
-	if (scan != NULL)
-	{
-		counters.requests = scan->budget.requests;
-		counters.retries = scan->budget.retries;
-		counters.bytes = scan->budget.bytes;
-		counters.cache_hits = scan->counters.cache_hits;
-		counters.prefetched = scan->counters.prefetched;
-		counters.waited = scan->budget.waited;
-	}
-	return counters;
-}
-
-/* Returns the counters of the pages; all are zero before the scan begins. */
-PageCounters
-scan_page_counters(const ForeignScanState *node)
-{
-	const OpportunityScan *scan = node->fdw_state;
-	PageCounters		   counters = {0};
-
-	return scan != NULL ? scan->page_counters : counters;
+	return &((const OpportunityScan *) node->fdw_state)->counters;
 }
 
 /*
  * Returns the JSON of the filters that the last query was sent with, a list;
- * NIL if there are none, or if no query was sent yet.
+ * NIL if there are none, or if no query was sent yet.  The scan has begun.
  */
 List *
 scan_sent_filters(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return scan != NULL && scan->by_pages != NULL
-			   ? page_fetch_filters(scan->by_pages)
-			   : NIL;
+	return scan->by_pages != NULL ? page_fetch_filters(scan->by_pages) : NIL;
 }
 
 /*
- * Returns true if the next row is available without waiting.  A fetch by keys
- * always waits, and so is always ready.
+ * Asynchronous execution: an Append requests a row from each of its scans.  A
+ * scan that would have to wait returns the descriptor that becomes readable when
+ * data may have arrived.  Scans of one user mapping share a connection pool and
+ * its descriptor, and the Append notifies only one of them.  So that one also
+ * completes the requests of the others.
  */
-bool
-scan_is_ready(const ForeignScanState *node)
-{
-	const OpportunityScan *scan = node->fdw_state;
 
-	return scan->by_pages == NULL || page_fetch_is_ready(scan->by_pages);
+static OpportunityScan *
+scan_of(const AsyncRequest *request)
+{
+	return ((ForeignScanState *) request->requestee)->fdw_state;
 }
 
-/*
- * Forbids that the scan waits for responses (nowait), or permits it.  A scan that
- * may not wait can return an empty slot before the end: see scan_is_waiting.
- */
-void
-scan_set_nowait(ForeignScanState *node, bool nowait)
+static HttpPool *
+pool_of(const AsyncRequest *request)
 {
-	OpportunityScan *scan = node->fdw_state;
+	return scan_of(request)->records->api->connection->pool;
+}
 
+/* Forbids (nowait) or permits that a scan waits for responses. */
+static void
+set_nowait(OpportunityScan *scan, bool nowait)
+{
 	scan->nowait = nowait;
 	if (scan->by_pages != NULL)
 		page_fetch_set_nowait(scan->by_pages, nowait);
 }
 
-/* Returns true if the last slot was empty because the scan may not wait. */
-bool
-scan_is_waiting(const ForeignScanState *node)
+/*
+ * Returns true if a request needs no wait.  A fetch by keys always waits, and so
+ * is always ready.
+ */
+static bool
+is_ready(const AsyncRequest *request)
 {
-	const OpportunityScan *scan = node->fdw_state;
+	const OpportunityScan *scan = scan_of(request);
 
-	return scan->by_pages != NULL && page_fetch_is_waiting(scan->by_pages);
+	return scan->by_pages == NULL || page_fetch_is_ready(scan->by_pages);
 }
 
-/* Returns the descriptor that becomes readable when data may have arrived. */
-int
-scan_wait_fd(const ForeignScanState *node)
+/*
+ * FDW callback: completes a request with a row or the end, or adds it to the
+ * statement's pending requests.
+ */
+static void
+scan_request(AsyncRequest *request)
 {
-	const OpportunityScan *scan = node->fdw_state;
+	OpportunityScan *scan = scan_of(request);
+	Statement		*statement = scan->records->statement;
+	PlanState		*node = request->requestee;
+	TupleTableSlot	*row;
+	MemoryContext	 old_context;
 
-	return scan->records->api->connection->pool->epoll_fd;
+	set_nowait(scan, true);
+	row = node->ExecProcNodeReal(node); /* not instrumented twice */
+	set_nowait(scan, false);
+	if (TupIsNull(row) && scan->by_pages != NULL &&
+		page_fetch_is_waiting(scan->by_pages))
+	{
+		old_context = MemoryContextSwitchTo(statement->context);
+		statement->async_requests =
+			list_append_unique_ptr(statement->async_requests, request);
+		MemoryContextSwitchTo(old_context);
+		ExecAsyncRequestPending(request);
+		return;
+	}
+	statement->async_requests =
+		list_delete_ptr(statement->async_requests, request);
+	ExecAsyncRequestDone(request, TupIsNull(row) ? NULL : row);
 }
 
-/* Prepares for a wait for that descriptor by the caller. */
+/* Completes a pending request for which the Append was not notified. */
+static void
+complete_pending(AsyncRequest *request)
+{
+	request->callback_pending = false;
+	scan_request(request);
+	ExecAsyncResponse(request);
+	if (request->requestee->instrument != NULL)
+		InstrUpdateTupleCount(request->requestee->instrument,
+							  TupIsNull(request->result) ? 0.0 : 1.0);
+}
+
+/* Completes the Append's other requests that need not wait any longer. */
+static void
+complete_others(AsyncRequest *request)
+{
+	List *pending =
+		list_copy(scan_of(request)->records->statement->async_requests);
+	ListCell *cell;
+
+	foreach(cell, pending)
+	{
+		AsyncRequest *other = lfirst(cell);
+
+		if (other != request && other->callback_pending &&
+			other->requestor == request->requestor && is_ready(other))
+			complete_pending(other);
+	}
+	list_free(pending);
+}
+
+/*
+ * Notes that the Append waits for a request's descriptor.  Returns false if it
+ * already does, for another request that shares the descriptor.
+ */
+static bool
+note_wait(AsyncRequest *request)
+{
+	AppendState *append = (AppendState *) request->requestor;
+	Statement	*statement = scan_of(request)->records->statement;
+	bool is_first = GetNumRegisteredWaitEvents(append->as_eventset) == 1;
+	MemoryContext old_context;
+	ListCell	 *cell;
+
+	foreach(cell, statement->async_waits)
+	{
+		AsyncRequest *other = lfirst(cell);
+
+		if (other->requestor != request->requestor)
+			continue;
+		/*
+		 * The set has only the event of the postmaster's death, so this is a
+		 * new wait.
+		 */
+		if (is_first)
+			statement->async_waits =
+				foreach_delete_current(statement->async_waits, cell);
+		else if (pool_of(other) == pool_of(request))
+			return false;
+	}
+	old_context = MemoryContextSwitchTo(statement->context);
+	statement->async_waits = lappend(statement->async_waits, request);
+	MemoryContextSwitchTo(old_context);
+	return true;
+}
+
+/*
+ * FDW callback: registers the descriptor that the Append waits for.  Completes
+ * all requests that are ready first, since the Append would wait nevertheless
+ * once an event is registered.
+ */
+static void
+scan_configure_wait(AsyncRequest *request)
+{
+	AppendState *append = (AppendState *) request->requestor;
+
+	if (is_ready(request))
+		complete_pending(request);
+	complete_others(request);
+	if (!request->callback_pending || append->as_needrequest != NULL ||
+		!note_wait(request))
+		return;
+	http_pool_prepare_wait(pool_of(request));
+	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
+					  pool_of(request)->epoll_fd, NULL, request);
+}
+
+/* FDW callback: processes the data that has arrived. */
+static void
+scan_notify(AsyncRequest *request)
+{
+	CHECK_FOR_INTERRUPTS();
+	complete_others(request);
+	scan_request(request);
+}
+
+/* Sets the FDW callbacks of the executor. */
 void
-scan_prepare_wait(const ForeignScanState *node)
+scan_set_callbacks(FdwRoutine *routine)
 {
-	const OpportunityScan *scan = node->fdw_state;
-
-	http_pool_prepare_wait(scan->records->api->connection->pool);
+	routine->BeginForeignScan = scan_begin;
+	routine->IterateForeignScan = scan_iterate;
+	routine->ReScanForeignScan = scan_rescan;
+	routine->EndForeignScan = scan_end;
+	routine->ForeignAsyncRequest = scan_request;
+	routine->ForeignAsyncConfigureWait = scan_configure_wait;
+	routine->ForeignAsyncNotify = scan_notify;
 }

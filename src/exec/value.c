@@ -20,6 +20,9 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
 #include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -31,7 +34,6 @@
 #include "base/id.h"
 #include "base/iso8601.h"
 #include "base/redact.h"
-#include "exec/soft_input.h"
 #include "exec/value.h"
 #include "option/attribute.h"
 
@@ -156,27 +158,92 @@ reject(ColumnReader *reader, int sqlstate, const char *message,
 	replace_by_null(reader, message);
 }
 
+/* Returns true if input_problem can call the input function of a type. */
+static bool
+may_catch_errors(Oid type)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) type;
+	return true;
+#else
+	static const Oid types[] = {
+		BOOLOID,	  INT2OID,		  INT4OID,	  INT8OID, FLOAT4OID, FLOAT8OID,
+		NUMERICOID,	  TEXTOID,		  VARCHAROID, UUIDOID, DATEOID,	  TIMEOID,
+		TIMESTAMPOID, TIMESTAMPTZOID, JSONOID,	  JSONBOID};
+
+	for (size_t i = 0; i < lengthof(types); i++)
+	{
+		if (types[i] == type)
+			return true;
+	}
+	return false;
+#endif
+}
+
+/*
+ * Calls the input function of a type for which may_catch_errors is true.  Returns
+ * the function's message about a bad value, palloc'd, or NULL.
+ */
+static const char *
+input_problem(FmgrInfo *input, char *text, Oid input_param, int32 typmod,
+			  Datum *value)
+{
+#if PG_VERSION_NUM >= 160000
+	ErrorSaveContext escontext = {.type = T_ErrorSaveContext,
+								  .details_wanted = true};
+
+	return InputFunctionCallSafe(input, text, input_param, typmod,
+								 (Node *) &escontext, value)
+			   ? NULL
+			   : pstrdup(escontext.error_data->message);
+#else
+	MemoryContext context = CurrentMemoryContext;
+	const char *volatile problem = NULL;
+
+	/*
+	 * These input functions hold nothing that only an abort releases.  Their
+	 * errors about data can be caught without a subtransaction.
+	 */
+	PG_TRY();
+	{
+		*value = InputFunctionCall(input, text, input_param, typmod);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		problem = error->message;
+	}
+	PG_END_TRY();
+	return problem;
+#endif
+}
+
 /*
  * Calls an input function.  A text of NULL means SQL NULL.  Returns false if the
- * value is invalid and becomes NULL.
+ * value is invalid and becomes NULL.  PostgreSQL 16 introduced soft errors.
+ * Before, only the errors of some built-in input functions become NULL.
  */
 static bool
 call_input(ColumnReader *reader, FmgrInfo *input, const char *text,
 		   Oid input_param, int32 typmod, Datum *value)
 {
-	char *message;
+	char	   *source = unconstify(char *, text);
+	const char *problem = NULL;
 
 	if (reader->invalid_value == INVALID_VALUE_ERROR ||
-		!soft_input_is_possible(reader->type))
-		*value = InputFunctionCall(input, unconstify(char *, text), input_param,
-								   typmod);
-	else if (!soft_input_call(input, unconstify(char *, text), input_param,
-							  typmod, value, &message))
-	{
-		replace_by_null(reader, message);
-		return false;
-	}
-	return true;
+		!may_catch_errors(reader->type))
+		*value = InputFunctionCall(input, source, input_param, typmod);
+	else
+		problem = input_problem(input, source, input_param, typmod, value);
+	if (problem != NULL)
+		replace_by_null(reader, problem);
+	return problem == NULL;
 }
 
 /*
@@ -510,7 +577,7 @@ check_array(ColumnReader *reader, Datum array)
 	FmgrInfo input;
 
 	if (reader->invalid_value == INVALID_VALUE_ERROR ||
-		!soft_input_is_possible(reader->array_domain))
+		!may_catch_errors(reader->array_domain))
 	{
 		domain_check(array, false, reader->array_domain, &reader->domain_extra,
 					 reader->context);
@@ -554,8 +621,8 @@ reject_form(ColumnReader *reader, const RecordAttribute *attribute,
 static bool
 read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value)
 {
-	Datum *elements = palloc(Max(attribute->count, 1) * sizeof(Datum));
-	bool  *nulls = palloc(Max(attribute->count, 1) * sizeof(bool));
+	Datum *elements = palloc(attribute->count * sizeof(Datum));
+	bool  *nulls = palloc(attribute->count * sizeof(bool));
 	int	   lower_bound = 1;
 
 	if (!attribute->is_list)
@@ -582,13 +649,10 @@ read_array(ColumnReader *reader, const RecordAttribute *attribute, Datum *value)
 			return false;
 	}
 
-	if (attribute->count == 0)
-		*value = PointerGetDatum(construct_empty_array(reader->type));
-	else
-		*value = PointerGetDatum(construct_md_array(
-			elements, nulls, 1, unconstify(int *, &attribute->count),
-			&lower_bound, reader->type, reader->element_length,
-			reader->element_byval, reader->element_align));
+	*value = PointerGetDatum(construct_md_array(
+		elements, nulls, 1, unconstify(int *, &attribute->count), &lower_bound,
+		reader->type, reader->element_length, reader->element_byval,
+		reader->element_align));
 	return !OidIsValid(reader->array_domain) || check_array(reader, *value);
 }
 
@@ -643,19 +707,20 @@ conversion_context(void *arg)
 }
 
 /*
- * Returns the column's value for a record, in the current memory context.
+ * Stores the column's value for a record in a row's values and isnull, in the
+ * current memory context.
  *
  * record_id is the id in canonical form, for messages.  Raises the errors of
  * the type's input function, and an error for a value that cannot fit the type.
  * The error context names the column, the attribute and the record.  If the
  * option invalid_value is null, such a value is NULL, with a warning.
  */
-Datum
+void
 column_reader_read(ColumnReader *reader, const Record *record,
-				   const char *record_id, bool *isnull)
+				   const char *record_id, Datum *values, bool *isnull)
 {
 	ErrorContextCallback callback;
-	Datum				 value = (Datum) 0;
+	int					 column = reader->attnum - 1;
 
 	reader->record_id = record_id;
 	callback.callback = conversion_context;
@@ -664,23 +729,16 @@ column_reader_read(ColumnReader *reader, const Record *record,
 	error_context_stack = &callback;
 
 	reader->is_invalid = false;
-	*isnull = !read_column(reader, record, &value);
-	if (*isnull && OidIsValid(reader->array_domain))
+	values[column] = (Datum) 0;
+	isnull[column] = !read_column(reader, record, &values[column]);
+	if (isnull[column] && OidIsValid(reader->array_domain))
 		domain_check((Datum) 0, true, reader->array_domain,
 					 &reader->domain_extra, reader->context);
-	else if (*isnull && !reader->is_array)
+	else if (isnull[column] && !reader->is_array)
 		InputFunctionCall(&reader->input, NULL, reader->input_param,
 						  reader->typmod); /* a domain may forbid NULL */
 
 	error_context_stack = callback.previous;
-	return value;
-}
-
-/* Returns the number of the column. */
-AttrNumber
-column_reader_attnum(const ColumnReader *reader)
-{
-	return reader->attnum;
 }
 
 /*

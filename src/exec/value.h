@@ -26,8 +26,8 @@ extern ColumnReader *column_reader_create(const Settings *settings,
 										  const char   *secret,
 										  AttributeSet *wanted,
 										  List		  **warned_columns);
-extern AttrNumber	 column_reader_attnum(const ColumnReader *reader);
-extern Datum column_reader_read(ColumnReader *reader, const Record *record,
-								const char *record_id, bool *isnull);
+extern void column_reader_read(ColumnReader *reader, const Record *record,
+							   const char *record_id, Datum *values,
+							   bool *isnull);
 
 #endif /* OPPORTUNITY_VALUE_H */

@@ -32,7 +32,7 @@ typedef struct Statement
 	List				 *sources; /* RecordSources */
 	struct KeyStore *store;	 /* see key_cache.c; NULL: no record cached yet */
 	List	*lookup_tables;	 /* OIDs of tables whose records lookups prefetch */
-	List	*async_requests; /* pending: see async.c */
+	List	*async_requests; /* pending: see scan.c */
 	List	*async_waits;	 /* those whose descriptor is waited for */
 	Progress progress;
 	List *warned_columns; /* columns that have warned of an invalid value; the
