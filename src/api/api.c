@@ -128,7 +128,7 @@ api_body(const HttpTransfer *transfer)
 	if (GetDatabaseEncoding() == PG_UTF8 && transfer->body != NULL)
 		return transfer->body;
 	copy = palloc(transfer->length + 1);
-	if (transfer->length > 0)
+	if (transfer->body != NULL)
 		memcpy(copy, transfer->body, transfer->length);
 	copy[transfer->length] = '\0';
 	return copy;

@@ -88,6 +88,7 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 			is_missing = is_missing &&
 						 memcmp(&page->records[i]->id, id, sizeof(*id)) != 0;
 		if (is_missing)
+			Assert(*record != NULL);
 			api_facts(api)->has_record_path = true;
 	}
 	else
