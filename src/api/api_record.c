@@ -88,7 +88,6 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 			is_missing = is_missing &&
 						 memcmp(&page->records[i]->id, id, sizeof(*id)) != 0;
 		if (is_missing)
-			Assert(*record != NULL);
 			api_facts(api)->has_record_path = true;
 	}
 	else
@@ -146,6 +145,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 							   psprintf("record %s", id_text(id)), status,
 							   reason, &problem))
 		{
+			Assert(*record != NULL);
 			api_facts(api)->has_record_path = true;
 			if (memcmp(&(*record)->id, id, sizeof(*id)) == 0)
 			{
