@@ -78,7 +78,7 @@ find_in_session(KeyEntry *entry, const Settings *settings)
 							settings->cache_ttl, &text, &length))
 		return false;
 	if (text != NULL)
-		key_entry_add(entry, text, length);
+		key_entry_add(entry, text, length, NULL);
 	key_entry_settle(entry, KEY_KNOWN);
 	return true;
 }
@@ -287,13 +287,18 @@ end_batch(KeyFetch *fetch)
 	key_batch_release(batch);
 }
 
-/* Parses a kept record into the current memory context. */
+/*
+ * Returns a kept record.  Parses it into the current memory context, unless it
+ * is in the response read last.
+ */
 static Record *
 parse_record(const KeyBatch *batch, KeptRecord *kept)
 {
 	Record *record;
 	char   *problem;
 
+	if (kept->response_number == batch->cache->field->store->response_number)
+		return kept->parsed;
 	if (record_parse(batch->cache->field->records->wanted, kept->text,
 					 kept->length, &record, &problem) != RECORD_OK)
 		elog(ERROR, "could not read cached record: %s", problem);
@@ -302,7 +307,7 @@ parse_record(const KeyBatch *batch, KeptRecord *kept)
 
 /*
  * Sets *record to the next record.  Returns false at the end.  The record is
- * allocated in the current context, and is valid until the next call.  Raises
+ * valid until the next call, or until the current context is reset.  Raises
  * the errors of api.h.
  */
 bool

@@ -60,6 +60,7 @@ store_of(Statement *statement)
 	store->context = context;
 	store->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
 												ALLOCSET_DEFAULT_SIZES);
+	store->response_number = 1;
 	dlist_init(&store->unused);
 	names.keysize = sizeof(char *);
 	names.entrysize = sizeof(KeyCache);
@@ -275,15 +276,20 @@ key_entry_release(KeyEntry *entry)
 		key_entry_remove(entry);
 }
 
-/* Adds a copy of a record to the pending entry of its key. */
+/*
+ * Adds a copy of a record to the pending entry of its key.  parsed: the record
+ * in the store's response; NULL: it comes from elsewhere.
+ */
 void
-key_entry_add(KeyEntry *entry, const char *text, int length)
+key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 {
 	KeyStore   *store = entry->id.cache->field->store;
 	KeptRecord *kept = MemoryContextAlloc(
 		store->context, offsetof(KeptRecord, text) + length + 1);
 
 	kept->next = NULL;
+	kept->parsed = parsed;
+	kept->response_number = parsed != NULL ? store->response_number : 0;
 	kept->length = length;
 	memcpy(kept->text, text, length);
 	kept->text[length] = '\0';
@@ -335,6 +341,17 @@ key_entry_remove(KeyEntry *entry)
 	store->size -= entry->size;
 	hash_search(store->entries, &entry->id, HASH_REMOVE, NULL);
 	key_cache_close(cache);
+}
+
+/* Frees the response read last.  Its records are parsed again from their text. */
+void
+key_store_end_response(KeyStore *store)
+{
+	if (store->response != NULL)
+		http_end(store->response);
+	store->response = NULL;
+	store->response_number++;
+	MemoryContextReset(store->page_context);
 }
 
 /* Returns true if the records in use take work_mem or more. */

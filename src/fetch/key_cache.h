@@ -16,16 +16,19 @@
 #include "utils/uuid.h"
 
 #include "api/api_facts.h"
+#include "api/record.h"
 #include "fetch/statement.h"
 
 /* All caches of a statement.  They share work_mem. */
 typedef struct KeyStore
 {
 	MemoryContext context;
-	MemoryContext page_context; /* of the response being read */
-	HTAB		 *caches;		/* KeyCaches, by name */
-	HTAB		 *entries;		/* KeyEntries */
-	List		 *fields;		/* KeyFields */
+	MemoryContext page_context;	   /* of the response read last */
+	HttpTransfer *response;		   /* owner of its text, or NULL */
+	uint64		  response_number; /* from 1 on */
+	HTAB		 *caches;		   /* KeyCaches, by name */
+	HTAB		 *entries;		   /* KeyEntries */
+	List		 *fields;		   /* KeyFields */
 	uint64		  batch_total;
 	dlist_head	  unused;	   /* entries without users, the least recently used
 								* first */
@@ -75,6 +78,8 @@ typedef enum KeyState
 typedef struct KeptRecord
 {
 	struct KeptRecord *next;
+	Record			  *parsed;			/* in the store's page_context */
+	uint64			   response_number; /* the store's, while it is valid */
 	int				   length;
 	char			   text[FLEXIBLE_ARRAY_MEMBER];
 } KeptRecord;
@@ -108,10 +113,12 @@ extern KeyEntry *key_entry_find(KeyCache *cache, const pg_uuid_t *key,
 								bool may_create);
 extern void		 key_entry_use(KeyEntry *entry);
 extern void		 key_entry_release(KeyEntry *entry);
-extern void		 key_entry_add(KeyEntry *entry, const char *text, int length);
+extern void		 key_entry_add(KeyEntry *entry, const char *text, int length,
+							   Record *parsed);
 extern void		 key_entry_settle(KeyEntry *entry, KeyState state);
 extern void		 key_entry_drop_records(KeyEntry *entry);
 extern void		 key_entry_remove(KeyEntry *entry);
+extern void		 key_store_end_response(KeyStore *store);
 extern bool		 key_store_is_full(const KeyStore *store);
 extern void		 key_store_evict(KeyStore *store);
 

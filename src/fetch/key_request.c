@@ -309,7 +309,7 @@ complete_query(KeyRequest *request, bool has_new)
 
 /* Keeps a record: the wanted attributes, or all of it for later statements. */
 static void
-keep_record(KeyRequest *request, KeyEntry *entry, const Record *record)
+keep_record(KeyRequest *request, KeyEntry *entry, Record *record)
 {
 	KeyField	  *field = request->field;
 	StringInfoData text;
@@ -323,7 +323,7 @@ keep_record(KeyRequest *request, KeyEntry *entry, const Record *record)
 	}
 	else
 		record_write_cut(request->source.wanted, record, &text);
-	key_entry_add(entry, text.data, text.len);
+	key_entry_add(entry, text.data, text.len, record);
 	pfree(text.data);
 }
 
@@ -332,7 +332,7 @@ keep_record(KeyRequest *request, KeyEntry *entry, const Record *record)
  * progresses by it.  Returns false if its key cannot be read.
  */
 static bool
-take_record(KeyRequest *request, const Record *record, bool *has_new)
+take_record(KeyRequest *request, Record *record, bool *has_new)
 {
 	bool	  is_id = request->field->is_id;
 	pg_uuid_t key = record->id;
@@ -523,6 +523,9 @@ take_get(KeyRequest *request, bool is_needed)
 	}
 	else if (request->settings->cache_ttl > 0)
 		session_cache_keep(field->records->session, id, NULL, 0);
+	field->store->response = request->get;
+	request->get = NULL;
+	request->source.statement->pending--;
 	finish_request(request, KEY_KNOWN);
 	return true;
 }
@@ -531,6 +534,7 @@ take_get(KeyRequest *request, bool is_needed)
 static bool
 take_query(KeyRequest *request, bool is_needed)
 {
+	KeyStore	*store = request->field->store;
 	PageResponse response;
 
 	if (!page_reader_try(request->pages, &response))
@@ -552,7 +556,7 @@ take_query(KeyRequest *request, bool is_needed)
 		restart_query(request);
 	else
 		settle_key_refusal(request, response.result);
-	http_end(response.transfer);
+	store->response = response.transfer;
 	return true;
 }
 
@@ -565,9 +569,10 @@ static void
 read_response(KeyRequest *request, bool is_needed)
 {
 	Statement	 *statement = request->source.statement;
-	MemoryContext page_context = request->field->store->page_context;
-	MemoryContext old_context = MemoryContextSwitchTo(page_context);
+	KeyStore	 *store = request->field->store;
+	MemoryContext old_context = MemoryContextSwitchTo(store->page_context);
 
+	key_store_end_response(store);
 	statement->pending += request->is_set_aside;
 	request->is_set_aside = false;
 	if (!(request->pages != NULL ? take_query(request, is_needed)
@@ -577,7 +582,6 @@ read_response(KeyRequest *request, bool is_needed)
 		statement->pending--;
 	}
 	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(page_context);
 }
 
 /* Creates the reader of a query's pages. */
@@ -616,8 +620,7 @@ static void
 send_request(KeyRequest *request)
 {
 	bool		  is_id = request->field->is_id;
-	MemoryContext page_context = request->field->store->page_context;
-	MemoryContext old_context = MemoryContextSwitchTo(page_context);
+	MemoryContext old_context = MemoryContextSwitchTo(request->context);
 
 	/* After a restart, the query is for the other ids only. */
 	if (is_id && request->pages != NULL && request->pages->cursor == NULL)
@@ -644,7 +647,6 @@ send_request(KeyRequest *request)
 		request->source.statement->pending++;
 	}
 	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(page_context);
 }
 
 /*
@@ -799,7 +801,12 @@ key_request_need(KeyEntry *entry)
 		if (transfer_of(request) == NULL || is_in_flight(request))
 			wait_for_any(field);
 	}
-	if (transfer_of(request) != NULL && !is_in_flight(request))
+	if (transfer_of(request) == NULL || is_in_flight(request))
+		process_arrived(field);
+	else
+	{
+		/* Others wait, so that the parsed records of this one can be used. */
 		read_response(request, true);
-	process_arrived(field);
+		key_request_send_all(field);
+	}
 }
