@@ -86,8 +86,8 @@ typedef struct Attempt
 	ErrorData	 *error; /* instead of a status */
 
 	ColumnReader *reader;
-	Datum		  value;
-	bool		  isnull;
+	Datum		  values[lengthof(columns)];
+	bool		  isnull[lengthof(columns)];
 } Attempt;
 
 static ColumnReader **make_readers(AttributeSet *wanted, int first,
@@ -109,7 +109,7 @@ static bool same_value(const JsonValue *a, const JsonValue *b,
 static void check_raw_form(const JsonValue *value);
 static bool same_text(const char *a, const char *b);
 static bool same_slice(JsonSlice a, JsonSlice b);
-static void check_same_column(Oid type, ColumnReader *reader, Attempt *a,
+static void check_same_column(size_t number, ColumnReader *reader, Attempt *a,
 							  Attempt *b);
 static void read_column(void *argument);
 
@@ -289,7 +289,7 @@ check_cut_form(Attempt *attempt, ColumnReader **readers, int first)
 
 	check_same_record(attempt->wanted, attempt->record, again.record, true);
 	for (size_t i = first; i < lengthof(columns); i++)
-		check_same_column(columns[i].type, readers[i], attempt, &again);
+		check_same_column(i, readers[i], attempt, &again);
 	if (first == 0)
 		FUZZ_CHECK(same_slice(attempt->record->whole, again.record->whole));
 }
@@ -389,7 +389,7 @@ same_slice(JsonSlice a, JsonSlice b)
 
 /* Checks that both have the same value, or the same error. */
 static void
-check_same_column(Oid type, ColumnReader *reader, Attempt *a, Attempt *b)
+check_same_column(size_t number, ColumnReader *reader, Attempt *a, Attempt *b)
 {
 	ErrorData *error_a;
 	ErrorData *error_b;
@@ -407,9 +407,13 @@ check_same_column(Oid type, ColumnReader *reader, Attempt *a, Attempt *b)
 	}
 	else
 	{
-		FUZZ_CHECK(a->isnull == b->isnull &&
-				   (a->isnull || shim_same_datum(type, a->value, b->value)));
-		shim_outcome(a->isnull ? "null" : "value");
+		bool isnull = a->isnull[number];
+
+		FUZZ_CHECK(isnull == b->isnull[number]);
+		FUZZ_CHECK(isnull ||
+				   shim_same_datum(columns[number].type, a->values[number],
+								   b->values[number]));
+		shim_outcome(isnull ? "null" : "value");
 	}
 }
 
@@ -418,7 +422,7 @@ read_column(void *argument)
 {
 	Attempt *attempt = argument;
 
-	attempt->value =
-		column_reader_read(attempt->reader, attempt->record,
-						   attempt->record->id_text, &attempt->isnull);
+	column_reader_read(attempt->reader, attempt->record,
+					   attempt->record->id_text, attempt->values,
+					   attempt->isnull);
 }

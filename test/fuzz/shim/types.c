@@ -420,15 +420,8 @@ construct_md_array(Datum *elements, bool *nulls, int dimensions, int *counts,
 	(void) length;
 	(void) byval;
 	(void) align;
-	FUZZ_CHECK(dimensions == 1 && *counts > 0 && *lower_bounds == 1);
+	FUZZ_CHECK(dimensions == 1 && *counts >= 0 && *lower_bounds == 1);
 	return make_array(*counts, elements, nulls);
-}
-
-ArrayType *
-construct_empty_array(Oid type)
-{
-	(void) type;
-	return make_array(0, NULL, NULL);
 }
 
 bool
