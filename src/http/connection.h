@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * connection.h
- *	  The session's connections, one per user mapping.
+ *	  The session's connections, one per user mapping, and its counters of API
+ *	  usage, one set per server.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,11 +12,33 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "lib/ilist.h"
 #include "nodes/pg_list.h"
 
 #include "http/http_pool.h"
-#include "http/stats.h"
+
+/* Kinds of API requests. */
+typedef enum ApiEndpoint
+{
+	ENDPOINT_RECORD,
+	ENDPOINT_QUERY,
+	ENDPOINT_SCHEMA,
+	ENDPOINT_HEALTH
+} ApiEndpoint;
+
+#define ENDPOINT_COUNT (ENDPOINT_HEALTH + 1)
+
+/* Counters of a session for one server; valid until the session ends. */
+typedef struct SessionStats
+{
+	slist_node	 node;
+	Oid			 serverid;
+	TimestampTz	 since; /* time of the last reset */
+	HttpCounters endpoints[ENDPOINT_COUNT];
+	int64		 records;	 /* received */
+	int64		 cache_hits; /* records or keys that needed no request */
+} SessionStats;
 
 /* Session state for one user mapping. */
 typedef struct Connection
