@@ -29,9 +29,7 @@
 #include "utils/syscache.h"
 
 #include "admin/server.h"
-#include "api/api_health.h"
-#include "api/api_query.h"
-#include "api/api_record.h"
+#include "api/api_records.h"
 #include "api/api_schema.h"
 #include "api/envelope.h"
 #include "base/id.h"

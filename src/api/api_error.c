@@ -15,13 +15,13 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
 #include <math.h>
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
 #include "api/api_error.h"
+#include "api/place.h"
 #include "base/redact.h"
 
 /* Maximum size of a response's excerpt in a message, in bytes. */
@@ -222,28 +222,6 @@ status_of_code(const char *code)
 	return 0;
 }
 
-/* Returns true if a text contains one of the words, which are lower case. */
-static bool
-is_about(const char *text, const char *const *words, size_t count)
-{
-	char   letters[1024];
-	size_t length = 0;
-
-	/* Ignore the spelling: rateLimitExceeded, RATE_LIMITED, "Rate limit". */
-	for (; *text != '\0' && length < sizeof(letters) - 1; text++)
-	{
-		if (isalpha((unsigned char) *text))
-			letters[length++] = pg_ascii_tolower((unsigned char) *text);
-	}
-	letters[length] = '\0';
-	for (size_t i = 0; i < count; i++)
-	{
-		if (strstr(letters, words[i]) != NULL)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Sets is_throttling if a code, message or member name reports too many
  * requests.  Sets the status 500 if it reports a temporary failure and there is
@@ -260,9 +238,10 @@ judge(const char *text, ApiProblem *problem)
 		"servererror", "overload", "unavailable",	 "temporar",
 		"tryagain",	   "partial",  "incomplete",	 "truncated"};
 
-	if (is_about(text, rate, lengthof(rate)))
+	if (place_letters_contain(text, rate, lengthof(rate)))
 		problem->is_throttling = true;
-	else if (problem->status == 0 && is_about(text, passing, lengthof(passing)))
+	else if (problem->status == 0 &&
+			 place_letters_contain(text, passing, lengthof(passing)))
 		problem->status = 500;
 }
 
@@ -337,19 +316,6 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
 }
 
 /*
- * Returns true if a status stands for a temporary failure (RFC 9110, section
- * 15).
- */
-static bool
-problem_is_transient(const ApiProblem *problem)
-{
-	return problem->status == 408 || problem->status == 425 ||
-		   problem->status == 429 ||
-		   (problem->status >= 500 && problem->status != 501 &&
-			problem->status != 505);
-}
-
-/*
  * Retries a request whose response was truncated or reports a failure that may
  * be temporary.  Returns true if the transfer is pending again.  Raises an
  * error if a truncated response cannot be fetched again, or if the budget is
@@ -364,7 +330,7 @@ api_retry(HttpTransfer *transfer, const ApiProblem *problem)
 		is_pending = http_retry(transfer, HTTP_FAULT_CUT);
 	else if (problem->is_throttling)
 		is_pending = http_retry(transfer, HTTP_FAULT_THROTTLED);
-	else if (problem_is_transient(problem))
+	else if (http_status_is_transient(problem->status))
 		is_pending = http_retry(transfer, HTTP_FAULT_FAILED);
 	if (!is_pending && transfer->outcome != HTTP_RESPONDED)
 		http_raise(transfer);
@@ -405,13 +371,20 @@ excerpt(const Api *api, const char *text, size_t length)
 	return length > API_EXCERPT ? psprintf("%s...", copy) : copy;
 }
 
-/* Returns a description of an error response for a message, palloc'd. */
-char *
-api_describe(const Api *api, const HttpTransfer *transfer,
-			 const ApiProblem *problem)
+/*
+ * Returns a description of an error response for a message, palloc'd, or the
+ * header by which it requests a pause.
+ */
+static char *
+describe(const Api *api, const HttpTransfer *transfer,
+		 const ApiProblem *problem)
 {
 	StringInfoData text;
 
+	if (problem->is_throttling && transfer->retry_header[0] != '\0')
+		return psprintf("The API sent the header \"%s\" after %d %s.",
+						transfer->retry_header, transfer->attempts,
+						transfer->attempts == 1 ? "attempt" : "attempts");
 	initStringInfo(&text);
 	if (problem->code[0] == '\0' && problem->message[0] == '\0')
 	{
@@ -449,25 +422,40 @@ api_raise_malformed(const Api *api, const HttpTransfer *transfer,
 							  excerpt(api, transfer->body, transfer->length))));
 }
 
+/*
+ * Raises an error with a message, to which the HTTP status is added, and a hint,
+ * or NULL.  Its detail describes the response.
+ */
+void
+api_raise(const Api *api, const HttpTransfer *transfer,
+		  const ApiProblem *problem, int sqlstate, const char *message,
+		  const char *hint)
+{
+	char *description = describe(api, transfer, problem);
+
+	CHECK_FOR_INTERRUPTS();
+	ereport(ERROR, (errcode(sqlstate),
+					errmsg("%s: HTTP status %ld", message, transfer->status),
+					errdetail_internal("%s", description),
+					hint != NULL ? errhint("%s", hint) : 0));
+}
+
 /* Raises the error of a path that does not exist. */
 void
-api_raise_not_found(const Api *api, HttpTransfer *transfer,
+api_raise_not_found(const Api *api, const HttpTransfer *transfer,
 					const ApiProblem *problem)
 {
-	CHECK_FOR_INTERRUPTS();
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-			 errmsg("record type \"%s\" not found: HTTP status %ld",
-					api->settings->record_type, transfer->status),
-			 errdetail_internal("%s", api_describe(api, transfer, problem)),
-			 errhint("Check the server option \"base_url\" (\"%s\") and the "
-					 "foreign table option \"record_type\".",
-					 api->settings->base_url)));
+	api_raise(
+		api, transfer, problem, ERRCODE_FDW_TABLE_NOT_FOUND,
+		psprintf("record type \"%s\" not found", api->settings->record_type),
+		psprintf("Check the server option \"base_url\" (\"%s\") and the "
+				 "foreign table option \"record_type\".",
+				 api->settings->base_url));
 }
 
 /* Raises the error of a response that reports a failure. */
 void
-api_raise_problem(const Api *api, HttpTransfer *transfer,
+api_raise_problem(const Api *api, const HttpTransfer *transfer,
 				  const ApiProblem *problem)
 {
 	/* The first entry that applies. */
@@ -503,22 +491,12 @@ api_raise_problem(const Api *api, HttpTransfer *transfer,
 		{500, 999, false, ERRCODE_FDW_ERROR, "API server error",
 		 "Try again later."},
 	};
-	const char *description = api_describe(api, transfer, problem);
 
-	CHECK_FOR_INTERRUPTS();
 	if (problem->is_throttling)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("API is throttling requests: HTTP status %ld",
-					transfer->status),
-			 transfer->retry_header[0] != '\0'
-				 ? errdetail("The API sent the header \"%s\" after %d %s.",
-							 transfer->retry_header, transfer->attempts,
-							 transfer->attempts == 1 ? "attempt" : "attempts")
-				 : errdetail_internal("%s", description),
-			 errhint("Try again later, reduce \"max_concurrency\", or increase "
-					 "the server option \"max_retry_wait\".")));
+		api_raise(api, transfer, problem, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+				  "API is throttling requests",
+				  "Try again later, reduce \"max_concurrency\", or increase "
+				  "the server option \"max_retry_wait\".");
 	if (problem->status == 404 || problem->status == 410)
 		api_raise_not_found(api, transfer, problem);
 	for (size_t i = 0; i < lengthof(errors); i++)
@@ -526,14 +504,10 @@ api_raise_problem(const Api *api, HttpTransfer *transfer,
 		if (problem->status >= errors[i].first_status &&
 			problem->status <= errors[i].last_status &&
 			(problem->is_gateway || !errors[i].is_gateway))
-			ereport(
-				ERROR,
-				(errcode(errors[i].sqlstate),
-				 errmsg("%s: HTTP status %ld", errors[i].message,
-						transfer->status),
-				 errdetail_internal("%s", description),
-				 errors[i].hint != NULL ? errhint("%s", errors[i].hint) : 0));
+			api_raise(api, transfer, problem, errors[i].sqlstate,
+					  errors[i].message, errors[i].hint);
 	}
+	CHECK_FOR_INTERRUPTS();
 	api_raise_malformed(
 		api, transfer, "record",
 		psprintf("unexpected HTTP status %ld", problem->status));

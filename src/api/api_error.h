@@ -57,14 +57,15 @@ extern json_t	 *api_load_json(const HttpTransfer *transfer, bool *is_cut);
 extern ApiProblem api_read_problem(const Api		  *api,
 								   const HttpTransfer *transfer);
 extern bool		  api_retry(HttpTransfer *transfer, const ApiProblem *problem);
-extern char		 *api_describe(const Api *api, const HttpTransfer *transfer,
-							   const ApiProblem *problem);
-pg_noreturn extern void api_raise_problem(const Api		   *api,
-										  HttpTransfer	   *transfer,
-										  const ApiProblem *problem);
-pg_noreturn extern void api_raise_not_found(const Api		 *api,
-											HttpTransfer	 *transfer,
-											const ApiProblem *problem);
+pg_noreturn extern void api_raise(const Api *api, const HttpTransfer *transfer,
+								  const ApiProblem *problem, int sqlstate,
+								  const char *message, const char *hint);
+pg_noreturn extern void api_raise_problem(const Api			 *api,
+										  const HttpTransfer *transfer,
+										  const ApiProblem	 *problem);
+pg_noreturn extern void api_raise_not_found(const Api		   *api,
+											const HttpTransfer *transfer,
+											const ApiProblem   *problem);
 pg_noreturn extern void api_raise_malformed(const Api		   *api,
 											const HttpTransfer *transfer,
 											const char		   *what,

@@ -35,8 +35,8 @@ typedef struct KnownRefusal
 	int64 since; /* time at which the limit was set, by http_now */
 } KnownRefusal;
 
-/* The feature whose limit is the page size. */
-static const RemoteUse page_use = {"", REMOTE_PAGE, NULL};
+/* The field whose limit is the page size. */
+#define PAGE_FIELD ""
 
 /*
  * Returns the facts about an Api's record type, creating them if necessary.
@@ -67,35 +67,30 @@ api_facts(const Api *api)
 
 /* --- Features that the API refuses --- */
 
-/* Returns what is known of features that are used together, or NULL. */
+/*
+ * Returns what is known of features that are used together.  If nothing is,
+ * returns NULL, or a new entry if create is true.
+ */
 static KnownRefusal *
-find_refusal(const Api *api, const RemoteUse *uses)
+find_refusal(const Api *api, const RemoteUse *uses, bool create)
 {
-	ListCell *cell;
+	ApiFacts	 *facts = api_facts(api);
+	KnownRefusal *refusal;
+	MemoryContext old_context;
+	ListCell	 *cell;
 
-	foreach(cell, api_facts(api)->refusals)
+	foreach(cell, facts->refusals)
 	{
-		KnownRefusal *refusal = lfirst(cell);
-
+		refusal = lfirst(cell);
 		if (remote_uses_equal(refusal->uses, uses))
 			return refusal;
 	}
-	return NULL;
-}
-
-/* Does the same, but creates it if it does not exist. */
-static KnownRefusal *
-make_refusal(Api *api, const RemoteUse *uses)
-{
-	KnownRefusal *refusal = find_refusal(api, uses);
-	MemoryContext old_context;
-
-	if (refusal != NULL)
-		return refusal;
+	if (!create)
+		return NULL;
 	old_context = MemoryContextSwitchTo(api->connection->facts_context);
 	refusal = palloc0(sizeof(KnownRefusal));
 	refusal->uses = remote_uses_copy(uses);
-	api_facts(api)->refusals = lappend(api_facts(api)->refusals, refusal);
+	facts->refusals = lappend(facts->refusals, refusal);
 	MemoryContextSwitchTo(old_context);
 	return refusal;
 }
@@ -104,7 +99,7 @@ make_refusal(Api *api, const RemoteUse *uses)
 bool
 api_refuses(const Api *api, const RemoteUse *uses)
 {
-	const KnownRefusal *refusal = find_refusal(api, uses);
+	const KnownRefusal *refusal = find_refusal(api, uses, false);
 
 	return refusal != NULL && refusal->count >= TELLING_REFUSALS;
 }
@@ -119,16 +114,16 @@ void
 api_note_refusal(Api *api, const RemoteUse *uses, QueryResult result)
 {
 	if (result == QUERY_SORT_REFUSED || result == QUERY_FILTER_REFUSED)
-		make_refusal(api, uses)->count = TELLING_REFUSALS;
+		find_refusal(api, uses, true)->count = TELLING_REFUSALS;
 	else if (result == QUERY_REFUSED)
-		make_refusal(api, uses)->count++;
+		find_refusal(api, uses, true)->count++;
 }
 
 /* Notes that the API accepted features. */
 void
 api_note_accepted(Api *api, const RemoteUse *uses)
 {
-	KnownRefusal *refusal = find_refusal(api, uses);
+	KnownRefusal *refusal = find_refusal(api, uses, false);
 
 	if (refusal != NULL && refusal->count < TELLING_REFUSALS)
 		refusal->count = 0;
@@ -136,49 +131,37 @@ api_note_accepted(Api *api, const RemoteUse *uses)
 
 /* --- Sizes that the API refuses --- */
 
-/* Returns a limit, or 0 if it is unknown or has expired. */
-static int
-current_limit(const Api *api, const RemoteUse *use)
+/*
+ * Returns the maximum number of values in one filter of a field; 0: not known,
+ * or expired.
+ */
+int
+api_values_at_once(const Api *api, const char *field)
 {
-	const KnownRefusal *refusal = find_refusal(api, use);
+	RemoteUse			use = {field, OPERATOR_IN, NULL};
+	const KnownRefusal *refusal = find_refusal(api, &use, false);
 
 	return refusal == NULL || http_now() - refusal->since > SIZE_LIFETIME
 			   ? 0
 			   : refusal->limit;
 }
 
-/* Sets a limit, unless a limit as small is known. */
-static void
-set_limit(Api *api, const RemoteUse *use, int limit)
+/*
+ * Limits the number of values in one filter of a field, unless a limit as small
+ * is known.
+ */
+void
+api_limit_values(const Api *api, const char *field, int limit)
 {
-	int			  known = current_limit(api, use);
+	RemoteUse	  use = {field, OPERATOR_IN, NULL};
+	int			  known = api_values_at_once(api, field);
 	KnownRefusal *refusal;
 
 	if (known != 0 && known <= limit)
 		return;
-	refusal = make_refusal(api, use);
+	refusal = find_refusal(api, &use, true);
 	refusal->limit = limit;
 	refusal->since = http_now();
-}
-
-/*
- * Returns the maximum number of values in one filter of a field; 0: not known.
- */
-int
-api_values_at_once(const Api *api, const char *field)
-{
-	RemoteUse use = {field, OPERATOR_IN, NULL};
-
-	return current_limit(api, &use);
-}
-
-/* Limits the number of values in one filter of a field. */
-void
-api_limit_values(Api *api, const char *field, int limit)
-{
-	RemoteUse use = {field, OPERATOR_IN, NULL};
-
-	set_limit(api, &use, limit);
 }
 
 /*
@@ -196,7 +179,7 @@ api_note_half(Api *api, const char *field, RefusedQuery *whole)
 int
 api_page_size(const Api *api, int wanted)
 {
-	int limit = current_limit(api, &page_use);
+	int limit = api_values_at_once(api, PAGE_FIELD);
 
 	return limit == 0 ? wanted : Min(wanted, limit);
 }
@@ -205,7 +188,7 @@ api_page_size(const Api *api, int wanted)
 void
 api_limit_page_size(Api *api, int limit)
 {
-	set_limit(api, &page_use, limit);
+	api_limit_values(api, PAGE_FIELD, limit);
 }
 
 /* --- Ids that the API refuses --- */

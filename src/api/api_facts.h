@@ -47,7 +47,7 @@ typedef struct ApiFacts
 
 extern ApiFacts *api_facts(const Api *api);
 extern int		 api_values_at_once(const Api *api, const char *field);
-extern void		 api_limit_values(Api *api, const char *field, int limit);
+extern void		 api_limit_values(const Api *api, const char *field, int limit);
 extern void api_note_half(Api *api, const char *field, RefusedQuery *whole);
 extern void api_note_bad_id(Api *api, const pg_uuid_t *id);
 extern bool api_is_bad_id(const Api *api, const pg_uuid_t *id);

@@ -13,8 +13,6 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
-
 #include "api/api_error.h"
 #include "api/api_schema.h"
 
@@ -37,7 +35,7 @@ typedef struct JsonTree
 
 /*
  * Starts the request for the attributes of the record type.  The transfer lives
- * like api_get_record's.
+ * until http_end, or as long as the Api.
  */
 HttpTransfer *
 api_ask_schema(Api *api, HttpBudget *budget)
@@ -178,35 +176,30 @@ read_attributes(const Api *api, const HttpTransfer *transfer,
  * server just this path.
  */
 pg_noreturn static void
-raise_unavailable(const Api *api, HttpTransfer *transfer,
+raise_unavailable(const Api *api, const HttpTransfer *transfer,
 				  const ApiProblem *problem, bool for_import)
 {
-	CHECK_FOR_INTERRUPTS();
 	if (problem->status == 403 && !problem->is_throttling &&
 		!problem->is_gateway)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("API key lacks permission to read the schema of "
-						"record type \"%s\": HTTP status %ld",
-						api->settings->record_type, transfer->status),
-				 errdetail_internal("%s", api_describe(api, transfer, problem)),
-				 errhint("%s", for_import ? NO_DISCOVERY_HINT
-										  : "Use an API key with read "
-											"permission for the schema.")));
+		api_raise(api, transfer, problem, ERRCODE_INSUFFICIENT_PRIVILEGE,
+				  psprintf("API key lacks permission to read the schema of "
+						   "record type \"%s\"",
+						   api->settings->record_type),
+				  for_import ? NO_DISCOVERY_HINT
+							 : "Use an API key with read permission for the "
+							   "schema.");
 	if (problem->status == 404 || problem->status == 405 ||
 		problem->status == 501)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-			 errmsg("schema of record type \"%s\" not found: HTTP status %ld",
-					api->settings->record_type, transfer->status),
-			 errdetail_internal("%s", api_describe(api, transfer, problem)),
-			 errhint("Check the server option \"base_url\" (\"%s\")%s",
-					 api->settings->base_url,
-					 for_import ? ", or import the documented columns with "
-								  "OPTIONS (discover 'false')."
-								: " and the foreign table option "
-								  "\"record_type\".")));
+		api_raise(api, transfer, problem, ERRCODE_FDW_TABLE_NOT_FOUND,
+				  psprintf("schema of record type \"%s\" not found",
+						   api->settings->record_type),
+				  psprintf("Check the server option \"base_url\" (\"%s\")%s",
+						   api->settings->base_url,
+						   for_import
+							   ? ", or import the documented columns with "
+								 "OPTIONS (discover 'false')."
+							   : " and the foreign table option "
+								 "\"record_type\"."));
 	api_raise_problem(api, transfer, problem);
 }
 

@@ -11,8 +11,9 @@
 
 #include "postgres.h"
 
-#include "api/api_query.h"
+#include "api/api.h"
 #include "api/record.h"
+#include "api/remote_filter.h"
 #include "option/attribute.h"
 #include "option/option.h"
 

@@ -82,27 +82,53 @@ static const struct
 	{"*truncated*", PLACE_FLAG},   {"*exceeded*", PLACE_FLAG},
 };
 
-/* Returns the role of a key by response_keys, or PLACE_IGNORED. */
-Place
-place_of_response_key(const char *name)
+/*
+ * Copies the letters of a text to a buffer in lower case, to ignore the
+ * spelling: rateLimitExceeded, RATE_LIMITED, "Rate limit".
+ */
+static void
+copy_letters(const char *text, char *letters, size_t size)
 {
-	char letters[64];
-	int	 length = 0;
+	size_t length = 0;
 
-	for (; *name != '\0' && length < (int) sizeof(letters) - 1; name++)
+	for (; *text != '\0' && length < size - 1; text++)
 	{
-		char c = pg_ascii_tolower((unsigned char) *name);
+		char c = pg_ascii_tolower((unsigned char) *text);
 
 		if (c >= 'a' && c <= 'z')
 			letters[length++] = c;
 	}
 	letters[length] = '\0';
+}
+
+/* Returns the role of a key by response_keys, or PLACE_IGNORED. */
+Place
+place_of_response_key(const char *name)
+{
+	char letters[64];
+
+	copy_letters(name, letters, sizeof(letters));
 	for (size_t i = 0; i < lengthof(response_keys); i++)
 	{
 		if (fnmatch(response_keys[i].pattern, letters, 0) == 0)
 			return response_keys[i].place;
 	}
 	return PLACE_IGNORED;
+}
+
+/* Returns true if the letters of a text contain one of the words. */
+bool
+place_letters_contain(const char *text, const char *const *words, size_t count)
+{
+	char letters[1024];
+
+	copy_letters(text, letters, sizeof(letters));
+	for (size_t i = 0; i < count; i++)
+	{
+		if (strstr(letters, words[i]) != NULL)
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -164,18 +190,10 @@ bool
 place_explains_failure(const char *message)
 {
 	static const char *const words[] = {
-		"error",		"fail",		"limit",	 "too many", "throttl",
-		"exceed",		"exhaust",	"timeout",	 "denied",	 "timed out",
-		"unavailable",	"quota",	"forbidden", "invalid",	 "expired",
-		"unauthorized", "try again"};
-	char *lower = pstrdup(message);
+		"error",		"fail",	   "limit",		"toomany", "throttl",
+		"exceed",		"exhaust", "timeout",	"denied",  "timedout",
+		"unavailable",	"quota",   "forbidden", "invalid", "expired",
+		"unauthorized", "tryagain"};
 
-	for (char *c = lower; *c != '\0'; c++)
-		*c = pg_ascii_tolower((unsigned char) *c);
-	for (size_t i = 0; i < lengthof(words); i++)
-	{
-		if (strstr(lower, words[i]) != NULL)
-			return true;
-	}
-	return false;
+	return place_letters_contain(message, words, lengthof(words));
 }

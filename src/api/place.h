@@ -47,6 +47,8 @@ extern const char *place_mismatch(Place place, JsonTokenType kind);
 extern Place	   place_of_response_key(const char *name);
 extern bool		   place_reports_failure(Place container, Place place,
 										 JsonTokenType kind, const char *text);
-extern bool		   place_explains_failure(const char *message);
+extern bool place_letters_contain(const char *text, const char *const *words,
+								  size_t count);
+extern bool place_explains_failure(const char *message);
 
 #endif /* OPPORTUNITY_PLACE_H */

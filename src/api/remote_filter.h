@@ -17,16 +17,15 @@
 /* Limit of the values of an "in", and of the arms of an "or". */
 #define MAX_REMOTE_VALUES 100
 
-/* Features other than a RemoteOperator on a field. */
-#define REMOTE_SORT (-1) /* the sort by a field */
-#define REMOTE_PAGE (-2) /* a page, with the empty string as the field */
+/* A feature other than a RemoteOperator on a field: the sort by a field. */
+#define REMOTE_SORT (-1)
 
 /* A feature that a query uses, and that the API may refuse. */
 typedef struct RemoteUse
 {
-	const char *field;	   /* in UTF-8 */
-	int			operation; /* RemoteOperator, REMOTE_SORT or REMOTE_PAGE */
-	const struct RemoteUse *next; /* another feature, or NULL: see below */
+	const char			   *field;	   /* in UTF-8 */
+	int						operation; /* RemoteOperator or REMOTE_SORT */
+	const struct RemoteUse *next;	   /* another feature, or NULL: see below */
 } RemoteUse;
 
 /* A filter of a query, in UTF-8. */

@@ -14,7 +14,7 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
-#include "api/api_query.h"
+#include "api/api_records.h"
 #include "api/remote_filter.h"
 #include "condition/condition.h"
 #include "condition/scan_private.h"

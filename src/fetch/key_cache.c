@@ -23,7 +23,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "api/api_query.h"
+#include "api/api_records.h"
 #include "fetch/key_cache.h"
 
 /* Functions of a dynahash whose key is KeyCache.name. */

@@ -31,7 +31,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "api/api_record.h"
+#include "api/api_records.h"
 #include "api/envelope.h"
 #include "base/id.h"
 #include "base/seen_set.h"

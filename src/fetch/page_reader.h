@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "api/api_facts.h"
-#include "api/api_query.h"
+#include "api/api_records.h"
 #include "fetch/statement.h"
 
 /* Context of the requests; must live as long as the readers. */

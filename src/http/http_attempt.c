@@ -482,22 +482,21 @@ http_is_throttled(const HttpTransfer *transfer)
 			 http_header_is_retry_after(&transfer->kept)));
 }
 
-/* Returns true if a status reports a server failure that may be temporary. */
-static bool
-is_server_failure(long status)
+/* Returns true if a status reports a temporary failure (RFC 9110, section 15). */
+bool
+http_status_is_transient(long status)
 {
-	return status >= 500 && status < 600 && status != 501 && status != 505;
+	return status == 408 || status == 425 || status == 429 ||
+		   (status >= 500 && status != 501 && status != 505);
 }
 
 /* Returns true if the same request may succeed later. */
 static bool
 attempt_is_transient(const HttpTransfer *transfer)
 {
-	long status = transfer->status;
-
 	return transfer->outcome == HTTP_RESPONDED &&
-		   (http_is_throttled(transfer) || status == 408 || status == 425 ||
-			is_server_failure(status));
+		   (http_is_throttled(transfer) ||
+			http_status_is_transient(transfer->status));
 }
 
 /*
@@ -558,7 +557,7 @@ classify_failure(HttpTransfer *transfer)
 		transfer->outcome =
 			status < 500 ? HTTP_PROXY_REFUSED : HTTP_NOT_CONNECTED;
 		transfer->status = status;
-		may_retry = is_server_failure(status);
+		may_retry = status >= 500 && http_status_is_transient(status);
 	}
 	else if (transfer->code == CURLE_OPERATION_TIMEDOUT &&
 			 !http_attempt_was_sent(transfer))

@@ -24,6 +24,7 @@ typedef enum HttpFault
 } HttpFault;
 
 extern bool http_allows(const HttpBudget *budget);
+extern bool http_status_is_transient(long status);
 extern bool http_is_throttled(const HttpTransfer *transfer);
 extern bool http_retry(HttpTransfer *transfer, HttpFault fault);
 

@@ -11,8 +11,7 @@
 
 #include "postgres.h"
 
-#include "api/api_query.h"
-#include "api/api_record.h"
+#include "api/api_records.h"
 #include "fetch/statement.h"
 #include "http/connection.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*-------------------------------------------------------------------------
  *
- * api_query.h
- *	  POST /api/v2/{record_type}/_query: many records, page by page.
+ * api_records.h
+ *	  The endpoints for records: one by its id, pages of a query, and health.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef OPPORTUNITY_API_QUERY_H
-#define OPPORTUNITY_API_QUERY_H
+#ifndef OPPORTUNITY_API_RECORDS_H
+#define OPPORTUNITY_API_RECORDS_H
 
 #include "postgres.h"
 
@@ -36,8 +36,6 @@ typedef struct ApiQuery
 	int			limit; /* records per page */
 } ApiQuery;
 
-extern HttpTransfer *api_query_ids(Api *api, const pg_uuid_t **ids, int count,
-								   HttpBudget *budget);
 extern HttpTransfer *api_query_first(Api *api, const ApiQuery *query,
 									 HttpBudget *budget);
 extern HttpTransfer *api_query_next(Api *api, const char *cursor, int limit,
@@ -56,4 +54,18 @@ extern EndDoubt			api_doubt_end(const Api *api, const RecordPage *page,
 									  int64 received, int limit);
 extern void				api_note_end(const Api *api, EndDoubt doubt);
 
-#endif /* OPPORTUNITY_API_QUERY_H */
+extern HttpTransfer *api_get_record(Api *api, const pg_uuid_t *id,
+									HttpBudget *budget);
+extern bool			 api_finish_record(Api *api, HttpTransfer *transfer,
+									   const pg_uuid_t *id, HttpBudget *budget,
+									   const AttributeSet *wanted, Record **record);
+extern bool api_try_record(const Api *api, const HttpTransfer *transfer,
+						   const pg_uuid_t *id, const AttributeSet *wanted,
+						   Record **record);
+
+extern HttpTransfer	   *api_ask_health(Api *api, HttpBudget *budget);
+extern bool				api_finish_health(Api *api, HttpTransfer *transfer);
+pg_noreturn extern void api_raise_unhealthy(const Api	 *api,
+											HttpTransfer *transfer);
+
+#endif /* OPPORTUNITY_API_RECORDS_H */

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * api_records.c
+ *	  The endpoints for records: GET /api/v2/{record_type}/{id} for one, POST
+ *	  /api/v2/{record_type}/_query for pages, and GET /api/v2/health.
+ *
+ * The API documents a code for a record that does not exist.  Any other 404 may
+ * mean that the path does not exist.  Then a query decides, or the health
+ * endpoint, which needs no key and shows if the server is the API.
+ *
+ * The API documents that a query has filters, which are ANDed, and a limit.
+ * The request for a further page has only the cursor and the limit.  A cursor
+ * that has expired is refused with the code invalid_cursor.  Not documented are
+ * the statuses of refusals and the maximum length of an "in" list.
+ *
+ * Must not know SQL, and uses HTTP through http.h only.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/json.h"
+
+#include "api/api_error.h"
+#include "api/api_facts.h"
+#include "api/api_records.h"
+#include "base/id.h"
+
+/* Maximum number of merged records that a statement reports. */
+#define MAX_MERGED_REPORTS 10
+
+/* Smallest cap on a query's results that an API is expected to have. */
+#define SMALLEST_CAP 500
+
+/* --- Queries --- */
+
+static HttpTransfer *
+start_query(Api *api, const char *body, HttpBudget *budget)
+{
+	char *path = psprintf(API_QUERY_PATH, api->settings->record_type);
+
+	return api_start(api, ENDPOINT_QUERY, path, body, budget);
+}
+
+/* Appends the member "filters", unless there are none. */
+static void
+append_filters(StringInfo body, List *filters)
+{
+	ListCell *cell;
+
+	if (filters == NIL)
+		return;
+	appendStringInfoString(body, "\"filters\":[");
+	foreach(cell, filters)
+		appendStringInfo(body, "%s%s",
+						 foreach_current_index(cell) > 0 ? "," : "",
+						 ((RemoteFilter *) lfirst(cell))->json);
+	appendStringInfoString(body, "],");
+}
+
+/*
+ * Starts a query for its first page.  The transfer lives until http_end, or as
+ * long as the Api.
+ */
+HttpTransfer *
+api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
+{
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfoChar(&body, '{');
+	append_filters(&body, query->filters);
+	if (query->sort != NULL)
+	{
+		appendStringInfoString(&body, "\"sort\":[{\"field\":");
+		escape_json(&body, query->sort);
+		appendStringInfo(&body, ",\"direction\":\"%s\"}],",
+						 query->is_descending ? "desc" : "asc");
+	}
+	appendStringInfo(&body, "\"limit\":%d}", query->limit);
+	return start_query(api, body.data, budget);
+}
+
+/* Starts the request for the next page, like api_query_first. */
+HttpTransfer *
+api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
+{
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"cursor\":");
+	escape_json(&body, cursor);
+	appendStringInfo(&body, ",\"limit\":%d}", limit);
+	return start_query(api, body.data, budget);
+}
+
+/*
+ * Returns the result that a refusal means for a query.  A server without
+ * queries may not know the path or the method, or treat "_query" as a record's
+ * id.
+ */
+static QueryResult
+classify_refusal(const Api *api, HttpTransfer *transfer,
+				 const ApiProblem *problem)
+{
+	static const struct
+	{
+		const char *code;
+		QueryResult result;
+	} codes[] = {
+		{"invalid_cursor", QUERY_CURSOR_GONE},
+		{"invalid_filter_field", QUERY_FILTER_REFUSED},
+		{"invalid_filter_operator", QUERY_FILTER_REFUSED},
+		{"invalid_filter_value", QUERY_VALUE_REFUSED},
+		{"unsortable_field", QUERY_SORT_REFUSED},
+		{"sort_too_many_fields", QUERY_SORT_REFUSED},
+	};
+
+	for (size_t i = 0; i < lengthof(codes); i++)
+	{
+		if (strcmp(problem->code, codes[i].code) == 0)
+			return codes[i].result;
+	}
+	switch (problem->status)
+	{
+		case 400:
+		case 413:
+		case 414:
+		case 422:
+			return QUERY_REFUSED;
+		case 404:
+		case 410:
+			if (strcmp(problem->code, API_UNKNOWN_TYPE) == 0)
+				api_raise_not_found(api, transfer, problem);
+			return QUERY_NOT_SUPPORTED;
+		case 405:
+		case 501:
+			return QUERY_NOT_SUPPORTED;
+		default:
+			if (problem->status != 0 && problem->status < 300)
+				api_raise_malformed(
+					api, transfer, "page of records",
+					psprintf("unexpected HTTP status %ld", problem->status));
+			api_raise_problem(api, transfer, problem);
+	}
+}
+
+/*
+ * Parses a complete response to a query, like record_parse_page.  A response
+ * without content is an empty page, and any other status is RECORD_FAILURE.
+ */
+static RecordStatus
+parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
+		   RecordPage **page, char **reason)
+{
+	if (transfer->status == 204)
+	{
+		*page = record_page_create();
+		return RECORD_OK;
+	}
+	if (transfer->status != 200)
+		return RECORD_FAILURE;
+	return record_parse_page(wanted, api_body(transfer), transfer->length, page,
+							 reason);
+}
+
+/*
+ * Waits for the response to a query and parses it.
+ *
+ * *page is made in the current memory context and points into the response,
+ * which lives until http_end.  Raises an error for a response that QueryResult
+ * does not describe, and if there is none.
+ */
+QueryResult
+api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
+				 RecordPage **page)
+{
+	char		*reason = NULL;
+	RecordStatus status;
+	ApiProblem	 problem;
+
+	do
+	{
+		api_wait(transfer);
+		status = parse_page(transfer, wanted, page, &reason);
+		if (api_check_response(api, transfer, "page of records", "a record",
+							   status, reason, &problem))
+		{
+			api_count_records(api, (*page)->count);
+			return QUERY_PAGE;
+		}
+	} while (api_retry(transfer, &problem));
+	return classify_refusal(api, transfer, &problem);
+}
+
+/*
+ * Parses a response to a query that has arrived, like api_finish_query, if it
+ * is a page as documented.  Returns false for anything else.  Raises no error.
+ */
+bool
+api_try_page(const Api *api, const HttpTransfer *transfer,
+			 const AttributeSet *wanted, RecordPage **page)
+{
+	char *ignored;
+
+	if (transfer->outcome != HTTP_RESPONDED ||
+		parse_page(transfer, wanted, page, &ignored) != RECORD_OK)
+		return false;
+	api_count_records(api, (*page)->count);
+	return true;
+}
+
+/*
+ * Returns true if a retry does not help, but another query may: the response is
+ * too large, or complete and not a page as documented.  The transfer must be
+ * over.
+ */
+bool
+api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
+{
+	RecordPage	*page;
+	char		*ignored;
+	RecordStatus status;
+
+	if (transfer->outcome != HTTP_RESPONDED)
+		return transfer->outcome == HTTP_TOO_LARGE;
+	status = parse_page(transfer, wanted, &page, &ignored);
+	return status == RECORD_MALFORMED || status == RECORD_UNTRANSLATABLE;
+}
+
+/*
+ * Returns the doubt about a query whose last page was read.  The number of
+ * records suggests a cap if it is large and round, or large with a full last
+ * page.  received: number of the query's records.  limit: of its pages.
+ */
+EndDoubt
+api_doubt_end(const Api *api, const RecordPage *page, int64 received, int limit)
+{
+	if (received >= SMALLEST_CAP &&
+		(received % 100 == 0 || page->count >= limit))
+		return DOUBT_CAP;
+	return (page->has_more || page->total > received ||
+			(page->count == 0 && received > 0)) &&
+				   !api_facts(api)->has_false_counts
+			   ? DOUBT_COUNTS
+			   : DOUBT_NONE;
+}
+
+/*
+ * Notes that a doubtful end was the end, so that the API's counts are no
+ * evidence any more.
+ */
+void
+api_note_end(const Api *api, EndDoubt doubt)
+{
+	if (doubt == DOUBT_COUNTS)
+		api_facts(api)->has_false_counts = true;
+}
+
+/*
+ * Returns true if the API refuses a request for lack of a valid key or a
+ * permission.  The transfer must be over.
+ */
+bool
+api_is_denial(const Api *api, const HttpTransfer *transfer)
+{
+	ApiProblem problem = api_read_problem(api, transfer);
+
+	return transfer->outcome == HTTP_RESPONDED && !problem.is_throttling &&
+		   (problem.status == 401 ||
+			(problem.status == 403 && !problem.is_gateway));
+}
+
+/* Raises the error of a response whose status is neither 200 nor 404. */
+void
+api_raise_refusal(const Api *api, HttpTransfer *transfer)
+{
+	ApiProblem problem = api_read_problem(api, transfer);
+
+	api_raise_problem(api, transfer, &problem);
+}
+
+/* --- Health --- */
+
+/*
+ * Starts the request of the health endpoint, without the key, like
+ * api_query_first.
+ */
+HttpTransfer *
+api_ask_health(Api *api, HttpBudget *budget)
+{
+	return api_start(api, ENDPOINT_HEALTH, API_HEALTH_PATH, NULL, budget);
+}
+
+/*
+ * Waits for the response to api_ask_health, and returns true if the API is
+ * healthy.  Only a healthy state is cached for the session.  Raises an error if
+ * there is no complete response, or if it reports a temporary failure.
+ */
+bool
+api_finish_health(Api *api, HttpTransfer *transfer)
+{
+	ApiProblem	problem = {0};
+	json_t	   *root;
+	const char *status;
+	bool		is_healthy;
+
+	do
+	{
+		api_wait(transfer);
+		problem = api_read_problem(api, transfer);
+	} while (api_retry(transfer, &problem));
+	if (problem.is_throttling || problem.status >= 500)
+		api_raise_problem(api, transfer, &problem);
+
+	/* No error can be raised before json_decref. */
+	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY
+			   ? api_load_json(transfer, &problem.is_cut)
+			   : NULL;
+	status = json_string_value(
+		json_object_get(json_object_get(root, "data"), "status"));
+	is_healthy = status != NULL && strcmp(status, "healthy") == 0;
+	json_decref(root);
+	api->connection->is_healthy |= is_healthy;
+	return is_healthy;
+}
+
+/*
+ * Returns true if the API is healthy.  Makes a request unless it was healthy
+ * before.
+ */
+static bool
+is_healthy_api(Api *api, HttpBudget *budget)
+{
+	HttpTransfer *transfer;
+	bool		  is_healthy;
+
+	if (api->connection->is_healthy)
+		return true;
+	transfer = api_ask_health(api, budget);
+	is_healthy = api_finish_health(api, transfer);
+	http_end(transfer);
+	return is_healthy;
+}
+
+/* Raises the error of an API that does not report that it is healthy. */
+void
+api_raise_unhealthy(const Api *api, HttpTransfer *transfer)
+{
+	ApiProblem problem = api_read_problem(api, transfer);
+
+	api_raise(api, transfer, &problem, ERRCODE_FDW_ERROR,
+			  "API health check failed",
+			  psprintf("Check the server option \"base_url\" (\"%s\").",
+					   api->settings->base_url));
+}
+
+/* --- Records --- */
+
+/* Starts GET /api/v2/{record_type}/{id}, like api_query_first. */
+HttpTransfer *
+api_get_record(Api *api, const pg_uuid_t *id, HttpBudget *budget)
+{
+	char *path =
+		psprintf(API_RECORD_PATH, api->settings->record_type, id_text(id));
+
+	return api_start(api, ENDPOINT_RECORD, path, NULL, budget);
+}
+
+/* Warns that the API returned another record than the requested one. */
+static void
+report_merged(Api *api, const pg_uuid_t *old_id, const pg_uuid_t *id)
+{
+	if (++api->merged_total > MAX_MERGED_REPORTS)
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("API returned record %s instead of record %s", id_text(id),
+					id_text(old_id)),
+			 errdetail("Record %s was probably merged. It has no row.%s",
+					   id_text(old_id),
+					   api->merged_total == MAX_MERGED_REPORTS
+						   ? " Further warnings of this kind are suppressed."
+						   : "")));
+}
+
+/*
+ * Returns true if the record is known to be missing, without a request: by the
+ * response's code, or because the path has worked before.
+ */
+static bool
+is_known_missing(const Api *api, const ApiProblem *problem)
+{
+	return strcmp(problem->code, API_RECORD_NOT_FOUND) == 0 ||
+		   (strcmp(problem->code, API_UNKNOWN_TYPE) != 0 &&
+			api_facts(api)->has_record_path);
+}
+
+/*
+ * Returns true if a query does not find the record either, so that the record
+ * is missing, and not the path.  The path then counts as correct from now on.
+ * If no query is possible, returns true if the health endpoint shows that the
+ * server is the API.
+ */
+static bool
+is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
+{
+	HttpTransfer *transfer;
+	RecordPage	 *page;
+	bool		  is_missing = true;
+
+	if (!api->settings->use_query)
+		return is_healthy_api(api, budget);
+	transfer =
+		start_query(api,
+					psprintf("{\"filters\":[{\"field\":\"id\",\"operator\":"
+							 "\"in\",\"value\":[\"%s\"]}],\"limit\":1}",
+							 id_text(id)),
+					budget);
+	if (api_finish_query(api, transfer, attribute_set_create(), &page) ==
+		QUERY_PAGE)
+	{
+		for (int i = 0; i < page->count; i++)
+			is_missing = is_missing &&
+						 memcmp(&page->records[i]->id, id, sizeof(*id)) != 0;
+		if (is_missing)
+			api_facts(api)->has_record_path = true;
+	}
+	else
+		is_missing = transfer->status != 404 && transfer->status != 410 &&
+					 is_healthy_api(api, budget);
+	http_end(transfer);
+	return is_missing;
+}
+
+/*
+ * Returns true if a response with status 404 or 410 means that the record is
+ * missing, and not the path.  May make another request.
+ */
+static bool
+is_record_missing(Api *api, const pg_uuid_t *id, const ApiProblem *problem,
+				  HttpBudget *budget)
+{
+	if (is_known_missing(api, problem))
+	{
+		api_facts(api)->has_record_path = true;
+		return true;
+	}
+	return strcmp(problem->code, API_UNKNOWN_TYPE) != 0 &&
+		   is_missing_for_query(api, id, budget);
+}
+
+/*
+ * Waits for the response to api_get_record and parses it.
+ *
+ * Returns true if the API has the record.  *record is made in the current
+ * memory context and points into the response, which lives until http_end.  A
+ * record that was merged into another one is missing, with a warning.  Raises
+ * an error for any other response, and if there is none.
+ */
+bool
+api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
+				  HttpBudget *budget, const AttributeSet *wanted,
+				  Record **record)
+{
+	char		*reason = NULL;
+	ApiProblem	 problem;
+	RecordStatus status;
+
+	*record = NULL;
+	do
+	{
+		api_wait(transfer);
+		if (transfer->status == 204)
+			return false;
+		status = transfer->status == 200
+					 ? record_parse(wanted, api_body(transfer),
+									transfer->length, record, &reason)
+					 : RECORD_FAILURE;
+		if (api_check_response(api, transfer, "record",
+							   psprintf("record %s", id_text(id)), status,
+							   reason, &problem))
+		{
+			Assert(*record != NULL);
+			api_facts(api)->has_record_path = true;
+			if (memcmp(&(*record)->id, id, sizeof(*id)) == 0)
+			{
+				api_count_records(api, 1);
+				return true;
+			}
+			report_merged(api, id, &(*record)->id);
+			*record = NULL;
+			return false;
+		}
+		/* Discard the partly parsed response. */
+		*record = NULL;
+	} while (api_retry(transfer, &problem));
+
+	if ((problem.status == 404 || problem.status == 410) &&
+		is_record_missing(api, id, &problem, budget))
+		return false;
+	api_raise_problem(api, transfer, &problem);
+}
+
+/*
+ * Parses a response to api_get_record like api_finish_record, if it has arrived
+ * and needs no error, warning or further request.  *record is NULL if there is
+ * no such record.  Returns false for any other response.
+ */
+bool
+api_try_record(const Api *api, const HttpTransfer *transfer,
+			   const pg_uuid_t *id, const AttributeSet *wanted, Record **record)
+{
+	ApiProblem problem;
+	char	  *ignored;
+
+	*record = NULL;
+	if (transfer->outcome != HTTP_RESPONDED)
+		return false;
+	if (transfer->status == 204)
+		return true;
+	if (transfer->status == 404 || transfer->status == 410)
+	{
+		problem = api_read_problem(api, transfer);
+		return !problem.is_cut && is_known_missing(api, &problem);
+	}
+	if (transfer->status != 200 ||
+		record_parse(wanted, api_body(transfer), transfer->length, record,
+					 &ignored) != RECORD_OK ||
+		memcmp(&(*record)->id, id, sizeof(*id)) != 0)
+		return false;
+	api_facts(api)->has_record_path = true;
+	api_count_records(api, 1);
+	return true;
+}
