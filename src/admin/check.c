@@ -31,7 +31,6 @@
 #include "admin/server.h"
 #include "api/api_records.h"
 #include "api/api_schema.h"
-#include "api/envelope.h"
 #include "base/id.h"
 #include "http/url.h"
 #include "option/option.h"

@@ -141,10 +141,3 @@ api_count_records(const Api *api, int count)
 	if (api->record_total != NULL)
 		*api->record_total += count;
 }
-
-/* Counts a record that a cache had. */
-void
-api_count_hit(const Api *api)
-{
-	api->connection->stats->cache_hits++;
-}

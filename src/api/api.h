@@ -40,6 +40,5 @@ extern HttpTransfer *api_start(Api *api, ApiEndpoint endpoint, const char *path,
 extern void			 api_wait(HttpTransfer *transfer);
 extern char			*api_body(const HttpTransfer *transfer);
 extern void			 api_count_records(const Api *api, int count);
-extern void			 api_count_hit(const Api *api);
 
 #endif /* OPPORTUNITY_API_H */

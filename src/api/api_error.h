@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "api/api.h"
-#include "api/record.h"
+#include "api/record_parser.h"
 #include "base/compat.h"
 
 /*

@@ -15,7 +15,7 @@
 #include "utils/uuid.h"
 
 #include "api/api.h"
-#include "api/record.h"
+#include "api/record_parser.h"
 #include "api/remote_filter.h"
 #include "base/compat.h"
 

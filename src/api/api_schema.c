@@ -26,13 +26,6 @@
 #define NO_DISCOVERY_HINT \
 	"Import the documented columns with OPTIONS (discover 'false')."
 
-/* A JSON tree of jansson that is freed with a memory context. */
-typedef struct JsonTree
-{
-	MemoryContextCallback callback;
-	json_t				 *root;
-} JsonTree;
-
 /*
  * Starts the request for the attributes of the record type.  The transfer lives
  * until http_end, or as long as the Api.
@@ -45,12 +38,11 @@ api_ask_schema(Api *api, HttpBudget *budget)
 	return api_start(api, ENDPOINT_SCHEMA, path, NULL, budget);
 }
 
+/* Memory context callback: releases a tree. */
 static void
 release_tree(void *arg)
 {
-	JsonTree *tree = arg;
-
-	json_decref(tree->root);
+	json_decref(arg);
 }
 
 /*
@@ -60,14 +52,13 @@ release_tree(void *arg)
 static json_t *
 load_owned(const HttpTransfer *transfer, bool *is_cut)
 {
-	JsonTree *tree = palloc0(sizeof(JsonTree));
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 
-	tree->callback.func = release_tree;
-	tree->callback.arg = tree;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, &tree->callback);
+	callback->func = release_tree;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 	if (transfer->length > 0)
-		tree->root = api_load_json(transfer, is_cut);
-	return tree->root;
+		callback->arg = api_load_json(transfer, is_cut);
+	return callback->arg;
 }
 
 /*

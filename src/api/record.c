@@ -2,783 +2,151 @@
 /*-------------------------------------------------------------------------
  *
  * record.c
- *	  Parses records and pages of records from JSON, and writes records.
+ *	  Records: the set of wanted attributes, the values in the envelopes of an
+ *	  attribute, and the JSON of a record.
  *
- * PostgreSQL's streaming parser reads the response buffer once.  It builds no
- * tree, numbers stay text, and only the wanted attributes are kept.
- *
- * Knows the shape of a record and of a page from the API's documentation of GET
- * /opportunity/{id} and POST /opportunity/_query.  Must not know columns or
- * transfers.
+ * Must not know columns, pages or transfers.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
-#include "miscadmin.h"
 #include "utils/json.h"
 
-#include "api/place.h"
 #include "api/record.h"
 #include "base/id.h"
-#include "base/json_escape.h"
+#include "option/attribute.h"
 
-#define DUPLICATE_KEY "duplicate key"
-
-#define JSON_SPACES " \t\r\n"
-
-/*
- * Keys of a record with a meaning.  Those with a value type may also be among
- * the attributes, and either place may be the only one.
- */
-static const struct
-{
-	const char *name;
-	Place		place;
-	const char *value_type;
-} record_keys[] = {
-	{"id", PLACE_ID, "uuid"},
-	{"created_at", PLACE_CREATED_AT, "timestamp"},
-	{"updated_at", PLACE_UPDATED_AT, "timestamp"},
-	{"record_type", PLACE_RECORD_TYPE, NULL},
-	{"attributes", PLACE_ATTRIBUTES, NULL},
-};
-
-typedef struct RecordParser
-{
-	const AttributeSet *wanted;
-	JsonLexContext	   *lexer;
-	RecordPage		   *page;	 /* NULL: the response has one record */
-	Record			   *record;	 /* current record */
-	char			   *problem; /* first deviation from the documented shape */
-	bool				reports_failure;
-	const char		   *message; /* NULL: none */
-
-	/*
-	 * places[depth] is the role of the current value at that depth.  The
-	 * response has depth 0, its members have depth 1, and so on.
-	 */
-	int			depth;
-	Place		places[RECORD_MAX_NESTING + 1];
-	const char *value_start; /* start of the latest value */
-	bool		is_complete; /* the response has ended */
-
-	/* first invalid escape, and the string that contains it */
-	JsonParseErrorType escape_error;
-	const char		  *escape_place;
-
-	bool	  seen[PLACE_COUNT];	   /* for "data" and the record's keys */
-	JsonValue top_values[PLACE_COUNT]; /* for the record's keys */
-
-	/* current position */
-	const char		*attribute_name;
-	RecordAttribute *attribute;
-	Envelope		*envelope;
-} RecordParser;
-
-/* From PostgreSQL 16 on, the JSON parser's callbacks return a result. */
-#if PG_VERSION_NUM >= 160000
-typedef JsonParseErrorType JsonActionResult;
-#define JSON_ACTION_RETURN return JSON_SUCCESS
-#else
-typedef void JsonActionResult;
-#define JSON_ACTION_RETURN return
-#endif
-
-/* Makes a JSON lexer, allocated with palloc.  PostgreSQL 17 added an argument. */
-static JsonLexContext *
-make_lexer(char *json, int length, bool need_escapes)
-{
-	return makeJsonLexContextCstringLen(
-#if PG_VERSION_NUM >= 170000
-		NULL,
-#endif
-		json, length, PG_UTF8, need_escapes);
-}
-
-/* Notes the first deviation from the documented shape, with its position. */
-static void
-report(RecordParser *parser, const char *problem)
-{
-	StringInfoData text;
-
-	if (parser->problem != NULL)
-		return;
-	initStringInfo(&text);
-	if (parser->page != NULL && parser->page->count > 0)
-		appendStringInfo(&text, "record %d: ", parser->page->count);
-	if (parser->attribute_name != NULL)
-		appendStringInfo(&text, "attribute \"%s\": ",
-						 pg_any_to_server(parser->attribute_name,
-										  strlen(parser->attribute_name),
-										  PG_UTF8));
-	appendStringInfoString(&text, problem);
-	parser->problem = text.data;
-}
-
-/*
- * Returns true if a JSON text was truncated: its end is missing, or it ends
- * within a token.  That excludes texts that were never JSON, such as HTML, and
- * those that continue after their end.
- */
-static bool
-ended_early(const RecordParser *parser, JsonParseErrorType error)
-{
-	const JsonLexContext *lexer = parser->lexer;
-	const char			 *end = lexer->input + lexer->input_length;
-	const char			 *start = lexer->input;
-	const char			 *before = lexer->token_start;
-
-	while (start < end && strchr(JSON_SPACES, *start) != NULL)
-		start++;
-	if (parser->is_complete || (start < end && *start != '{'))
-		return false;
-	if (lexer->token_type == JSON_TOKEN_END || lexer->token_start == NULL)
-		return true;
-	if (error != JSON_INVALID_TOKEN || lexer->token_terminator < end)
-		return false;
-
-	/* A truncated key or value can only follow one of these characters. */
-	while (before > start && strchr(JSON_SPACES, before[-1]) != NULL)
-		before--;
-	return before > start && strchr("{[,:", before[-1]) != NULL;
-}
-
-/*
- * Returns the key of the value that has just started, as it is in the response,
- * with its quotes.  The lexer has just passed the colon after it.  A quote
- * within the key is preceded by an odd number of backslashes.
- */
-static JsonSlice
-key_before_value(const RecordParser *parser)
-{
-	const char *end = parser->lexer->prev_token_terminator - 1;
-	const char *start;
-	const char *before;
-
-	while (*--end != '"')
-		;
-	start = end;
-	do
-	{
-		while (*--start != '"')
-			;
-		before = start;
-		while (before[-1] == '\\')
-			before--;
-	} while ((start - before) % 2 != 0);
-	return (JsonSlice){start, end + 1 - start};
-}
-
-/*
- * Returns the unescaped text of a string token, palloc'd, or NULL if it is not
- * wanted.  Notes the first invalid escape.
- *
- * The lexer would unescape every string byte by byte, although few have an
- * escape and most are not wanted.
- */
-static char *
-read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
-{
-	char			  *text = NULL;
-	JsonLexContext	  *lexer;
-	JsonParseErrorType error;
-
-	if (memchr(token.start, '\\', token.length) == NULL)
-		return is_wanted ? pnstrdup(token.start + 1, token.length - 2) : NULL;
-
-	lexer = make_lexer(unconstify(char *, token.start), token.length, true);
-	error = json_lex(lexer);
-	if (error == JSON_SUCCESS && is_wanted)
-		text = pstrdup(lexer->strval->data);
-	else if (error != JSON_SUCCESS)
-	{
-		if (is_wanted)
-			text = pstrdup("");
-		if (parser->escape_error == JSON_SUCCESS)
-		{
-			parser->escape_error = error;
-			parser->escape_place = token.start;
-		}
-	}
-	/* PostgreSQL 17 has a function for this, and 15 has not. */
-	pfree(lexer->strval->data);
-	pfree(lexer->strval);
-	pfree(lexer);
-	return text;
-}
-
-/*
- * Returns the array with room for one more element, zeroed, reallocated if
- * count is *capacity.  array is palloc'd, or NULL while *capacity is 0.
- */
-static void *
-grow_array(void *array, int count, int *capacity, size_t element_size)
-{
-	if (count == *capacity)
-	{
-		*capacity = Max(4, *capacity * 2);
-		array = array == NULL ? palloc(*capacity * element_size)
-							  : repalloc(array, *capacity * element_size);
-	}
-	memset((char *) array + count * element_size, 0, element_size);
-	return array;
-}
-
-/* Starts a record, and clears the state of the previous one. */
-static void
-begin_record(RecordParser *parser)
-{
-	Record *record = palloc0(sizeof(Record));
-
-	record->attributes =
-		palloc0(Max(parser->wanted->count, 1) * sizeof(RecordAttribute));
-	parser->record = record;
-	for (size_t i = 0; i < lengthof(record_keys); i++)
-	{
-		parser->seen[record_keys[i].place] = false;
-		memset(&parser->top_values[record_keys[i].place], 0, sizeof(JsonValue));
-	}
-	if (parser->page != NULL)
-	{
-		RecordPage *page = parser->page;
-
-		page->records = grow_array(page->records, page->count, &page->capacity,
-								   sizeof(Record *));
-		page->records[page->count++] = record;
-	}
-}
-
-/*
- * Copies wanted values from the top of the record if the attributes lack them.
- * The id must be the same in both places.
- */
-static void
-apply_top_values(RecordParser *parser)
-{
-	for (size_t i = 0; i < lengthof(record_keys); i++)
-	{
-		JsonValue		*top = &parser->top_values[record_keys[i].place];
-		int				 number;
-		RecordAttribute *attribute;
-		Envelope		*envelope;
-
-		number = attribute_set_find(parser->wanted, record_keys[i].name);
-		if (number < 0 || record_keys[i].value_type == NULL ||
-			top->kind != JSON_TOKEN_STRING)
-			continue;
-		attribute = &parser->record->attributes[number];
-		if (attribute->count > 0 && attribute->envelopes[0].has_value &&
-			attribute->envelopes[0].value.kind != JSON_TOKEN_NULL)
-		{
-			const char *text = attribute->envelopes[0].value.text;
-
-			if (record_keys[i].place == PLACE_ID &&
-				(text == NULL || pg_strcasecmp(text, top->text) != 0))
-				report(parser,
-					   "attribute \"id\" differs from the record's \"id\"");
-			continue;
-		}
-
-		memset(attribute, 0, sizeof(RecordAttribute));
-		envelope = palloc0(sizeof(Envelope));
-		envelope->value_type = unconstify(char *, record_keys[i].value_type);
-		envelope->has_value = true;
-		envelope->value = *top;
-		attribute->is_present = true;
-		attribute->count = 1;
-		attribute->envelopes = envelope;
-		/* record_write_cut copies this. */
-		attribute->raw.start =
-			psprintf("{\"value\":%.*s,\"value_type\":\"%s\"}", top->raw.length,
-					 top->raw.start, record_keys[i].value_type);
-		attribute->raw.length = strlen(attribute->raw.start);
-	}
-}
-
-/* Ends a record, and checks that its documented keys are present. */
-static void
-end_record(RecordParser *parser)
-{
-	const char *id = parser->top_values[PLACE_ID].text;
-
-	if (!parser->seen[PLACE_ID])
-		report(parser, "\"id\" is missing");
-	else if (id != NULL && !id_parse(id, &parser->record->id))
-		report(parser, "\"id\" must be a UUID");
-	else if (!parser->seen[PLACE_ATTRIBUTES])
-		report(parser, "\"attributes\" is missing");
-	apply_top_values(parser);
-	parser->record->id_text = parser->top_values[PLACE_ID].text;
-	parser->record->whole = parser->top_values[PLACE_DATA].raw;
-}
-
-/* Returns the JsonValue in which the current value is kept, or NULL. */
-static JsonValue *
-value_under_way(RecordParser *parser)
-{
-	Place place = parser->places[parser->depth];
-
-	switch (place)
-	{
-		case PLACE_DATA:
-		case PLACE_ID:
-		case PLACE_CREATED_AT:
-		case PLACE_UPDATED_AT:
-			return &parser->top_values[place];
-		case PLACE_VALUE:
-			return &parser->envelope->value;
-		case PLACE_MEMBER:
-			return &parser->envelope
-						->members[parser->envelope->member_count - 1]
-						.value;
-		default:
-			return NULL;
-	}
-}
-
-/* Starts a value.  The lexer is at its first token. */
-static void
-begin_value(RecordParser *parser, Place place)
-{
-	if (parser->depth >= RECORD_MAX_NESTING)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("API response is nested more than %d levels deep",
-						RECORD_MAX_NESTING)));
-	parser->places[++parser->depth] = place;
-	parser->value_start = parser->lexer->token_start;
-
-	if (place == PLACE_DATA)
-		begin_record(parser);
-	if (place == PLACE_ATTRIBUTE)
-		parser->attribute->raw.start = parser->value_start;
-	else if (value_under_way(parser) != NULL)
-		value_under_way(parser)->raw.start = parser->value_start;
-}
+/* --- Wanted attributes --- */
 
 static int
-compare_members(const void *a, const void *b)
+compare_names(const void *a, const void *b)
 {
-	return strcmp(((const JsonMember *) a)->name,
-				  ((const JsonMember *) b)->name);
-}
-
-/* Sorts the keys of a value, and reports duplicates. */
-static void
-check_members(RecordParser *parser)
-{
-	Envelope *envelope = parser->envelope;
-
-	Assert(envelope != NULL);
-	if (envelope->member_count < 2)
-		return;
-	Assert(envelope->members != NULL);
-	qsort(envelope->members, envelope->member_count, sizeof(JsonMember),
-		  compare_members);
-	for (int i = 1; i < envelope->member_count; i++)
-	{
-		if (compare_members(&envelope->members[i - 1], &envelope->members[i]) ==
-			0)
-			report(parser, DUPLICATE_KEY);
-	}
-}
-
-/* Ends the current value.  The lexer is after it. */
-static void
-end_value(RecordParser *parser)
-{
-	const char *end = parser->lexer->prev_token_terminator;
-	JsonValue  *value = value_under_way(parser);
-
-	if (value != NULL)
-		value->raw.length = end - value->raw.start;
-	if (parser->places[parser->depth] == PLACE_DATA)
-		end_record(parser);
-	else if (parser->places[parser->depth] == PLACE_VALUE)
-		check_members(parser);
-	else if (parser->places[parser->depth] == PLACE_ATTRIBUTE)
-	{
-		parser->attribute->raw.length = end - parser->attribute->raw.start;
-		parser->attribute_name = NULL;
-	}
-	parser->depth--;
+	return strcmp(((const AttributeName *) a)->name,
+				  ((const AttributeName *) b)->name);
 }
 
 /*
- * Returns place for a key's first occurrence, and reports any other, because
- * JSON does not define which one counts (RFC 8259, section 4).
+ * Returns an empty set in the current memory context, in which it also grows.
  */
-static Place
-first_occurrence(RecordParser *parser, bool *seen, Place place)
+AttributeSet *
+attribute_set_create(void)
 {
-	if (*seen)
-	{
-		report(parser, DUPLICATE_KEY);
-		return PLACE_IGNORED;
-	}
-	*seen = true;
-	return place;
+	AttributeSet *set = palloc0(sizeof(AttributeSet));
+
+	set->context = CurrentMemoryContext;
+	set->sorted = palloc(sizeof(AttributeName));
+	return set;
 }
 
-/* Returns the role of a key of the response, or of its paging. */
-static Place
-place_of_outer_key(RecordParser *parser, const char *name)
+/* Returns the number of an attribute, or -1 if it is not in the set. */
+int
+attribute_set_find(const AttributeSet *set, const char *name)
 {
-	Place data = parser->page != NULL ? PLACE_PAGE : PLACE_DATA;
-	Place place = place_of_response_key(name);
+	AttributeName  key = {name, 0};
+	AttributeName *found = bsearch(&key, set->sorted, set->count,
+								   sizeof(AttributeName), compare_names);
 
-	if (place != PLACE_IGNORED)
-		return parser->page == NULL && place < PLACE_ERROR ? PLACE_IGNORED
-														   : place;
-	if (parser->places[parser->depth] != PLACE_RESPONSE)
-		return PLACE_IGNORED;
-	if (strcmp(name, "data") == 0)
-		return first_occurrence(parser, &parser->seen[data], data);
-	if (strcmp(name, "meta") == 0 || strcmp(name, "pagination") == 0)
-		return PLACE_PAGING;
-	return PLACE_IGNORED;
-}
-
-static Place
-place_of_record_key(RecordParser *parser, const char *name)
-{
-	for (size_t i = 0; i < lengthof(record_keys); i++)
-	{
-		Place place = record_keys[i].place;
-
-		if (strcmp(record_keys[i].name, name) == 0)
-			return first_occurrence(parser, &parser->seen[place], place);
-	}
-	return PLACE_IGNORED;
-}
-
-static Place
-place_of_attribute(RecordParser *parser, const char *name)
-{
-	int number = attribute_set_find(parser->wanted, name);
-
-	if (number < 0)
-		return PLACE_IGNORED;
-	parser->attribute_name = name;
-	parser->attribute = &parser->record->attributes[number];
-	return first_occurrence(parser, &parser->attribute->is_present,
-							PLACE_ATTRIBUTE);
-}
-
-static Place
-place_of_envelope_key(RecordParser *parser, const char *name)
-{
-	Envelope *envelope = parser->envelope;
-
-	if (strcmp(name, "value") == 0)
-		return first_occurrence(parser, &envelope->has_value, PLACE_VALUE);
-	if (strcmp(name, "value_type") == 0)
-		return first_occurrence(parser, &envelope->has_value_type,
-								PLACE_VALUE_TYPE);
-	return PLACE_IGNORED;
-}
-
-/* Adds a key of a value.  check_members finds duplicates at the value's end. */
-static Place
-add_member(RecordParser *parser, char *name)
-{
-	Envelope *envelope = parser->envelope;
-
-	envelope->members =
-		grow_array(envelope->members, envelope->member_count,
-				   &envelope->member_capacity, sizeof(JsonMember));
-	envelope->members[envelope->member_count++].name = name;
-	return PLACE_MEMBER;
-}
-
-/* Returns the role of a key of the current object. */
-static Place
-place_of_key(RecordParser *parser, char *name)
-{
-	switch (parser->places[parser->depth])
-	{
-		case PLACE_RESPONSE:
-		case PLACE_PAGING:
-			return place_of_outer_key(parser, name);
-		case PLACE_DATA:
-			return place_of_record_key(parser, name);
-		case PLACE_ATTRIBUTES:
-			return place_of_attribute(parser, name);
-		case PLACE_ATTRIBUTE:
-		case PLACE_ELEMENT:
-			return place_of_envelope_key(parser, name);
-		case PLACE_VALUE:
-			return add_member(parser, name);
-		case PLACE_ERROR:
-			return PLACE_ERROR;
-		default:
-			return PLACE_IGNORED;
-	}
-}
-
-/* Processes a value outside the records.  An empty cursor means none. */
-static void
-see_response_member(RecordParser *parser, Place place, JsonTokenType kind,
-					const char *text)
-{
-	RecordPage *page = parser->page;
-
-	if (place == PLACE_CURSOR && kind == JSON_TOKEN_STRING)
-		page->next_cursor = text[0] != '\0' ? unconstify(char *, text) : NULL;
-	else if (place == PLACE_TOTAL && kind == JSON_TOKEN_NUMBER)
-		page->total = (int64) Max(Min(strtod(text, NULL), 1e15), -1);
-	else if (place == PLACE_MORE)
-		page->has_more = kind == JSON_TOKEN_TRUE;
-	else if (place == PLACE_MESSAGE && kind == JSON_TOKEN_STRING)
-		parser->message = text;
-	else if (place >= PLACE_ERROR && place <= PLACE_FLAG &&
-			 place_reports_failure(parser->places[parser->depth - 1], place,
-								   kind, text))
-		parser->reports_failure = true;
-}
-
-/* Processes the kind of the current value, and the text of a scalar. */
-static void
-see_value(RecordParser *parser, JsonTokenType kind, char *text)
-{
-	Place		place = parser->places[parser->depth];
-	JsonValue  *value = value_under_way(parser);
-	const char *mismatch = place_mismatch(place, kind);
-
-	if (mismatch != NULL)
-		report(parser, place == PLACE_DATA && parser->page != NULL
-						   ? "value must be an object"
-						   : mismatch);
-
-	if (value != NULL)
-	{
-		value->kind = kind;
-		value->text = text;
-	}
-	else if (place == PLACE_ATTRIBUTE && kind == JSON_TOKEN_ARRAY_START)
-		parser->attribute->is_list = true;
-	else if ((place == PLACE_ATTRIBUTE && kind == JSON_TOKEN_OBJECT_START) ||
-			 place == PLACE_ELEMENT)
-	{
-		RecordAttribute *attribute = parser->attribute;
-
-		attribute->envelopes =
-			grow_array(attribute->envelopes, attribute->count,
-					   &attribute->capacity, sizeof(Envelope));
-		parser->envelope = &attribute->envelopes[attribute->count++];
-	}
-	else if (place == PLACE_VALUE_TYPE && kind == JSON_TOKEN_STRING)
-	{
-		Assert(parser->envelope != NULL);
-		parser->envelope->value_type = text;
-	}
-	else
-		see_response_member(parser, place, kind, text);
-}
-
-static JsonActionResult
-on_object_start(void *state)
-{
-	see_value(state, JSON_TOKEN_OBJECT_START, NULL);
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_object_end(void *state)
-{
-	RecordParser *parser = state;
-	Place		  place = parser->places[parser->depth];
-
-	if (parser->depth == 0)
-		parser->is_complete = true;
-
-	/* An empty value has several forms, but {} is not one of them. */
-	if ((place == PLACE_ATTRIBUTE || place == PLACE_ELEMENT) &&
-		!parser->envelope->has_value && !parser->envelope->has_value_type)
-		report(parser, "\"value\" is missing");
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_array_start(void *state)
-{
-	see_value(state, JSON_TOKEN_ARRAY_START, NULL);
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_field_start(void *state, char *name, bool isnull)
-{
-	RecordParser *parser = state;
-
-	(void) isnull;
-	CHECK_FOR_INTERRUPTS();
-	name = read_string(parser, key_before_value(parser),
-					   parser->places[parser->depth] != PLACE_IGNORED);
-	begin_value(parser, place_of_key(parser, name));
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_field_end(void *state, char *name, bool isnull)
-{
-	(void) name;
-	(void) isnull;
-	end_value(state);
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_element_start(void *state, bool isnull)
-{
-	RecordParser *parser = state;
-	Place		  container = parser->places[parser->depth];
-
-	(void) isnull;
-	CHECK_FOR_INTERRUPTS();
-	begin_value(parser, container == PLACE_ATTRIBUTE ? PLACE_ELEMENT
-						: container == PLACE_PAGE	 ? PLACE_DATA
-						: container == PLACE_ERROR	 ? PLACE_ERROR
-													 : PLACE_IGNORED);
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_element_end(void *state, bool isnull)
-{
-	(void) isnull;
-	end_value(state);
-	JSON_ACTION_RETURN;
-}
-
-static JsonActionResult
-on_scalar(void *state, char *token, JsonTokenType kind)
-{
-	RecordParser *parser = state;
-
-	if (kind == JSON_TOKEN_STRING && parser->depth > 0)
-	{
-		const char *start = parser->value_start;
-		JsonSlice	raw = {start, parser->lexer->prev_token_terminator - start};
-
-		token = read_string(parser, raw,
-							parser->places[parser->depth] != PLACE_IGNORED);
-	}
-	see_value(parser, kind, token);
-	JSON_ACTION_RETURN;
-}
-
-static char *
-not_json_at(ptrdiff_t position)
-{
-	return psprintf("invalid JSON at byte %d", (int) position);
-}
-
-static RecordStatus
-parse(RecordParser *parser, char *body, int length, char **problem)
-{
-	JsonSemAction	   actions = {0};
-	JsonParseErrorType error;
-	int				   valid = pg_encoding_verifymbstr(PG_UTF8, body, length);
-
-	/* A truncated body may end within a character. */
-	if (valid < length)
-	{
-		*problem = psprintf("invalid UTF-8 at byte %d", valid);
-		return length - valid < pg_utf_mblen((unsigned char *) body + valid)
-				   ? RECORD_CUT
-				   : RECORD_MALFORMED;
-	}
-	if (GetDatabaseEncoding() != PG_UTF8)
-		json_rewrite_escapes(body, &length);
-
-	parser->lexer = make_lexer(body, length, false);
-	parser->places[0] = PLACE_RESPONSE;
-
-	actions.semstate = parser;
-	actions.object_start = on_object_start;
-	actions.object_end = on_object_end;
-	actions.array_start = on_array_start;
-	actions.object_field_start = on_field_start;
-	actions.object_field_end = on_field_end;
-	actions.array_element_start = on_element_start;
-	actions.array_element_end = on_element_end;
-	actions.scalar = on_scalar;
-
-	error = pg_parse_json(parser->lexer, &actions);
-	if (parser->escape_error != JSON_SUCCESS)
-	{
-		*problem = not_json_at(parser->escape_place - body);
-		return parser->escape_error == JSON_UNICODE_CODE_POINT_ZERO
-				   ? RECORD_UNTRANSLATABLE
-				   : RECORD_MALFORMED;
-	}
-	if (error != JSON_SUCCESS)
-	{
-		*problem = not_json_at(parser->lexer->token_start == NULL
-								   ? 0
-								   : parser->lexer->token_start - body);
-		return ended_early(parser, error) ? RECORD_CUT : RECORD_MALFORMED;
-	}
-
-	if (parser->reports_failure ||
-		(parser->page != NULL && parser->page->count == 0 &&
-		 parser->message != NULL && place_explains_failure(parser->message)))
-		return RECORD_FAILURE;
-	if (!parser->seen[parser->page != NULL ? PLACE_PAGE : PLACE_DATA])
-		report(parser, "\"data\" is missing");
-	*problem = parser->problem;
-	return parser->problem == NULL ? RECORD_OK : RECORD_MALFORMED;
+	return found == NULL ? -1 : found->number;
 }
 
 /*
- * Parses the response to a GET of one record, {"data": {...}}.
- *
- * body has length bytes, is not trusted, and may be modified in place.  On
- * RECORD_OK, *record is the record, palloc'd; otherwise *problem is a palloc'd
- * description of the deviation and its position.  Raises errors only for
- * memory, interrupts and nesting beyond RECORD_MAX_NESTING.
+ * Adds an attribute by its name in UTF-8, which is copied.  Returns its number.
  */
-RecordStatus
-record_parse(const AttributeSet *wanted, char *body, int length,
-			 Record **record, char **problem)
+int
+attribute_set_add(AttributeSet *set, const char *name)
 {
-	RecordParser parser = {0};
-	RecordStatus status;
+	int number = attribute_set_find(set, name);
 
-	parser.wanted = wanted;
-	status = parse(&parser, body, length, problem);
-	*record = parser.record;
-	return status;
+	if (number >= 0)
+		return number;
+	number = set->count;
+	set->sorted = repalloc(set->sorted, (number + 1) * sizeof(AttributeName));
+	set->sorted[number].name = MemoryContextStrdup(set->context, name);
+	set->sorted[number].number = number;
+	set->count++;
+	qsort(set->sorted, set->count, sizeof(AttributeName), compare_names);
+	return number;
 }
 
-/* Returns an empty page, palloc'd. */
-RecordPage *
-record_page_create(void)
-{
-	RecordPage *page = palloc0(sizeof(RecordPage));
+/* --- Values --- */
 
-	page->total = -1;
-	return page;
+/* Returns the member of a value that is an object, or NULL. */
+const JsonValue *
+envelope_member(const Envelope *envelope, const char *name)
+{
+	for (int i = 0; i < envelope->member_count; i++)
+	{
+		if (strcmp(envelope->members[i].name, name) == 0)
+			return &envelope->members[i].value;
+	}
+	return NULL;
 }
 
 /*
- * Parses the response to a query, {"data": [{...}, ...], "next_cursor": "..."},
- * like record_parse.  The API does not document the place of the cursor, so it
- * may be at the top, in "meta" or in "pagination".
+ * Returns the key of the scalar in a value that is an object, for a uuid column or
+ * any other.  Returns NULL if the value type has no such key.
  */
-RecordStatus
-record_parse_page(const AttributeSet *wanted, char *body, int length,
-				  RecordPage **page, char **problem)
+const char *
+envelope_scalar_key(const Envelope *envelope, bool as_uuid)
 {
-	RecordParser parser = {0};
+	const ValueType *type;
 
-	parser.wanted = wanted;
-	parser.page = *page = record_page_create();
-	return parse(&parser, body, length, problem);
+	if (envelope->value_type == NULL ||
+		envelope->value.kind != JSON_TOKEN_OBJECT_START)
+		return NULL;
+	type = value_type_find(envelope->value_type);
+	if (type == NULL)
+		return NULL;
+	return as_uuid && type->uuid_key != NULL ? type->uuid_key
+											 : type->scalar_key;
 }
+
+/* Returns true for null and an empty string, which some APIs write for null. */
+bool
+json_value_is_empty(const JsonValue *value)
+{
+	return value->kind == JSON_TOKEN_NULL ||
+		   (value->kind == JSON_TOKEN_STRING && value->text[0] == '\0');
+}
+
+/* Returns true if an attribute is present and has a value. */
+bool
+record_has_value(const RecordAttribute *attribute)
+{
+	return attribute->count > 0 && attribute->envelopes[0].has_value &&
+		   !json_value_is_empty(&attribute->envelopes[0].value);
+}
+
+/*
+ * Reads the value that a uuid column of a whole attribute, given by its number in
+ * the AttributeSet, would have.  Raises no error: RECORD_KEY_ODD leaves that to
+ * the column's conversion.
+ */
+RecordKey
+record_key_read(const Record *record, int attribute, pg_uuid_t *key)
+{
+	const RecordAttribute *found = &record->attributes[attribute];
+	const JsonValue		  *value;
+	const char			  *name;
+
+	if (found->is_list)
+		return RECORD_KEY_ODD;
+	if (!record_has_value(found))
+		return RECORD_KEY_NONE;
+	value = &found->envelopes[0].value;
+	name = envelope_scalar_key(&found->envelopes[0], true);
+	if (name != NULL)
+		value = envelope_member(&found->envelopes[0], name);
+	if (value != NULL && json_value_is_empty(value))
+		return RECORD_KEY_NONE;
+	return value != NULL && value->kind == JSON_TOKEN_STRING &&
+				   id_parse(value->text, key)
+			   ? RECORD_KEY_FOUND
+			   : RECORD_KEY_ODD;
+}
+
+/* --- JSON --- */
 
 /* Appends a record in a form that record_parse can parse. */
 void

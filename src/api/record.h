@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * record.h
- *	  Parses records and pages of records from JSON, and writes records.
+ *	  Records: the set of wanted attributes, the values in the envelopes of an
+ *	  attribute, and the JSON of a record.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,8 +15,6 @@
 #include "common/jsonapi.h"
 #include "lib/stringinfo.h"
 #include "utils/uuid.h"
-
-#include "api/attribute_set.h"
 
 /* A part of the response's text, without a terminating NUL. */
 typedef struct JsonSlice
@@ -82,7 +81,7 @@ typedef struct Record
 	RecordAttribute *attributes; /* indexed by numbers of the AttributeSet */
 } Record;
 
-/* A page of records, palloc'd like them. */
+/* A page of records, palloc'd like its records. */
 typedef struct RecordPage
 {
 	int		 count;
@@ -93,25 +92,41 @@ typedef struct RecordPage
 	bool	 has_more;	  /* the API announces further records */
 } RecordPage;
 
-typedef enum RecordStatus
+/* The value of an attribute for a uuid column. */
+typedef enum RecordKey
 {
-	RECORD_OK,
-	RECORD_CUT,			  /* truncated by a broken transfer */
-	RECORD_FAILURE,		  /* failure report, with or without records */
-	RECORD_MALFORMED,	  /* not JSON, or not the documented shape */
-	RECORD_UNTRANSLATABLE /* \u0000, which no text can contain */
-} RecordStatus;
+	RECORD_KEY_NONE, /* the column would be NULL */
+	RECORD_KEY_FOUND,
+	RECORD_KEY_ODD /* the column might raise an error */
+} RecordKey;
 
-/* Maximum depth of nesting, so that no response exhausts the stack. */
-#define RECORD_MAX_NESTING 64
+/* A wanted attribute: its name in UTF-8, and its number from 0 on. */
+typedef struct AttributeName
+{
+	const char *name;
+	int			number;
+} AttributeName;
 
-extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
-								 int length, Record **record, char **problem);
-extern RecordStatus record_parse_page(const AttributeSet *wanted, char *body,
-									  int length, RecordPage **page,
-									  char **problem);
-extern RecordPage  *record_page_create(void);
-extern void			record_write_whole(const Record *record, StringInfo target);
+/* The wanted attributes of a record. */
+typedef struct AttributeSet
+{
+	MemoryContext  context;
+	bool		   wants_record; /* the whole record is wanted */
+	int			   count;
+	AttributeName *sorted; /* by name */
+} AttributeSet;
+
+extern AttributeSet *attribute_set_create(void);
+extern int			 attribute_set_add(AttributeSet *set, const char *name);
+extern int attribute_set_find(const AttributeSet *set, const char *name);
+extern const JsonValue *envelope_member(const Envelope *envelope,
+										const char	   *name);
+extern const char *envelope_scalar_key(const Envelope *envelope, bool as_uuid);
+extern bool		   json_value_is_empty(const JsonValue *value);
+extern bool		   record_has_value(const RecordAttribute *attribute);
+extern RecordKey   record_key_read(const Record *record, int attribute,
+								   pg_uuid_t *key);
+extern void		   record_write_whole(const Record *record, StringInfo target);
 extern void record_write_cut(const AttributeSet *wanted, const Record *record,
 							 StringInfo target);
 

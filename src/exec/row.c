@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "api/envelope.h"
 #include "base/id.h"
 #include "base/redact.h"
 #include "exec/row.h"

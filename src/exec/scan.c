@@ -224,7 +224,7 @@ find_by_key(ForeignScanState *node)
 			continue;
 		scan->page_spec.filters = NIL;
 		scan->is_prefetched = true;
-		api_count_hit(scan->records->api);
+		scan->records->api->connection->stats->cache_hits++;
 		return true;
 	}
 	return false;

@@ -30,7 +30,6 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "api/envelope.h"
 #include "base/id.h"
 #include "base/iso8601.h"
 #include "base/redact.h"

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "api/record_parser.h"
 #include "fetch/key_batch.h"
 #include "fetch/key_request.h"
 
@@ -123,7 +124,7 @@ key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
 	else if (entry->state != KEY_OWN_QUERY)
 	{
 		batch->hits++;
-		api_count_hit(batch->cache->field->records->api);
+		batch->cache->field->records->api->connection->stats->cache_hits++;
 	}
 	entry->batch = batch->number;
 	entry->is_ahead = batch->is_ahead;

@@ -32,7 +32,6 @@
 #include "utils/memutils.h"
 
 #include "api/api_records.h"
-#include "api/envelope.h"
 #include "base/id.h"
 #include "base/seen_set.h"
 #include "fetch/key_request.h"

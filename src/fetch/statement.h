@@ -15,7 +15,7 @@
 #include "nodes/execnodes.h"
 
 #include "api/api.h"
-#include "api/attribute_set.h"
+#include "api/record.h"
 #include "fetch/progress.h"
 #include "fetch/session_cache.h"
 

@@ -48,7 +48,7 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_stats_reset);
 static bool
 is_stale(const Connection *connection)
 {
-	return connection->is_changed || http_pool_is_broken(connection->pool);
+	return connection->is_changed || connection->pool->broken[0] != '\0';
 }
 
 /*

@@ -196,72 +196,51 @@ http_end(HttpTransfer *transfer)
 	MemoryContextDelete(transfer->context);
 }
 
-/* Raises the error of a request or connection that has failed. */
-pg_noreturn static void
-raise_failure(const HttpTransfer *transfer, int sqlstate, const char *message,
-			  const char *what, const char *error, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(sqlstate), errmsg("%s", message),
-			 errdetail("The %s to host \"%s\" failed after %d %s: %s.", what,
-					   transfer->target->host, transfer->attempts,
-					   transfer->attempts == 1 ? "attempt" : "attempts", error),
-			 errhint("%s", hint)));
-}
-
 /* Raises the error of a transfer that has no response. */
 void
 http_raise(HttpTransfer *transfer)
 {
 	const HttpTarget *target = transfer->target;
-	char			  error[HTTP_ERROR_SIZE];
+	const char		 *error = transfer->error;
+	int				  sqlstate = ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION;
+	const char		 *message = "could not connect to the API";
+	const char		 *what = "connection";
+	const char		 *detail = NULL;
+	const char		 *hint;
 
 	/* A pending cancel may be the cause, and takes precedence. */
 	CHECK_FOR_INTERRUPTS();
 
-	strlcpy(error, transfer->error, sizeof(error));
-	http_attempt_redact(target, error, sizeof(error));
 	switch (transfer->outcome)
 	{
 		case HTTP_NOT_CONNECTED:
 			if (transfer->code == CURLE_SSL_CACERT_BADFILE &&
 				target->ca_file != NULL)
-				ereport(
-					ERROR,
-					(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
-					 errmsg("could not connect to the API"),
-					 errdetail("File \"%s\" of option \"ca_file\" cannot be "
-							   "used: %s.",
-							   target->ca_file, error),
-					 errhint("Check the server option \"ca_file\".")));
-			raise_failure(transfer, ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION,
-						  "could not connect to the API", "connection", error,
-						  "Check the network and the server options "
-						  "\"base_url\", \"proxy\" and \"ca_file\".");
+			{
+				detail = psprintf("File \"%s\" of option \"ca_file\" cannot be "
+								  "used: %s.",
+								  target->ca_file, error);
+				hint = "Check the server option \"ca_file\".";
+			}
+			else
+				hint = "Check the network and the server options "
+					   "\"base_url\", \"proxy\" and \"ca_file\".";
+			break;
 		case HTTP_PROXY_REFUSED:
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
-				 errmsg("proxy rejected the connection: HTTP status %ld",
-						transfer->status),
-				 transfer->code == CURLE_OK
-					 ? errdetail("Proxy \"%s\" rejected the request.",
-								 target->proxy)
-					 : errdetail("Proxy \"%s\" rejected the CONNECT request.",
-								 target->proxy),
-				 errhint("Check the server option \"proxy\" and the user "
-						 "mapping options \"proxy_user\" and "
-						 "\"proxy_password\".")));
+			message = psprintf("proxy rejected the connection: HTTP status %ld",
+							   transfer->status);
+			detail =
+				psprintf("Proxy \"%s\" rejected the %srequest.", target->proxy,
+						 transfer->code == CURLE_OK ? "" : "CONNECT ");
+			hint = "Check the server option \"proxy\" and the user mapping "
+				   "options \"proxy_user\" and \"proxy_password\".";
 			break;
 		case HTTP_NOT_HTTP:
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("API response is not HTTP"),
-				 errdetail("Reading the response of host \"%s\" failed: %s.",
-						   target->host, error),
-				 errhint("Check the server options \"base_url\" and "
-						 "\"proxy\".")));
+			sqlstate = ERRCODE_PROTOCOL_VIOLATION;
+			message = "API response is not HTTP";
+			detail = psprintf("Reading the response of host \"%s\" failed: %s.",
+							  target->host, error);
+			hint = "Check the server options \"base_url\" and \"proxy\".";
 			break;
 		case HTTP_TOO_LARGE:
 			ereport(ERROR,
@@ -270,20 +249,25 @@ http_raise(HttpTransfer *transfer)
 							target->max_response_size / (1024 * 1024)),
 					 errhint("Reduce \"page_size\", or increase the server "
 							 "option \"max_response_size\".")));
-			break;
 		case HTTP_OVER_BUDGET:
 			http_attempt_raise_over_budget(transfer->budget);
 		case HTTP_OUT_OF_MEMORY:
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-			break;
+			http_attempt_check(CURLE_OUT_OF_MEMORY, NULL);
+			pg_unreachable();
 		default:
-			raise_failure(transfer, ERRCODE_CONNECTION_FAILURE,
-						  "API request failed", "request", error,
-						  "Check the network, or increase the server options "
-						  "\"request_timeout\" and \"max_retries\".");
+			sqlstate = ERRCODE_CONNECTION_FAILURE;
+			message = "API request failed";
+			what = "request";
+			hint = "Check the network, or increase the server options "
+				   "\"request_timeout\" and \"max_retries\".";
 	}
-	pg_unreachable();
+	if (detail == NULL)
+		detail =
+			psprintf("The %s to host \"%s\" failed after %d %s: %s.", what,
+					 target->host, transfer->attempts,
+					 transfer->attempts == 1 ? "attempt" : "attempts", error);
+	ereport(ERROR, (errcode(sqlstate), errmsg("%s", message),
+					errdetail_internal("%s", detail), errhint("%s", hint)));
 }
 
 /*

@@ -435,8 +435,8 @@ http_attempt_enqueue(HttpTransfer *transfer, int64 delay)
  * printable ASCII, so that the text is valid in every encoding.  size: of the
  * buffer, at most HTTP_ERROR_SIZE.
  */
-void
-http_attempt_redact(const HttpTarget *target, char *text, size_t size)
+static void
+remove_secrets(const HttpTarget *target, char *text, size_t size)
 {
 	const char *secrets[] = {target->bearer_token, target->proxy_password};
 	char		copy[HTTP_ERROR_SIZE];
@@ -464,8 +464,8 @@ keep_wait(HttpTransfer *transfer, bool throttles)
 
 	transfer->retry_after = http_header_wait(&transfer->kept, throttles, &line);
 	strlcpy(transfer->retry_header, line, sizeof(transfer->retry_header));
-	http_attempt_redact(transfer->target, transfer->retry_header,
-						sizeof(transfer->retry_header));
+	remove_secrets(transfer->target, transfer->retry_header,
+				   sizeof(transfer->retry_header));
 }
 
 /*
@@ -570,6 +570,7 @@ classify_failure(HttpTransfer *transfer)
 	else if (transfer->error[0] == '\0')
 		strlcpy(transfer->error, curl_easy_strerror(transfer->code),
 				sizeof(transfer->error));
+	remove_secrets(transfer->target, transfer->error, sizeof(transfer->error));
 	return may_retry;
 }
 

@@ -36,7 +36,5 @@ extern void http_attempt_create(HttpTransfer *transfer, const char *json);
 extern void http_attempt_enqueue(HttpTransfer *transfer, int64 delay);
 extern void http_attempt_end(HttpTransfer *transfer);
 extern bool http_attempt_was_sent(const HttpTransfer *transfer);
-extern void http_attempt_redact(const HttpTarget *target, char *text,
-								size_t size);
 
 #endif /* OPPORTUNITY_HTTP_ATTEMPT_H */

@@ -50,20 +50,13 @@
 /* --- Failures of libcurl and of the operating system --- */
 
 /*
- * Returns true if libcurl or the operating system failed, so that transfers may
- * stay pending without limit.  The pool cannot be used any more.
+ * Marks a pool as broken, so that it cannot be used any more.  The first reason is
+ * kept.  Raises no error.
  */
-bool
-http_pool_is_broken(const HttpPool *pool)
-{
-	return pool->broken[0] != '\0';
-}
-
-/* Marks a pool as broken.  The first reason is kept.  Raises no error. */
 static void
 break_pool(HttpPool *pool, const char *what, const char *why, int sqlstate)
 {
-	if (http_pool_is_broken(pool))
+	if (pool->broken[0] != '\0')
 		return;
 	snprintf(pool->broken, sizeof(pool->broken), "%s failed: %s", what, why);
 	pool->broken_state = sqlstate;

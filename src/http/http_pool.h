@@ -215,7 +215,6 @@ typedef struct HttpTransfer
 } HttpTransfer;
 
 extern HttpPool		*http_pool_create(void);
-extern bool			 http_pool_is_broken(const HttpPool *pool);
 extern int			 http_pool_delayed(const HttpPool *pool);
 extern void			 http_pool_enqueue(HttpTransfer *transfer, int64 delay);
 extern void			 http_pool_remove(HttpTransfer *transfer);
