@@ -21,7 +21,7 @@
 #include "utils/rel.h"
 
 #include "admin/analyze.h"
-#include "api/created_at.h"
+#include "api/remote_filter.h"
 #include "base/compat.h"
 #include "exec/row.h"
 #include "fetch/sample.h"

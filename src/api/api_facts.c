@@ -105,6 +105,19 @@ api_refuses(const Api *api, const RemoteUse *uses)
 }
 
 /*
+ * Returns true if the API is known to reject sorting by created_at or filtering
+ * from a time on.  If or_its_absence, also if it rejects the filter for records
+ * without created_at.
+ */
+bool
+created_at_is_refused(const Api *api, bool or_its_absence)
+{
+	return api_refuses(api, &created_at_sort) ||
+		   api_refuses(api, &created_at_from) ||
+		   (or_its_absence && api_refuses(api, &created_at_absence));
+}
+
+/*
  * Notes the refusal of a query because of these features.  A refusal without a
  * reason may have been caused by the value, so the features count as refused
  * only after TELLING_REFUSALS in succession.  A refusal of the value has no

@@ -45,22 +45,6 @@ start_query(Api *api, const char *body, HttpBudget *budget)
 	return api_start(api, ENDPOINT_QUERY, path, body, budget);
 }
 
-/* Appends the member "filters", unless there are none. */
-static void
-append_filters(StringInfo body, List *filters)
-{
-	ListCell *cell;
-
-	if (filters == NIL)
-		return;
-	appendStringInfoString(body, "\"filters\":[");
-	foreach(cell, filters)
-		appendStringInfo(body, "%s%s",
-						 foreach_current_index(cell) > 0 ? "," : "",
-						 ((RemoteFilter *) lfirst(cell))->json);
-	appendStringInfoString(body, "],");
-}
-
 /*
  * Starts a query for its first page.  The transfer lives until http_end, or as
  * long as the Api.
@@ -69,10 +53,17 @@ HttpTransfer *
 api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
 {
 	StringInfoData body;
+	ListCell	  *cell;
 
 	initStringInfo(&body);
 	appendStringInfoChar(&body, '{');
-	append_filters(&body, query->filters);
+	foreach(cell, query->filters)
+		appendStringInfo(&body, "%s%s",
+						 foreach_current_index(cell) > 0 ? ","
+														 : "\"filters\":[",
+						 ((RemoteFilter *) lfirst(cell))->json);
+	if (query->filters != NIL)
+		appendStringInfoString(&body, "],");
 	if (query->sort != NULL)
 	{
 		appendStringInfoString(&body, "\"sort\":[{\"field\":");

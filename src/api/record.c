@@ -15,6 +15,7 @@
 
 #include "api/record.h"
 #include "base/id.h"
+#include "base/iso8601.h"
 #include "option/attribute.h"
 
 /* --- Wanted attributes --- */
@@ -144,6 +145,35 @@ record_key_read(const Record *record, int attribute, pg_uuid_t *key)
 				   id_parse(value->text, key)
 			   ? RECORD_KEY_FOUND
 			   : RECORD_KEY_ODD;
+}
+
+/*
+ * Returns the created_at of a record in the API's form, or NULL if it has
+ * none.  The argument number is the index of created_at among the wanted
+ * attributes.
+ */
+const char *
+created_at_text(const Record *record, int number)
+{
+	const RecordAttribute *attribute = &record->attributes[number];
+
+	return attribute->count == 1 && attribute->envelopes[0].has_value &&
+				   attribute->envelopes[0].value.kind == JSON_TOKEN_STRING
+			   ? attribute->envelopes[0].value.text
+			   : NULL;
+}
+
+/*
+ * Sets *seconds to the creation time of a record.  Returns false if it has
+ * none.
+ */
+bool
+created_at_read(const Record *record, int number, int64 *seconds)
+{
+	const char *text = created_at_text(record, number);
+	int			nanoseconds;
+
+	return text != NULL && iso8601_instant(text, seconds, &nanoseconds);
 }
 
 /* --- JSON --- */

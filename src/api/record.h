@@ -124,9 +124,11 @@ extern const JsonValue *envelope_member(const Envelope *envelope,
 extern const char *envelope_scalar_key(const Envelope *envelope, bool as_uuid);
 extern bool		   json_value_is_empty(const JsonValue *value);
 extern bool		   record_has_value(const RecordAttribute *attribute);
-extern RecordKey   record_key_read(const Record *record, int attribute,
-								   pg_uuid_t *key);
-extern void		   record_write_whole(const Record *record, StringInfo target);
+extern const char *created_at_text(const Record *record, int number);
+extern bool created_at_read(const Record *record, int number, int64 *seconds);
+extern RecordKey record_key_read(const Record *record, int attribute,
+								 pg_uuid_t *key);
+extern void		 record_write_whole(const Record *record, StringInfo target);
 extern void record_write_cut(const AttributeSet *wanted, const Record *record,
 							 StringInfo target);
 

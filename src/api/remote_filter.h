@@ -12,6 +12,9 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
+#include "option/attribute.h"
 #include "option/option.h"
 
 /* Limit of the values of an "in", and of the arms of an "or". */
@@ -19,6 +22,9 @@
 
 /* A feature other than a RemoteOperator on a field: the sort by a field. */
 #define REMOTE_SORT (-1)
+
+/* Seconds by which a query for records from a time on begins earlier. */
+#define CREATED_AT_MARGIN 1
 
 /* A feature that a query uses, and that the API may refuse. */
 typedef struct RemoteUse
@@ -47,6 +53,11 @@ typedef enum QueryResult
 	QUERY_NOT_SUPPORTED	  /* no query endpoint */
 } QueryResult;
 
+/* Features of queries by created_at. */
+extern const RemoteUse created_at_sort;
+extern const RemoteUse created_at_from;
+extern const RemoteUse created_at_absence;
+
 extern RemoteFilter	   *remote_filter_create(const char	   *field,
 											 RemoteOperator operation,
 											 const char	   *value);
@@ -55,5 +66,10 @@ extern const RemoteUse *remote_uses_add(const RemoteUse *uses,
 extern bool remote_uses_equal(const RemoteUse *a, const RemoteUse *b);
 extern const RemoteUse *remote_uses_copy(const RemoteUse *uses);
 extern char			   *remote_uses_text(const RemoteUse *uses);
+
+extern bool	 created_at_is_allowed(const ColumnSettings *column,
+								   const AttributePath	*path);
+extern List *created_at_filters(RemoteOperator operation, int64 seconds);
+extern List *created_at_filters_at(const char *text);
 
 #endif /* OPPORTUNITY_REMOTE_FILTER_H */

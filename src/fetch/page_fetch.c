@@ -22,7 +22,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
-#include "api/created_at.h"
+#include "api/api_facts.h"
 #include "fetch/page_fetch.h"
 #include "fetch/range.h"
 

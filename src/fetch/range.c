@@ -26,7 +26,7 @@
 
 #include "utils/memutils.h"
 
-#include "api/created_at.h"
+#include "api/api_facts.h"
 #include "base/iso8601.h"
 #include "fetch/range.h"
 

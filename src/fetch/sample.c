@@ -22,7 +22,7 @@
 
 #include "utils/memutils.h"
 
-#include "api/created_at.h"
+#include "api/api_facts.h"
 #include "base/seen_set.h"
 #include "fetch/refusal.h"
 #include "fetch/sample.h"

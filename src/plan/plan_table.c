@@ -19,7 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "api/created_at.h"
+#include "api/remote_filter.h"
 #include "base/compat.h"
 #include "plan/plan_compat.h"
 #include "plan/plan_table.h"
