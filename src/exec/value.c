@@ -429,6 +429,7 @@ static const char *
 normalize_time(ColumnReader *reader, const char *text)
 {
 	Iso8601		parts;
+	char	   *copy;
 	char	   *comma;
 	const char *zoned;
 
@@ -437,13 +438,13 @@ normalize_time(ColumnReader *reader, const char *text)
 						   "invalid ISO 8601 value", reader->type, text);
 
 	/* ISO 8601 allows a decimal comma, which PostgreSQL treats as a separator. */
-	text = pstrdup(text);
-	comma = strchr(text, ',');
+	copy = pstrdup(text);
+	comma = strchr(copy, ',');
 	if (comma != NULL)
 		*comma = '.';
-	zoned = parts.time_length == 0	 ? psprintf("%s 00:00:00Z", text)
-			: parts.zone_length == 0 ? psprintf("%sZ", text)
-									 : text;
+	zoned = parts.time_length == 0	 ? psprintf("%s 00:00:00Z", copy)
+			: parts.zone_length == 0 ? psprintf("%sZ", copy)
+									 : copy;
 	if (reader->form == FORM_TIMESTAMPTZ || reader->form == FORM_TIMETZ)
 		return zoned;
 
@@ -453,7 +454,7 @@ normalize_time(ColumnReader *reader, const char *text)
 	 */
 	if (parts.date_length > 0 && parts.time_length > 0)
 		return utc_reading(reader, zoned);
-	return pnstrdup(text, strlen(text) - parts.zone_length);
+	return pnstrdup(copy, strlen(copy) - parts.zone_length);
 }
 
 /* Converts UTF-8 text with the type's input function. */
