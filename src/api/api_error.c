@@ -271,8 +271,10 @@ find_problem(const Api *api, const json_t *root, ApiProblem *problem)
 	const json_t *data = json_object_get(root, "data");
 	const json_t *sections[] = {root, json_object_get(root, "meta"),
 								json_object_get(root, "pagination")};
+	const char	 *status = json_string_value(json_object_get(data, "status"));
 
 	problem->has_data = data != NULL && !json_is_null(data);
+	problem->is_healthy = status != NULL && strcmp(status, "healthy") == 0;
 	for (size_t i = 0; i < lengthof(sections); i++)
 		read_object(api, sections[i], problem);
 	if (problem->status == 0)

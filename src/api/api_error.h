@@ -43,6 +43,7 @@ typedef struct ApiProblem
 	bool is_json;
 	bool is_cut; /* body is a truncated JSON text */
 	bool has_data;
+	bool is_healthy; /* "data" reports a healthy API */
 	bool is_throttling;
 	bool is_gateway; /* sent by a gateway in front of the API */
 	char code[128];	 /* empty: none */

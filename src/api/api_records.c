@@ -294,10 +294,7 @@ api_ask_health(Api *api, HttpBudget *budget)
 bool
 api_finish_health(Api *api, HttpTransfer *transfer)
 {
-	ApiProblem	problem = {0};
-	json_t	   *root;
-	const char *status;
-	bool		is_healthy;
+	ApiProblem problem;
 
 	do
 	{
@@ -306,17 +303,10 @@ api_finish_health(Api *api, HttpTransfer *transfer)
 	} while (api_retry(transfer, &problem));
 	if (problem.is_throttling || problem.status >= 500)
 		api_raise_problem(api, transfer, &problem);
-
-	/* No error can be raised before json_decref. */
-	root = transfer->status == 200 && transfer->length <= API_MAX_ERROR_BODY
-			   ? api_load_json(transfer, &problem.is_cut)
-			   : NULL;
-	status = json_string_value(
-		json_object_get(json_object_get(root, "data"), "status"));
-	is_healthy = status != NULL && strcmp(status, "healthy") == 0;
-	json_decref(root);
-	api->connection->is_healthy |= is_healthy;
-	return is_healthy;
+	if (transfer->status != 200 || !problem.is_healthy)
+		return false;
+	api->connection->is_healthy = true;
+	return true;
 }
 
 /*
@@ -380,21 +370,25 @@ report_merged(Api *api, const pg_uuid_t *old_id, const pg_uuid_t *id)
 
 /*
  * Returns true if the record is known to be missing, without a request: by the
- * response's code, or because the path has worked before.
+ * response's code, or because the path has worked before.  Notes that the path
+ * works.
  */
 static bool
 is_known_missing(const Api *api, const ApiProblem *problem)
 {
-	return strcmp(problem->code, API_RECORD_NOT_FOUND) == 0 ||
-		   (strcmp(problem->code, API_UNKNOWN_TYPE) != 0 &&
-			api_facts(api)->has_record_path);
+	ApiFacts *facts = api_facts(api);
+
+	if (strcmp(problem->code, API_RECORD_NOT_FOUND) == 0)
+		facts->has_record_path = true;
+	return facts->has_record_path &&
+		   strcmp(problem->code, API_UNKNOWN_TYPE) != 0;
 }
 
 /*
- * Returns true if a query does not find the record either, so that the record
- * is missing, and not the path.  The path then counts as correct from now on.
- * If no query is possible, returns true if the health endpoint shows that the
- * server is the API.
+ * Returns true if a query does not find the record of a response with status
+ * 404 or 410 either, so that the record is missing, and not the path.  The path
+ * then counts as correct from now on.  If no query is possible, returns true if
+ * the health endpoint shows that the server is the API.
  */
 static bool
 is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
@@ -428,72 +422,17 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 }
 
 /*
- * Returns true if a response with status 404 or 410 means that the record is
- * missing, and not the path.  May make another request.
+ * Parses a complete response to api_get_record, like record_parse.  Any status
+ * but 200 is RECORD_FAILURE.
  */
-static bool
-is_record_missing(Api *api, const pg_uuid_t *id, const ApiProblem *problem,
-				  HttpBudget *budget)
+static RecordStatus
+parse_record(const HttpTransfer *transfer, const AttributeSet *wanted,
+			 Record **record, char **reason)
 {
-	if (is_known_missing(api, problem))
-	{
-		api_facts(api)->has_record_path = true;
-		return true;
-	}
-	return strcmp(problem->code, API_UNKNOWN_TYPE) != 0 &&
-		   is_missing_for_query(api, id, budget);
-}
-
-/*
- * Waits for the response to api_get_record and parses it.
- *
- * Returns true if the API has the record.  *record is made in the current
- * memory context and points into the response, which lives until http_end.  A
- * record that was merged into another one is missing, with a warning.  Raises
- * an error for any other response, and if there is none.
- */
-bool
-api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
-				  HttpBudget *budget, const AttributeSet *wanted,
-				  Record **record)
-{
-	char		*reason = NULL;
-	ApiProblem	 problem;
-	RecordStatus status;
-
-	*record = NULL;
-	do
-	{
-		api_wait(transfer);
-		if (transfer->status == 204)
-			return false;
-		status = transfer->status == 200
-					 ? record_parse(wanted, api_body(transfer),
-									transfer->length, record, &reason)
-					 : RECORD_FAILURE;
-		if (api_check_response(api, transfer, "record",
-							   psprintf("record %s", id_text(id)), status,
-							   reason, &problem))
-		{
-			Assert(*record != NULL);
-			api_facts(api)->has_record_path = true;
-			if (memcmp(&(*record)->id, id, sizeof(*id)) == 0)
-			{
-				api_count_records(api, 1);
-				return true;
-			}
-			report_merged(api, id, &(*record)->id);
-			*record = NULL;
-			return false;
-		}
-		/* Discard the partly parsed response. */
-		*record = NULL;
-	} while (api_retry(transfer, &problem));
-
-	if ((problem.status == 404 || problem.status == 410) &&
-		is_record_missing(api, id, &problem, budget))
-		return false;
-	api_raise_problem(api, transfer, &problem);
+	return transfer->status == 200
+			   ? record_parse(wanted, api_body(transfer), transfer->length,
+							  record, reason)
+			   : RECORD_FAILURE;
 }
 
 /*
@@ -518,12 +457,56 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 		problem = api_read_problem(api, transfer);
 		return !problem.is_cut && is_known_missing(api, &problem);
 	}
-	if (transfer->status != 200 ||
-		record_parse(wanted, api_body(transfer), transfer->length, record,
-					 &ignored) != RECORD_OK ||
+	if (parse_record(transfer, wanted, record, &ignored) != RECORD_OK ||
 		memcmp(&(*record)->id, id, sizeof(*id)) != 0)
 		return false;
 	api_facts(api)->has_record_path = true;
 	api_count_records(api, 1);
 	return true;
+}
+
+/*
+ * Waits for the response to api_get_record and parses it.
+ *
+ * Returns true if the API has the record.  *record is made in the current
+ * memory context and points into the response, which lives until http_end.  A
+ * record that was merged into another one is missing, with a warning.  Raises
+ * an error for any other response, and if there is none.
+ */
+bool
+api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
+				  HttpBudget *budget, const AttributeSet *wanted,
+				  Record **record)
+{
+	char	  *reason = NULL;
+	ApiProblem problem;
+
+	do
+	{
+		RecordStatus status;
+
+		api_wait(transfer);
+		if (api_try_record(api, transfer, id, wanted, record))
+			return *record != NULL;
+		status = parse_record(transfer, wanted, record, &reason);
+		if (api_check_response(api, transfer, "record",
+							   psprintf("record %s", id_text(id)), status,
+							   reason, &problem))
+		{
+			Assert(*record != NULL);
+			api_facts(api)->has_record_path = true;
+			report_merged(api, id, &(*record)->id);
+			*record = NULL;
+			return false;
+		}
+		/* Discard the partly parsed response. */
+		*record = NULL;
+	} while (api_retry(transfer, &problem));
+
+	if ((problem.status == 404 || problem.status == 410) &&
+		(is_known_missing(api, &problem) ||
+		 (strcmp(problem.code, API_UNKNOWN_TYPE) != 0 &&
+		  is_missing_for_query(api, id, budget))))
+		return false;
+	api_raise_problem(api, transfer, &problem);
 }

@@ -28,13 +28,6 @@
 /* Time in microseconds for which a session keeps its facts about the API. */
 #define FACTS_LIFETIME (600 * (int64) 1000000)
 
-/* A statement's reference to a connection. */
-typedef struct Hold
-{
-	MemoryContextCallback callback;
-	Connection			 *connection;
-} Hold;
-
 #define STATS_COLUMNS (17 + ENDPOINT_COUNT)
 
 static dlist_head connections = DLIST_STATIC_INIT(connections);
@@ -123,21 +116,6 @@ stats_of_server(Oid serverid)
 	return stats;
 }
 
-static Connection *
-find_connection(Oid umid)
-{
-	dlist_iter iter;
-
-	dlist_foreach(iter, &connections)
-	{
-		Connection *connection = dlist_container(Connection, node, iter.cur);
-
-		if (connection->umid == umid && !is_stale(connection))
-			return connection;
-	}
-	return NULL;
-}
-
 /* Makes a connection that lives until the end of the session. */
 static Connection *
 create_connection(Oid umid, Oid serverid)
@@ -176,24 +154,14 @@ create_connection(Oid umid, Oid serverid)
 	return connection;
 }
 
-/* Clears the facts of a connection that no statement uses. */
+/* Memory context callback: releases a statement's reference to a connection. */
 static void
-clear_facts(Connection *connection)
+release_connection(void *arg)
 {
-	connection->facts = NIL;
-	connection->is_healthy = false;
-	connection->facts_since = http_now();
-	MemoryContextReset(connection->facts_context);
-}
+	Connection *connection = arg;
 
-/* Memory context callback: releases a statement's reference. */
-static void
-release_hold(void *arg)
-{
-	Hold *hold = arg;
-
-	hold->connection->users--;
-	close_if_unused(hold->connection);
+	connection->users--;
+	close_if_unused(connection);
 }
 
 /*
@@ -205,21 +173,32 @@ release_hold(void *arg)
 Connection *
 connection_acquire(Oid umid, Oid serverid)
 {
-	Hold	   *hold = palloc0(sizeof(Hold));
-	Connection *connection;
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	Connection			  *connection = NULL;
+	dlist_iter			   iter;
 
 	close_stale();
-	connection = find_connection(umid);
+	dlist_foreach(iter, &connections)
+	{
+		connection = dlist_container(Connection, node, iter.cur);
+		if (connection->umid == umid && !is_stale(connection))
+			break;
+		connection = NULL;
+	}
 	if (connection == NULL)
 		connection = create_connection(umid, serverid);
 	else if (connection->users == 0 &&
 			 http_now() - connection->facts_since > FACTS_LIFETIME)
-		clear_facts(connection);
+	{
+		connection->facts = NIL;
+		connection->is_healthy = false;
+		connection->facts_since = http_now();
+		MemoryContextReset(connection->facts_context);
+	}
 
-	hold->connection = connection;
-	hold->callback.func = release_hold;
-	hold->callback.arg = hold;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, &hold->callback);
+	callback->func = release_connection;
+	callback->arg = connection;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 	connection->users++;
 	return connection;
 }

@@ -101,24 +101,15 @@ header_read_date(const char *text, double *seconds)
 }
 
 /*
- * Returns the response's Date, or the local time without one, in seconds since
- * 1970.
+ * Reads a number or a date as a wait in milliseconds, which is 0 if it has
+ * passed.  Returns -1 for any other text.  A point in time counts from the
+ * response's Date, or from the local time without one.
  */
-static double
-sent_at(const HttpHeaders *headers)
-{
-	double seconds;
-
-	return header_read_date(value_of(headers, HTTP_DATE), &seconds)
-			   ? seconds
-			   : (double) time(NULL);
-}
-
-/* Reads a number or a date as a wait, like read_value. */
 static double
 read_wait(const HttpHeaders *headers, const char *text)
 {
 	double number;
+	double sent_at;
 	double wait;
 
 	if (read_number(text, &number))
@@ -130,12 +121,14 @@ read_wait(const HttpHeaders *headers, const char *text)
 	}
 	else if (!header_read_date(text, &number))
 		return -1;
-	wait = (number - sent_at(headers)) * 1000;
+	if (!header_read_date(value_of(headers, HTTP_DATE), &sent_at))
+		sent_at = (double) time(NULL);
+	wait = (number - sent_at) * 1000;
 	return Max(0, Min(wait, LONGEST_WAIT));
 }
 
 /*
- * Returns the longest wait in a RateLimit header, as read_value does.  Policies
+ * Returns the longest wait in a RateLimit header, as read_wait does.  Policies
  * that have requests left do not count.
  *
  * Older drafts of the standard (draft-ietf-httpapi-ratelimit-headers) have the
@@ -173,24 +166,11 @@ read_policies(const HttpHeaders *headers, const char *text)
 	return longest;
 }
 
-/*
- * Returns the milliseconds to wait, or 0 if they have passed.  Returns -1 if
- * the header is absent or invalid.
- */
-static double
-read_value(const HttpHeaders *headers, HttpHeader header)
-{
-	const char *value = value_of(headers, header);
-
-	return header == HTTP_RATELIMIT ? read_policies(headers, value)
-									: read_wait(headers, value);
-}
-
 /* Returns true if there is a valid Retry-After, including zero. */
 bool
 http_header_is_retry_after(const HttpHeaders *headers)
 {
-	return read_value(headers, HTTP_RETRY_AFTER) >= 0;
+	return read_wait(headers, value_of(headers, HTTP_RETRY_AFTER)) >= 0;
 }
 
 /*
@@ -205,7 +185,9 @@ http_header_wait(const HttpHeaders *headers, bool throttles, const char **line)
 
 	for (HttpHeader header = HTTP_RETRY_AFTER; header <= last; header++)
 	{
-		double wait = read_value(headers, header);
+		const char *value = value_of(headers, header);
+		double wait = header == HTTP_RATELIMIT ? read_policies(headers, value)
+											   : read_wait(headers, value);
 
 		if (wait > 0)
 		{

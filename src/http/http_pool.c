@@ -173,10 +173,8 @@ release_pool(void *arg)
 {
 	HttpPool *pool = arg;
 
-	if (pool->multi != NULL)
-		curl_multi_cleanup(pool->multi);
-	if (pool->share != NULL)
-		curl_share_cleanup(pool->share);
+	curl_multi_cleanup(pool->multi);
+	curl_share_cleanup(pool->share);
 	if (pool->timer_fd >= 0)
 		close(pool->timer_fd);
 	if (pool->epoll_fd >= 0)
