@@ -426,8 +426,8 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
  * but 200 is RECORD_FAILURE.
  */
 static RecordStatus
-parse_record(const HttpTransfer *transfer, const AttributeSet *wanted,
-			 Record **record, char **reason)
+parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
+					  Record **record, char **reason)
 {
 	return transfer->status == 200
 			   ? record_parse(wanted, api_body(transfer), transfer->length,
@@ -457,7 +457,8 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 		problem = api_read_problem(api, transfer);
 		return !problem.is_cut && is_known_missing(api, &problem);
 	}
-	if (parse_record(transfer, wanted, record, &ignored) != RECORD_OK ||
+	if (parse_record_response(transfer, wanted, record, &ignored) !=
+			RECORD_OK ||
 		memcmp(&(*record)->id, id, sizeof(*id)) != 0)
 		return false;
 	api_facts(api)->has_record_path = true;
@@ -488,7 +489,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		api_wait(transfer);
 		if (api_try_record(api, transfer, id, wanted, record))
 			return *record != NULL;
-		status = parse_record(transfer, wanted, record, &reason);
+		status = parse_record_response(transfer, wanted, record, &reason);
 		if (api_check_response(api, transfer, "record",
 							   psprintf("record %s", id_text(id)), status,
 							   reason, &problem))
