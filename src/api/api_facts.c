@@ -29,8 +29,8 @@
 /* The refusals of features that are used together, or of their size. */
 typedef struct KnownRefusal
 {
-	char *uses;
-	int	  count; /* successive refusals, see TELLING_REFUSALS */
+	const RemoteUse *uses;
+	int				 count; /* successive refusals, see TELLING_REFUSALS */
 	int	  limit; /* values of a filter, or records of a page; 0: unlimited */
 	int64 since; /* time at which the limit was set, by http_now */
 } KnownRefusal;
@@ -72,7 +72,7 @@ api_facts(const Api *api)
  * returns NULL, or a new entry if create is true.
  */
 static KnownRefusal *
-find_refusal(const Api *api, const char *uses, bool create)
+find_refusal(const Api *api, const RemoteUse *uses, bool create)
 {
 	ApiFacts	 *facts = api_facts(api);
 	KnownRefusal *refusal;
@@ -82,14 +82,14 @@ find_refusal(const Api *api, const char *uses, bool create)
 	foreach(cell, facts->refusals)
 	{
 		refusal = lfirst(cell);
-		if (strcmp(refusal->uses, uses) == 0)
+		if (remote_uses_equal(refusal->uses, uses))
 			return refusal;
 	}
 	if (!create)
 		return NULL;
 	old_context = MemoryContextSwitchTo(api->connection->facts_context);
 	refusal = palloc0(sizeof(KnownRefusal));
-	refusal->uses = pstrdup(uses);
+	refusal->uses = remote_uses_copy(uses);
 	facts->refusals = lappend(facts->refusals, refusal);
 	MemoryContextSwitchTo(old_context);
 	return refusal;
@@ -97,7 +97,7 @@ find_refusal(const Api *api, const char *uses, bool create)
 
 /* Returns true if the API is known to refuse features that are used together. */
 bool
-api_refuses(const Api *api, const char *uses)
+api_refuses(const Api *api, const RemoteUse *uses)
 {
 	const KnownRefusal *refusal = find_refusal(api, uses, false);
 
@@ -112,9 +112,9 @@ api_refuses(const Api *api, const char *uses)
 bool
 created_at_is_refused(const Api *api, bool or_its_absence)
 {
-	return api_refuses(api, CREATED_AT_SORT) ||
-		   api_refuses(api, CREATED_AT_FROM) ||
-		   (or_its_absence && api_refuses(api, CREATED_AT_ABSENCE));
+	return api_refuses(api, &created_at_sort) ||
+		   api_refuses(api, &created_at_from) ||
+		   (or_its_absence && api_refuses(api, &created_at_absence));
 }
 
 /*
@@ -124,7 +124,7 @@ created_at_is_refused(const Api *api, bool or_its_absence)
  * effect.
  */
 void
-api_note_refusal(Api *api, const char *uses, QueryResult result)
+api_note_refusal(Api *api, const RemoteUse *uses, QueryResult result)
 {
 	if (result == QUERY_SORT_REFUSED || result == QUERY_FILTER_REFUSED)
 		find_refusal(api, uses, true)->count = TELLING_REFUSALS;
@@ -134,7 +134,7 @@ api_note_refusal(Api *api, const char *uses, QueryResult result)
 
 /* Notes that the API accepted features. */
 void
-api_note_accepted(Api *api, const char *uses)
+api_note_accepted(Api *api, const RemoteUse *uses)
 {
 	KnownRefusal *refusal = find_refusal(api, uses, false);
 
@@ -151,10 +151,9 @@ api_note_accepted(Api *api, const char *uses)
 int
 api_values_at_once(const Api *api, const char *field)
 {
-	char			   *use = remote_use(field, OPERATOR_IN);
-	const KnownRefusal *refusal = find_refusal(api, use, false);
+	RemoteUse			use = {field, OPERATOR_IN, NULL};
+	const KnownRefusal *refusal = find_refusal(api, &use, false);
 
-	pfree(use);
 	return refusal == NULL || http_now() - refusal->since > SIZE_LIFETIME
 			   ? 0
 			   : refusal->limit;
@@ -167,13 +166,13 @@ api_values_at_once(const Api *api, const char *field)
 void
 api_limit_values(const Api *api, const char *field, int limit)
 {
-	char		 *use = remote_use(field, OPERATOR_IN);
+	RemoteUse	  use = {field, OPERATOR_IN, NULL};
 	int			  known = api_values_at_once(api, field);
 	KnownRefusal *refusal;
 
 	if (known != 0 && known <= limit)
 		return;
-	refusal = find_refusal(api, use, true);
+	refusal = find_refusal(api, &use, true);
 	refusal->limit = limit;
 	refusal->since = http_now();
 }

@@ -53,9 +53,10 @@ extern void api_note_bad_id(Api *api, const pg_uuid_t *id);
 extern bool api_is_bad_id(const Api *api, const pg_uuid_t *id);
 extern int	api_page_size(const Api *api, int wanted);
 extern void api_limit_page_size(Api *api, int limit);
-extern bool api_refuses(const Api *api, const char *uses);
+extern bool api_refuses(const Api *api, const RemoteUse *uses);
 extern bool created_at_is_refused(const Api *api, bool or_its_absence);
-extern void api_note_refusal(Api *api, const char *uses, QueryResult result);
-extern void api_note_accepted(Api *api, const char *uses);
+extern void api_note_refusal(Api *api, const RemoteUse *uses,
+							 QueryResult result);
+extern void api_note_accepted(Api *api, const RemoteUse *uses);
 
 #endif /* OPPORTUNITY_API_FACTS_H */

@@ -8,6 +8,9 @@
  * seconds since PostgreSQL's epoch, so that an API which truncates timestamps
  * sorts the records on either side of a time in the same way.
  *
+ * The features of a filter are a chain whose members never change, so filters
+ * can share the rest of a chain.
+ *
  * Must not know SQL, and makes no requests.
  *
  *-------------------------------------------------------------------------
@@ -21,17 +24,10 @@
 #include "api/remote_filter.h"
 #include "base/iso8601.h"
 
-/*
- * Returns the name of a feature, palloc'd: an operator on a field, or the sort by
- * it.
- */
-char *
-remote_use(const char *field, int operation)
-{
-	return psprintf("%s %s", field,
-					operation == REMOTE_SORT ? "sort"
-											 : remote_operator_name(operation));
-}
+/* Features of queries that the API may refuse. */
+const RemoteUse created_at_sort = {"created_at", REMOTE_SORT, NULL};
+const RemoteUse created_at_from = {"created_at", OPERATOR_GTE, NULL};
+const RemoteUse created_at_absence = {"created_at", OPERATOR_NOT_EXISTS, NULL};
 
 /*
  * Returns a filter on one field, in the current context.  The value is JSON, or
@@ -53,30 +49,67 @@ remote_filter_create(const char *field, RemoteOperator operation,
 		appendStringInfo(&json, ",\"value\":%s", value);
 	appendStringInfoChar(&json, '}');
 	filter->json = json.data;
-	filter->uses = remote_use(field, operation);
+	filter->uses = remote_uses_add(NULL, field, operation);
 	return filter;
 }
 
 /*
- * Returns the features of two filters, each once and in their order, palloc'd.
- * uses may be NULL.
+ * Returns the features with another one, which is allocated in the current
+ * context unless they have it.  Keeps a reference to the field's name.
+ */
+const RemoteUse *
+remote_uses_add(const RemoteUse *uses, const char *field, int operation)
+{
+	RemoteUse *added;
+
+	for (const RemoteUse *use = uses; use != NULL; use = use->next)
+	{
+		if (use->operation == operation && strcmp(use->field, field) == 0)
+			return uses;
+	}
+	added = palloc(sizeof(RemoteUse));
+	added->field = field;
+	added->operation = operation;
+	added->next = uses;
+	return added;
+}
+
+/* Returns true if both have the same features in the same order. */
+bool
+remote_uses_equal(const RemoteUse *a, const RemoteUse *b)
+{
+	while (a != NULL && b != NULL && a->operation == b->operation &&
+		   strcmp(a->field, b->field) == 0)
+	{
+		a = a->next;
+		b = b->next;
+	}
+	return a == NULL && b == NULL;
+}
+
+/* Returns a copy in the current context, including the names of the fields. */
+const RemoteUse *
+remote_uses_copy(const RemoteUse *uses)
+{
+	return uses == NULL
+			   ? NULL
+			   : remote_uses_add(remote_uses_copy(uses->next),
+								 pstrdup(uses->field), uses->operation);
+}
+
+/*
+ * Returns the fields and operators of a filter: "field operator", separated by
+ * commas, in UTF-8 and palloc'd.
  */
 char *
-remote_uses_add(const char *uses, const char *added)
+remote_uses_text(const RemoteUse *uses)
 {
-	char *all = uses == NULL ? NULL : pstrdup(uses);
-	char *rest = pstrdup(added);
-	char *use;
+	char *text =
+		psprintf("%s %s", uses->field, remote_operator_name(uses->operation));
 
-	while ((use = strsep(&rest, ",")) != NULL)
-	{
-		use += strspn(use, " ");
-		if (all == NULL)
-			all = use;
-		else if (strstr(psprintf(", %s,", all), psprintf(", %s,", use)) == NULL)
-			all = psprintf("%s, %s", all, use);
-	}
-	return all;
+	return uses->next == NULL
+			   ? text
+			   : psprintf("%s, %s", remote_uses_text(uses->next), text);
 }
 
 /* --- Filters by created_at --- */

@@ -20,23 +20,25 @@
 /* Limit of the values of an "in", and of the arms of an "or". */
 #define MAX_REMOTE_VALUES 100
 
-/*
- * A feature that a query uses, and that the API may refuse, has a name in UTF-8:
- * a field and a RemoteOperator, or REMOTE_SORT for the sort by the field.
- */
+/* A feature other than a RemoteOperator on a field: the sort by a field. */
 #define REMOTE_SORT (-1)
-#define CREATED_AT_SORT "created_at sort"
-#define CREATED_AT_FROM "created_at gte"
-#define CREATED_AT_ABSENCE "created_at not_exists"
 
 /* Seconds by which a query for records from a time on begins earlier. */
 #define CREATED_AT_MARGIN 1
 
+/* A feature that a query uses, and that the API may refuse. */
+typedef struct RemoteUse
+{
+	const char			   *field;	   /* in UTF-8 */
+	int						operation; /* RemoteOperator or REMOTE_SORT */
+	const struct RemoteUse *next;	   /* another feature, or NULL: see below */
+} RemoteUse;
+
 /* A filter of a query, in UTF-8. */
 typedef struct RemoteFilter
 {
-	char *json; /* {"field": ...}, or a group */
-	char *uses; /* its features, distinct and separated by commas */
+	char			*json; /* {"field": ...}, or a group */
+	const RemoteUse *uses; /* its features, distinct; the last one first */
 } RemoteFilter;
 
 /* Result of a query. */
@@ -51,11 +53,19 @@ typedef enum QueryResult
 	QUERY_NOT_SUPPORTED	  /* no query endpoint */
 } QueryResult;
 
-extern RemoteFilter *remote_filter_create(const char	*field,
-										  RemoteOperator operation,
-										  const char	*value);
-extern char			*remote_use(const char *field, int operation);
-extern char			*remote_uses_add(const char *uses, const char *added);
+/* Features of queries by created_at. */
+extern const RemoteUse created_at_sort;
+extern const RemoteUse created_at_from;
+extern const RemoteUse created_at_absence;
+
+extern RemoteFilter	   *remote_filter_create(const char	   *field,
+											 RemoteOperator operation,
+											 const char	   *value);
+extern const RemoteUse *remote_uses_add(const RemoteUse *uses,
+										const char *field, int operation);
+extern bool remote_uses_equal(const RemoteUse *a, const RemoteUse *b);
+extern const RemoteUse *remote_uses_copy(const RemoteUse *uses);
+extern char			   *remote_uses_text(const RemoteUse *uses);
 
 extern bool	 created_at_is_allowed(const ColumnSettings *column,
 								   const AttributePath	*path);

@@ -366,8 +366,9 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 
 	for (int i = 0; i <= OPERATOR_NOT_EXISTS; i++)
 	{
-		if (is_allowed(&leaf, i) &&
-			api_refuses(evaluation->api, remote_use(leaf.field, i)))
+		RemoteUse use = {leaf.field, i, NULL};
+
+		if (is_allowed(&leaf, i) && api_refuses(evaluation->api, &use))
 			leaf.operators &= ~OPERATOR_BIT(i);
 	}
 
@@ -411,6 +412,15 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 	return true;
 }
 
+/* Adds the uses of a filter to others, in their order. */
+static const RemoteUse *
+add_uses(const RemoteUse *uses, const RemoteUse *added)
+{
+	return added == NULL ? uses
+						 : remote_uses_add(add_uses(uses, added->next),
+										   added->field, added->operation);
+}
+
 /* Returns a group of filters, or the filter itself if there is only one. */
 static RemoteFilter *
 group(const char *name, const List *filters)
@@ -427,7 +437,7 @@ group(const char *name, const List *filters)
 		const RemoteFilter *filter = lfirst(cell);
 
 		json = lappend(json, makeString(filter->json));
-		result->uses = remote_uses_add(result->uses, filter->uses);
+		result->uses = add_uses(result->uses, filter->uses);
 	}
 	result->json = psprintf("{\"%s\":%s}", name, list_json(json));
 	return result;

@@ -84,6 +84,7 @@ int
 key_request_size(const KeyField *field, const Settings *settings)
 {
 	const Api *api = field->records->api;
+	RemoteUse  use = {field->name, OPERATOR_IN, NULL};
 	int		   limit = api_values_at_once(api, field->name);
 	int		   size = Min(settings->page_size, field->at_once);
 
@@ -91,10 +92,8 @@ key_request_size(const KeyField *field, const Settings *settings)
 		size = Min(size, limit);
 	if (field->is_id)
 		return settings->use_query ? size : 1;
-	return size < 2 || !settings->use_query ||
-				   api_refuses(api, remote_use(field->name, OPERATOR_IN))
-			   ? 0
-			   : size;
+	return size < 2 || !settings->use_query || api_refuses(api, &use) ? 0
+																	  : size;
 }
 
 /* Returns a request without keys, with room for size ones, in no list yet. */

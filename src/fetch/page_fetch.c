@@ -66,12 +66,13 @@ begin_fetch(PageFetch *fetch)
 {
 	const PageSpec *spec = fetch->spec;
 	const Api	   *api = fetch->ranges.source.api;
+	const RemoteUse sort = {spec->sort, REMOTE_SORT, NULL};
 	RangeReader	   *reader = linitial(fetch->ranges.readers);
 	ApiQuery	   *query = &reader->pages->query;
 	bool			must_read_all;
 
-	fetch->is_sorted = spec->sort != NULL && !fetch->is_capped &&
-					   !api_refuses(api, remote_use(spec->sort, REMOTE_SORT));
+	fetch->is_sorted =
+		spec->sort != NULL && !fetch->is_capped && !api_refuses(api, &sort);
 	must_read_all = spec->sort != NULL && !fetch->is_sorted;
 	fetch->limit = must_read_all ? 0 : spec->limit;
 	fetch->is_on_demand = !must_read_all && spec->is_on_demand;
@@ -465,23 +466,23 @@ static void
 drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
+	char		 *uses = remote_uses_text(filter->uses);
 
 	api_note_refusal(fetch->ranges.source.api, filter->uses, result);
 	fetch->ranges.filters =
 		list_delete_ptr(list_copy(fetch->ranges.filters), filter);
 	MemoryContextSwitchTo(old_context);
-	ereport(
-		WARNING,
-		(errcode(ERRCODE_FDW_ERROR),
-		 errmsg("API rejected a filter on record type \"%s\": %s",
-				fetch->ranges.settings->record_type,
-				pg_any_to_server(filter->uses, strlen(filter->uses), PG_UTF8)),
-		 errdetail("The scan fetches more records than needed, and "
-				   "PostgreSQL checks the condition."),
-		 result == QUERY_FILTER_REFUSED
-			 ? errhint("Set the column option \"filter_operators\" to "
-					   "the operators that the API accepts.")
-			 : 0));
+	ereport(WARNING,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("API rejected a filter on record type \"%s\": %s",
+					fetch->ranges.settings->record_type,
+					pg_any_to_server(uses, strlen(uses), PG_UTF8)),
+			 errdetail("The scan fetches more records than needed, and "
+					   "PostgreSQL checks the condition."),
+			 result == QUERY_FILTER_REFUSED
+				 ? errhint("Set the column option \"filter_operators\" to "
+						   "the operators that the API accepts.")
+				 : 0));
 }
 
 /*

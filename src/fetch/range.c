@@ -415,9 +415,9 @@ range_note_refusal(RangeSet *set, RangeReader *reader, QueryResult result)
 		result == QUERY_NOT_SUPPORTED)
 		return false;
 	api_note_refusal(set->source.api,
-					 result == QUERY_SORT_REFUSED	 ? CREATED_AT_SORT
-					 : reader->kind == RANGE_UNDATED ? CREATED_AT_ABSENCE
-													 : CREATED_AT_FROM,
+					 result == QUERY_SORT_REFUSED	 ? &created_at_sort
+					 : reader->kind == RANGE_UNDATED ? &created_at_absence
+													 : &created_at_from,
 					 result == QUERY_VALUE_REFUSED ? QUERY_REFUSED : result);
 	fall_back(set);
 	return true;

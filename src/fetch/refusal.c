@@ -121,9 +121,9 @@ refusal_find(PageReader *reader, QueryResult result, List *suspects,
 		 (result == QUERY_REFUSED &&
 		  try_query(reader, query->filters, NULL) == QUERY_PAGE)))
 	{
-		api_note_refusal(reader->source->api,
-						 remote_use(query->sort, REMOTE_SORT),
-						 QUERY_SORT_REFUSED);
+		RemoteUse use = {query->sort, REMOTE_SORT, NULL};
+
+		api_note_refusal(reader->source->api, &use, QUERY_SORT_REFUSED);
 		return REFUSED_SORT;
 	}
 	*refused = find_filters(reader, result, suspects);

@@ -213,7 +213,7 @@ read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 	if (part == REFUSED_ENDPOINT || sample->phase == SAMPLE_PLAIN)
 		api_raise_refusal(sample->source.api, response->transfer);
 	if (part == REFUSED_FILTERS)
-		api_note_refusal(sample->source.api, CREATED_AT_FROM,
+		api_note_refusal(sample->source.api, &created_at_from,
 						 ((RefusedFilter *) linitial(refused))->result);
 	sample->phase = SAMPLE_PLAIN;
 	if (sample->first != NULL)

@@ -251,11 +251,11 @@ read_page(Question *question, PageReader *reader)
 static void
 check_refusal(Api *api, const PageReader *reader)
 {
-	char *use = remote_use(reader->query.sort, REMOTE_SORT);
+	RemoteUse use = {reader->query.sort, REMOTE_SORT, NULL};
 
-	FUZZ_CHECK(!api_refuses(api, use));
-	api_note_refusal(api, use, QUERY_SORT_REFUSED);
-	FUZZ_CHECK(api_refuses(api, use));
+	FUZZ_CHECK(!api_refuses(api, &use));
+	api_note_refusal(api, &use, QUERY_SORT_REFUSED);
+	FUZZ_CHECK(api_refuses(api, &use));
 }
 
 /* Checks the promises of http.h about a finished transfer. */
