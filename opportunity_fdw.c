@@ -18,7 +18,7 @@
 #include "utils/guc.h"
 
 #include "admin/analyze.h"
-#include "admin/import.h"
+#include "admin/schema.h"
 #include "api/api_schema.h"
 #include "base/version.h"
 #include "exec/explain.h"

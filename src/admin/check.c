@@ -25,10 +25,11 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
-#include "admin/server.h"
+#include "admin/schema.h"
 #include "api/api_records.h"
 #include "api/api_schema.h"
 #include "base/id.h"
@@ -89,8 +90,7 @@ typedef struct CheckStep
 {
 	const char *name;
 	void (*run)(Check *check, CheckResult *result);
-	bool is_vital;		 /* its failure prevents the steps after it */
-	bool makes_requests; /* or needs requests of other steps */
+	bool is_vital; /* its failure prevents the steps after it */
 } CheckStep;
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_check);
@@ -467,48 +467,23 @@ step_archived(Check *check, CheckResult *result)
 }
 
 static const CheckStep check_steps[] = {
-	{"mapping", step_mapping, true, true},
-	{"reach", step_reach, true, true},
-	{"tls", step_tls, true, true},
-	{"health", step_health, false, true},
-	{"key", step_key, true, true},
-	{"permission", step_permission, true, true},
-	{"query", step_query, false, true},
-	{"record", step_record, false, true},
-	{"schema", step_schema, false, true},
-	{"round trip", step_round_trip, false, false},
-	{"archived", step_archived, false, true},
+	{"mapping", step_mapping, true},
+	{"reach", step_reach, true},
+	{"tls", step_tls, true},
+	{"health", step_health, false},
+	{"key", step_key, true},
+	{"permission", step_permission, true},
+	{"query", step_query, false},
+	{"record", step_record, false},
+	{"schema", step_schema, false},
+	{"round trip", step_round_trip, false},
+	{"archived", step_archived, false},
 };
-
-/* Returns the state before the first step, in the current context. */
-static Check *
-create_check(ForeignServer *server)
-{
-	Check *check = palloc0(sizeof(Check));
-
-	check->server = server;
-	check->settings =
-		settings_read_server(server->serverid, OPTION_DEFAULT_RECORD_TYPE);
-	check->settings->max_retries = 0;
-	check->settings->max_retry_wait = 0;
-	check->budget.limit = check->settings->max_requests;
-	check->budget.total = &check->request_total;
-	check->wanted = attribute_set_create();
-	check->archived_at = attribute_set_add(check->wanted, "archived_at");
-	check->round_trip = -1;
-	return check;
-}
 
 /* Returns true if an error concerns the server, its API or the network. */
 static bool
 is_finding(int sqlerrcode)
 {
-	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
-	{
-		case ERRCODE_CONNECTION_EXCEPTION:
-		case ERRCODE_FDW_ERROR:
-			return true;
-	}
 	switch (sqlerrcode)
 	{
 		case ERRCODE_UNDEFINED_OBJECT: /* no user mapping */
@@ -518,8 +493,11 @@ is_finding(int sqlerrcode)
 		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
 		case ERRCODE_UNTRANSLATABLE_CHARACTER:
 			return true;
+		default:
+			return ERRCODE_TO_CATEGORY(sqlerrcode) ==
+					   ERRCODE_CONNECTION_EXCEPTION ||
+				   ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_FDW_ERROR;
 	}
-	return false;
 }
 
 /*
@@ -564,17 +542,6 @@ run_step(Check *check, const CheckStep *step, CheckResult *result)
 	PG_END_TRY();
 }
 
-/* Returns a time in milliseconds, a numeric. */
-static Datum
-milliseconds(int64 microseconds)
-{
-	char *text = psprintf(INT64_FORMAT ".%03d", microseconds / 1000,
-						  (int) (microseconds % 1000));
-
-	return DirectFunctionCall3(numeric_in, CStringGetDatum(text),
-							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-}
-
 static void
 put_row(ReturnSetInfo *rows, const char *name, const CheckResult *result)
 {
@@ -586,7 +553,7 @@ put_row(ReturnSetInfo *rows, const char *name, const CheckResult *result)
 	values[0] = CStringGetTextDatum(name);
 	values[1] = BoolGetDatum(result->verdict == CHECK_PASSED);
 	if (!nulls[2])
-		values[2] = milliseconds(result->took);
+		values[2] = NumericGetDatum(int64_div_fast_to_numeric(result->took, 3));
 	if (!nulls[3])
 		values[3] = CStringGetTextDatum(result->detail);
 	if (!nulls[4])
@@ -611,15 +578,28 @@ opportunity_fdw_check(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(context);
-	check = create_check(server);
+	check = palloc0(sizeof(Check));
+	check->server = server;
+	check->settings =
+		settings_read_server(server->serverid, OPTION_DEFAULT_RECORD_TYPE);
+	check->settings->max_retries = 0;
+	check->settings->max_retry_wait = 0;
+	check->budget.limit = check->settings->max_requests;
+	check->budget.total = &check->request_total;
+	check->wanted = attribute_set_create();
+	check->archived_at = attribute_set_add(check->wanted, "archived_at");
+	check->round_trip = -1;
 	for (size_t i = 0; i < lengthof(check_steps); i++)
 	{
 		const CheckStep *step = &check_steps[i];
 		CheckResult		 result = {.took = -1};
 
-		/* The failure of an earlier step can make this one useless. */
+		/*
+		 * The failure of an earlier step can make this one useless, but
+		 * round_trip needs no request if it has a result already.
+		 */
 		if (check->obstacle != NULL &&
-			(step->makes_requests || check->round_trip < 0))
+			(step->run != step_round_trip || check->round_trip < 0))
 			result.detail = psprintf("Skipped because step \"%s\" failed.",
 									 check->obstacle);
 		else

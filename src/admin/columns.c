@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "catalog/heap.h"
+#include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -58,7 +59,6 @@ add_column(List *columns, const SchemaAttribute *attribute, const char *name,
 
 	column->name = pstrdup(name);
 	column->type = attribute->is_list ? psprintf("%s[]", type) : type;
-	column->is_uuid = strcmp(type, "uuid") == 0;
 	column->path = pstrdup(path);
 	column->source = attribute;
 	return lappend(columns, column);
@@ -161,7 +161,7 @@ add_options(ColumnDefinition *column, const char *record_type)
 	 */
 	if (type == NULL || attribute->is_list ||
 		strcmp(column->path, schema_text(attribute->name)) != 0 ||
-		(type->is_select ? !column->is_uuid : known == 0))
+		(type->is_select ? strncmp(column->type, "uuid", 4) != 0 : known == 0))
 		return;
 
 	foreach(cell, attribute->operators)
@@ -190,16 +190,6 @@ add_options(ColumnDefinition *column, const char *record_type)
 }
 
 /*
- * Returns a copy of a name, shortened to at most length bytes at the boundary
- * of a character.
- */
-static char *
-clip(const char *name, size_t length)
-{
-	return pnstrdup(name, pg_mbcliplen(name, strlen(name), (int) length));
-}
-
-/*
  * Gives each column a name that is not in names, a list of String: its own name,
  * or with the lowest free number and shortened if necessary.
  */
@@ -211,19 +201,13 @@ number_names(List *columns, List *names)
 	foreach(cell, columns)
 	{
 		ColumnDefinition *column = lfirst(cell);
-		char			 *name = clip(column->name, NAMEDATALEN - 1);
+		char			 *name = makeObjectName(column->name, NULL, NULL);
 
 		CHECK_FOR_INTERRUPTS();
 		for (int number = 2; SystemAttributeByName(name) != NULL ||
 							 list_member(names, makeString(name));
 			 number++)
-		{
-			char *suffix = psprintf("_%d", number);
-
-			name = psprintf(
-				"%s%s", clip(column->name, NAMEDATALEN - 1 - strlen(suffix)),
-				suffix);
-		}
+			name = makeObjectName(column->name, NULL, psprintf("%d", number));
 		column->name = name;
 		names = lappend(names, makeString(name));
 	}

@@ -21,7 +21,6 @@ typedef struct ColumnDefinition
 {
 	char	   *name;
 	const char *type;
-	bool		is_uuid;		  /* or a list of uuid */
 	char	   *path;			  /* value of the option attribute */
 	char	   *filter_operators; /* value of the option; NULL: not set */
 	const char *sortable;		  /* likewise */

@@ -2,10 +2,11 @@
 /*-------------------------------------------------------------------------
  *
  * schema.c
- *	  The live schema of a record type: the request, and the SQL functions that
- *	  return it as rows.
+ *	  The schema of a record type: its request, IMPORT FOREIGN SCHEMA, and the
+ *	  SQL functions that return it as rows.
  *
- * opportunity_fdw_drift compares these rows with the catalog, in SQL.
+ * opportunity_fdw_drift compares these rows with the catalog, in SQL.  Columns
+ * are columns.c's.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,11 +14,15 @@
 
 #include "access/relation.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -27,7 +32,10 @@
 
 #include "admin/columns.h"
 #include "admin/schema.h"
-#include "admin/server.h"
+#include "option/option.h"
+
+/* Name of the only remote schema, which this extension defines. */
+#define REMOTE_SCHEMA "reevo"
 
 #define ATTRIBUTES_COLUMNS 8
 #define COLUMNS_COLUMNS 8
@@ -35,12 +43,60 @@
 PG_FUNCTION_INFO_V1(opportunity_fdw_attributes);
 PG_FUNCTION_INFO_V1(opportunity_fdw_columns);
 
+extern PGDLLEXPORT Datum opportunity_fdw_handler(PG_FUNCTION_ARGS);
+
+/*
+ * Returns true if the server's wrapper has this module's handler.  The wrapper
+ * may have another name than the extension's.
+ */
+static bool
+server_is_ours(const ForeignServer *server)
+{
+	Oid		 handler = GetForeignDataWrapper(server->fdwid)->fdwhandler;
+	FmgrInfo info;
+
+	if (!OidIsValid(handler))
+		return false;
+	fmgr_info(handler, &info);
+	return info.fn_addr == opportunity_fdw_handler;
+}
+
+/*
+ * Returns the server of that name, palloc'd.  Raises an error if there is none,
+ * if the current user has no USAGE privilege on it, or if it belongs to another
+ * wrapper.
+ */
+ForeignServer *
+server_find(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, false);
+#if PG_VERSION_NUM >= 160000
+	AclResult allowed = object_aclcheck(
+		ForeignServerRelationId, server->serverid, GetUserId(), ACL_USAGE);
+#else
+	AclResult allowed =
+		pg_foreign_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE);
+#endif
+
+	if (allowed != ACLCHECK_OK)
+		aclcheck_error(allowed, OBJECT_FOREIGN_SERVER, server->servername);
+	if (!server_is_ours(server))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" does not use foreign-data wrapper "
+						"\"opportunity_fdw\"",
+						server->servername),
+				 errdetail("Its foreign-data wrapper is \"%s\".",
+						   GetForeignDataWrapper(server->fdwid)->fdwname)));
+	return server;
+}
+
 /*
  * Returns the attributes of a table's records, which the current user may read:
  * a list of SchemaAttributes in the current context.  Makes one request, and
  * adds it to *request_total.  Raises the errors of api_read_schema.
  */
-List *
+static List *
 schema_read(const Settings *settings, int64 *request_total, bool for_import)
 {
 	MemoryContext context = AllocSetContextCreate(
@@ -60,6 +116,86 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 	*request_total = *budget->total;
 	MemoryContextDelete(context);
 	return attributes;
+}
+
+/* Returns the record types to import; EXCEPT can only exclude opportunities. */
+static List *
+wanted_record_types(const ImportForeignSchemaStmt *statement)
+{
+	List	 *types = NIL;
+	ListCell *cell;
+
+	foreach(cell, statement->table_list)
+	{
+		char *name = lfirst_node(RangeVar, cell)->relname;
+
+		if (statement->list_type == FDW_IMPORT_SCHEMA_LIMIT_TO)
+			types = lappend(types, name);
+		else if (strcmp(name, OPTION_DEFAULT_RECORD_TYPE) == 0)
+			return NIL;
+	}
+	return types != NIL ? types : list_make1(OPTION_DEFAULT_RECORD_TYPE);
+}
+
+/* Returns the CREATE FOREIGN TABLE command for a record type. */
+static char *
+table_command(const ImportForeignSchemaStmt *statement, const char *record_type,
+			  List *columns)
+{
+	StringInfoData command;
+	ListCell	  *cell;
+
+	initStringInfo(&command);
+	appendStringInfo(&command, "CREATE FOREIGN TABLE %s (",
+					 quote_identifier(record_type));
+	foreach(cell, columns)
+		appendStringInfo(&command, "%s\n  %s",
+						 foreach_current_index(cell) == 0 ? "" : ",",
+						 column_definition(lfirst(cell)));
+	appendStringInfo(&command, "\n) SERVER %s",
+					 quote_identifier(statement->server_name));
+	if (strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) != 0)
+		appendStringInfo(&command, " OPTIONS (record_type %s)",
+						 quote_literal_cstr(record_type));
+	return command.data;
+}
+
+/*
+ * FDW callback: returns CREATE FOREIGN TABLE commands for the record types that
+ * LIMIT TO names, or for opportunities.  Makes one request per record type,
+ * unless the option discover is false.  Raises an error for another remote
+ * schema, and the errors of schema_read.
+ */
+List *
+import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
+{
+	bool	  discover = import_option_discover(statement->options);
+	List	 *commands = NIL;
+	int64	  request_total = 0;
+	ListCell *cell;
+
+	if (strcmp(statement->remote_schema, REMOTE_SCHEMA) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
+				 errmsg("remote schema \"%s\" does not exist",
+						statement->remote_schema),
+				 errhint("The only remote schema is \"%s\".", REMOTE_SCHEMA)));
+	if (!discover)
+		return list_make1(table_command(statement, OPTION_DEFAULT_RECORD_TYPE,
+										columns_of_documentation()));
+
+	foreach(cell, wanted_record_types(statement))
+	{
+		char *record_type = lfirst(cell);
+		List *attributes = schema_read(
+			settings_read_server(serverid, record_type), &request_total, true);
+
+		commands =
+			lappend(commands,
+					table_command(statement, record_type,
+								  columns_of_schema(record_type, attributes)));
+	}
+	return commands;
 }
 
 /* Returns a text array of names in UTF-8; empty if the API filters by none. */

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * schema.h
- *	  The live schema of a record type.
+ *	  The schema of a record type, and IMPORT FOREIGN SCHEMA.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,11 +11,10 @@
 
 #include "postgres.h"
 
-#include "nodes/pg_list.h"
+#include "foreign/foreign.h"
+#include "nodes/parsenodes.h"
 
-#include "option/option.h"
-
-extern List *schema_read(const Settings *settings, int64 *request_total,
-						 bool for_import);
+extern ForeignServer *server_find(const char *name);
+extern List *import_schema(ImportForeignSchemaStmt *statement, Oid serverid);
 
 #endif /* OPPORTUNITY_SCHEMA_H */
