@@ -125,7 +125,7 @@ created_at_is_allowed(const ColumnSettings *column, const AttributePath *path)
 		return true;
 	return column->sortable != TERNARY_FALSE &&
 		   (column->filter_operators == NULL ||
-			(remote_operators_read(column->filter_operators) &
+			(remote_operators_read(column->filter_operators, NULL) &
 			 OPERATOR_BIT(OPERATOR_GTE)) != 0);
 }
 

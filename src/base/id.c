@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "utils/builtins.h"
 
 #include "base/id.h"
@@ -41,14 +43,9 @@ id_parse(const char *text, pg_uuid_t *id)
 				return false;
 			continue;
 		}
-		if (c >= '0' && c <= '9')
-			digit = c - '0';
-		else if (c >= 'a' && c <= 'f')
-			digit = c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-			digit = c - 'A' + 10;
-		else
+		if (!isxdigit((unsigned char) c))
 			return false;
+		digit = c <= '9' ? c - '0' : pg_ascii_tolower(c) - 'a' + 10;
 		id->data[nibble / 2] |= digit << (nibble % 2 == 0 ? 4 : 0);
 		nibble++;
 	}

@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "mb/pg_wchar.h"
 
 #include "base/json_escape.h"
@@ -26,15 +28,10 @@ unicode_escape(const char *text, const char *end)
 	{
 		unsigned char c = (unsigned char) text[i];
 
-		code <<= 4;
-		if (c >= '0' && c <= '9')
-			code |= c - '0';
-		else if (c >= 'a' && c <= 'f')
-			code |= c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-			code |= c - 'A' + 10;
-		else
+		if (!isxdigit(c))
 			return -1;
+		code =
+			code * 16 + (c <= '9' ? c - '0' : pg_ascii_tolower(c) - 'a' + 10);
 	}
 	return code;
 }

@@ -93,7 +93,8 @@ read_column_operators(RemoteColumn *column, const Settings *settings,
 		}
 	}
 	if (options->filter_operators != NULL)
-		column->operators = remote_operators_read(options->filter_operators);
+		column->operators =
+			remote_operators_read(options->filter_operators, NULL);
 	if (options->sortable != TERNARY_UNSET)
 		column->is_sortable = options->sortable == TERNARY_TRUE;
 	if (column->kind == REMOTE_TEXT)

@@ -65,6 +65,15 @@ raise_invalid_value(const char *name, const char *text, const char *hint)
 			 errhint("%s", hint)));
 }
 
+/* Raises the error for a value with a problem, a part of a sentence. */
+pg_noreturn static void
+raise_problem(const char *name, const char *problem, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					errmsg("option \"%s\" %s", name, problem),
+					hint != NULL ? errhint("%s", hint) : 0));
+}
+
 /* Returns a text in UTF-8: the text itself if that is the database's encoding. */
 static char *
 to_utf8(const char *text)
@@ -83,24 +92,15 @@ check_base_url(const char *name, const char *value)
 
 	if (!url_parse(value, &parts) || (strcmp(parts.scheme, "https") != 0 &&
 									  strcmp(parts.scheme, "http") != 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("option \"%s\" is not an https URL", name),
-				 errhint("Specify a URL such as \"https://api.reevo.ai\", with "
-						 "an optional port and path.")));
+		raise_problem(name, "is not an https URL",
+					  "Specify a URL such as \"https://api.reevo.ai\", with an "
+					  "optional port and path.");
 	if (parts.has_credentials)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("option \"%s\" must not contain a user name or a "
-						"password",
-						name),
-				 errhint("Set the API key with the user mapping option "
-						 "\"api_key\".")));
+		raise_problem(name, "must not contain a user name or a password",
+					  "Set the API key with the user mapping option "
+					  "\"api_key\".");
 	if (parts.has_query_or_fragment)
-		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-						errmsg("option \"%s\" must not contain a query or a "
-							   "fragment",
-							   name)));
+		raise_problem(name, "must not contain a query or a fragment", NULL);
 }
 
 /* Checks proxy: a proxy URL as libcurl accepts it, without credentials. */
@@ -113,14 +113,9 @@ check_proxy(const char *name, const char *value)
 
 	/* First, because credentials can be the reason why the rest is not a URL. */
 	if (strchr(value, '@') != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("option \"%s\" must not contain a user name or a "
-						"password",
-						name),
-				 errhint("Set the user mapping options \"proxy_user\" and "
-						 "\"proxy_password\".")));
-
+		raise_problem(name, "must not contain a user name or a password",
+					  "Set the user mapping options \"proxy_user\" and "
+					  "\"proxy_password\".");
 	if (strstr(value, "://") == NULL)
 		value = psprintf("http://%s", value);
 	if (url_parse(value, &parts) && !parts.has_query_or_fragment)
@@ -131,12 +126,10 @@ check_proxy(const char *name, const char *value)
 				return;
 		}
 	}
-	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-					errmsg("option \"%s\" is not a proxy URL", name),
-					errhint("Specify a URL such as "
-							"\"http://proxy.example:3128\". Valid schemes are "
-							"http, https, socks4, socks4a, socks5 and "
-							"socks5h.")));
+	raise_problem(name, "is not a proxy URL",
+				  "Specify a URL such as \"http://proxy.example:3128\". Valid "
+				  "schemes are http, https, socks4, socks4a, socks5 and "
+				  "socks5h.");
 }
 
 /*
@@ -147,9 +140,7 @@ static void
 check_ca_file(const char *name, const char *value)
 {
 	if (!is_absolute_path(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("option \"%s\" must be an absolute path", name)));
+		raise_problem(name, "must be an absolute path", NULL);
 }
 
 /* Checks record_type: one segment of a path. */
@@ -201,21 +192,21 @@ remote_operator_name(RemoteOperator remote_operator)
 
 /*
  * Returns the operators in a value of the option filter_operators, as a set of
- * OPERATOR_BIT.  Sets *unknown to the first name that is not an operator, or to
- * the whole text if it is not a list; NULL: none.
+ * OPERATOR_BIT.  Sets *unknown, unless it is NULL, to the first name that is not
+ * an operator, or to the whole text if it is not a list; NULL: none.
  */
-static int
-parse_operators(const char *list, const char **unknown)
+int
+remote_operators_read(const char *list, const char **unknown)
 {
-	int		  operators = 0;
-	List	 *names;
-	ListCell *cell;
+	int			operators = 0;
+	const char *rejected = NULL;
+	List	   *names;
+	ListCell   *cell;
 
-	*unknown = NULL;
 	if (!SplitIdentifierString(pstrdup(list), ',', &names))
 	{
-		*unknown = list;
-		return 0;
+		rejected = list;
+		names = NIL;
 	}
 	foreach(cell, names)
 	{
@@ -223,22 +214,12 @@ parse_operators(const char *list, const char **unknown)
 
 		if (found >= 0)
 			operators |= OPERATOR_BIT(found);
-		else if (*unknown == NULL)
-			*unknown = lfirst(cell);
+		else if (rejected == NULL)
+			rejected = lfirst(cell);
 	}
+	if (unknown != NULL)
+		*unknown = rejected;
 	return operators;
-}
-
-/*
- * Returns the operators in a value of the option filter_operators, as a set of
- * OPERATOR_BIT, without names that the validator would reject.
- */
-int
-remote_operators_read(const char *list)
-{
-	const char *unknown;
-
-	return parse_operators(list, &unknown);
 }
 
 /* Checks filter_operators: a comma-separated list of documented operators. */
@@ -248,7 +229,7 @@ check_filter_operators(const char *name, const char *value)
 	const char	  *unknown;
 	StringInfoData names;
 
-	parse_operators(value, &unknown);
+	(void) remote_operators_read(value, &unknown);
 	if (unknown == NULL)
 		return;
 	initStringInfo(&names);
@@ -405,25 +386,22 @@ find_option(const char *name, int context)
 pg_noreturn static void
 report_unknown_option(const char *name, int context)
 {
-	char *hint = NULL;
+	const char *hint = "There are no valid options in this context.";
 #if PG_VERSION_NUM >= 160000
 	const char		 *closest;
 	ClosestMatchState match;
-	bool			  has_options = false;
 
 	initClosestMatch(&match, name, 4);
 	for (size_t i = 0; i < lengthof(option_table); i++)
 	{
-		if ((option_table[i].contexts & context) == 0)
-			continue;
-		has_options = true;
-		updateClosestMatch(&match, option_table[i].name);
+		if ((option_table[i].contexts & context) != 0)
+			updateClosestMatch(&match, option_table[i].name);
 	}
 	closest = getClosestMatch(&match);
-	if (!has_options)
-		hint = "There are no valid options in this context.";
-	else if (closest != NULL)
+	if (closest != NULL)
 		hint = psprintf("Perhaps you meant the option \"%s\".", closest);
+	else if (context != 0)
+		hint = NULL;
 #else
 	StringInfoData names;
 
@@ -434,9 +412,8 @@ report_unknown_option(const char *name, int context)
 			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
 							 option_table[i].name);
 	}
-	hint = names.len > 0
-			   ? psprintf("Valid options in this context are: %s", names.data)
-			   : "There are no valid options in this context.";
+	if (names.len > 0)
+		hint = psprintf("Valid options in this context are: %s", names.data);
 #endif
 	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					errmsg("invalid option \"%s\"", name),
@@ -534,22 +511,32 @@ read_options(List *options, int context, void *object)
 	}
 }
 
-/* Returns the context of the object whose options a DDL command passes. */
-static int
-context_of_catalog(Oid catalog)
+/*
+ * Parses and checks the options that a command passes.  Raises an error for an
+ * unknown name, for a value out of range, and for an option that only a superuser
+ * may set.
+ */
+static void
+check_options(List *options, int context, void *object)
 {
-	switch (catalog)
+	ListCell *cell;
+
+	foreach(cell, options)
 	{
-		case ForeignServerRelationId:
-			return ON_SERVER;
-		case ForeignTableRelationId:
-			return ON_TABLE;
-		case AttributeRelationId:
-			return ON_COLUMN;
-		case UserMappingRelationId:
-			return ON_USER;
-		default:
-			return 0;
+		DefElem			*def = lfirst_node(DefElem, cell);
+		const OptionDef *option = find_option(def->defname, context);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, context);
+		if ((option->contexts & SUPERUSER_ONLY) != 0 && !superuser())
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"%s\"", option->name),
+				 errdetail("Only superusers may set this option, or change "
+						   "other options of a server that has it."),
+				 errhint("Ask a superuser to change the options.")));
+		parse_option(option, defGetString(def), object);
 	}
 }
 
@@ -628,41 +615,26 @@ try_ca_file(const char *value)
 }
 
 /*
- * SQL function: checks the options of a catalog object.  Raises an error for an
- * unknown name, for a value out of range, and for an option that only a superuser
- * may set.  DDL commands pass the whole list as they will store it.
+ * SQL function: raises the errors of check_options for a catalog object.  DDL
+ * commands pass the whole list as they will store it.
  */
 Datum
 opportunity_fdw_validator(PG_FUNCTION_ARGS)
 {
-	List *options = untransformRelOptions(PG_GETARG_DATUM(0));
-	int	  context = context_of_catalog(PG_GETARG_OID(1));
+	Oid catalog = PG_GETARG_OID(1);
+	int context = catalog == ForeignServerRelationId  ? ON_SERVER
+				  : catalog == ForeignTableRelationId ? ON_TABLE
+				  : catalog == AttributeRelationId	  ? ON_COLUMN
+				  : catalog == UserMappingRelationId  ? ON_USER
+													  : 0;
 	union
 	{
 		Settings	   server;
 		ColumnSettings column;
 		Credentials	   user;
 	} object = {0};
-	ListCell *cell;
 
-	foreach(cell, options)
-	{
-		DefElem			*def = lfirst_node(DefElem, cell);
-		const OptionDef *option = find_option(def->defname, context);
-
-		if (option == NULL)
-			report_unknown_option(def->defname, context);
-		if ((option->contexts & SUPERUSER_ONLY) != 0 && !superuser())
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to set option \"%s\"", option->name),
-				 errdetail("Only superusers may set this option, or change "
-						   "other options of a server that has it."),
-				 errhint("Ask a superuser to change the options.")));
-		parse_option(option, defGetString(def), &object);
-	}
-
+	check_options(untransformRelOptions(PG_GETARG_DATUM(0)), context, &object);
 	if (context == ON_SERVER)
 	{
 		check_transport(&object.server);
@@ -748,24 +720,14 @@ column_settings_read(const Settings *table, AttrNumber attnum)
 
 /*
  * Returns the option discover of IMPORT FOREIGN SCHEMA, its only one.  PostgreSQL
- * passes the options to no validator, so this function raises the validator's
- * errors.
+ * passes the options to no validator, so this function raises its errors.
  */
 bool
 import_option_discover(List *options)
 {
-	bool	  discover = true;
-	ListCell *cell;
+	bool discover = true;
 
-	foreach(cell, options)
-	{
-		DefElem			*def = lfirst_node(DefElem, cell);
-		const OptionDef *option = find_option(def->defname, ON_IMPORT);
-
-		if (option == NULL)
-			report_unknown_option(def->defname, ON_IMPORT);
-		parse_option(option, defGetString(def), &discover);
-	}
+	check_options(options, ON_IMPORT, &discover);
 	return discover;
 }
 

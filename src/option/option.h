@@ -117,9 +117,9 @@ extern bool		 settings_trust_query(const Settings *settings);
 extern ColumnSettings *column_settings_read(const Settings *table,
 											AttrNumber		attnum);
 extern bool			   import_option_discover(List *options);
-extern int			   remote_operators_read(const char *list);
-extern int			   remote_operator_find(const char *name);
-extern const char	  *remote_operator_name(RemoteOperator remote_operator);
-extern Credentials	  *credentials_read(const Settings *settings, Oid userid);
+extern int remote_operators_read(const char *list, const char **unknown);
+extern int remote_operator_find(const char *name);
+extern const char  *remote_operator_name(RemoteOperator remote_operator);
+extern Credentials *credentials_read(const Settings *settings, Oid userid);
 
 #endif /* OPPORTUNITY_OPTION_H */
