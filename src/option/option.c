@@ -495,29 +495,13 @@ parse_option(const OptionDef *option, const char *text, void *object)
 	}
 }
 
-/* Stores the values of a list of options in their object's struct. */
-static void
-read_options(List *options, int context, void *object)
-{
-	ListCell *cell;
-
-	foreach(cell, options)
-	{
-		DefElem			*def = lfirst_node(DefElem, cell);
-		const OptionDef *option = find_option(def->defname, context);
-
-		if (option != NULL)
-			parse_option(option, defGetString(def), object);
-	}
-}
-
 /*
- * Parses and checks the options that a command passes.  Raises an error for an
- * unknown name, for a value out of range, and for an option that only a superuser
- * may set.
+ * Stores the values of a list of options in their object's struct.  Raises an
+ * error for a value out of range.  If a command passes the list (is_new), also
+ * raises one for an unknown name, and for an option that only a superuser may set.
  */
 static void
-check_options(List *options, int context, void *object)
+read_options(List *options, int context, bool is_new, void *object)
 {
 	ListCell *cell;
 
@@ -526,9 +510,11 @@ check_options(List *options, int context, void *object)
 		DefElem			*def = lfirst_node(DefElem, cell);
 		const OptionDef *option = find_option(def->defname, context);
 
-		if (option == NULL)
+		if (option == NULL && is_new)
 			report_unknown_option(def->defname, context);
-		if ((option->contexts & SUPERUSER_ONLY) != 0 && !superuser())
+		if (option == NULL)
+			continue;
+		if (is_new && (option->contexts & SUPERUSER_ONLY) != 0 && !superuser())
 			ereport(
 				ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -615,7 +601,7 @@ try_ca_file(const char *value)
 }
 
 /*
- * SQL function: raises the errors of check_options for a catalog object.  DDL
+ * SQL function: raises the errors of read_options for a catalog object.  DDL
  * commands pass the whole list as they will store it.
  */
 Datum
@@ -634,7 +620,8 @@ opportunity_fdw_validator(PG_FUNCTION_ARGS)
 		Credentials	   user;
 	} object = {0};
 
-	check_options(untransformRelOptions(PG_GETARG_DATUM(0)), context, &object);
+	read_options(untransformRelOptions(PG_GETARG_DATUM(0)), context, true,
+				 &object);
 	if (context == ON_SERVER)
 	{
 		check_transport(&object.server);
@@ -659,7 +646,8 @@ read_server(Oid serverid)
 		if (option->default_value != NULL)
 			parse_option(option, option->default_value, settings);
 	}
-	read_options(GetForeignServer(serverid)->options, ON_SERVER, settings);
+	read_options(GetForeignServer(serverid)->options, ON_SERVER, false,
+				 settings);
 
 	length = strlen(settings->base_url);
 	while (length > 0 && settings->base_url[length - 1] == '/')
@@ -678,7 +666,7 @@ settings_read(Oid relid)
 	Settings	 *settings = read_server(table->serverid);
 
 	settings->relid = relid;
-	read_options(table->options, ON_TABLE, settings);
+	read_options(table->options, ON_TABLE, false, settings);
 	return settings;
 }
 
@@ -714,7 +702,7 @@ column_settings_read(const Settings *table, AttrNumber attnum)
 
 	column->invalid_value = table->invalid_value;
 	read_options(GetForeignColumnOptions(table->relid, attnum), ON_COLUMN,
-				 column);
+				 false, column);
 	return column;
 }
 
@@ -727,7 +715,7 @@ import_option_discover(List *options)
 {
 	bool discover = true;
 
-	check_options(options, ON_IMPORT, &discover);
+	read_options(options, ON_IMPORT, true, &discover);
 	return discover;
 }
 
@@ -745,7 +733,7 @@ credentials_read(const Settings *settings, Oid userid)
 	Credentials *credentials = palloc0(sizeof(Credentials));
 
 	credentials->umid = mapping->umid;
-	read_options(mapping->options, ON_USER, credentials);
+	read_options(mapping->options, ON_USER, false, credentials);
 	if (credentials->proxy_user != NULL)
 		credentials->proxy_user = to_utf8(credentials->proxy_user);
 	if (credentials->proxy_password != NULL)
