@@ -65,10 +65,8 @@ columns_to_read(const Settings *settings, Relation relation, bool *by_time)
 		if (attribute->attisdropped || compat_is_virtual(attribute))
 			continue;
 		columns = lappend_int(columns, attribute->attnum);
-		column = column_settings_read(settings, attribute->attnum);
-		if (!created_at_is_allowed(
-				column,
-				attribute_path_read(column, NameStr(attribute->attname))))
+		column = column_settings_read(settings, attribute);
+		if (!created_at_is_allowed(column))
 			*by_time = false;
 	}
 	return columns;

@@ -119,9 +119,9 @@ remote_uses_text(const RemoteUse *uses)
  * A column of another attribute has no effect.
  */
 bool
-created_at_is_allowed(const ColumnSettings *column, const AttributePath *path)
+created_at_is_allowed(const ColumnSettings *column)
 {
-	if (!attribute_path_is(path, "created_at"))
+	if (!column_shows(column, "created_at"))
 		return true;
 	return column->sortable != TERNARY_FALSE &&
 		   (column->filter_operators == NULL ||

@@ -67,8 +67,7 @@ extern bool remote_uses_equal(const RemoteUse *a, const RemoteUse *b);
 extern const RemoteUse *remote_uses_copy(const RemoteUse *uses);
 extern char			   *remote_uses_text(const RemoteUse *uses);
 
-extern bool	 created_at_is_allowed(const ColumnSettings *column,
-								   const AttributePath	*path);
+extern bool	 created_at_is_allowed(const ColumnSettings *column);
 extern List *created_at_filters(RemoteOperator operation, int64 seconds);
 extern List *created_at_filters_at(const char *text);
 

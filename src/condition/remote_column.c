@@ -102,8 +102,8 @@ read_column_operators(RemoteColumn *column, const Settings *settings,
 }
 
 /*
- * Returns the API capabilities of a foreign table's column with these options
- * and this attribute, palloc'd.  Returns NULL if the API can neither filter nor
+ * Returns the API capabilities of a foreign table's column with these options,
+ * palloc'd.  Returns NULL if the API can neither filter nor
  * sort by it, and it is not the id.
  *
  * The API can do so if the column shows a whole attribute, in the type of the
@@ -112,16 +112,16 @@ read_column_operators(RemoteColumn *column, const Settings *settings,
  */
 RemoteColumn *
 remote_column_read(const Settings *settings, Form_pg_attribute attribute,
-				   const ColumnSettings *options, const AttributePath *path)
+				   const ColumnSettings *options)
 {
 	const RemoteType *type = remote_type_find(attribute->atttypid);
 	RemoteColumn	 *column = palloc0(sizeof(RemoteColumn));
 
-	column->field = path->attribute;
+	column->field = options->field;
 	column->is_id =
-		attribute_path_is(path, "id") && remote_type_is_id(attribute->atttypid);
-	if (type != NULL && attribute->atttypmod == -1 && !path->is_record &&
-		path->key == NULL && options->invalid_value == INVALID_VALUE_ERROR)
+		column_shows(options, "id") && remote_type_is_id(attribute->atttypid);
+	if (type != NULL && attribute->atttypmod == -1 && !options->is_record &&
+		options->key == NULL && options->invalid_value == INVALID_VALUE_ERROR)
 	{
 		column->kind = type->kind;
 		read_column_operators(column, settings, options, type->name);

@@ -51,7 +51,6 @@ extern bool				 remote_type_is_id(Oid type);
 extern bool				 remote_kind_is_ordered(RemoteKind kind);
 extern RemoteColumn		*remote_column_read(const Settings		 *settings,
 											Form_pg_attribute	  attribute,
-											const ColumnSettings *options,
-											const AttributePath	 *path);
+											const ColumnSettings *options);
 
 #endif /* OPPORTUNITY_REMOTE_COLUMN_H */

@@ -48,18 +48,6 @@ may_be_prefetched(const ForeignScanState *node)
 						   FILTER_KEY);
 }
 
-/* Adds the request that a foreign scan makes. */
-static void
-explain_request(const ForeignScanState *node, const char *request,
-				ExplainState *es)
-{
-	ExplainPropertyText("Remote Request",
-						may_be_prefetched(node)
-							? psprintf("%s if not prefetched", request)
-							: request,
-						es);
-}
-
 /* Returns the request for the records of one id or of several. */
 static char *
 request_by_id(const Settings *settings, bool may_be_many)
@@ -96,23 +84,25 @@ explain_filters(List *filters, const ConditionDeparse *deparse,
 		ExplainPropertyList("Remote Filter", texts, es);
 }
 
-/* Adds the request of a scan by pages, and its order. */
+/*
+ * Adds the request of a scan by pages, followed by its condition, and its order.
+ */
 static void
-explain_pages(const ForeignScanState *node, const Settings *settings,
-			  const ConditionDeparse *deparse, ExplainState *es)
+explain_pages(const ForeignScan *plan, const Settings *settings,
+			  const char *suffix, const ConditionDeparse *deparse,
+			  ExplainState *es)
 {
-	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
-	List			  *sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
-	List			  *flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
-	int limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
-	int page_size = settings->page_size;
+	List *sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
+	List *flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
+	int	  limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+	int	  page_size = settings->page_size;
 
 	if (limit > 0)
 		page_size = Min(page_size, limit);
-	explain_request(node,
-					psprintf("POST " API_QUERY_PATH " for pages of %d",
-							 settings->record_type, page_size),
-					es);
+	ExplainPropertyText("Remote Request",
+						psprintf("POST " API_QUERY_PATH " for pages of %d%s",
+								 settings->record_type, page_size, suffix),
+						es);
 	explain_filters(list_nth(plan->fdw_private, SCAN_PRIVATE_FILTERS), deparse,
 					es);
 	if (sort != NIL)
@@ -185,17 +175,23 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	List *condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
 	ConditionDeparse deparse = {plan->fdw_exprs, es->deparse_cxt,
 								list_length(es->rtable) > 1};
+	bool			 is_optional = may_be_prefetched(node);
+	const char		*suffix = is_optional ? " if not prefetched" : "";
 
 	if (condition != NIL)
 	{
-		explain_request(
-			node, request_by_id(settings, !condition_is_single(condition)), es);
+		ExplainPropertyText(
+			"Remote Request",
+			psprintf("%s%s",
+					 request_by_id(settings, !condition_is_single(condition)),
+					 suffix),
+			es);
 		if (es->verbose)
 			ExplainPropertyText("Id", deparse_text(condition, &deparse, true),
 								es);
 	}
 	else if (settings->use_query)
-		explain_pages(node, settings, &deparse, es);
+		explain_pages(plan, settings, suffix, &deparse, es);
 	else
 		ExplainPropertyText("Remote Request", "none (use_query is off)", es);
 
@@ -207,7 +203,7 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 			explain_page_counters(node, es);
 		explain_counters(&counters->budget,
 						 condition != NIL ? counters->keys.cache_hits : -1, es);
-		if (may_be_prefetched(node))
+		if (is_optional)
 			ExplainPropertyInteger("Prefetched", NULL,
 								   counters->keys.prefetched, es);
 	}

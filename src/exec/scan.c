@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * scan.c
- *	  The executor's callbacks of a foreign scan, also those of asynchronous
- *	  execution below an Append.
+ *	  The executor's callbacks of a foreign scan, and asynchronous execution below
+ *	  an Append.
  *
  * The scan evaluates the plan's conditions, starts a fetch by keys or by pages,
  * and turns its records into rows.  Must not know how the records are fetched.

@@ -64,14 +64,14 @@ struct ColumnReader
 	const char *attribute_label; /* as in the column's option */
 	const char *record_id;		 /* of the current record */
 
-	AttrNumber			 attnum;
-	const AttributePath *path;
-	int					 attribute; /* number in the AttributeSet */
-	const char			*secret;	/* the API key; NULL: none */
-	InvalidValue		 invalid_value;
-	List				*column; /* OID of the table, number of the column */
-	List **warned_columns;		 /* shared in the statement, of such lists */
-	bool   is_invalid;			 /* the value was invalid and becomes NULL */
+	AttrNumber			  attnum;
+	const ColumnSettings *options;
+	int					  attribute; /* number in the AttributeSet */
+	const char			 *secret;	 /* the API key; NULL: none */
+	InvalidValue		  invalid_value;
+	List				 *column; /* OID of the table, number of the column */
+	List **warned_columns;		  /* shared in the statement, of such lists */
+	bool   is_invalid;			  /* the value was invalid and becomes NULL */
 
 	/* type of the column, or of an array's elements */
 	Oid		  type;
@@ -490,16 +490,16 @@ find_value(const ColumnReader *reader, const Envelope *envelope)
 {
 	if (!envelope->has_value)
 		return NULL;
-	return reader->path->key == NULL
+	return reader->options->key == NULL
 			   ? &envelope->value
-			   : envelope_member(envelope, reader->path->key);
+			   : envelope_member(envelope, reader->options->key);
 }
 
 /* Returns the key of the scalar that the column takes; NULL: the value itself. */
 static const char *
 scalar_key(const ColumnReader *reader, const Envelope *envelope)
 {
-	return reader->path->key == NULL
+	return reader->options->key == NULL
 			   ? envelope_scalar_key(envelope, reader->base_type == UUIDOID)
 			   : NULL;
 }
@@ -662,7 +662,7 @@ read_column(ColumnReader *reader, const Record *record, Datum *value)
 	const RecordAttribute *attribute;
 	StringInfoData		   json;
 
-	if (reader->path->is_record)
+	if (reader->options->is_record)
 		return input_json(reader, record->whole, value);
 
 	attribute = &record->attributes[reader->attribute];
@@ -811,7 +811,7 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 					 List **warned_columns)
 {
 	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
-	ColumnSettings	 *options = column_settings_read(settings, attnum);
+	ColumnSettings	 *options = column_settings_read(settings, attribute);
 	ColumnReader	 *reader = palloc0(sizeof(ColumnReader));
 
 	/* A wrapper has to compute a stored generated column. */
@@ -831,19 +831,19 @@ column_reader_create(const Settings *settings, TupleDesc tupdesc,
 	reader->attnum = attnum;
 	reader->column = list_make2_oid(attribute->attrelid, attnum);
 	reader->warned_columns = warned_columns;
-	reader->path = attribute_path_read(options, reader->column_name);
-	reader->invalid_value = attribute_path_is(reader->path, "id")
+	reader->options = options;
+	reader->invalid_value = column_shows(options, "id")
 								? INVALID_VALUE_ERROR
 								: options->invalid_value;
 	reader->context = CurrentMemoryContext;
 
 	set_type(reader, attribute);
-	if (reader->path->is_record)
+	if (reader->options->is_record)
 	{
 		check_record_column(reader);
 		wanted->wants_record = true;
 	}
 	else
-		reader->attribute = attribute_set_add(wanted, reader->path->attribute);
+		reader->attribute = attribute_set_add(wanted, reader->options->field);
 	return reader;
 }

@@ -165,38 +165,30 @@ documented_attribute_find(const char *record_type, const char *name)
 }
 
 /*
- * Returns the attribute that a column shows, palloc'd.  It is given by the
- * option "attribute", or by default by the column's name.  A key of the value
- * follows the first dot.
+ * Sets the attribute that a column shows, palloc'd.  The option "attribute", or
+ * by default the column's name, gives it.  A key of the value follows the first
+ * dot.
  */
-AttributePath *
-attribute_path_read(const ColumnSettings *column, const char *column_name)
+void
+column_set_field(ColumnSettings *column, const char *column_name)
 {
-	AttributePath *path = palloc0(sizeof(AttributePath));
-	const char	  *text =
-		   column->attribute != NULL ? column->attribute : column_name;
+	const char *text =
+		column->attribute != NULL ? column->attribute : column_name;
 	char *dot;
 
-	path->attribute = pstrdup(pg_server_to_any(text, strlen(text), PG_UTF8));
-	if (strcmp(path->attribute, "*") == 0)
-	{
-		path->is_record = true;
-		return path;
-	}
-
-	dot = strchr(path->attribute, '.');
+	column->field = pstrdup(pg_server_to_any(text, strlen(text), PG_UTF8));
+	column->is_record = strcmp(column->field, "*") == 0;
+	dot = strchr(column->field, '.');
 	if (dot != NULL)
 	{
 		*dot = '\0';
-		path->key = dot + 1;
+		column->key = dot + 1;
 	}
-	return path;
 }
 
 /* Returns true if the column shows the whole value of an attribute. */
 bool
-attribute_path_is(const AttributePath *path, const char *attribute)
+column_shows(const ColumnSettings *column, const char *attribute)
 {
-	return !path->is_record && path->key == NULL &&
-		   strcmp(path->attribute, attribute) == 0;
+	return column->key == NULL && strcmp(column->field, attribute) == 0;
 }

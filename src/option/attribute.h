@@ -12,7 +12,29 @@
 
 #include "postgres.h"
 
-#include "option/option.h"
+#define OPTION_DEFAULT_RECORD_TYPE "opportunity"
+
+/* The operators that the API documents for filters. */
+typedef enum RemoteOperator
+{
+	OPERATOR_EQ,
+	OPERATOR_NE,
+	OPERATOR_IN,
+	OPERATOR_NOT_IN,
+	OPERATOR_CONTAINS,
+	OPERATOR_STARTS_WITH,
+	OPERATOR_ENDS_WITH,
+	OPERATOR_GT,
+	OPERATOR_GTE,
+	OPERATOR_LT,
+	OPERATOR_LTE,
+	OPERATOR_BETWEEN,
+	OPERATOR_EXISTS,
+	OPERATOR_NOT_EXISTS
+} RemoteOperator;
+
+/* One operator in a set of them. */
+#define OPERATOR_BIT(remote_operator) (1 << (remote_operator))
 
 /* A value_type of the API. */
 typedef struct ValueType
@@ -35,15 +57,20 @@ typedef struct DocumentedAttribute
 } DocumentedAttribute;
 
 /*
- * Attribute that a column shows, possibly one key of its value, or the whole
- * record.  Names are palloc'd, and in UTF-8 like the API's responses.
+ * The options of one column, and the attribute that it shows, possibly one key of
+ * its value, or the whole record.  Each string is palloc'd.
  */
-typedef struct AttributePath
+typedef struct ColumnSettings
 {
+	char *attribute;		/* NULL: the column's name */
+	char *filter_operators; /* NULL: by the value type */
+	int	  sortable;			/* Ternary; unset: by the attribute */
+	int	  invalid_value;	/* InvalidValue */
+
 	bool  is_record; /* "*" */
-	char *attribute;
-	char *key; /* NULL: the whole value */
-} AttributePath;
+	char *field;	 /* the attribute's name, in UTF-8 */
+	char *key;		 /* in UTF-8; NULL: the whole value */
+} ColumnSettings;
 
 extern const DocumentedAttribute documented_attributes[];
 extern const int				 documented_attribute_count;
@@ -51,8 +78,7 @@ extern const int				 documented_attribute_count;
 extern const ValueType			 *value_type_find(const char *name);
 extern const DocumentedAttribute *documented_attribute_find(
 	const char *record_type, const char *name);
-extern AttributePath *attribute_path_read(const ColumnSettings *column,
-										  const char		   *column_name);
-extern bool attribute_path_is(const AttributePath *path, const char *attribute);
+extern void column_set_field(ColumnSettings *column, const char *column_name);
+extern bool column_shows(const ColumnSettings *column, const char *attribute);
 
 #endif /* OPPORTUNITY_ATTRIBUTE_H */

@@ -696,13 +696,14 @@ settings_trust_query(const Settings *settings)
 
 /* Returns the settings of one column of a foreign table, palloc'd. */
 ColumnSettings *
-column_settings_read(const Settings *table, AttrNumber attnum)
+column_settings_read(const Settings *table, Form_pg_attribute attribute)
 {
 	ColumnSettings *column = palloc0(sizeof(ColumnSettings));
 
 	column->invalid_value = table->invalid_value;
-	read_options(GetForeignColumnOptions(table->relid, attnum), ON_COLUMN,
-				 false, column);
+	read_options(GetForeignColumnOptions(table->relid, attribute->attnum),
+				 ON_COLUMN, false, column);
+	column_set_field(column, NameStr(attribute->attname));
 	return column;
 }
 

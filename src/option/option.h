@@ -11,10 +11,10 @@
 
 #include "postgres.h"
 
-#include "access/attnum.h"
+#include "catalog/pg_attribute.h"
 #include "nodes/pg_list.h"
 
-#define OPTION_DEFAULT_RECORD_TYPE "opportunity"
+#include "option/attribute.h"
 
 /* The treatment of a value that does not fit its column. */
 typedef enum InvalidValue
@@ -22,28 +22,6 @@ typedef enum InvalidValue
 	INVALID_VALUE_ERROR,
 	INVALID_VALUE_NULL
 } InvalidValue;
-
-/* The operators that the API documents for filters. */
-typedef enum RemoteOperator
-{
-	OPERATOR_EQ,
-	OPERATOR_NE,
-	OPERATOR_IN,
-	OPERATOR_NOT_IN,
-	OPERATOR_CONTAINS,
-	OPERATOR_STARTS_WITH,
-	OPERATOR_ENDS_WITH,
-	OPERATOR_GT,
-	OPERATOR_GTE,
-	OPERATOR_LT,
-	OPERATOR_LTE,
-	OPERATOR_BETWEEN,
-	OPERATOR_EXISTS,
-	OPERATOR_NOT_EXISTS
-} RemoteOperator;
-
-/* One operator in a set of them. */
-#define OPERATOR_BIT(remote_operator) (1 << (remote_operator))
 
 /* A boolean option whose default depends on something else. */
 typedef enum Ternary
@@ -91,15 +69,6 @@ typedef struct Settings
 	double fdw_tuple_cost;
 } Settings;
 
-/* The options of one column. */
-typedef struct ColumnSettings
-{
-	char *attribute;		/* NULL: the column's name */
-	char *filter_operators; /* NULL: by the value type */
-	int	  sortable;			/* Ternary; unset: by the attribute */
-	int	  invalid_value;	/* InvalidValue */
-} ColumnSettings;
-
 /* The credentials of a request. */
 typedef struct Credentials
 {
@@ -114,8 +83,8 @@ typedef struct Credentials
 extern Settings *settings_read(Oid relid);
 extern Settings *settings_read_server(Oid serverid, const char *record_type);
 extern bool		 settings_trust_query(const Settings *settings);
-extern ColumnSettings *column_settings_read(const Settings *table,
-											AttrNumber		attnum);
+extern ColumnSettings *column_settings_read(const Settings	 *table,
+											Form_pg_attribute attribute);
 extern bool			   import_option_discover(List *options);
 extern int remote_operators_read(const char *list, const char **unknown);
 extern int remote_operator_find(const char *name);

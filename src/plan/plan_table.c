@@ -43,7 +43,6 @@ plan_table_create(Oid relid)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
 		ColumnSettings	 *column;
-		AttributePath	 *path;
 
 		if (attribute->attisdropped)
 			continue;
@@ -53,11 +52,10 @@ plan_table_create(Oid relid)
 				attribute->attnum - FirstLowInvalidHeapAttributeNumber);
 		if (attribute->attgenerated != '\0')
 			continue;
-		column = column_settings_read(table->settings, attribute->attnum);
-		path = attribute_path_read(column, NameStr(attribute->attname));
+		column = column_settings_read(table->settings, attribute);
 		table->columns[i] =
-			remote_column_read(table->settings, attribute, column, path);
-		if (!created_at_is_allowed(column, path))
+			remote_column_read(table->settings, attribute, column);
+		if (!created_at_is_allowed(column))
 			table->may_split = false;
 	}
 	table_close(relation, NoLock);

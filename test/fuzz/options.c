@@ -35,7 +35,7 @@
 #include "utils/guc.h"
 
 #include "http/url.h"
-#include "option/attribute.h"
+#include "option/option.h"
 
 #include "shim.h"
 
@@ -152,7 +152,11 @@ read_options(void *argument)
 	if (catalog == ForeignServerRelationId && strcmp(name, "base_url") == 0)
 		check_base_url();
 	if (catalog == AttributeRelationId)
-		check_column(column_settings_read(settings, 1));
+	{
+		FormData_pg_attribute attribute = {.attname = {"column"}, .attnum = 1};
+
+		check_column(column_settings_read(settings, &attribute));
+	}
 	if (catalog == UserMappingRelationId)
 	{
 		Credentials *credentials = credentials_read(settings, 1);
@@ -249,12 +253,10 @@ check_base_url(void)
 static void
 check_column(const ColumnSettings *column)
 {
-	AttributePath *path = attribute_path_read(column, "column");
-
-	FUZZ_CHECK(path->attribute[0] != '\0');
-	FUZZ_CHECK(path->is_record == (strcmp(path->attribute, "*") == 0));
-	FUZZ_CHECK(path->key == NULL || path->key[0] != '\0');
-	FUZZ_CHECK(strchr(path->attribute, '.') == NULL);
+	FUZZ_CHECK(column->field[0] != '\0');
+	FUZZ_CHECK(column->is_record == (strcmp(column->field, "*") == 0));
+	FUZZ_CHECK(column->key == NULL || column->key[0] != '\0');
+	FUZZ_CHECK(strchr(column->field, '.') == NULL);
 }
 
 /* Checks that a key has no character that ends its header. */

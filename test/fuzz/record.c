@@ -187,6 +187,7 @@ make_readers(AttributeSet *wanted, int first, int invalid_value)
 
 		attribute->atttypid = columns[i].type;
 		attribute->atttypmod = -1;
+		attribute->attnum = i + 1;
 		snprintf(NameStr(attribute->attname), NAMEDATALEN, "column_%zu", i);
 		readers[i] = column_reader_create(settings, tupdesc, i + 1, "t", NULL,
 										  wanted, warned_columns);
@@ -196,14 +197,14 @@ make_readers(AttributeSet *wanted, int first, int invalid_value)
 
 /* Replaces the function of option.c, which reads a catalog. */
 ColumnSettings *
-column_settings_read(const Settings *table, AttrNumber attnum)
+column_settings_read(const Settings *table, Form_pg_attribute attribute)
 {
 	ColumnSettings *column = palloc0(sizeof(ColumnSettings));
+	const char	   *name = columns[attribute->attnum - 1].attribute;
 
-	column->attribute =
-		pg_any_to_server(columns[attnum - 1].attribute,
-						 strlen(columns[attnum - 1].attribute), PG_UTF8);
+	column->attribute = pg_any_to_server(name, strlen(name), PG_UTF8);
 	column->invalid_value = table->invalid_value;
+	column_set_field(column, NameStr(attribute->attname));
 	return column;
 }
 
