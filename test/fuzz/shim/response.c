@@ -89,9 +89,10 @@ remote_operator_name(RemoteOperator remote_operator)
 }
 
 int
-remote_operators_read(const char *list)
+remote_operators_read(const char *list, const char **unknown)
 {
 	(void) list;
+	(void) unknown;
 	return 0;
 }
 
