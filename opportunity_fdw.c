@@ -24,7 +24,7 @@
 #include "exec/explain.h"
 #include "exec/lookup_scan.h"
 #include "exec/scan.h"
-#include "fetch/progress.h"
+#include "fetch/statement.h"
 #include "http/http.h"
 #include "plan/batch_lookup.h"
 #include "plan/plan.h"
@@ -46,7 +46,7 @@ void
 _PG_init(void)
 {
 	batch_lookup_initialize(&lookup_scan_methods);
-	progress_initialize();
+	statement_initialize();
 	MarkGUCPrefixReserved("opportunity_fdw");
 }
 

@@ -39,8 +39,8 @@ may_be_prefetched(const ForeignScanState *node)
 {
 	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
 
-	if (!statement_has_lookup(node->ss.ps.state,
-							  RelationGetRelid(node->ss.ss_currentRelation)))
+	if (!list_member_oid(statement_of(node->ss.ps.state)->lookup_tables,
+						 RelationGetRelid(node->ss.ss_currentRelation)))
 		return false;
 	if (list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION) != NIL)
 		return !bms_is_empty(plan->scan.plan.extParam);

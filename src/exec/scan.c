@@ -269,7 +269,7 @@ start_fetch(ForeignScanState *node)
 		scan->by_pages =
 			page_fetch_create(scan->records, scan->settings, &scan->page_spec,
 							  &scan->counters.budget, &scan->counters.pages);
-		page_fetch_set_nowait(scan->by_pages, scan->nowait);
+		scan->by_pages->nowait = scan->nowait;
 	}
 	scan->is_started = true;
 	MemoryContextSwitchTo(old_context);
@@ -327,7 +327,7 @@ sort_rows(ForeignScanState *node)
 	scan->sorted = row_order_begin_sort(scan->order, slot->tts_tupleDescriptor);
 	MemoryContextSwitchTo(old_context);
 	if (scan->by_pages != NULL)
-		page_fetch_set_nowait(scan->by_pages, false);
+		scan->by_pages->nowait = false;
 	do
 		tuplesort_puttupleslot(scan->sorted, slot);
 	while (next_row(scan, slot));
@@ -352,7 +352,7 @@ scan_iterate(ForeignScanState *node)
 		found = next_row(scan, slot);
 		if (!found || scan->order == NULL)
 			return slot;
-		if (scan->by_pages != NULL && page_fetch_is_sorted(scan->by_pages))
+		if (scan->by_pages != NULL && scan->by_pages->is_sorted)
 		{
 			row_order_check(scan->order, slot);
 			return slot;
@@ -418,7 +418,7 @@ scan_sent_filters(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return scan->by_pages != NULL ? page_fetch_filters(scan->by_pages) : NIL;
+	return scan->by_pages != NULL ? scan->by_pages->ranges.filters : NIL;
 }
 
 /*
@@ -447,7 +447,7 @@ set_nowait(OpportunityScan *scan, bool nowait)
 {
 	scan->nowait = nowait;
 	if (scan->by_pages != NULL)
-		page_fetch_set_nowait(scan->by_pages, nowait);
+		scan->by_pages->nowait = nowait;
 }
 
 /*
@@ -478,8 +478,7 @@ scan_request(AsyncRequest *request)
 	set_nowait(scan, true);
 	row = node->ExecProcNodeReal(node); /* not instrumented twice */
 	set_nowait(scan, false);
-	if (TupIsNull(row) && scan->by_pages != NULL &&
-		page_fetch_is_waiting(scan->by_pages))
+	if (TupIsNull(row) && scan->by_pages != NULL && scan->by_pages->is_waiting)
 	{
 		old_context = MemoryContextSwitchTo(statement->context);
 		statement->async_requests =

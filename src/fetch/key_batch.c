@@ -316,9 +316,8 @@ key_fetch_next(KeyFetch *fetch, Record **record)
 {
 	for (;;)
 	{
-		KeyBatch   *batch;
-		KeyEntry   *entry;
-		KeptRecord *kept;
+		KeyBatch *batch;
+		KeyEntry *entry;
 
 		while (may_start_batch(fetch))
 			start_batch(fetch);
@@ -340,16 +339,15 @@ key_fetch_next(KeyFetch *fetch, Record **record)
 			key_request_need(entry);
 			continue;
 		}
-		kept = batch->next != NULL ? batch->next : entry->first;
-		batch->next = kept != NULL ? kept->next : NULL;
-		if (batch->next == NULL)
-			batch->position++;
-		if (kept != NULL)
+		if (batch->record < list_length(entry->records))
 		{
 			fetch->found++;
-			*record = parse_record(batch, kept);
+			*record =
+				parse_record(batch, list_nth(entry->records, batch->record++));
 			return true;
 		}
+		batch->position++;
+		batch->record = 0;
 	}
 }
 

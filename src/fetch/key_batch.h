@@ -29,7 +29,7 @@ typedef struct KeyBatch
 	List		   *entries;	 /* KeyEntries */
 	List		   *new_entries; /* those not requested yet */
 	int				position;	 /* of the reader in entries */
-	KeptRecord	   *next; /* record of the entry there; NULL: its first */
+	int				record;		 /* its position in the entry's records */
 } KeyBatch;
 
 /* Fetch of the records of a scan by keys, and its position. */

@@ -283,23 +283,19 @@ key_entry_release(KeyEntry *entry)
 void
 key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 {
-	KeyStore   *store = entry->id.cache->field->store;
-	KeptRecord *kept = MemoryContextAlloc(
-		store->context, offsetof(KeptRecord, text) + length + 1);
+	KeyStore	 *store = entry->id.cache->field->store;
+	MemoryContext old_context = MemoryContextSwitchTo(store->context);
+	KeptRecord	 *kept = palloc(offsetof(KeptRecord, text) + length + 1);
 
-	kept->next = NULL;
 	kept->parsed = parsed;
 	kept->response_number = parsed != NULL ? store->response_number : 0;
 	kept->length = length;
 	memcpy(kept->text, text, length);
 	kept->text[length] = '\0';
-	if (entry->first == NULL)
-		entry->first = kept;
-	else
-		entry->last->next = kept;
-	entry->last = kept;
+	entry->records = lappend(entry->records, kept);
 	entry->size += GetMemoryChunkSpace(kept);
 	store->size += GetMemoryChunkSpace(kept);
+	MemoryContextSwitchTo(old_context);
 }
 
 /* Sets the final state of an entry. */
@@ -318,14 +314,8 @@ key_entry_settle(KeyEntry *entry, KeyState state)
 void
 key_entry_drop_records(KeyEntry *entry)
 {
-	KeptRecord *next;
-
-	for (KeptRecord *kept = entry->first; kept != NULL; kept = next)
-	{
-		next = kept->next;
-		pfree(kept);
-	}
-	entry->first = entry->last = NULL;
+	list_free_deep(entry->records);
+	entry->records = NIL;
 	entry->id.cache->field->store->size -= entry->size - sizeof(KeyEntry);
 	entry->size = sizeof(KeyEntry);
 }

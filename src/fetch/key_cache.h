@@ -77,11 +77,10 @@ typedef enum KeyState
 /* A record as JSON with the wanted attributes. */
 typedef struct KeptRecord
 {
-	struct KeptRecord *next;
-	Record			  *parsed;			/* in the store's page_context */
-	uint64			   response_number; /* the store's, while it is valid */
-	int				   length;
-	char			   text[FLEXIBLE_ARRAY_MEMBER];
+	Record *parsed;			 /* in the store's page_context */
+	uint64	response_number; /* the store's, while parsed is valid */
+	int		length;
+	char	text[FLEXIBLE_ARRAY_MEMBER];
 } KeptRecord;
 
 /* Hash key of an entry; it contains no padding. */
@@ -100,8 +99,7 @@ typedef struct KeyEntry
 	uint64			   batch;	 /* number of the last batch to add it */
 	bool			   is_ahead; /* prefetched, and not used since */
 	int				   users;	 /* reference count */
-	KeptRecord		  *first;	 /* in the order of arrival */
-	KeptRecord		  *last;
+	List			  *records;	 /* KeptRecords, in the order of arrival */
 	size_t			   size;
 	dlist_node		   unused_node;
 } KeyEntry;

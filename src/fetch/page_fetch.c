@@ -24,38 +24,6 @@
 
 #include "api/api_facts.h"
 #include "fetch/page_fetch.h"
-#include "fetch/range.h"
-
-struct PageFetch
-{
-	MemoryContext	context;
-	MemoryContext	page_context; /* context of the current page */
-	const PageSpec *spec;
-	PageCounters   *counters;
-	RangeSet		ranges; /* the readers */
-
-	bool  is_capped; /* the API limits a query's results, so created_at is used
-					  * to read on */
-	bool  is_sorted;
-	int	  limit; /* limit of the spec; 0 if all records must be read */
-	bool  is_on_demand;
-	int64 found; /* number of records returned */
-
-	bool nowait;	 /* do not wait for a response */
-	bool is_waiting; /* the last call returned early because of nowait */
-
-	List *unproven; /* filters of each query that may have been limited within
-						* equal created_at */
-	EndDoubt unproven_doubt; /* the greatest doubt about one of these */
-	int64	 found_at_cap;	 /* value of found when the API announced further
-						 * records; -1: it did not */
-	bool	 is_doubtful;	 /* the end must be verified, see verify_end */
-
-	/* current page */
-	PageResponse response;
-	int			 next;
-	int64		 found_before; /* value of found before the current page */
-};
 
 /*
  * Starts or restarts the first reader, without a rejected sort or filter.  If
@@ -151,26 +119,6 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 	return fetch;
 }
 
-/*
- * Returns true if the records have the requested order; valid from the first
- * record on.
- */
-bool
-page_fetch_is_sorted(const PageFetch *fetch)
-{
-	return fetch->is_sorted;
-}
-
-/*
- * Returns the filters in use: the spec's, without the ones that the API has
- * rejected.
- */
-List *
-page_fetch_filters(const PageFetch *fetch)
-{
-	return fetch->ranges.filters;
-}
-
 /* Returns true if page_fetch_next will probably not wait for a response. */
 bool
 page_fetch_is_ready(const PageFetch *fetch)
@@ -192,23 +140,6 @@ page_fetch_is_ready(const PageFetch *fetch)
 		is_under_way = true;
 	}
 	return !is_under_way;
-}
-
-/*
- * Sets whether page_fetch_next must not wait.  It can then return false before
- * the end: see page_fetch_is_waiting.
- */
-void
-page_fetch_set_nowait(PageFetch *fetch, bool nowait)
-{
-	fetch->nowait = nowait;
-}
-
-/* Returns true if the last call returned false because it must not wait. */
-bool
-page_fetch_is_waiting(const PageFetch *fetch)
-{
-	return fetch->is_waiting;
 }
 
 /* Releases the fetch and its requests. */

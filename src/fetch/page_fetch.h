@@ -11,8 +11,7 @@
 
 #include "postgres.h"
 
-#include "api/record.h"
-#include "fetch/statement.h"
+#include "fetch/range.h"
 
 /* Description of the records to read; must live as long as the fetch. */
 typedef struct PageSpec
@@ -29,9 +28,6 @@ typedef struct PageSpec
 	bool		is_dated;	  /* records without created_at are not needed */
 } PageSpec;
 
-/* Fetch of a query's records, and its position. */
-typedef struct PageFetch PageFetch;
-
 /* Counters of a fetch, for EXPLAIN ANALYZE. */
 typedef struct PageCounters
 {
@@ -40,16 +36,44 @@ typedef struct PageCounters
 	int64 ranges;  /* cursors that were opened in parallel */
 } PageCounters;
 
+/* Fetch of a query's records, and its position. */
+typedef struct PageFetch
+{
+	MemoryContext	context;
+	MemoryContext	page_context; /* context of the current page */
+	const PageSpec *spec;
+	PageCounters   *counters;
+	RangeSet		ranges; /* the readers */
+
+	bool  is_capped; /* the API limits a query's results, so created_at is used
+					  * to read on */
+	bool  is_sorted; /* as the spec requests; valid from the first record on */
+	int	  limit;	 /* limit of the spec; 0 if all records must be read */
+	bool  is_on_demand;
+	int64 found; /* number of records returned */
+
+	bool nowait;	 /* set by the caller: page_fetch_next must not wait */
+	bool is_waiting; /* it returned false because of nowait, not at the end */
+
+	List *unproven; /* filters of each query that may have been limited within
+						* equal created_at */
+	EndDoubt unproven_doubt; /* the greatest doubt about one of these */
+	int64	 found_at_cap;	 /* value of found when the API announced further
+						 * records; -1: it did not */
+	bool	 is_doubtful;	 /* the end must be verified, see verify_end */
+
+	/* current page */
+	PageResponse response;
+	int			 next;
+	int64		 found_before; /* value of found before the current page */
+} PageFetch;
+
 extern PageFetch *page_fetch_create(RecordSource   *records,
 									const Settings *settings,
 									const PageSpec *spec, HttpBudget *budget,
 									PageCounters *counters);
 extern bool		  page_fetch_next(PageFetch *fetch, Record **record);
 extern bool		  page_fetch_is_ready(const PageFetch *fetch);
-extern void		  page_fetch_set_nowait(PageFetch *fetch, bool nowait);
-extern bool		  page_fetch_is_waiting(const PageFetch *fetch);
-extern bool		  page_fetch_is_sorted(const PageFetch *fetch);
-extern List		 *page_fetch_filters(const PageFetch *fetch);
 extern void		  page_fetch_end(PageFetch *fetch);
 
 #endif /* OPPORTUNITY_PAGE_FETCH_H */

@@ -41,6 +41,7 @@ typedef struct SessionRecord
 	TimestampTz since;
 	char	   *text; /* NULL: the record does not exist */
 	int			length;
+	size_t		size; /* bytes of memory */
 	dlist_node	node; /* element of used */
 } SessionRecord;
 
@@ -145,19 +146,11 @@ prepare_records(void)
 	context = new_context;
 }
 
-/* Returns the memory of a record, in bytes. */
-static size_t
-size_of_record(const SessionRecord *record)
-{
-	return sizeof(SessionRecord) +
-		   (record->text != NULL ? GetMemoryChunkSpace(record->text) : 0);
-}
-
 static void
 forget_record(SessionRecord *record)
 {
 	dlist_delete(&record->node);
-	size -= size_of_record(record);
+	size -= record->size;
 	if (record->text != NULL)
 		pfree(record->text);
 	hash_search(records, &record->key, HASH_REMOVE, NULL);
@@ -223,7 +216,9 @@ session_cache_keep(SessionScope scope, const pg_uuid_t *id, const char *text,
 	record->text = copy;
 	record->length = length;
 	dlist_push_tail(&used, &record->node);
-	size += size_of_record(record);
+	record->size =
+		sizeof(SessionRecord) + (copy != NULL ? GetMemoryChunkSpace(copy) : 0);
+	size += record->size;
 
 	while (size > (size_t) work_mem * 1024 && !dlist_is_empty(&used))
 		forget_record(dlist_head_element(SessionRecord, node, &used));

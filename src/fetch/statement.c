@@ -11,39 +11,61 @@
  */
 #include "postgres.h"
 
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "fetch/statement.h"
 
+#define SECOND 1000000.0 /* in microseconds, the unit of http_now */
+
+/* Longest interval between two NOTICEs, in seconds. */
+#define MAX_INTERVAL 86400.0
+
+static double progress_interval = 0; /* seconds; 0: no NOTICEs */
+
 /* Running statements, including nested ones. */
 static dlist_head statements = DLIST_STATIC_INIT(statements);
+
+/* Defines the setting.  Called once, when the module is loaded. */
+void
+statement_initialize(void)
+{
+	DefineCustomRealVariable("opportunity_fdw.progress_interval",
+							 "Sets the time between progress notices while a "
+							 "statement reads from the API.",
+							 "Zero turns the notices off.", &progress_interval,
+							 0, 0, MAX_INTERVAL, PGC_USERSET, GUC_UNIT_S, NULL,
+							 NULL, NULL);
+}
 
 /* Memory context callback: removes a statement from the list. */
 static void
 release_statement(void *arg)
 {
-	Statement *statement = arg;
-
-	dlist_delete(&statement->node);
+	dlist_delete(&((Statement *) arg)->node);
 }
 
-static Statement *
-create_statement(EState *estate)
+/* Sends a NOTICE with the counters of a statement; now: time of http_now. */
+static void
+send_notice(HttpWatch *watch, int64 now)
 {
-	MemoryContext context =
-		AllocSetContextCreate(estate->es_query_cxt, "opportunity_fdw statement",
-							  ALLOCSET_SMALL_SIZES);
-	Statement *statement = MemoryContextAllocZero(context, sizeof(Statement));
+	Statement *statement = (Statement *) watch;
+	int64	   records = statement->record_total;
+	double	   rate = (records - statement->noticed_records) * SECOND /
+				  Max(now - statement->noticed_at, 1);
 
-	statement->context = context;
-	statement->estate = estate;
-	progress_start(&statement->progress, &statement->request_total,
-				   &statement->record_total);
-	dlist_push_head(&statements, &statement->node);
-	statement->callback.func = release_statement;
-	statement->callback.arg = statement;
-	MemoryContextRegisterResetCallback(context, &statement->callback);
-	return statement;
+	statement->noticed_at = now;
+	statement->noticed_records = records;
+
+	/* A function in the query may have turned NOTICEs off. */
+	watch->due = progress_interval > 0
+					 ? now + (int64) (progress_interval * SECOND)
+					 : PG_INT64_MAX;
+	ereport(NOTICE, (errmsg("reading from the API: records " INT64_FORMAT
+							", requests " INT64_FORMAT
+							", records per second %.0f, seconds %.1f",
+							records, statement->request_total, rate,
+							(now - statement->started) / SECOND)));
 }
 
 /*
@@ -53,16 +75,32 @@ create_statement(EState *estate)
 Statement *
 statement_of(EState *estate)
 {
-	dlist_iter iter;
+	MemoryContext context;
+	Statement	 *statement;
+	dlist_iter	  iter;
 
 	dlist_foreach(iter, &statements)
 	{
-		Statement *statement = dlist_container(Statement, node, iter.cur);
-
+		statement = dlist_container(Statement, node, iter.cur);
 		if (statement->estate == estate)
 			return statement;
 	}
-	return create_statement(estate);
+
+	context =
+		AllocSetContextCreate(estate->es_query_cxt, "opportunity_fdw statement",
+							  ALLOCSET_SMALL_SIZES);
+	statement = MemoryContextAllocZero(context, sizeof(Statement));
+	statement->context = context;
+	statement->estate = estate;
+	statement->started = statement->noticed_at = http_now();
+	statement->watch.tell = send_notice;
+	statement->watch.due =
+		statement->started + (int64) (progress_interval * SECOND);
+	dlist_push_head(&statements, &statement->node);
+	statement->callback.func = release_statement;
+	statement->callback.arg = statement;
+	MemoryContextRegisterResetCallback(context, &statement->callback);
+	return statement;
 }
 
 /* Notes that a lookup prefetches records of a table, which EXPLAIN reports. */
@@ -76,13 +114,6 @@ statement_note_lookup(Statement *statement, Oid relid)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Returns true if a lookup of the statement prefetches records of a table. */
-bool
-statement_has_lookup(EState *estate, Oid relid)
-{
-	return list_member_oid(statement_of(estate)->lookup_tables, relid);
-}
-
 /*
  * Returns the budget of one reader within the statement; max_requests 0: no
  * limit.
@@ -94,7 +125,7 @@ statement_budget(Statement *statement, int max_requests)
 
 	budget.limit = max_requests;
 	budget.total = &statement->request_total;
-	budget.watch = progress_watch(&statement->progress);
+	budget.watch = progress_interval > 0 ? &statement->watch : NULL;
 	return budget;
 }
 

@@ -16,12 +16,12 @@
 
 #include "api/api.h"
 #include "api/record.h"
-#include "fetch/progress.h"
 #include "fetch/session_cache.h"
 
 /* A running statement.  It lives as long as its executor state. */
 typedef struct Statement
 {
+	HttpWatch			  watch; /* sends NOTICEs about the progress */
 	dlist_node			  node;
 	MemoryContextCallback callback;
 	MemoryContext		  context;
@@ -30,11 +30,13 @@ typedef struct Statement
 	int64				  record_total; /* number of records received */
 	int					  pending; /* requests that are sent but not read */
 	List				 *sources; /* RecordSources */
-	struct KeyStore *store;	 /* see key_cache.c; NULL: no record cached yet */
-	List	*lookup_tables;	 /* OIDs of tables whose records lookups prefetch */
-	List	*async_requests; /* pending: see scan.c */
-	List	*async_waits;	 /* those whose descriptor is waited for */
-	Progress progress;
+	struct KeyStore *store; /* see key_cache.c; NULL: no record cached yet */
+	List *lookup_tables;	/* OIDs of tables whose records lookups prefetch */
+	List *async_requests;	/* pending: see exec/scan.c */
+	List *async_waits;		/* those whose descriptor is waited for */
+	int64 started;			/* time of http_now */
+	int64 noticed_at;		/* time of the last NOTICE */
+	int64 noticed_records;
 	List *warned_columns; /* columns that have warned of an invalid value; the
 							  * callers define its elements */
 } Statement;
@@ -53,9 +55,9 @@ typedef struct RecordSource
 	SessionScope  session; /* made before any record is requested */
 } RecordSource;
 
+extern void			 statement_initialize(void);
 extern Statement	*statement_of(EState *estate);
 extern void			 statement_note_lookup(Statement *statement, Oid relid);
-extern bool			 statement_has_lookup(EState *estate, Oid relid);
 extern RecordSource *statement_source(EState *estate, const Settings *settings,
 									  Oid userid);
 extern bool			 statement_is_busy(const RecordSource *source,
