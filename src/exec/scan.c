@@ -418,7 +418,7 @@ scan_sent_filters(const ForeignScanState *node)
 {
 	const OpportunityScan *scan = node->fdw_state;
 
-	return scan->by_pages != NULL ? scan->by_pages->ranges.filters : NIL;
+	return scan->by_pages != NULL ? scan->by_pages->filters : NIL;
 }
 
 /*

@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 
 #include "api/api_facts.h"
-#include "fetch/page_fetch.h"
+#include "fetch/range.h"
 
 /*
  * Starts or restarts the first reader, without a rejected sort or filter.  If
@@ -33,9 +33,9 @@ static void
 begin_fetch(PageFetch *fetch)
 {
 	const PageSpec *spec = fetch->spec;
-	const Api	   *api = fetch->ranges.source.api;
+	const Api	   *api = fetch->source.api;
 	const RemoteUse sort = {spec->sort, REMOTE_SORT, NULL};
-	RangeReader	   *reader = linitial(fetch->ranges.readers);
+	RangeReader	   *reader = linitial(fetch->readers);
 	ApiQuery	   *query = &reader->pages->query;
 	bool			must_read_all;
 
@@ -44,13 +44,12 @@ begin_fetch(PageFetch *fetch)
 	must_read_all = spec->sort != NULL && !fetch->is_sorted;
 	fetch->limit = must_read_all ? 0 : spec->limit;
 	fetch->is_on_demand = !must_read_all && spec->is_on_demand;
-	fetch->ranges.state =
-		!fetch->is_sorted && spec->may_split && fetch->limit <= 0 &&
-				!fetch->is_on_demand &&
-				fetch->ranges.settings->max_concurrency >= 2 &&
-				!created_at_is_refused(api, !spec->is_dated)
-			? RANGES_NOT_YET
-			: RANGES_NEVER;
+	fetch->range_state = !fetch->is_sorted && spec->may_split &&
+								 fetch->limit <= 0 && !fetch->is_on_demand &&
+								 fetch->settings->max_concurrency >= 2 &&
+								 !created_at_is_refused(api, !spec->is_dated)
+							 ? RANGES_NOT_YET
+							 : RANGES_NEVER;
 
 	/*
 	 * A long read is sorted by created_at, so that it can be resumed anywhere.
@@ -58,12 +57,12 @@ begin_fetch(PageFetch *fetch)
 	reader->is_by_time = !fetch->is_sorted &&
 						 (fetch->limit == 0 || fetch->is_capped) &&
 						 spec->may_split && !created_at_is_refused(api, false);
-	query->filters = fetch->ranges.filters;
+	query->filters = fetch->filters;
 	query->sort = fetch->is_sorted	   ? spec->sort
 				  : reader->is_by_time ? "created_at"
 									   : NULL;
 	query->is_descending = fetch->is_sorted && spec->is_descending;
-	query->limit = fetch->ranges.source.page_size;
+	query->limit = fetch->source.page_size;
 	if (fetch->limit > 0)
 		query->limit = Min(fetch->limit, query->limit);
 	reader->lower = reader->position = NO_TIME;
@@ -85,35 +84,31 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 		CurrentMemoryContext, "opportunity_fdw fetch", ALLOCSET_SMALL_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
 	PageFetch	 *fetch = palloc0(sizeof(PageFetch));
-	RangeSet	 *ranges = &fetch->ranges;
 	ListCell	 *cell;
 
-	fetch->context = ranges->context = context;
+	fetch->context = context;
 	fetch->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
 												ALLOCSET_DEFAULT_SIZES);
-	ranges->settings = settings;
+	fetch->settings = settings;
 	fetch->spec = spec;
 	fetch->counters = counters;
 	fetch->found_at_cap = -1;
-	ranges->source.api = records->api;
-	ranges->source.statement = records->statement;
-	ranges->source.wanted = records->wanted;
-	ranges->source.budget = budget;
-	ranges->source.page_size =
-		api_page_size(ranges->source.api, settings->page_size);
-	ranges->created_at = attribute_set_add(records->wanted, "created_at");
-	ranges->needs_undated = !spec->is_dated;
-	ranges->may_stop = spec->may_stop;
-	ranges->opened = &counters->ranges;
-	ranges->seen = seen_set_create();
+	fetch->source.api = records->api;
+	fetch->source.statement = records->statement;
+	fetch->source.wanted = records->wanted;
+	fetch->source.budget = budget;
+	fetch->source.page_size =
+		api_page_size(fetch->source.api, settings->page_size);
+	fetch->created_at = attribute_set_add(records->wanted, "created_at");
+	fetch->seen = seen_set_create();
 	foreach(cell, spec->filters)
 	{
 		RemoteFilter *filter = lfirst(cell);
 
-		if (!api_refuses(ranges->source.api, filter->uses))
-			ranges->filters = lappend(ranges->filters, filter);
+		if (!api_refuses(fetch->source.api, filter->uses))
+			fetch->filters = lappend(fetch->filters, filter);
 	}
-	range_add_reader(ranges, RANGE_ALL, NIL, NULL, false);
+	range_add_reader(fetch, RANGE_ALL, NIL, NULL, false);
 	begin_fetch(fetch);
 	MemoryContextSwitchTo(old_context);
 	return fetch;
@@ -129,7 +124,7 @@ page_fetch_is_ready(const PageFetch *fetch)
 	if (fetch->response.page != NULL &&
 		fetch->next < fetch->response.page->count)
 		return true;
-	foreach(cell, fetch->ranges.readers)
+	foreach(cell, fetch->readers)
 	{
 		const RangeReader *reader = lfirst(cell);
 
@@ -150,7 +145,7 @@ page_fetch_end(PageFetch *fetch)
 
 	if (fetch->response.transfer != NULL)
 		http_end(fetch->response.transfer);
-	foreach(cell, fetch->ranges.readers)
+	foreach(cell, fetch->readers)
 		page_reader_stop(((RangeReader *) lfirst(cell))->pages);
 	MemoryContextDelete(fetch->context);
 }
@@ -179,8 +174,8 @@ raise_cap(int64 received, bool is_by_time)
 static void
 warn_of_cap(const PageFetch *fetch)
 {
-	const RangeReader *first = linitial(fetch->ranges.readers);
-	ApiFacts		  *facts = api_facts(fetch->ranges.source.api);
+	const RangeReader *first = linitial(fetch->readers);
+	ApiFacts		  *facts = api_facts(fetch->source.api);
 
 	if (!facts->has_warned)
 		ereport(WARNING,
@@ -202,8 +197,7 @@ static bool
 can_read_by_time(const PageFetch *fetch)
 {
 	return fetch->spec->may_split && !fetch->is_capped &&
-		   !created_at_is_refused(fetch->ranges.source.api,
-								  !fetch->spec->is_dated);
+		   !created_at_is_refused(fetch->source.api, !fetch->spec->is_dated);
 }
 
 /* Starts to read all records by created_at. */
@@ -211,7 +205,7 @@ static void
 read_by_time(PageFetch *fetch)
 {
 	fetch->is_capped = true;
-	fetch->ranges.progress.stale_allowed += fetch->ranges.pages;
+	fetch->progress.stale_allowed += fetch->pages;
 	begin_fetch(fetch);
 }
 
@@ -223,7 +217,7 @@ static bool
 has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
-	PageReader	 *probe = page_reader_create(&fetch->ranges.source, query);
+	PageReader	 *probe = page_reader_create(&fetch->source, query);
 	bool		  is_new = false;
 
 	while (!is_new && !probe->is_at_end && probe->pages < page_count)
@@ -232,8 +226,8 @@ has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 
 		page_reader_send(probe);
 		response = page_reader_read(probe);
-		is_new = response.result == QUERY_PAGE &&
-				 range_is_new(&fetch->ranges, response.page);
+		is_new =
+			response.result == QUERY_PAGE && range_is_new(fetch, response.page);
 		http_end(response.transfer);
 		if (response.result != QUERY_PAGE)
 		{
@@ -261,7 +255,7 @@ verify_ids(PageFetch *fetch)
 	ListCell *cell;
 
 	query.sort = ID_FIELD;
-	query.limit = fetch->ranges.source.page_size;
+	query.limit = fetch->source.page_size;
 	foreach(cell, fetch->unproven)
 	{
 		query.filters = lfirst(cell);
@@ -269,11 +263,11 @@ verify_ids(PageFetch *fetch)
 		{
 			query.is_descending = i == 0;
 			if (has_new(fetch, &query, 2))
-				raise_cap(fetch->ranges.most_received, true);
+				raise_cap(fetch->most_received, true);
 		}
 	}
 	fetch->unproven = NIL;
-	api_note_end(fetch->ranges.source.api, fetch->unproven_doubt);
+	api_note_end(fetch->source.api, fetch->unproven_doubt);
 }
 
 /*
@@ -286,7 +280,7 @@ verify_ids(PageFetch *fetch)
 static bool
 verify_end(PageFetch *fetch)
 {
-	const RangeReader *first = linitial(fetch->ranges.readers);
+	const RangeReader *first = linitial(fetch->readers);
 	ApiQuery		   query = first->pages->query;
 
 	if (fetch->unproven != NIL)
@@ -294,17 +288,17 @@ verify_end(PageFetch *fetch)
 	if (!fetch->is_doubtful)
 	{
 		if (fetch->found_at_cap == fetch->found)
-			api_note_end(fetch->ranges.source.api, DOUBT_COUNTS);
+			api_note_end(fetch->source.api, DOUBT_COUNTS);
 		return false;
 	}
 	fetch->is_doubtful = false;
 	if (query.sort != NULL)
 	{
-		query.limit = fetch->ranges.source.page_size;
+		query.limit = fetch->source.page_size;
 		query.is_descending = !query.is_descending;
 		if (!has_new(fetch, &query, 1))
 		{
-			api_note_end(fetch->ranges.source.api, first->pages->doubt);
+			api_note_end(fetch->source.api, first->pages->doubt);
 			return false;
 		}
 		if (!can_read_by_time(fetch))
@@ -333,8 +327,7 @@ note_end(PageFetch *fetch, RangeReader *reader)
 		return;
 	if (!reader->is_by_time)
 		fetch->is_doubtful = reader->kind == RANGE_ALL;
-	else if (!range_resume(&fetch->ranges, reader) &&
-			 reader->position != NO_TIME)
+	else if (!range_resume(fetch, reader) && reader->position != NO_TIME)
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 		List		 *filters = list_copy(reader->pages->query.filters);
@@ -360,11 +353,11 @@ note_end(PageFetch *fetch, RangeReader *reader)
 static void
 settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
-	PageProgress *progress = &fetch->ranges.progress;
+	PageProgress *progress = &fetch->progress;
 	bool		  is_expired =
 		result == QUERY_CURSOR_GONE || result == QUERY_NOT_SUPPORTED;
 
-	if (reader->is_by_time && range_resume(&fetch->ranges, reader))
+	if (reader->is_by_time && range_resume(fetch, reader))
 		return;
 	/*
 	 * If a cursor fails twice at the same position, the API limits the results.
@@ -399,14 +392,13 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	char		 *uses = remote_uses_text(filter->uses);
 
-	api_note_refusal(fetch->ranges.source.api, filter->uses, result);
-	fetch->ranges.filters =
-		list_delete_ptr(list_copy(fetch->ranges.filters), filter);
+	api_note_refusal(fetch->source.api, filter->uses, result);
+	fetch->filters = list_delete_ptr(list_copy(fetch->filters), filter);
 	MemoryContextSwitchTo(old_context);
 	ereport(WARNING,
 			(errcode(ERRCODE_FDW_ERROR),
 			 errmsg("API rejected a filter on record type \"%s\": %s",
-					fetch->ranges.settings->record_type,
+					fetch->settings->record_type,
 					pg_any_to_server(uses, strlen(uses), PG_UTF8)),
 			 errdetail("The scan fetches more records than needed, and "
 					   "PostgreSQL checks the condition."),
@@ -424,15 +416,14 @@ static void
 settle_refusal(PageFetch *fetch, RangeReader *reader,
 			   const PageResponse *response)
 {
-	RangeSet *ranges = &fetch->ranges;
 	List	 *refused;
 	ListCell *cell;
 
 	if (reader->pages->cursor == NULL &&
-		range_note_refusal(ranges, reader, response->result))
+		range_note_refusal(fetch, reader, response->result))
 		return;
-	switch (refusal_find(reader->pages, response->result, ranges->filters,
-						 &refused))
+	switch (
+		refusal_find(reader->pages, response->result, fetch->filters, &refused))
 	{
 		case REFUSED_SIZE:
 			return;
@@ -450,12 +441,12 @@ settle_refusal(PageFetch *fetch, RangeReader *reader,
 			}
 			break;
 		case REFUSED_ENDPOINT:
-			api_raise_refusal(ranges->source.api, response->transfer);
+			api_raise_refusal(fetch->source.api, response->transfer);
 		case REFUSED_OTHER:
 			/* If each filter is accepted, their combination is not. */
-			if (ranges->filters == NIL)
-				api_raise_refusal(ranges->source.api, response->transfer);
-			drop_filter(fetch, llast(ranges->filters), QUERY_VALUE_REFUSED);
+			if (fetch->filters == NIL)
+				api_raise_refusal(fetch->source.api, response->transfer);
+			drop_filter(fetch, llast(fetch->filters), QUERY_VALUE_REFUSED);
 	}
 	begin_fetch(fetch);
 }
@@ -477,7 +468,7 @@ is_worth_asking(const PageFetch *fetch)
 {
 	int left = fetch->response.page->count - fetch->next;
 
-	if (fetch->is_on_demand || fetch->ranges.pages < 2)
+	if (fetch->is_on_demand || fetch->pages < 2)
 		return false;
 	return fetch->limit == 0 || fetch->found >= fetch->limit ||
 		   fetch->found + left < fetch->limit;
@@ -493,26 +484,26 @@ is_worth_asking(const PageFetch *fetch)
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)
 {
-	const PageSource *source = &fetch->ranges.source;
+	const PageSource *source = &fetch->source;
 	bool			  is_needed = !is_ahead;
 	ListCell		 *cell;
 
 	if (is_ahead && !is_worth_asking(fetch))
 		return;
-	foreach(cell, fetch->ranges.readers)
+	foreach(cell, fetch->readers)
 	{
 		if (((RangeReader *) lfirst(cell))->pages->transfer != NULL)
 			is_needed = false;
 	}
-	foreach(cell, fetch->ranges.readers)
+	foreach(cell, fetch->readers)
 	{
 		RangeReader *reader = lfirst(cell);
 
 		if (reader->is_done || reader->pages->transfer != NULL)
 			continue;
-		if (!is_needed && (source->statement->pending >=
-							   fetch->ranges.settings->max_concurrency ||
-						   !http_allows(source->budget)))
+		if (!is_needed &&
+			(source->statement->pending >= fetch->settings->max_concurrency ||
+			 !http_allows(source->budget)))
 			return;
 		page_reader_send(reader->pages);
 		is_needed = false;
@@ -526,7 +517,7 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 static RangeReader *
 wait_for_page(PageFetch *fetch)
 {
-	List		  *readers = fetch->ranges.readers;
+	List		  *readers = fetch->readers;
 	HttpTransfer **transfers = MemoryContextAlloc(
 		fetch->page_context, list_length(readers) * sizeof(HttpTransfer *));
 	HttpTransfer *ready;
@@ -559,7 +550,6 @@ wait_for_page(PageFetch *fetch)
 static bool
 read_page(PageFetch *fetch, RangeReader *reader)
 {
-	RangeSet	 *ranges = &fetch->ranges;
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
 	PageResponse  response = page_reader_read(reader->pages);
 
@@ -581,10 +571,10 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	fetch->found_before = fetch->found;
 	fetch->counters->pages++;
 	fetch->counters->records += response.page->count;
-	ranges->pages++;
-	ranges->most_received = Max(ranges->most_received, reader->pages->received);
+	fetch->pages++;
+	fetch->most_received = Max(fetch->most_received, reader->pages->received);
 	reader->is_done = reader->pages->is_at_end;
-	reader = range_note_page(ranges, reader, response.page);
+	reader = range_note_page(fetch, reader, response.page);
 	if (reader->pages->doubt != DOUBT_NONE)
 		note_end(fetch, reader);
 	send_wanted(fetch, true);
@@ -603,7 +593,7 @@ next_page(PageFetch *fetch)
 	fetch->is_waiting = false;
 	do
 	{
-		range_open(&fetch->ranges);
+		range_open(fetch);
 		send_wanted(fetch, false);
 		if (fetch->nowait && !page_fetch_is_ready(fetch))
 		{
@@ -624,19 +614,18 @@ next_page(PageFetch *fetch)
 static void
 release_page(PageFetch *fetch)
 {
-	RangeSet *ranges = &fetch->ranges;
 
 	if (fetch->response.page != NULL)
 	{
 		int64 fresh = fetch->found - fetch->found_before;
 
-		if (ranges->state == RANGES_OPEN &&
+		if (fetch->range_state == RANGES_OPEN &&
 			2 * fresh <= fetch->response.page->count)
-			ranges->sparse_pages++;
-		if (!page_progress_note(&ranges->progress, fresh > 0))
+			fetch->sparse_pages++;
+		if (!page_progress_note(&fetch->progress, fresh > 0))
 			raise_endless(
 				psprintf("The last %d pages contained no new records.",
-						 ranges->progress.stale_pages));
+						 fetch->progress.stale_pages));
 	}
 	if (fetch->response.transfer != NULL)
 		http_end(fetch->response.transfer);
@@ -659,7 +648,7 @@ page_fetch_next(PageFetch *fetch, Record **record)
 		while (page != NULL && fetch->next < page->count)
 		{
 			*record = page->records[fetch->next++];
-			if (seen_set_add(fetch->ranges.seen, &(*record)->id))
+			if (seen_set_add(fetch->seen, &(*record)->id))
 			{
 				fetch->found++;
 				return true;

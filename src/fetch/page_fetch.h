@@ -11,7 +11,8 @@
 
 #include "postgres.h"
 
-#include "fetch/range.h"
+#include "base/seen_set.h"
+#include "fetch/refusal.h"
 
 /* Description of the records to read; must live as long as the fetch. */
 typedef struct PageSpec
@@ -36,14 +37,37 @@ typedef struct PageCounters
 	int64 ranges;  /* cursors that were opened in parallel */
 } PageCounters;
 
+/* State of reading several ranges of created_at in parallel. */
+typedef enum RangeState
+{
+	RANGES_NOT_YET,
+	RANGES_OPEN,
+	RANGES_NEVER
+} RangeState;
+
 /* Fetch of a query's records, and its position. */
 typedef struct PageFetch
 {
-	MemoryContext	context;
+	MemoryContext	context;	  /* of the fetch and its readers */
 	MemoryContext	page_context; /* context of the current page */
+	const Settings *settings;
 	const PageSpec *spec;
 	PageCounters   *counters;
-	RangeSet		ranges; /* the readers */
+	PageSource		source;
+	int				created_at; /* index among the wanted attributes */
+	SeenSet		   *seen;		/* ids of the records that were returned */
+	List *filters; /* the spec's, without those that the API has rejected */
+
+	/* the readers: see range.c */
+	List *readers; /* RangeReaders; the first is RANGE_ALL and never dropped */
+	RangeState	 range_state;
+	PageProgress progress;
+	int			 pages;			/* number of pages read */
+	int			 sparse_pages;	/* number of range pages with at most half of
+								 * their records new */
+	int64		 most_received; /* most records that a query returned: a lower
+								 * bound of the API's limit */
+	bool		 has_undated;	/* a RANGE_UNDATED was opened */
 
 	bool  is_capped; /* the API limits a query's results, so created_at is used
 					  * to read on */

@@ -49,39 +49,40 @@
  * the readers.
  */
 RangeReader *
-range_add_reader(RangeSet *set, RangeKind kind, List *filters, const char *sort,
-				 bool is_descending)
+range_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
+				 const char *sort, bool is_descending)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(set->context);
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	RangeReader	 *reader = palloc0(sizeof(RangeReader));
 	ApiQuery	  query = {0};
 
 	query.filters = filters;
 	query.sort = sort;
 	query.is_descending = is_descending;
-	query.limit = set->source.page_size;
+	query.limit = fetch->source.page_size;
 	reader->kind = kind;
 	reader->lower = reader->position = reader->no_split = NO_TIME;
 	reader->upper = END_OF_TIME;
-	reader->pages = page_reader_create(&set->source, &query);
-	set->readers = lappend(set->readers, reader);
+	reader->pages = page_reader_create(&fetch->source, &query);
+	fetch->readers = lappend(fetch->readers, reader);
 	MemoryContextSwitchTo(old_context);
 	return reader;
 }
 
 /* Releases the readers other than the first, or only those that are done. */
 static void
-drop_readers(RangeSet *set, bool only_done)
+drop_readers(PageFetch *fetch, bool only_done)
 {
 	ListCell *cell;
 
-	foreach(cell, set->readers)
+	foreach(cell, fetch->readers)
 	{
 		RangeReader *reader = lfirst(cell);
 
-		if (reader == linitial(set->readers) || (only_done && !reader->is_done))
+		if (reader == linitial(fetch->readers) ||
+			(only_done && !reader->is_done))
 			continue;
-		set->readers = foreach_delete_current(set->readers, cell);
+		fetch->readers = foreach_delete_current(fetch->readers, cell);
 		page_reader_end(reader->pages);
 		pfree(reader);
 	}
@@ -92,13 +93,13 @@ drop_readers(RangeSet *set, bool only_done)
  * at the exact time in a text.  Allocates them in the context of the readers.
  */
 static List *
-filters_from(RangeSet *set, int64 seconds, const char *exact)
+filters_from(PageFetch *fetch, int64 seconds, const char *exact)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(set->context);
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	List		 *filters = list_concat_copy(
-				set->filters, exact != NULL
-								  ? created_at_filters_at(exact)
-								  : created_at_filters(OPERATOR_GTE, seconds));
+				fetch->filters, exact != NULL
+									? created_at_filters_at(exact)
+									: created_at_filters(OPERATOR_GTE, seconds));
 
 	MemoryContextSwitchTo(old_context);
 	return filters;
@@ -106,17 +107,18 @@ filters_from(RangeSet *set, int64 seconds, const char *exact)
 
 /* Opens a reader of the records without created_at, if they are needed. */
 static void
-read_undated(RangeSet *set)
+read_undated(PageFetch *fetch)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(set->context);
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	RemoteFilter *filter;
 
-	if (set->needs_undated && !set->has_undated)
+	if (!fetch->spec->is_dated && !fetch->has_undated)
 	{
 		filter = remote_filter_create("created_at", OPERATOR_NOT_EXISTS, NULL);
-		range_add_reader(set, RANGE_UNDATED,
-						 lappend(list_copy(set->filters), filter), NULL, false);
-		set->has_undated = true;
+		range_add_reader(fetch, RANGE_UNDATED,
+						 lappend(list_copy(fetch->filters), filter), NULL,
+						 false);
+		fetch->has_undated = true;
 	}
 	MemoryContextSwitchTo(old_context);
 }
@@ -127,9 +129,9 @@ read_undated(RangeSet *set)
  * unread pages, estimated as pages; 0 if unknown.
  */
 static bool
-budget_allows(const RangeSet *set, int readers, double pages)
+budget_allows(const PageFetch *fetch, int readers, double pages)
 {
-	const HttpBudget *budget = set->source.budget;
+	const HttpBudget *budget = fetch->source.budget;
 	double			  left = (double) (budget->limit - *budget->total);
 
 	return budget->limit == 0 ||
@@ -163,36 +165,37 @@ records_left(const RangeReader *reader)
  * range is split.
  */
 static bool
-split_largest(RangeSet *set)
+split_largest(PageFetch *fetch)
 {
-	RangeReader *largest = linitial(set->readers);
+	RangeReader *largest = linitial(fetch->readers);
 	RangeReader *half;
 	double		 left = 0;
 	int64		 middle;
 	ListCell	*cell;
 
-	foreach(cell, set->readers)
+	foreach(cell, fetch->readers)
 	{
 		left += records_left(lfirst(cell));
 		if (records_left(lfirst(cell)) > records_left(largest))
 			largest = lfirst(cell);
 	}
-	if (set->sparse_pages > set->settings->max_concurrency +
-								set->pages / PAGES_PER_SPARSE_PAGE ||
-		records_left(largest) < MIN_PAGES * set->source.page_size ||
-		!budget_allows(set, 1, left / set->source.page_size))
+	if (fetch->sparse_pages > fetch->settings->max_concurrency +
+								  fetch->pages / PAGES_PER_SPARSE_PAGE ||
+		records_left(largest) < MIN_PAGES * fetch->source.page_size ||
+		!budget_allows(fetch, 1, left / fetch->source.page_size))
 		return false;
 
 	middle = split_from(largest);
 	middle += (largest->upper - middle) / 2;
-	half = range_add_reader(set, RANGE_PART, filters_from(set, middle, NULL),
-							"created_at", false);
+	half =
+		range_add_reader(fetch, RANGE_PART, filters_from(fetch, middle, NULL),
+						 "created_at", false);
 	half->is_by_time = true;
 	half->lower = middle;
 	half->upper = largest->upper;
 	half->density = largest->density;
 	largest->upper = middle;
-	(*set->opened)++;
+	fetch->counters->ranges++;
 	return true;
 }
 
@@ -202,39 +205,39 @@ split_largest(RangeSet *set)
  * without created_at.  The current page must have been used up.
  */
 void
-range_open(RangeSet *set)
+range_open(PageFetch *fetch)
 {
-	RangeReader *first = linitial(set->readers);
+	RangeReader *first = linitial(fetch->readers);
 
-	drop_readers(set, true);
-	if (set->state == RANGES_NOT_YET && first->position != NO_TIME &&
-		!first->is_done && budget_allows(set, 2, 0) &&
-		(!set->may_stop || set->pages >= PAGES_BEFORE_STOP))
+	drop_readers(fetch, true);
+	if (fetch->range_state == RANGES_NOT_YET && first->position != NO_TIME &&
+		!first->is_done && budget_allows(fetch, 2, 0) &&
+		(!fetch->spec->may_stop || fetch->pages >= PAGES_BEFORE_STOP))
 	{
-		range_add_reader(set, RANGE_NEWEST,
-						 filters_from(set, first->position, NULL), "created_at",
-						 true)
+		range_add_reader(fetch, RANGE_NEWEST,
+						 filters_from(fetch, first->position, NULL),
+						 "created_at", true)
 			->lower = first->position;
-		read_undated(set);
-		*set->opened += list_length(set->readers);
-		set->state = RANGES_OPEN;
+		read_undated(fetch);
+		fetch->counters->ranges += list_length(fetch->readers);
+		fetch->range_state = RANGES_OPEN;
 	}
-	while (set->state == RANGES_OPEN &&
-		   list_length(set->readers) < set->settings->max_concurrency &&
-		   split_largest(set))
+	while (fetch->range_state == RANGES_OPEN &&
+		   list_length(fetch->readers) < fetch->settings->max_concurrency &&
+		   split_largest(fetch))
 		;
 }
 
 /* Drops all other readers.  The first one reads all records. */
 static void
-fall_back(RangeSet *set)
+fall_back(PageFetch *fetch)
 {
-	RangeReader *first = linitial(set->readers);
+	RangeReader *first = linitial(fetch->readers);
 
-	set->state = RANGES_NEVER;
-	set->progress.stale_allowed += set->pages;
-	set->has_undated = false;
-	drop_readers(set, false);
+	fetch->range_state = RANGES_NEVER;
+	fetch->progress.stale_allowed += fetch->pages;
+	fetch->has_undated = false;
+	drop_readers(fetch, false);
 	first->upper = END_OF_TIME;
 	first->is_by_time = false;
 	first->is_done = first->pages->is_at_end;
@@ -242,7 +245,7 @@ fall_back(RangeSet *set)
 	{
 		first->lower = NO_TIME;
 		first->is_done = false;
-		first->pages->query.filters = set->filters;
+		first->pages->query.filters = fetch->filters;
 		page_reader_restart(first->pages);
 	}
 }
@@ -252,16 +255,16 @@ fall_back(RangeSet *set)
  * begins.  Returns false if the page is not in descending order.
  */
 static bool
-note_newest(RangeSet *set, RangeReader *reader, const RecordPage *page)
+note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
-	RangeReader *first = linitial(set->readers);
+	RangeReader *first = linitial(fetch->readers);
 	int64		 last = END_OF_TIME;
 
 	for (int i = 0; i < page->count; i++)
 	{
 		int64 seconds;
 
-		if (!created_at_read(page->records[i], set->created_at, &seconds) ||
+		if (!created_at_read(page->records[i], fetch->created_at, &seconds) ||
 			seconds > last || seconds < reader->lower - CREATED_AT_MARGIN - 1)
 			return false;
 		last = seconds;
@@ -280,9 +283,10 @@ note_newest(RangeSet *set, RangeReader *reader, const RecordPage *page)
 
 /* Replaces a reader's string by a copy of text, or by NULL. */
 static void
-keep_text(RangeSet *set, char **kept, const char *text)
+keep_text(PageFetch *fetch, char **kept, const char *text)
 {
-	char *copy = text != NULL ? MemoryContextStrdup(set->context, text) : NULL;
+	char *copy =
+		text != NULL ? MemoryContextStrdup(fetch->context, text) : NULL;
 
 	if (*kept != NULL)
 		pfree(*kept);
@@ -295,11 +299,11 @@ keep_text(RangeSet *set, char **kept, const char *text)
  * would read all of them.
  */
 static void
-give_back(RangeSet *set, RangeReader *reader)
+give_back(PageFetch *fetch, RangeReader *reader)
 {
 	ListCell *cell;
 
-	foreach(cell, set->readers)
+	foreach(cell, fetch->readers)
 	{
 		RangeReader *before = lfirst(cell);
 
@@ -318,7 +322,7 @@ give_back(RangeSet *set, RangeReader *reader)
  * receive records without created_at, before or after the others.
  */
 static bool
-note_part(RangeSet *set, RangeReader *reader, const RecordPage *page)
+note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
 	int64		first = NO_TIME;
 	const char *text = NULL;
@@ -327,7 +331,7 @@ note_part(RangeSet *set, RangeReader *reader, const RecordPage *page)
 		reader->is_exact = true;
 	for (int i = 0; i < page->count; i++)
 	{
-		const char *next = created_at_text(page->records[i], set->created_at);
+		const char *next = created_at_text(page->records[i], fetch->created_at);
 		int64		seconds;
 		int			nanoseconds;
 
@@ -353,30 +357,30 @@ note_part(RangeSet *set, RangeReader *reader, const RecordPage *page)
 	}
 	if (text == NULL)
 		return true;
-	keep_text(set, &reader->position_text, text);
+	keep_text(fetch, &reader->position_text, text);
 
 	/* There were further records after the end at which it was resumed. */
 	if (reader->kind == RANGE_ALL && reader->lower != NO_TIME &&
-		range_is_new(set, page))
-		read_undated(set);
+		range_is_new(fetch, page))
+		read_undated(fetch);
 	reader->density = (double) page->count / Max(reader->position - first, 1);
 	if (reader->position >= reader->upper)
 		reader->is_done = true;
 	else if (reader->kind == RANGE_PART && reader->pages->pages == 1 &&
 			 reader->position < reader->lower && !reader->is_done)
-		give_back(set, reader);
+		give_back(fetch, reader);
 	return true;
 }
 
 /* Returns true if no record on a page has a created_at. */
 static bool
-is_undated(const RangeSet *set, const RecordPage *page)
+is_undated(const PageFetch *fetch, const RecordPage *page)
 {
 	for (int i = 0; i < page->count; i++)
 	{
 		int64 seconds;
 
-		if (created_at_read(page->records[i], set->created_at, &seconds))
+		if (created_at_read(page->records[i], fetch->created_at, &seconds))
 			return false;
 	}
 	return true;
@@ -388,20 +392,20 @@ is_undated(const RangeSet *set, const RecordPage *page)
  * reader, or the first one in its place.
  */
 RangeReader *
-range_note_page(RangeSet *set, RangeReader *reader, const RecordPage *page)
+range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
 	bool is_as_expected = true;
 
 	if (reader->kind == RANGE_NEWEST)
-		is_as_expected = note_newest(set, reader, page);
+		is_as_expected = note_newest(fetch, reader, page);
 	else if (reader->kind == RANGE_UNDATED)
-		is_as_expected = is_undated(set, page);
+		is_as_expected = is_undated(fetch, page);
 	else if (reader->is_by_time)
-		is_as_expected = note_part(set, reader, page);
+		is_as_expected = note_part(fetch, reader, page);
 	if (is_as_expected)
 		return reader;
-	fall_back(set);
-	return linitial(set->readers);
+	fall_back(fetch);
+	return linitial(fetch->readers);
 }
 
 /*
@@ -409,17 +413,17 @@ range_note_page(RangeSet *set, RangeReader *reader, const RecordPage *page)
  * Returns false if the query has no range.
  */
 bool
-range_note_refusal(RangeSet *set, RangeReader *reader, QueryResult result)
+range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
 	if ((reader->kind == RANGE_ALL && reader->lower == NO_TIME) ||
 		result == QUERY_NOT_SUPPORTED)
 		return false;
-	api_note_refusal(set->source.api,
+	api_note_refusal(fetch->source.api,
 					 result == QUERY_SORT_REFUSED	 ? &created_at_sort
 					 : reader->kind == RANGE_UNDATED ? &created_at_absence
 													 : &created_at_from,
 					 result == QUERY_VALUE_REFUSED ? QUERY_REFUSED : result);
-	fall_back(set);
+	fall_back(fetch);
 	return true;
 }
 
@@ -435,22 +439,22 @@ range_note_refusal(RangeSet *set, RangeReader *reader, QueryResult result)
  * others.  A resumed query excludes them, so another reader is opened for them.
  */
 bool
-range_resume(RangeSet *set, RangeReader *reader)
+range_resume(PageFetch *fetch, RangeReader *reader)
 {
 	PageReader *pages = reader->pages;
 	bool		needs_undated = !pages->is_at_end && reader->kind == RANGE_ALL;
 
 	if (reader->position == NO_TIME ||
-		created_at_is_refused(set->source.api,
-							  needs_undated && set->needs_undated))
+		created_at_is_refused(fetch->source.api,
+							  needs_undated && !fetch->spec->is_dated))
 		return false;
 	if (reader->position != reader->lower)
-		keep_text(set, &reader->bound_text, NULL);
+		keep_text(fetch, &reader->bound_text, NULL);
 	else if (reader->is_exact &&
 			 (reader->bound_text == NULL ||
 			  strcmp(reader->position_text, reader->bound_text) != 0))
-		keep_text(set, &reader->bound_text, reader->position_text);
-	else if (!pages->is_at_end || pages->received >= set->most_received)
+		keep_text(fetch, &reader->bound_text, reader->position_text);
+	else if (!pages->is_at_end || pages->received >= fetch->most_received)
 		return false;
 	else
 	{
@@ -458,15 +462,16 @@ range_resume(RangeSet *set, RangeReader *reader)
 		 * Another query returned more records, so this one was not limited: the
 		 * API's announcement of further records was wrong.
 		 */
-		api_note_end(set->source.api, pages->doubt);
+		api_note_end(fetch->source.api, pages->doubt);
 		return true;
 	}
 
 	if (needs_undated)
-		read_undated(set);
+		read_undated(fetch);
 	reader->lower = reader->position;
 	reader->is_done = false;
-	pages->query.filters = filters_from(set, reader->lower, reader->bound_text);
+	pages->query.filters =
+		filters_from(fetch, reader->lower, reader->bound_text);
 	reader->position = NO_TIME;
 	page_reader_restart(pages);
 	return true;
@@ -474,11 +479,11 @@ range_resume(RangeSet *set, RangeReader *reader)
 
 /* Returns true if a page has a record that was not returned. */
 bool
-range_is_new(const RangeSet *set, const RecordPage *page)
+range_is_new(const PageFetch *fetch, const RecordPage *page)
 {
 	for (int i = 0; i < page->count; i++)
 	{
-		if (!seen_set_has(set->seen, &page->records[i]->id))
+		if (!seen_set_has(fetch->seen, &page->records[i]->id))
 			return true;
 	}
 	return false;

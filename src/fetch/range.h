@@ -11,9 +11,7 @@
 
 #include "postgres.h"
 
-#include "base/seen_set.h"
-#include "fetch/page_reader.h"
-#include "fetch/refusal.h"
+#include "fetch/page_fetch.h"
 
 /* Purpose of a reader. */
 typedef enum RangeKind
@@ -46,48 +44,15 @@ typedef struct RangeReader
 	double density;	 /* records per second on the last page */
 } RangeReader;
 
-/* State of reading several ranges of created_at in parallel. */
-typedef enum RangeState
-{
-	RANGES_NOT_YET,
-	RANGES_OPEN,
-	RANGES_NEVER
-} RangeState;
-
-/* The readers of a fetch.  The owner sets the first members. */
-typedef struct RangeSet
-{
-	MemoryContext	context; /* of the readers */
-	PageSource		source;
-	const Settings *settings;
-	int				created_at;	   /* index among the wanted attributes */
-	bool			needs_undated; /* records without created_at */
-	bool			may_stop;	   /* the scan may end at any record */
-	int64		   *opened;		   /* number of parallel cursors */
-	SeenSet		   *seen;		   /* ids of the records that were returned */
-	List		   *filters;	   /* filters that the API has not rejected */
-	RangeState		state;
-
-	PageProgress progress;
-	int			 pages;			/* number of pages read */
-	int			 sparse_pages;	/* number of range pages with at most half of
-								 * their records new */
-	int64		 most_received; /* most records that a query returned: a lower
-								 * bound of the API's limit */
-	bool		 has_undated;	/* a RANGE_UNDATED was opened */
-	List		*readers;		/* RangeReaders; the first is RANGE_ALL and
-								 * never dropped */
-} RangeSet;
-
-extern RangeReader *range_add_reader(RangeSet *set, RangeKind kind,
+extern RangeReader *range_add_reader(PageFetch *fetch, RangeKind kind,
 									 List *filters, const char *sort,
 									 bool is_descending);
-extern void			range_open(RangeSet *set);
-extern RangeReader *range_note_page(RangeSet *set, RangeReader *reader,
+extern void			range_open(PageFetch *fetch);
+extern RangeReader *range_note_page(PageFetch *fetch, RangeReader *reader,
 									const RecordPage *page);
-extern bool			range_note_refusal(RangeSet *set, RangeReader *reader,
+extern bool			range_note_refusal(PageFetch *fetch, RangeReader *reader,
 									   QueryResult result);
-extern bool			range_resume(RangeSet *set, RangeReader *reader);
-extern bool			range_is_new(const RangeSet *set, const RecordPage *page);
+extern bool			range_resume(PageFetch *fetch, RangeReader *reader);
+extern bool range_is_new(const PageFetch *fetch, const RecordPage *page);
 
 #endif /* OPPORTUNITY_RANGE_H */
