@@ -35,7 +35,7 @@
 #include "base/id.h"
 #include "base/seen_set.h"
 #include "fetch/key_request.h"
-#include "fetch/refusal.h"
+#include "fetch/page_reader.h"
 #include "http/http_attempt.h"
 
 /*

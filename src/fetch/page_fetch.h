@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "base/seen_set.h"
-#include "fetch/refusal.h"
+#include "fetch/page_reader.h"
 
 /* Description of the records to read; must live as long as the fetch. */
 typedef struct PageSpec

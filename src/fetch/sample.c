@@ -24,7 +24,7 @@
 
 #include "api/api_facts.h"
 #include "base/seen_set.h"
-#include "fetch/refusal.h"
+#include "fetch/page_reader.h"
 #include "fetch/sample.h"
 
 /* Divisor of the requests: the share that reads the first pages. */
