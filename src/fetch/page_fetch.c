@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 
 #include "api/api_facts.h"
-#include "fetch/range.h"
+#include "fetch/page_fetch.h"
 
 /*
  * Starts or restarts the first reader, without a rejected sort or filter.  If

@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * statement.c
- *	  State that the scans of one running statement share.
+ *	  State that the scans of one running statement share, and NOTICEs about
+ *	  the statement's progress.
  *
  * It is owned by the executor state of the statement.  Must not know plans,
  * scans or columns.

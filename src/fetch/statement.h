@@ -21,7 +21,7 @@
 /* A running statement.  It lives as long as its executor state. */
 typedef struct Statement
 {
-	HttpWatch			  watch; /* sends NOTICEs about the progress */
+	HttpWatch			  watch; /* first: send_notice casts its address */
 	dlist_node			  node;
 	MemoryContextCallback callback;
 	MemoryContext		  context;
