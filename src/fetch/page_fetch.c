@@ -614,7 +614,6 @@ next_page(PageFetch *fetch)
 static void
 release_page(PageFetch *fetch)
 {
-
 	if (fetch->response.page != NULL)
 	{
 		int64 fresh = fetch->found - fetch->found_before;
@@ -626,9 +625,8 @@ release_page(PageFetch *fetch)
 			raise_endless(
 				psprintf("The last %d pages contained no new records.",
 						 fetch->progress.stale_pages));
-	}
-	if (fetch->response.transfer != NULL)
 		http_end(fetch->response.transfer);
+	}
 	memset(&fetch->response, 0, sizeof(fetch->response));
 	MemoryContextReset(fetch->page_context);
 }
