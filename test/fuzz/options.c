@@ -33,6 +33,7 @@
 #include "storage/fd.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 #include "http/url.h"
 #include "option/option.h"
