@@ -55,7 +55,7 @@ is_alike("a ... c\n", "a b\nb d\n", 0);
 is_alike(" 12 | x\n", "   7 | x\n", 1, 'numbers');
 is_alike(" 12 | x\n", "   7 | x\n", 0);
 is_alike("QUERY PLAN\n-----\n Scan (actual time=1.0..2.0 rows=3 loops=1)\n(1 row)\n",
-	"   QUERY PLAN\n---\n Scan (actual time=3.1..4.7 rows=3.00 loops=1)\n   Buffers: shared hit=3\n(2 rows)\n", 1);
+	"   QUERY PLAN\n---\n Scan (actual time=3.1..4.7 rows=2.75 loops=1)\n   Buffers: shared hit=3\n(2 rows)\n", 1);
 is_alike("QUERY PLAN\n-----\n Scan (actual time=1.0..2.0 rows=3 loops=1)\n(1 row)\n",
 	"QUERY PLAN\n-----\n Scan (actual time=1.0..2.0 rows=4 loops=1)\n(1 row)\n", 0);
 

@@ -135,9 +135,10 @@ sub comparable
 	$text =~ s/\n+\z//;
 	$text =~ s/^ *Buffers: .*\n//mg;
 	$text =~ s/^ *Planning:\n//mg;
+	$text =~ s/^ *Disabled: true\n//mg;
 	$text =~ s/^ *QUERY PLAN\n-+\n(.*?)^\(\d+ rows?\)$/QUERY PLAN\n-\n$1/msg;
 	$text =~ s/\bactual time=[\d.]+ rows=/actual rows=/g;
-	$text =~ s/(?<=actual rows=)(\d+)\.00/$1/g;
+	$text =~ s/(?<=actual rows=)(\d+\.\d\d)/sprintf('%.0f', $1)/eg;
 	$text =~ s/\b\d+\.\d{3} ms/TIME ms/g;
 	$text =~ s/^( *Filter: \()([\w.]+) = ([\w.]+)\)$/$1 . join(' = ', sort($2, $3)) . ')'/meg;
 	return $text if $differs ne 'numbers';
