@@ -68,9 +68,9 @@ run(@statements);
 my %rough = compare('with a fault in every fourth request');
 cmp_ok($rough{$_}, '>', 0, "$_ counts the faults") for qw(throttled failed connection_errors);
 
-# A cancelled request has no outcome.
+# A cancelled request has no outcome. A new connection has no rate limit.
 $api->reset;
-$session->query('SELECT opportunity_fdw_stats_reset()');
+$session->query('SELECT opportunity_fdw_stats_reset(), opportunity_fdw_disconnect()');
 $api->behave('{"stall": "headers"}');
 is($session->query("SET statement_timeout = '200ms'; SELECT count(*) FROM opportunity")->{sqlstate}, '57014', 'statement_timeout cancels a scan');
 is($session->query('SELECT requests, in_flight FROM opportunity_fdw_stats')->{out}, '1|1', 'the cancelled request stays in flight');
