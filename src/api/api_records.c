@@ -173,6 +173,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 	RecordStatus status;
 	ApiProblem	 problem;
 
+	*page = NULL;
 	do
 	{
 		api_wait(transfer);
@@ -180,6 +181,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 		if (api_check_response(api, transfer, "page of records", "a record",
 							   status, reason, &problem))
 		{
+			Assert(*page != NULL);
 			api_count_records(api, (*page)->count);
 			return QUERY_PAGE;
 		}
@@ -408,6 +410,7 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 	if (api_finish_query(api, transfer, attribute_set_create(), &page) ==
 		QUERY_PAGE)
 	{
+		Assert(page != NULL);
 		for (int i = 0; i < page->count; i++)
 			is_missing = is_missing &&
 						 memcmp(&page->records[i]->id, id, sizeof(*id)) != 0;
