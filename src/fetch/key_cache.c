@@ -172,9 +172,9 @@ create_cache(KeyField *field, const char *name)
 /*
  * Returns the statement's cache of a source's records by the attribute field.
  * The caller must release the reference by key_cache_close.  filters: further
- * RemoteFilters of the queries, in any order.  If there is no such cache,
- * creates it, or returns NULL if it may not.  The first cache of an attribute
- * must be created before the first record is read.
+ * RemoteFilters, in any order.  Creates a missing cache if may_create, and
+ * otherwise returns NULL.  The first cache of an attribute must be created
+ * before the first record is read.
  */
 KeyCache *
 key_cache_open(RecordSource *records, const char *field, List *filters,

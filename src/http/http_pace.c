@@ -86,6 +86,9 @@ pace_at(const HttpPace *pace, int64 now)
 {
 	double seconds = Max(now - pace->resumed_at, 0) / (double) SECOND;
 
+	/* exp2 becomes infinite after minutes, and 0 times infinity is a NaN. */
+	if (pace->rate == 0)
+		return 0;
 	if (pace->is_doubling)
 		return pace->rate * exp2(seconds / PACE_DOUBLING_TIME);
 	return pace->rate * (1 + pace->growth * seconds);

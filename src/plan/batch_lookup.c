@@ -91,8 +91,8 @@ find_id_lookup(PlannerInfo *root, RelOptInfo *rel, List *clauses, double probes,
 
 /*
  * Finds a lookup by a key that a clause compares with a value of other
- * relations.  Returns false if there is no such key, if the table is read by
- * ids, or if batches save no requests.
+ * relations.  Returns false without a key, if the table is read by ids, or if
+ * batches save no requests.
  *
  * The plain loop makes a query per probe.  A batch queries each distinct key
  * once, several keys per query, and reads all pages.
