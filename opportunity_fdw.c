@@ -5,7 +5,7 @@
  *	  The functions that PostgreSQL calls by name: initialization, handler, version.
  *
  * The sources are in src/, each with its own header comment.  A request passes
- * plan -> scan -> fetch -> api -> http.  A record returns as bytes -> JSON ->
+ * plan -> exec -> fetch -> api -> http.  A record returns as bytes -> JSON ->
  * record -> value -> tuple.
  *
  *-------------------------------------------------------------------------

@@ -234,9 +234,14 @@ SELECT * FROM opportunity_fdw_drift('pg_class_oid_index');
 SELECT * FROM opportunity_fdw_drift(NULL);
 SELECT * FROM opportunity_fdw_drift('nonsense');
 SELECT * FROM opportunity_fdw_drift(1);
+-- The columns of an import, whether the table has them or not
+SELECT attribute, column_name, column_type, definition FROM opportunity_fdw_columns('odd')
+WHERE attribute IN ('id', 'amount', 'stage_id') ORDER BY attribute;
+\set now `$REEVO_CTL requests`
 CREATE ROLE drift_reader;
 GRANT USAGE ON SCHEMA drift TO drift_reader;
 SET ROLE drift_reader;
+SELECT count(*) FROM opportunity_fdw_columns('odd');
 SELECT * FROM opportunity_fdw_drift('odd');
 RESET ROLE;
 GRANT SELECT ON odd TO drift_reader;

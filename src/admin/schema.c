@@ -275,8 +275,7 @@ table_column_names(Oid relid)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a foreign table of opportunity_fdw",
 						RelationGetRelationName(relation)),
-				 errhint("Name a foreign table that IMPORT FOREIGN SCHEMA or "
-						 "CREATE FOREIGN TABLE made for a server of "
+				 errhint("Specify a foreign table of a server that uses "
 						 "opportunity_fdw.")));
 	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE,

@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * schema.h
- *	  The schema of a record type, and IMPORT FOREIGN SCHEMA.
+ *	  The schema of a record type, IMPORT FOREIGN SCHEMA, and the server that an
+ *	  SQL function names.
  *
  *-------------------------------------------------------------------------
  */

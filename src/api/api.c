@@ -11,7 +11,8 @@
  * of it that is shown.
  *
  * The files of the endpoints are above this one: api_facts.c and api_error.c,
- * then api_records.c and api_schema.c.  None of them knows SQL, and each uses HTTP through http.h only.
+ * then api_records.c and api_schema.c.  None of them knows SQL, and each uses
+ * HTTP through http.h only.
  *
  *-------------------------------------------------------------------------
  */

@@ -24,6 +24,9 @@
 #include "api/place.h"
 #include "base/redact.h"
 
+/* Largest body, in bytes, that is searched for an error's code. */
+#define API_MAX_ERROR_BODY (1024 * 1024)
+
 /* Maximum size of a response's excerpt in a message, in bytes. */
 #define API_EXCERPT 200
 

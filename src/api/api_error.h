@@ -26,9 +26,6 @@
 #pragma GCC poison json_object
 #endif
 
-/* Largest body, in bytes, that is searched for an error's code. */
-#define API_MAX_ERROR_BODY (1024 * 1024)
-
 /* Error codes that the API documents. */
 #define API_RECORD_NOT_FOUND "record_not_found"
 #define API_UNKNOWN_TYPE "unknown_record_type"

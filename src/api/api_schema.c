@@ -181,16 +181,18 @@ raise_unavailable(const Api *api, const HttpTransfer *transfer,
 							   "schema.");
 	if (problem->status == 404 || problem->status == 405 ||
 		problem->status == 501)
-		api_raise(api, transfer, problem, ERRCODE_FDW_TABLE_NOT_FOUND,
-				  psprintf("schema of record type \"%s\" not found",
-						   api->settings->record_type),
-				  psprintf("Check the server option \"base_url\" (\"%s\")%s",
-						   api->settings->base_url,
-						   for_import
-							   ? ", or import the documented columns with "
-								 "OPTIONS (discover 'false')."
-							   : " and the foreign table option "
-								 "\"record_type\"."));
+		api_raise(
+			api, transfer, problem, ERRCODE_FDW_TABLE_NOT_FOUND,
+			psprintf("schema of record type \"%s\" not found",
+					 api->settings->record_type),
+			psprintf(for_import
+						 ? "Check the server option \"base_url\" (\"%s\"), "
+						   "or import the documented columns with "
+						   "OPTIONS (discover 'false')."
+						 : "Check the server option \"base_url\" (\"%s\") "
+						   "and the foreign table option "
+						   "\"record_type\".",
+					 api->settings->base_url));
 	api_raise_problem(api, transfer, problem);
 }
 

@@ -5,7 +5,7 @@
  *	  Records: the set of wanted attributes, the values in the envelopes of an
  *	  attribute, and the JSON of a record.
  *
- * Must not know columns, pages or transfers.
+ * Must not know the form of responses, or transfers.
  *
  *-------------------------------------------------------------------------
  */

@@ -44,6 +44,9 @@ static const struct
 	{"attributes", PLACE_ATTRIBUTES, NULL},
 };
 
+/* Maximum depth of nesting, so that no response exhausts the stack. */
+#define RECORD_MAX_NESTING 64
+
 typedef struct RecordParser
 {
 	const AttributeSet *wanted;

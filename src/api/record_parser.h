@@ -22,9 +22,6 @@ typedef enum RecordStatus
 	RECORD_UNTRANSLATABLE /* \u0000, which no text can contain */
 } RecordStatus;
 
-/* Maximum depth of nesting, so that no response exhausts the stack. */
-#define RECORD_MAX_NESTING 64
-
 extern RecordPage  *record_page_create(void);
 extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
 								 int length, Record **record, char **problem);

@@ -227,7 +227,7 @@ add_equality(const Leaf *leaf, const List *json, RemoteOperator one,
 		add_filter(leaf, many, many, list_json(json));
 }
 
-/* Does the same for the leaf's values, unless they are too many or not exact. */
+/* Adds a filter for the leaf's values, unless they are too many or not exact. */
 static void
 add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 {

@@ -85,7 +85,8 @@ explain_filters(List *filters, const ConditionDeparse *deparse,
 }
 
 /*
- * Adds the request of a scan by pages, followed by its condition, and its order.
+ * Adds the request of a scan by pages, its filters, and its sort or its number of
+ * cursors.
  */
 static void
 explain_pages(const ForeignScan *plan, const Settings *settings,
@@ -159,7 +160,7 @@ explain_counters(const HttpBudget *budget, int64 cache_hits, ExplainState *es)
 }
 
 /*
- * FDW callback.
+ * FDW callback: adds the properties of a foreign scan.
  *
  * EXPLAIN does not pass the plan nodes above to an FDW callback, but the names of
  * an outer row's columns need them.  With VERBOSE, EXPLAIN has just printed this

@@ -6,7 +6,8 @@
  *	  an Append.
  *
  * The scan evaluates the plan's conditions, starts a fetch by keys or by pages,
- * and turns its records into rows.  Must not know how the records are fetched.
+ * and turns its records into rows.  Must not know requests or
+ * responses.
  *
  *-------------------------------------------------------------------------
  */
@@ -336,7 +337,7 @@ sort_rows(ForeignScanState *node)
 
 /*
  * FDW callback: returns the next row, or an empty slot at the end.  The slot
- * may also be empty while scan_is_waiting returns true.
+ * may also be empty while by_pages->is_waiting.
  */
 static TupleTableSlot *
 scan_iterate(ForeignScanState *node)
@@ -410,8 +411,8 @@ scan_counters(const ForeignScanState *node)
 }
 
 /*
- * Returns the JSON of the filters that the last query was sent with, a list;
- * NIL if there are none, or if no query was sent yet.  The scan has begun.
+ * Returns the RemoteFilters of the fetch by pages that the API has not rejected;
+ * NIL if there are none.  The scan has begun.
  */
 List *
 scan_sent_filters(const ForeignScanState *node)

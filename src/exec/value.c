@@ -274,13 +274,16 @@ read_plain(const ColumnReader *reader, const char *text, Datum *value)
 	return false;
 }
 
-/* Rejects a text that is not valid for a type, and returns NULL. */
+/*
+ * Rejects a text that is not valid for a type, and returns NULL.  format: a
+ * message with the type and the text.
+ */
 static const char *
-reject_text(ColumnReader *reader, int sqlstate, const char *problem, Oid type,
+reject_text(ColumnReader *reader, int sqlstate, const char *format, Oid type,
 			const char *text)
 {
 	reject(reader, sqlstate,
-		   psprintf("%s for type %s: \"%s\"", problem, format_type_be(type),
+		   psprintf(format, format_type_be(type),
 					pg_any_to_server(text, strlen(text), PG_UTF8)),
 		   NULL);
 	return NULL;
@@ -290,7 +293,8 @@ static const char *
 reject_number(ColumnReader *reader, const char *text)
 {
 	return reject_text(reader, ERRCODE_INVALID_TEXT_REPRESENTATION,
-					   "invalid input syntax", reader->base_type, text);
+					   "invalid input syntax for type %s: \"%s\"",
+					   reader->base_type, text);
 }
 
 /*
@@ -435,7 +439,8 @@ normalize_time(ColumnReader *reader, const char *text)
 
 	if (!iso8601_parse(text, &parts) || !has_parts(reader->form, &parts))
 		return reject_text(reader, ERRCODE_INVALID_DATETIME_FORMAT,
-						   "invalid ISO 8601 value", reader->type, text);
+						   "invalid ISO 8601 value for type %s: \"%s\"",
+						   reader->type, text);
 
 	/* ISO 8601 allows a decimal comma, which PostgreSQL treats as a separator. */
 	copy = pstrdup(text);
@@ -544,8 +549,8 @@ find_scalar(ColumnReader *reader, const Envelope *envelope)
 }
 
 /*
- * This function and the next ones set *value.  They return false for NULL, and for
- * an invalid value that becomes NULL.
+ * Reads an envelope into *value.  Returns false for NULL, and for an invalid value
+ * that becomes NULL.
  */
 static bool
 read_envelope(ColumnReader *reader, const Envelope *envelope, Datum *value)

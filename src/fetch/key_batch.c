@@ -200,7 +200,8 @@ key_fetch_ids(RecordSource *records, const Settings *settings,
 /*
  * Returns a fetch of the records of a key in the current memory context, if a
  * lookup's batch has requested them.  Waits for the response.  Returns NULL if
- * the caller has to make a query of its own.  Raises the errors of api.h.
+ * the caller has to make a query of its own.  Raises the errors of
+ * key_request_need.
  */
 KeyFetch *
 key_fetch_find(RecordSource *records, const Settings *settings,
@@ -309,7 +310,7 @@ parse_record(const KeyBatch *batch, KeptRecord *kept)
 /*
  * Sets *record to the next record.  Returns false at the end.  The record is
  * valid until the next call, or until the current context is reset.  Raises
- * the errors of api.h.
+ * the errors of key_request_need.
  */
 bool
 key_fetch_next(KeyFetch *fetch, Record **record)

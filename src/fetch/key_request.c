@@ -529,7 +529,7 @@ take_get(KeyRequest *request, bool is_needed)
 	return true;
 }
 
-/* Processes the response to a query in the same way. */
+/* Processes the response to a query.  Returns false if it must be needed first. */
 static bool
 take_query(KeyRequest *request, bool is_needed)
 {

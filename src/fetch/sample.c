@@ -305,7 +305,7 @@ read_gap(Sample *sample)
  * Reads the next page.  Returns the records that no earlier page had, which are
  * valid until the next call.  Returns NULL if no further page is worth a
  * request, or the limit is reached.  Must be called in the sample's context.
- * Raises the errors of api_query.h.
+ * Raises the errors of api_finish_query.
  */
 const RecordPage *
 sample_next(Sample *sample)

@@ -8,9 +8,9 @@
  * A connection outlives statements and transactions.  It is closed when its
  * user mapping or server changes, and is never shared between user mappings.
  *
- * The pool, the attempts, api.c and the caches increment the counters.
+ * The pool, the attempts, api.c, key_batch.c and scan.c increment the counters.
  *
- * Must not know requests.
+ * Must not read requests or responses.
  *
  *-------------------------------------------------------------------------
  */

@@ -51,7 +51,7 @@ typedef struct Connection
 	MemoryContext facts_context;
 	int64		  facts_since; /* time of the last clearing, by http_now */
 	List		 *facts;	   /* ApiFacts, one per record type */
-	bool		  is_healthy;  /* cached result of api_is_healthy */
+	bool		  is_healthy;  /* the health endpoint reported a healthy API */
 
 	/* for connection.c only */
 	dlist_node node;

@@ -78,9 +78,9 @@ release_transfer(void *arg)
 }
 
 /*
- * Starts a GET, or a POST if json is not NULL.  A POST must be safe to repeat.
+ * Starts a GET, or a POST if body is not NULL.  A POST must be safe to repeat.
  *
- * Charges the budget, and copies url and json.  The transfer lives in a new
+ * Charges the budget, and copies url and body.  The transfer lives in a new
  * child of the current memory context, and ends when that is deleted or by
  * http_end.  It refers to target, counters and budget, which must outlive it.
  * Raises an error if the budget is used up, libcurl refuses an option or memory
@@ -88,7 +88,7 @@ release_transfer(void *arg)
  */
 HttpTransfer *
 http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
-		   const char *url, const char *json, HttpBudget *budget)
+		   const char *url, const char *body, HttpBudget *budget)
 {
 	MemoryContext context;
 	HttpTransfer *transfer;
@@ -108,7 +108,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	transfer->callback.arg = transfer;
 	MemoryContextRegisterResetCallback(context, &transfer->callback);
 	transfer->url = MemoryContextStrdup(context, url);
-	http_attempt_create(transfer, json);
+	http_attempt_create(transfer, body);
 
 	/* Send the request now, not when the caller first waits. */
 	http_attempt_enqueue(transfer, 0);
@@ -230,8 +230,10 @@ http_raise(HttpTransfer *transfer)
 			message = psprintf("proxy rejected the connection: HTTP status %ld",
 							   transfer->status);
 			detail =
-				psprintf("Proxy \"%s\" rejected the %srequest.", target->proxy,
-						 transfer->code == CURLE_OK ? "" : "CONNECT ");
+				psprintf(transfer->code == CURLE_OK
+							 ? "Proxy \"%s\" rejected the request."
+							 : "Proxy \"%s\" rejected the CONNECT request.",
+						 target->proxy);
 			hint = "Check the server option \"proxy\" and the user mapping "
 				   "options \"proxy_user\" and \"proxy_password\".";
 			break;

@@ -28,7 +28,7 @@ typedef struct HttpTimes
 
 extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
 								   HttpCounters *counters, const char *url,
-								   const char *json, HttpBudget *budget);
+								   const char *body, HttpBudget *budget);
 extern bool				http_is_over(HttpTransfer *transfer);
 extern void				http_wait(HttpTransfer *transfer);
 extern HttpTransfer	   *http_wait_any(HttpTransfer **transfers, int count);

@@ -378,22 +378,22 @@ set_options(HttpTransfer *transfer)
 }
 
 /*
- * Makes the handle of a transfer, for a GET, or for a POST of a copy of json.
+ * Makes the handle of a transfer, for a GET, or for a POST of a copy of body.
  * Raises an error if libcurl refuses an option or memory is out.
  */
 void
-http_attempt_create(HttpTransfer *transfer, const char *json)
+http_attempt_create(HttpTransfer *transfer, const char *body)
 {
 	transfer->easy = curl_easy_init();
 	http_attempt_check(transfer->easy != NULL ? CURLE_OK : CURLE_OUT_OF_MEMORY,
 					   "CURLOPT_URL");
 	set_options(transfer);
-	if (json != NULL)
+	if (body != NULL)
 	{
-		transfer->request_body = MemoryContextStrdup(transfer->context, json);
+		transfer->request_body = MemoryContextStrdup(transfer->context, body);
 		SET_OPTION(transfer->easy, CURLOPT_POST, 1L);
 		SET_OPTION(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-				   (curl_off_t) strlen(json));
+				   (curl_off_t) strlen(body));
 		SET_OPTION(transfer->easy, CURLOPT_POSTFIELDS, transfer->request_body);
 		add_header(transfer, "Content-Type: application/json");
 

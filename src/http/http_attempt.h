@@ -32,7 +32,7 @@ extern bool				http_attempt_charge(HttpBudget *budget);
 pg_noreturn extern void http_attempt_raise_over_budget(
 	const HttpBudget *budget);
 extern void http_attempt_check(int code, const char *what);
-extern void http_attempt_create(HttpTransfer *transfer, const char *json);
+extern void http_attempt_create(HttpTransfer *transfer, const char *body);
 extern void http_attempt_enqueue(HttpTransfer *transfer, int64 delay);
 extern void http_attempt_end(HttpTransfer *transfer);
 extern bool http_attempt_was_sent(const HttpTransfer *transfer);

@@ -65,13 +65,13 @@ raise_invalid_value(const char *name, const char *text, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/* Raises the error for a value with a problem, a part of a sentence. */
+/* Raises the error for a value.  format: a message with the option's name. */
 pg_noreturn static void
-raise_problem(const char *name, const char *problem, const char *hint)
+raise_problem(const char *name, const char *format, const char *hint)
 {
-	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-					errmsg("option \"%s\" %s", name, problem),
-					hint != NULL ? errhint("%s", hint) : 0));
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE), errmsg(format, name),
+			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
 /* Returns a text in UTF-8: the text itself if that is the database's encoding. */
@@ -92,15 +92,17 @@ check_base_url(const char *name, const char *value)
 
 	if (!url_parse(value, &parts) || (strcmp(parts.scheme, "https") != 0 &&
 									  strcmp(parts.scheme, "http") != 0))
-		raise_problem(name, "is not an https URL",
+		raise_problem(name, "option \"%s\" is not an https URL",
 					  "Specify a URL such as \"https://api.reevo.ai\", with an "
 					  "optional port and path.");
 	if (parts.has_credentials)
-		raise_problem(name, "must not contain a user name or a password",
-					  "Set the API key with the user mapping option "
-					  "\"api_key\".");
+		raise_problem(
+			name, "option \"%s\" must not contain a user name or a password",
+			"Set the API key with the user mapping option "
+			"\"api_key\".");
 	if (parts.has_query_or_fragment)
-		raise_problem(name, "must not contain a query or a fragment", NULL);
+		raise_problem(
+			name, "option \"%s\" must not contain a query or a fragment", NULL);
 }
 
 /* Checks proxy: a proxy URL as libcurl accepts it, without credentials. */
@@ -113,9 +115,10 @@ check_proxy(const char *name, const char *value)
 
 	/* First, because credentials can be the reason why the rest is not a URL. */
 	if (strchr(value, '@') != NULL)
-		raise_problem(name, "must not contain a user name or a password",
-					  "Set the user mapping options \"proxy_user\" and "
-					  "\"proxy_password\".");
+		raise_problem(
+			name, "option \"%s\" must not contain a user name or a password",
+			"Set the user mapping options \"proxy_user\" and "
+			"\"proxy_password\".");
 	if (strstr(value, "://") == NULL)
 		value = psprintf("http://%s", value);
 	if (url_parse(value, &parts) && !parts.has_query_or_fragment)
@@ -126,7 +129,7 @@ check_proxy(const char *name, const char *value)
 				return;
 		}
 	}
-	raise_problem(name, "is not a proxy URL",
+	raise_problem(name, "option \"%s\" is not a proxy URL",
 				  "Specify a URL such as \"http://proxy.example:3128\". Valid "
 				  "schemes are http, https, socks4, socks4a, socks5 and "
 				  "socks5h.");
@@ -140,7 +143,7 @@ static void
 check_ca_file(const char *name, const char *value)
 {
 	if (!is_absolute_path(value))
-		raise_problem(name, "must be an absolute path", NULL);
+		raise_problem(name, "option \"%s\" must be an absolute path", NULL);
 }
 
 /* Checks record_type: one segment of a path. */
