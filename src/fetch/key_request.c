@@ -426,7 +426,7 @@ split_in_halves(KeyRequest *request)
 	Api			 *api = request->source.api;
 	RefusedQuery *refused;
 
-	if (request->count == 1)
+	if (request->field->is_id && request->count == 1)
 	{
 		api_note_bad_id(api, &request->entries[0]->id.key);
 		give_up_query(request);

@@ -189,7 +189,8 @@ http_pace_take_back(HttpPace *pace, int64 when)
 /*
  * Estimates the limit from the rate at which the rejected request was sent and
  * from the responses per second before the complaint.  A rate far above the
- * responses was never tried, except in the first second after a pause.
+ * responses and the last estimate was never tried, except in the first second
+ * after a pause.
  */
 static void
 pace_estimate(HttpPace *pace, const HttpRefusal *refusal, double responses)
@@ -198,7 +199,7 @@ pace_estimate(HttpPace *pace, const HttpRefusal *refusal, double responses)
 	double tried = rate;
 
 	if (refusal->sent_at - pace->resumed_at > SECOND)
-		tried = Min(rate, PACE_TRIED_PER_RESPONSE * responses);
+		tried = Min(rate, Max(pace->rate, PACE_TRIED_PER_RESPONSE * responses));
 	pace->is_doubling = rate == 0;
 	pace->rate = rate == 0 ? Max(responses, PACE_FIRST_RATE)
 						   : Max(PACE_RESPONSES_CUT * Min(responses, rate),
