@@ -258,6 +258,22 @@ SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity 
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
 \! $REEVO_CTL behave '{"short_pages": 6, "expire_cursors_after": null, "repeat_cursor": true}'
 SELECT in_any_order($$ SELECT a.number, o.id FROM small a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+-- Single keys that the API rejects are no record ids, so a join by id still makes
+-- one query for all.
+\! $REEVO_CTL reset
+\! $REEVO_CTL behave '{"refuse_values": ["account_id.in"]}'
+SELECT public.opportunity_fdw_disconnect();
+CREATE TABLE first AS SELECT n AS number, account_id(1) AS id FROM generate_series(1, 20) n;
+CREATE TABLE second AS SELECT n AS number, account_id(2) AS id FROM generate_series(1, 20) n;
+CREATE TABLE hundred_ids AS SELECT id FROM keys_local.opportunity ORDER BY id LIMIT 100;
+ANALYZE first;
+ANALYZE second;
+ANALYZE hundred_ids;
+\set now `$REEVO_CTL requests`
+SELECT explained($$ SELECT a.number, o.id FROM first a LEFT JOIN opportunity o ON o.account_id = a.id $$);
+SELECT in_any_order($$ SELECT a.number, o.id FROM first a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT a.number, o.id FROM second a LEFT JOIN opportunity o ON o.account_id = a.id $$); :spent
+SELECT in_any_order($$ SELECT o.id, o.stage FROM hundred_ids i JOIN opportunity o ON o.id = i.id $$); :spent
 -- A reference in an unusual form, which only the column's type accepts
 \! $REEVO_CTL reset
 \set now 0
