@@ -5,7 +5,15 @@
  *	  ANALYZE of a foreign table: sample rows, and the estimated number of
  *	  records.
  *
- * The choice of pages, and the estimate, are sample.c's.
+ * The API does not return the number of records, and a sample has a limited
+ * number of requests.  It reads the first pages by created_at, and then the
+ * last one.  A page covers a stretch of time, and a gap between two stretches
+ * has unread records, whose number follows from the density on both sides.  If
+ * the remaining requests suffice for all gaps, the sample reads them in order.
+ * Otherwise it reads a page from the middle of the largest gap.
+ *
+ * If created_at cannot be used, or a page does not fit its query, the sample
+ * continues with the first query alone.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,55 +29,353 @@
 #include "utils/rel.h"
 
 #include "admin/analyze.h"
-#include "api/remote_filter.h"
+#include "api/api_facts.h"
 #include "base/compat.h"
+#include "base/seen_set.h"
 #include "exec/row.h"
-#include "fetch/sample.h"
+#include "fetch/page_reader.h"
 #include "option/option.h"
 #include "plan/plan.h"
 
-typedef struct Analysis
+/* Limit of the requests, and so of the pages, of a sample. */
+#define MAX_SAMPLE_REQUESTS 50
+
+/* Divisor of the requests: the share that reads the first pages. */
+#define FIRST_PART 5
+
+/* A time later than any record's. */
+#define AFTER_ALL PG_INT64_MAX
+
+/* Interval of created_at of which all records were read. */
+typedef struct Stretch
+{
+	int			page;	/* index of the page */
+	PageReader *reader; /* reader that continues after it, or NULL */
+	int64		from;
+	int64		to;		 /* the last second, which may have unread records */
+	double		density; /* records per second */
+} Stretch;
+
+typedef enum SamplePhase
+{
+	SAMPLE_FIRST, /* the first pages by created_at, and the last one */
+	SAMPLE_GAPS,  /* pages of the gaps */
+	SAMPLE_PLAIN  /* the first query's pages in any order */
+} SamplePhase;
+
+/* A sample of a table's pages and rows. */
+typedef struct Sample
 {
 	Relation	  relation;
-	RowReader	 *reader;
+	RowReader	 *row_reader;
 	MemoryContext rows_context; /* ANALYZE's context, for rows */
 	MemoryContext record_context;
 	Datum		 *values;
 	bool		 *isnull;
 
+	HttpBudget	  budget;
+	PageSource	  source;
+	SeenSet		 *seen;
+	int			  created_at; /* index among the wanted attributes */
+	int			  limit;	  /* limit of the number of requests */
+	SamplePhase	  phase;
+	PageReader	 *first;	/* reader of all records; NULL if it has ended */
+	bool		  is_whole; /* all records were read */
+	MemoryContext page_context;
+	PageResponse  response;	   /* current page, in page_context */
+	int			  page_length; /* most records of a page */
+	Stretch		  stretches[MAX_SAMPLE_REQUESTS]; /* in order of time */
+	int			  stretch_count;
+
 	HeapTuple *rows;
 	int		  *row_pages;					   /* index of each row's page */
 	int		   count;						   /* number of rows */
 	int		   wanted;						   /* limit of count */
-	double	   page_rows[SAMPLE_MAX_REQUESTS]; /* read of each page */
+	int		   pages;						   /* number of pages read */
+	double	   page_rows[MAX_SAMPLE_REQUESTS]; /* number read of each page */
 	double	   total;						   /* sum of page_rows */
 	double	   records; /* number of records, including those left out */
-} Analysis;
+} Sample;
 
 /*
- * Returns the numbers of the columns that have statistics.  Sets *by_time to
- * true if the table's options permit to sort and filter by created_at.
+ * Returns the numbers of the columns that have statistics.  Avoids created_at if
+ * the table's options forbid to sort or filter by it.
  */
 static List *
-columns_to_read(const Settings *settings, Relation relation, bool *by_time)
+columns_to_read(Sample *sample, const Settings *settings)
 {
-	TupleDesc tupdesc = RelationGetDescr(relation);
+	TupleDesc tupdesc = RelationGetDescr(sample->relation);
 	List	 *columns = NIL;
 
-	*by_time = true;
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
-		ColumnSettings	 *column;
 
 		if (attribute->attisdropped || compat_is_virtual(attribute))
 			continue;
 		columns = lappend_int(columns, attribute->attnum);
-		column = column_settings_read(settings, attribute);
-		if (!created_at_is_allowed(column))
-			*by_time = false;
+		if (!created_at_is_allowed(column_settings_read(settings, attribute)))
+			sample->phase = SAMPLE_PLAIN;
 	}
 	return columns;
+}
+
+/*
+ * Prepares a sample of a table, for at most MAX_SAMPLE_REQUESTS requests, in
+ * the current context.  Makes no request yet.
+ */
+static void
+begin_sample(Sample *sample, Relation relation, RecordSource *records,
+			 const Settings *settings)
+{
+	int		 natts = RelationGetNumberOfAttributes(relation);
+	ApiQuery query = {0};
+
+	sample->relation = relation;
+	sample->record_context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
+	sample->page_context = AllocSetContextCreate(
+		CurrentMemoryContext, "opportunity_fdw page", ALLOCSET_DEFAULT_SIZES);
+	sample->values = palloc(natts * sizeof(Datum));
+	sample->isnull = palloc(natts * sizeof(bool));
+	sample->row_pages = palloc(sample->wanted * sizeof(int));
+	sample->row_reader = row_reader_create(
+		settings, relation, columns_to_read(sample, settings), records);
+
+	sample->budget =
+		statement_budget(records->statement, settings->max_requests);
+	page_source_init(&sample->source, records, settings, &sample->budget);
+	sample->seen = seen_set_create();
+	sample->created_at = attribute_set_add(records->wanted, "created_at");
+	sample->limit = MAX_SAMPLE_REQUESTS;
+	if (settings->max_requests > 0)
+		sample->limit = Min(sample->limit, settings->max_requests);
+	if (created_at_is_refused(records->api, false))
+		sample->phase = SAMPLE_PLAIN;
+	if (sample->phase != SAMPLE_PLAIN)
+		query.sort = "created_at";
+	query.limit = sample->source.page_size;
+	sample->first = page_reader_create(&sample->source, &query);
+}
+
+/*
+ * Inserts the stretch that the current page covers, as the stretch with the
+ * number at.  The page has records from a time on, or until the table's end,
+ * and may overlap the stretches after it.  Its reader can continue after it.
+ *
+ * If the page is not in order or does not fit its query, the sample no longer
+ * uses created_at.
+ */
+static void
+insert_stretch(Sample *sample, PageReader *reader, int at, int64 from)
+{
+	const RecordPage *page = sample->response.page;
+	bool			  is_descending = reader->query.is_descending;
+	Stretch			 *stretch = &sample->stretches[at];
+	int64			  first = AFTER_ALL;
+	int64			  last = PG_INT64_MIN;
+	int64			  seconds;
+
+	for (int i = 0; i < page->count; i++)
+	{
+		int number = is_descending ? page->count - 1 - i : i;
+
+		if (!created_at_read(page->records[number], sample->created_at,
+							 &seconds))
+			continue;
+		if (seconds < last)
+			sample->phase = SAMPLE_PLAIN;
+		last = seconds;
+		first = Min(first, seconds);
+	}
+	/* Only the first query returns records without created_at. */
+	if (first == AFTER_ALL ? reader != sample->first && reader->is_at_end
+						   : first + CREATED_AT_MARGIN + 1 < from)
+		sample->phase = SAMPLE_PLAIN;
+	if (first == AFTER_ALL || sample->phase == SAMPLE_PLAIN)
+		return;
+
+	memmove(stretch + 1, stretch,
+			(sample->stretch_count - at) * sizeof(Stretch));
+	sample->stretch_count++;
+	stretch->page = sample->pages;
+	stretch->reader = reader->is_at_end ? NULL : reader;
+	stretch->from = at == 0 ? first : from;
+	if (is_descending)
+	{
+		/* The last page may lack records of its first second. */
+		if (!reader->is_at_end || reader->doubt != DOUBT_NONE)
+			stretch->from = first + 1;
+		sample->phase = SAMPLE_GAPS;
+	}
+	stretch->to = Max(stretch->from, last);
+	stretch->density =
+		page->count / Max((double) (stretch->to - stretch->from), 1);
+	for (int i = at + 1; i < sample->stretch_count; i++)
+		sample->stretches[i].to =
+			Max(sample->stretches[i].to, sample->stretches[i - 1].to);
+}
+
+/*
+ * Reads a reader's next page, from a time on, as the stretch with the number
+ * at.  Returns true if it became the current page.
+ *
+ * If the API rejects a query by created_at, the session notes it, and the
+ * sample no longer uses created_at.  Raises an error if the API rejects all
+ * queries.
+ */
+static bool
+read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
+{
+	PageResponse *response = &sample->response;
+	RefusedPart	  part;
+	List		 *refused;
+
+	do
+	{
+		MemoryContext old_context;
+
+		if (response->transfer != NULL)
+			http_end(response->transfer);
+		response->transfer = NULL;
+		MemoryContextReset(sample->page_context);
+		page_reader_send(reader);
+		old_context = MemoryContextSwitchTo(sample->page_context);
+		*response = page_reader_read(reader);
+		MemoryContextSwitchTo(old_context);
+	} while (response->result == QUERY_PAGE && response->page->count == 0 &&
+			 !reader->is_at_end && sample->budget.requests < sample->limit);
+
+	if (response->result == QUERY_PAGE)
+	{
+		sample->page_length = Max(sample->page_length, response->page->count);
+		if (sample->phase != SAMPLE_PLAIN)
+			insert_stretch(sample, reader, at, from);
+		if (reader == sample->first && reader->is_at_end)
+		{
+			sample->is_whole = reader->doubt == DOUBT_NONE;
+			sample->first = NULL;
+		}
+		return true;
+	}
+	part =
+		refusal_find(reader, response->result, reader->query.filters, &refused);
+	if (part == REFUSED_CURSOR && reader == sample->first)
+		sample->first = NULL;
+	if (part == REFUSED_CURSOR || part == REFUSED_SIZE)
+		return false;
+	if (part == REFUSED_ENDPOINT || sample->phase == SAMPLE_PLAIN)
+		api_raise_refusal(sample->source.api, response->transfer);
+	if (part == REFUSED_FILTERS)
+		api_note_refusal(sample->source.api, &created_at_from,
+						 ((RefusedFilter *) linitial(refused))->result);
+	sample->phase = SAMPLE_PLAIN;
+	if (sample->first != NULL)
+		sample->first->query.sort = NULL;
+	return false;
+}
+
+/* Returns a new reader by created_at, from a time on. */
+static PageReader *
+reader_from(Sample *sample, int64 from, bool is_descending)
+{
+	ApiQuery query = {0};
+
+	query.filters = created_at_filters(OPERATOR_GTE, from);
+	query.sort = "created_at";
+	query.is_descending = is_descending;
+	query.limit = sample->source.page_size;
+	return page_reader_create(&sample->source, &query);
+}
+
+/*
+ * Returns the estimated number of records in the gap after a stretch.  The time
+ * per record is interpolated between both sides, so that a second with thousands
+ * of imported records has little effect on the months around it.  If is_high,
+ * the density is interpolated instead: the gap may have as many records.
+ */
+static double
+unread_after(const Stretch *stretch, bool is_high)
+{
+	double before = stretch->density;
+	double behind = stretch[1].density;
+
+	if (stretch[1].from <= stretch->to)
+		return 0;
+	return (double) (stretch[1].from - stretch->to) *
+		   (is_high ? (before + behind) / 2
+					: 2 * before * behind / (before + behind));
+}
+
+/*
+ * Chooses a page of the gap that may have the most records.  It is the gap's
+ * first page if the remaining requests suffice for all gaps, or if the gap
+ * cannot be divided.  Otherwise it is a page from the middle.
+ */
+static PageReader *
+choose_gap(Sample *sample, int *at, int64 *from)
+{
+	int64		requests = sample->limit - sample->budget.requests;
+	double		sum = 0;
+	double		most = 0;
+	Stretch	   *before = NULL;
+	PageReader *reader;
+	int64		width;
+
+	for (int i = 1; i < sample->stretch_count; i++)
+	{
+		double unread = unread_after(&sample->stretches[i - 1], true);
+
+		sum += unread;
+		if (unread > most)
+		{
+			most = unread;
+			before = &sample->stretches[i - 1];
+			*at = i;
+		}
+	}
+	if (before == NULL)
+	{
+		sample->is_whole = true;
+		return NULL;
+	}
+	*from = before->to;
+	width = before[1].from - *from;
+	if (width > 1 && sum > (double) requests * sample->page_length)
+	{
+		*from += width / 2;
+		return reader_from(sample, *from, false);
+	}
+	reader = before->reader;
+	before->reader = NULL;
+	return reader != NULL ? reader : reader_from(sample, *from, false);
+}
+
+/*
+ * Returns the reader of the next page, which is to be the stretch with the
+ * number *at, from the time *from on.  Returns NULL if no further page is worth
+ * a request.
+ */
+static PageReader *
+choose_page(Sample *sample, int *at, int64 *from)
+{
+	Stretch *last = NULL;
+
+	if (sample->phase == SAMPLE_GAPS)
+		return choose_gap(sample, at, from);
+	*at = sample->stretch_count;
+	*from = PG_INT64_MIN;
+	if (*at > 0)
+	{
+		last = &sample->stretches[*at - 1];
+		*from = last->to;
+		if (sample->phase == SAMPLE_FIRST &&
+			(sample->first == NULL ||
+			 sample->pages * FIRST_PART >= sample->limit))
+			return reader_from(sample, *from, true);
+		last->reader = NULL;
+	}
+	return sample->first;
 }
 
 /*
@@ -78,57 +384,65 @@ columns_to_read(const Settings *settings, Relation relation, bool *by_time)
  * Takes over the row.
  */
 static void
-add_row(Analysis *analysis, HeapTuple row, int page)
+add_row(Sample *sample, HeapTuple row)
 {
-	int at = analysis->count;
+	int at = sample->count;
 
-	analysis->page_rows[page]++;
-	analysis->total++;
-	if (at < analysis->wanted)
-		analysis->count++;
+	sample->page_rows[sample->pages]++;
+	sample->total++;
+	if (at < sample->wanted)
+		sample->count++;
 	else
 	{
-		at = (int) (analysis->total * pg_prng_double(&pg_global_prng_state));
-		if (at >= analysis->wanted)
+		at = (int) (sample->total * pg_prng_double(&pg_global_prng_state));
+		if (at >= sample->wanted)
 		{
 			heap_freetuple(row);
 			return;
 		}
-		heap_freetuple(analysis->rows[at]);
+		heap_freetuple(sample->rows[at]);
 	}
-	analysis->rows[at] = row;
-	analysis->row_pages[at] = page;
+	sample->rows[at] = row;
+	sample->row_pages[at] = sample->pages;
 }
 
-/* Converts the records of a page into rows, and adds them to the sample. */
+/*
+ * Converts the records of the current page that no earlier page had into rows,
+ * and adds them to the sample.
+ */
 static void
-add_page(Analysis *analysis, const RecordPage *page, int number)
+add_page(Sample *sample)
 {
+	const RecordPage *page = sample->response.page;
+
 	for (int i = 0; i < page->count; i++)
 	{
 		const Record *record = page->records[i];
 		MemoryContext old_context;
 		HeapTuple	  row;
 
-		analysis->records++;
-		if (row_reader_leaves_out(analysis->reader, record))
+		if (!seen_set_add(sample->seen, &record->id))
 			continue;
-		MemoryContextReset(analysis->record_context);
-		old_context = MemoryContextSwitchTo(analysis->record_context);
-		row_reader_read(analysis->reader, record, &record->id, analysis->values,
-						analysis->isnull);
-		MemoryContextSwitchTo(analysis->rows_context);
-		row = heap_form_tuple(RelationGetDescr(analysis->relation),
-							  analysis->values, analysis->isnull);
+		sample->records++;
+		if (row_reader_leaves_out(sample->row_reader, record))
+			continue;
+		MemoryContextReset(sample->record_context);
+		old_context = MemoryContextSwitchTo(sample->record_context);
+		row_reader_read(sample->row_reader, record, &record->id, sample->values,
+						sample->isnull);
+		MemoryContextSwitchTo(sample->rows_context);
+		row = heap_form_tuple(RelationGetDescr(sample->relation),
+							  sample->values, sample->isnull);
 		MemoryContextSwitchTo(old_context);
-		add_row(analysis, row, number);
+		add_row(sample, row);
 	}
+	sample->pages++;
 }
 
 /*
  * Drops rows at random, so that each page has as many as it represents: its own
- * and the unread ones, whose number is given for each page in records.  Returns
- * the estimated number of rows of the table.
+ * and half of the unread ones of each gap beside it.  Returns the estimated
+ * number of rows of the table.
  *
  * The share of rows among unread records is assumed to be that among read ones.
  * A page cannot have more rows than were read.  So in a large table, a row of an
@@ -136,28 +450,37 @@ add_page(Analysis *analysis, const RecordPage *page, int number)
  * all rows stay.
  */
 static double
-weigh_rows(Analysis *analysis, const double *unread, int page_count)
+weigh_rows(Sample *sample)
 {
-	double share = analysis->total / Max(analysis->records, 1);
-	double weight = analysis->total;
+	double unread[MAX_SAMPLE_REQUESTS] = {0};
+	double share = sample->total / Max(sample->records, 1);
+	double weight = sample->total;
 	double rate;
 	int	   count = 0;
 
-	for (int i = 0; i < page_count; i++)
-		weight += unread[i] * share;
-	rate = analysis->total / (2 * weight - analysis->total);
-	for (int i = 0; i < analysis->count; i++)
+	for (int i = 1; sample->phase == SAMPLE_GAPS && i < sample->stretch_count;
+		 i++)
 	{
-		int	   page = analysis->row_pages[i];
-		double own = analysis->page_rows[page];
+		const Stretch *before = &sample->stretches[i - 1];
+		double		   rows = unread_after(before, false) * share;
+
+		unread[before->page] += rows / 2;
+		unread[before[1].page] += rows / 2;
+		weight += rows;
+	}
+	rate = sample->total / (2 * weight - sample->total);
+	for (int i = 0; i < sample->count; i++)
+	{
+		int	   page = sample->row_pages[i];
+		double own = sample->page_rows[page];
 
 		if (pg_prng_double(&pg_global_prng_state) <
-			rate * (own + unread[page] * share) / own)
-			analysis->rows[count++] = analysis->rows[i];
+			rate * (own + unread[page]) / own)
+			sample->rows[count++] = sample->rows[i];
 		else
-			heap_freetuple(analysis->rows[i]);
+			heap_freetuple(sample->rows[i]);
 	}
-	analysis->count = count;
+	sample->count = count;
 	return weight;
 }
 
@@ -173,44 +496,34 @@ static int
 acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 			 double *total_rows, double *dead_rows)
 {
-	const char		 *name = RelationGetRelationName(relation);
-	EState			 *estate = CreateExecutorState();
-	Settings		 *settings = settings_read(RelationGetRelid(relation));
-	Analysis		  analysis = {0};
-	double			  unread[SAMPLE_MAX_REQUESTS] = {0};
-	MemoryContext	  old_context;
-	RecordSource	 *records;
-	Sample			 *sample;
-	const RecordPage *page;
-	bool			  by_time;
-	bool			  is_known;
-	int				  page_count = 0;
-	int				  requests;
+	const char	 *name = RelationGetRelationName(relation);
+	EState		 *estate = CreateExecutorState();
+	Settings	 *settings = settings_read(RelationGetRelid(relation));
+	Sample		  sample = {0};
+	MemoryContext old_context;
+	RecordSource *records;
+	PageReader	 *reader;
+	int			  at;
+	int64		  from;
+	int			  requests;
 
-	analysis.relation = relation;
-	analysis.rows = rows;
-	analysis.wanted = wanted;
-	analysis.rows_context = CurrentMemoryContext;
+	sample.rows = rows;
+	sample.wanted = wanted;
+	sample.rows_context = CurrentMemoryContext;
 	old_context = MemoryContextSwitchTo(estate->es_query_cxt);
-	analysis.record_context = AllocSetContextCreate(
-		CurrentMemoryContext, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
-	analysis.values = palloc(relation->rd_att->natts * sizeof(Datum));
-	analysis.isnull = palloc(relation->rd_att->natts * sizeof(bool));
-	analysis.row_pages = palloc(wanted * sizeof(int));
-
 	records = statement_source(estate, settings, GetUserId());
-	analysis.reader = row_reader_create(
-		settings, relation, columns_to_read(settings, relation, &by_time),
-		records);
-	sample = sample_create(records, settings, by_time);
-	while ((page = sample_next(sample)) != NULL)
-		add_page(&analysis, page, page_count++);
-	is_known = sample_estimate(sample, unread);
-	*total_rows = rint(weigh_rows(&analysis, unread, page_count));
+	begin_sample(&sample, relation, records, settings);
+	while (!sample.is_whole && sample.budget.requests < sample.limit &&
+		   (reader = choose_page(&sample, &at, &from)) != NULL)
+	{
+		if (read_stretch(&sample, reader, at, from))
+			add_page(&sample);
+	}
+	*total_rows = rint(weigh_rows(&sample));
 	*dead_rows = 0;
 
 	requests = (int) records->statement->request_total;
-	if (!is_known)
+	if (!sample.is_whole && sample.phase != SAMPLE_GAPS)
 	{
 		*total_rows = Max(*total_rows, relation->rd_rel->reltuples);
 		ereport(elevel,
@@ -219,10 +532,10 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	}
 	ereport(elevel, (errmsg("\"%s\": %.0f records estimated, %d rows in "
 							"sample, %d requests",
-							name, *total_rows, analysis.count, requests)));
+							name, *total_rows, sample.count, requests)));
 	MemoryContextSwitchTo(old_context);
 	FreeExecutorState(estate);
-	return analysis.count;
+	return sample.count;
 }
 
 /*

@@ -112,13 +112,9 @@ create_request(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	request->field = field;
 	request->kind = kind;
 	request->settings = settings;
-	request->source.api = field->records->api;
-	request->source.statement = field->records->statement;
-	request->source.wanted = field->records->wanted;
-	request->source.budget = budget;
-	request->source.page_size =
-		field->is_id ? size
-					 : api_page_size(request->source.api, settings->page_size);
+	page_source_init(&request->source, field->records, settings, budget);
+	if (field->is_id)
+		request->source.page_size = size;
 	return request;
 }
 

@@ -93,12 +93,7 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 	fetch->spec = spec;
 	fetch->counters = counters;
 	fetch->found_at_cap = -1;
-	fetch->source.api = records->api;
-	fetch->source.statement = records->statement;
-	fetch->source.wanted = records->wanted;
-	fetch->source.budget = budget;
-	fetch->source.page_size =
-		api_page_size(fetch->source.api, settings->page_size);
+	page_source_init(&fetch->source, records, settings, budget);
 	fetch->created_at = attribute_set_add(records->wanted, "created_at");
 	fetch->seen = seen_set_create();
 	foreach(cell, spec->filters)

@@ -27,6 +27,18 @@
 /* Limit of successive pages without a new record. */
 #define MAX_STALE_PAGES 100
 
+/* Makes records the source of pages of the size that the settings allow. */
+void
+page_source_init(PageSource *source, const RecordSource *records,
+				 const Settings *settings, HttpBudget *budget)
+{
+	source->api = records->api;
+	source->statement = records->statement;
+	source->wanted = records->wanted;
+	source->budget = budget;
+	source->page_size = api_page_size(records->api, settings->page_size);
+}
+
 /*
  * Returns a reader of a query's pages, in the current context, at the first
  * page.  Copies the query, but not the strings that it points to.  Makes no

@@ -81,6 +81,8 @@ typedef struct PageProgress
 /* Limit of restarts of a query without a new record in between. */
 #define MAX_RESTARTS 3
 
+extern void page_source_init(PageSource *source, const RecordSource *records,
+							 const Settings *settings, HttpBudget *budget);
 extern PageReader  *page_reader_create(PageSource	  *source,
 									   const ApiQuery *query);
 extern void			page_reader_send(PageReader *reader);
