@@ -5,9 +5,9 @@
  *	  Set of the ids of records that a scan has returned, so that it returns
  *	  no record twice.
  *
- * The set is a hash table in memory and takes 19 to 38 bytes per id.  A reader
- * in the order of created_at needs all of them, too: if the API violates the
- * order later, the reader reads all records again in another order.
+ * It is a hash table that takes 19 to 38 bytes per id.  A reader by created_at
+ * needs all of them, too: if the API violates the order later, the reader reads
+ * all records again in another order.
  *
  * Knows nothing about records except their ids.
  *
@@ -32,7 +32,7 @@ typedef struct SeenId
 
 /*
  * The seed of the hash values is random, so that an API cannot choose ids that
- * collide.
+ * collide.  The table's private_data points to it.
  */
 #define SH_PREFIX seen_ids
 #define SH_ELEMENT_TYPE SeenId
@@ -40,32 +40,23 @@ typedef struct SeenId
 #define SH_KEY id
 #define SH_HASH_KEY(table, key)                         \
 	((uint32) hash_bytes_extended((key).data, UUID_LEN, \
-								  ((SeenSet *) (table)->private_data)->seed))
+								  *(uint64 *) (table)->private_data))
 #define SH_EQUAL(table, a, b) (memcmp(&(a), &(b), UUID_LEN) == 0)
 #define SH_SCOPE static inline
 #define SH_DECLARE
-struct SeenSet
-{
-	struct seen_ids_hash *ids;
-	uint64				  seed;
-};
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/*
- * Returns an empty set.  It lives in a child of the current memory context, and
- * ends with it.
- */
+/* Returns an empty set, in a child of the current memory context. */
 SeenSet *
 seen_set_create(void)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw seen ids", ALLOCSET_SMALL_SIZES);
-	SeenSet *set = MemoryContextAlloc(context, sizeof(SeenSet));
+	uint64 *seed = MemoryContextAlloc(context, sizeof(uint64));
 
-	set->seed = pg_prng_uint64(&pg_global_prng_state);
-	set->ids = seen_ids_create(context, FIRST_IDS, set);
-	return set;
+	*seed = pg_prng_uint64(&pg_global_prng_state);
+	return seen_ids_create(context, FIRST_IDS, seed);
 }
 
 /* Adds an id.  Returns true if it is new. */
@@ -74,13 +65,13 @@ seen_set_add(SeenSet *set, const pg_uuid_t *id)
 {
 	bool found;
 
-	(void) seen_ids_insert(set->ids, *id, &found);
+	(void) seen_ids_insert(set, *id, &found);
 	return !found;
 }
 
 /* Returns true if the set has an id. */
 bool
-seen_set_has(const SeenSet *set, const pg_uuid_t *id)
+seen_set_has(SeenSet *set, const pg_uuid_t *id)
 {
-	return seen_ids_lookup(set->ids, *id) != NULL;
+	return seen_ids_lookup(set, *id) != NULL;
 }

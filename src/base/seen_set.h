@@ -14,10 +14,10 @@
 
 #include "utils/uuid.h"
 
-typedef struct SeenSet SeenSet;
+typedef struct seen_ids_hash SeenSet;
 
 extern SeenSet *seen_set_create(void);
 extern bool		seen_set_add(SeenSet *set, const pg_uuid_t *id);
-extern bool		seen_set_has(const SeenSet *set, const pg_uuid_t *id);
+extern bool		seen_set_has(SeenSet *set, const pg_uuid_t *id);
 
 #endif /* OPPORTUNITY_SEEN_SET_H */

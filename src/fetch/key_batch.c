@@ -18,7 +18,6 @@
 
 #include "api/record_parser.h"
 #include "fetch/key_batch.h"
-#include "fetch/key_request.h"
 
 /*
  * Limit of the number of a scan's batches while one of them waits before its

@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * key_cache.h
- *	  Cache of the records that one running statement looks up by keys.
+ *	  Cache of the records that one running statement looks up by keys, and the
+ *	  requests for them.
  *
  *-------------------------------------------------------------------------
  */
@@ -119,5 +120,12 @@ extern void		 key_entry_remove(KeyEntry *entry);
 extern void		 key_store_end_response(KeyStore *store);
 extern bool		 key_store_is_full(const KeyStore *store);
 extern void		 key_store_evict(KeyStore *store);
+
+/* key_request.c */
+extern int	key_request_size(const KeyField *field, const Settings *settings);
+extern void key_request_make(KeyCache *cache, const Settings *settings,
+							 HttpBudget *budget, List *entries);
+extern void key_request_send_all(KeyField *field);
+extern void key_request_need(KeyEntry *entry);
 
 #endif /* OPPORTUNITY_KEY_CACHE_H */

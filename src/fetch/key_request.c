@@ -34,7 +34,7 @@
 #include "api/api_records.h"
 #include "base/id.h"
 #include "base/seen_set.h"
-#include "fetch/key_request.h"
+#include "fetch/key_cache.h"
 #include "fetch/page_reader.h"
 #include "http/http_attempt.h"
 

@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * page_fetch.h
- *	  The records that match a query's filters, read by pages.
+ *	  The records that match a query's filters, read by pages, perhaps in
+ *	  parallel ranges of created_at.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +12,117 @@
 
 #include "postgres.h"
 
-#include "fetch/range.h"
+#include "base/seen_set.h"
+#include "fetch/page_reader.h"
+
+/* The records to read.  Must live as long as the fetch. */
+typedef struct PageSpec
+{
+	List	   *filters; /* RemoteFilters, joined by AND */
+	const char *sort;	 /* attribute to sort by, in UTF-8; NULL: any order */
+	bool		is_descending;
+	int			limit;		  /* number of records that are likely to be read;
+							   * 0: all */
+	bool		is_on_demand; /* a cursor's reader: no page may be read ahead */
+	bool		may_stop;	  /* the reader may stop early, after an unknown
+							   * number of records */
+	bool		may_split;	  /* the API can filter and sort by created_at */
+	bool		is_dated;	  /* records without created_at are not needed */
+} PageSpec;
+
+/* Counters of a fetch, for EXPLAIN ANALYZE. */
+typedef struct PageCounters
+{
+	int64 pages;
+	int64 records; /* received, including duplicates */
+	int64 ranges;  /* cursors that were opened in parallel */
+} PageCounters;
+
+/* State of reading several ranges of created_at in parallel. */
+typedef enum RangeState
+{
+	RANGES_NOT_YET,
+	RANGES_OPEN,
+	RANGES_NEVER
+} RangeState;
+
+/* Fetch of a query's records, and its position. */
+typedef struct PageFetch
+{
+	MemoryContext	context;	  /* of the fetch and its readers */
+	MemoryContext	page_context; /* context of the current page */
+	const Settings *settings;
+	const PageSpec *spec;
+	PageCounters   *counters;
+	PageSource		source;
+	int				created_at; /* index among the wanted attributes */
+	SeenSet		   *seen;		/* ids of the records that were returned */
+	List *filters; /* the spec's, without those that the API has rejected */
+
+	/* the readers */
+	List *readers; /* RangeReaders; the first is RANGE_ALL and never dropped */
+	RangeState	 range_state;
+	PageProgress progress;
+	int			 pages;			/* number of pages read */
+	int			 sparse_pages;	/* number of range pages with at most half of
+								 * their records new */
+	int64		 most_received; /* most records that a query returned: a lower
+								 * bound of the API's limit */
+	bool		 has_undated;	/* a RANGE_UNDATED was opened */
+
+	bool  is_capped; /* the API limits a query's results, so created_at is used
+					  * to read on */
+	bool  is_sorted; /* as the spec requests; valid from the first record on */
+	int	  limit;	 /* limit of the spec; 0 if all records must be read */
+	bool  is_on_demand;
+	int64 found; /* number of records returned */
+
+	bool nowait;	 /* set by the caller: page_fetch_next must not wait */
+	bool is_waiting; /* it returned false because of nowait, not at the end */
+
+	List *unproven; /* filters of each query that may have been limited within
+						* equal created_at */
+	EndDoubt unproven_doubt; /* the greatest doubt about one of these */
+	int64	 found_at_cap;	 /* value of found when the API announced further
+						 * records; -1: it did not */
+	bool	 is_doubtful;	 /* the end must be verified, see verify_end */
+
+	/* current page */
+	PageResponse response;
+	int			 next;
+	int64		 found_before; /* value of found before the current page */
+} PageFetch;
+
+/* Purpose of a reader. */
+typedef enum RangeKind
+{
+	RANGE_ALL,	  /* all records, perhaps by created_at; the first reader */
+	RANGE_NEWEST, /* one page in descending order of created_at */
+	RANGE_PART,	  /* records from a created_at on, in its order */
+	RANGE_UNDATED /* records without created_at */
+} RangeKind;
+
+/* Times are values of created_at, in whole seconds since PostgreSQL's epoch. */
+#define NO_TIME PG_INT64_MIN
+#define END_OF_TIME PG_INT64_MAX
+
+typedef struct RangeReader
+{
+	RangeKind	kind;
+	PageReader *pages;
+	bool		is_by_time; /* the query is sorted by created_at */
+	bool		is_done;
+	int64		lower;	  /* lower bound of its records, or NO_TIME */
+	int64		upper;	  /* upper bound of its records, exclusive */
+	int64		position; /* time of the last record read, or NO_TIME */
+	int			position_nanoseconds; /* the fraction of that time */
+	char	   *position_text; /* created_at of the last record read, or NULL */
+	char	   *bound_text;	   /* created_at that is the query's exact lower
+								* bound; NULL: none */
+	bool   is_exact; /* all records were in the order of exact times so far */
+	int64  no_split; /* time at which a split had no use, or NO_TIME */
+	double density;	 /* records per second on the last page */
+} RangeReader;
 
 extern PageFetch *page_fetch_create(RecordSource   *records,
 									const Settings *settings,
@@ -20,5 +131,17 @@ extern PageFetch *page_fetch_create(RecordSource   *records,
 extern bool		  page_fetch_next(PageFetch *fetch, Record **record);
 extern bool		  page_fetch_is_ready(const PageFetch *fetch);
 extern void		  page_fetch_end(PageFetch *fetch);
+
+/* range.c */
+extern RangeReader *range_add_reader(PageFetch *fetch, RangeKind kind,
+									 List *filters, const char *sort,
+									 bool is_descending);
+extern void			range_open(PageFetch *fetch);
+extern RangeReader *range_note_page(PageFetch *fetch, RangeReader *reader,
+									const RecordPage *page);
+extern bool			range_note_refusal(PageFetch *fetch, RangeReader *reader,
+									   QueryResult result);
+extern bool			range_resume(PageFetch *fetch, RangeReader *reader);
+extern bool range_is_new(const PageFetch *fetch, const RecordPage *page);
 
 #endif /* OPPORTUNITY_PAGE_FETCH_H */

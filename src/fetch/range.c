@@ -28,7 +28,7 @@
 
 #include "api/api_facts.h"
 #include "base/iso8601.h"
-#include "fetch/range.h"
+#include "fetch/page_fetch.h"
 
 /* Number of unread pages from which a range is split. */
 #define MIN_PAGES 2.0
