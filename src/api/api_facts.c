@@ -2,12 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * api_facts.c
- *	  Facts that a session has learned about the API.
+ *	  Filters of the API's queries, the features and sizes of queries, and the
+ *	  facts about them that a session has learned.
  *
- * These are features and sizes of queries that the API refuses, per user
- * mapping and record type.  Each fact is derived from responses, and
- * connection.c clears them after FACTS_LIFETIME.  Size limits expire sooner, so
- * that sizes can grow again.
+ * The facts are features and sizes that the API refuses, per user mapping and
+ * record type.  Each fact is derived from responses, and connection.c clears
+ * them after FACTS_LIFETIME.  Size limits expire sooner, so that sizes can grow
+ * again.
  *
  * Must not know SQL, and makes no requests.
  *
@@ -15,16 +16,21 @@
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+
 #include "api/api_facts.h"
+#include "base/iso8601.h"
 
 /* Time in microseconds for which a size limit is kept. */
 #define SIZE_LIFETIME (60 * (int64) 1000000)
 
-/*
- * Number of refusals in succession after which features count as refused,
- * regardless of the value.
- */
+/* Successive refusals after which features count as refused for any value. */
 #define TELLING_REFUSALS 3
+
+/* The field whose limit is the page size. */
+#define PAGE_FIELD ""
 
 /* The refusals of features that are used together, or of their size. */
 typedef struct KnownRefusal
@@ -35,8 +41,147 @@ typedef struct KnownRefusal
 	int64 since; /* time at which the limit was set, by http_now */
 } KnownRefusal;
 
-/* The field whose limit is the page size. */
-#define PAGE_FIELD ""
+const RemoteUse created_at_sort = {"created_at", REMOTE_SORT, NULL};
+const RemoteUse created_at_from = {"created_at", OPERATOR_GTE, NULL};
+const RemoteUse created_at_absence = {"created_at", OPERATOR_NOT_EXISTS, NULL};
+
+/* --- Filters and their features --- */
+
+/*
+ * Returns a filter on one field, in the current context.  The value is JSON, or
+ * NULL if the operator has none.
+ */
+RemoteFilter *
+remote_filter_create(const char *field, RemoteOperator operation,
+					 const char *value)
+{
+	RemoteFilter  *filter = palloc(sizeof(RemoteFilter));
+	RemoteUse	   use = {field, operation, NULL};
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"field\":");
+	escape_json(&json, field);
+	appendStringInfo(&json, ",\"operator\":\"%s\"",
+					 remote_operator_name(operation));
+	if (value != NULL)
+		appendStringInfo(&json, ",\"value\":%s", value);
+	appendStringInfoChar(&json, '}');
+	filter->json = json.data;
+	filter->uses = remote_uses_unite(NULL, &use);
+	return filter;
+}
+
+static bool
+is_same_use(const RemoteUse *a, const RemoteUse *b)
+{
+	return a->operation == b->operation && strcmp(a->field, b->field) == 0;
+}
+
+/* Returns true if both have the same features in the same order. */
+static bool
+are_same_uses(const RemoteUse *a, const RemoteUse *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return is_same_use(a, b) && are_same_uses(a->next, b->next);
+}
+
+/*
+ * Returns the features with others, which are copied to the current context
+ * unless they are the same.  The result refers to the former, which never
+ * change.
+ */
+const RemoteUse *
+remote_uses_unite(const RemoteUse *uses, const RemoteUse *others)
+{
+	RemoteUse *added;
+
+	if (others == NULL)
+		return uses;
+	uses = remote_uses_unite(uses, others->next);
+	for (const RemoteUse *use = uses; use != NULL; use = use->next)
+	{
+		if (is_same_use(use, others))
+			return uses;
+	}
+	added = palloc(sizeof(RemoteUse));
+	added->field = pstrdup(others->field);
+	added->operation = others->operation;
+	added->next = uses;
+	return added;
+}
+
+/*
+ * Returns the fields and operators of a filter: "field operator", separated by
+ * commas, in UTF-8 and palloc'd.
+ */
+char *
+remote_uses_text(const RemoteUse *uses)
+{
+	char *text =
+		psprintf("%s %s", uses->field, remote_operator_name(uses->operation));
+
+	return uses->next == NULL
+			   ? text
+			   : psprintf("%s, %s", remote_uses_text(uses->next), text);
+}
+
+/* --- Filters by created_at --- */
+
+/*
+ * created_at never changes, so a table can be divided by it.  Its times are whole
+ * seconds since PostgreSQL's epoch, so that an API which truncates timestamps
+ * sorts the records on either side of a time in the same way.
+ */
+
+/*
+ * Returns true if a column's options permit to sort and filter by created_at.
+ * A column of another attribute has no effect.
+ */
+bool
+created_at_is_allowed(const ColumnSettings *column)
+{
+	if (!column_shows(column, "created_at"))
+		return true;
+	return column->sortable != TERNARY_FALSE &&
+		   (column->filter_operators == NULL ||
+			(remote_operators_read(column->filter_operators, NULL) &
+			 OPERATOR_BIT(OPERATOR_GTE)) != 0);
+}
+
+/* Returns the filters of records from a created_at, in the API's form, on. */
+List *
+created_at_filters_at(const char *text)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	escape_json(&json, text);
+	return list_make1(
+		remote_filter_create("created_at", OPERATOR_GTE, json.data));
+}
+
+/*
+ * Returns the filters of records from a second on (OPERATOR_GTE), which begin
+ * CREATED_AT_MARGIN earlier, or before a second (OPERATOR_LT).  The list is in
+ * the current context; NIL if ISO 8601 cannot represent the year.
+ */
+List *
+created_at_filters(RemoteOperator operation, int64 seconds)
+{
+	char *time;
+
+	if (operation == OPERATOR_GTE)
+		seconds -= CREATED_AT_MARGIN;
+	time = iso8601_write(seconds * USECS_PER_SEC);
+	return time == NULL
+			   ? NIL
+			   : list_make1(remote_filter_create("created_at", operation,
+												 psprintf("\"%s\"", time)));
+}
+
+/* --- Facts --- */
 
 /*
  * Returns the facts about an Api's record type, creating them if necessary.
@@ -65,8 +210,6 @@ api_facts(const Api *api)
 	return facts;
 }
 
-/* --- Features that the API refuses --- */
-
 /*
  * Returns what is known of features that are used together.  If nothing is,
  * returns NULL, or a new entry if create is true.
@@ -82,14 +225,14 @@ find_refusal(const Api *api, const RemoteUse *uses, bool create)
 	foreach(cell, facts->refusals)
 	{
 		refusal = lfirst(cell);
-		if (remote_uses_equal(refusal->uses, uses))
+		if (are_same_uses(refusal->uses, uses))
 			return refusal;
 	}
 	if (!create)
 		return NULL;
 	old_context = MemoryContextSwitchTo(api->connection->facts_context);
 	refusal = palloc0(sizeof(KnownRefusal));
-	refusal->uses = remote_uses_copy(uses);
+	refusal->uses = remote_uses_unite(NULL, uses);
 	facts->refusals = lappend(facts->refusals, refusal);
 	MemoryContextSwitchTo(old_context);
 	return refusal;
@@ -119,9 +262,8 @@ created_at_is_refused(const Api *api, bool or_its_absence)
 
 /*
  * Notes the refusal of a query because of these features.  A refusal without a
- * reason may have been caused by the value, so the features count as refused
- * only after TELLING_REFUSALS in succession.  A refusal of the value has no
- * effect.
+ * reason may have been caused by the value, so it counts only after
+ * TELLING_REFUSALS in succession.  A refusal of the value has no effect.
  */
 void
 api_note_refusal(Api *api, const RemoteUse *uses, QueryResult result)
@@ -144,10 +286,7 @@ api_note_accepted(Api *api, const RemoteUse *uses)
 
 /* --- Sizes that the API refuses --- */
 
-/*
- * Returns the maximum number of values in one filter of a field; 0: not known,
- * or expired.
- */
+/* Returns the maximum number of values in one filter of a field; 0: unknown. */
 int
 api_values_at_once(const Api *api, const char *field)
 {
@@ -159,10 +298,7 @@ api_values_at_once(const Api *api, const char *field)
 			   : refusal->limit;
 }
 
-/*
- * Limits the number of values in one filter of a field, unless a limit as small
- * is known.
- */
+/* Limits the number of values in one filter of a field; never raises a limit. */
 void
 api_limit_values(const Api *api, const char *field, int limit)
 {
@@ -197,7 +333,6 @@ api_page_size(const Api *api, int wanted)
 	return limit == 0 ? wanted : Min(wanted, limit);
 }
 
-/* Limits the page size. */
 void
 api_limit_page_size(Api *api, int limit)
 {

@@ -25,7 +25,6 @@
 #include "utils/json.h"
 
 #include "api/api_error.h"
-#include "api/api_facts.h"
 #include "api/api_records.h"
 #include "base/id.h"
 

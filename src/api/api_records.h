@@ -16,7 +16,7 @@
 
 #include "api/api.h"
 #include "api/record_parser.h"
-#include "api/remote_filter.h"
+#include "api/api_facts.h"
 #include "base/compat.h"
 
 /* Doubt whether the last page of a query ends its records. */

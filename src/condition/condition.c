@@ -33,7 +33,6 @@
 #include "utils/ruleutils.h"
 #include "utils/typcache.h"
 
-#include "api/remote_filter.h"
 #include "condition/condition.h"
 
 /* Limit of the nesting of filter groups.  The API has a limit too. */
@@ -51,8 +50,7 @@
 
 /*
  * The API's operators that can evaluate a condition on a column of a kind, sets
- * of OPERATOR_BIT; 0 if it cannot be pushed down.  The operators of
- * REMOTE_TIMESTAMP apply to all ordered kinds.
+ * of OPERATOR_BIT; 0 if it cannot be pushed down.
  *
  * Numbers and times are compared with some tolerance: "equal" needs two bounds,
  * and "not equal" has no filter.  The API's order of texts is unknown.  It may
@@ -71,16 +69,122 @@ static const int operators_of_kinds[][REMOTE_TIMESTAMP + 1] = {
 	[CONDITION_EXISTS] = {EXISTENCE, 0, 0, EXISTENCE},
 };
 
-/* Arguments of the search for a condition in one clause. */
-typedef struct Search
-{
-	PlannerInfo		 *root;
-	const RelOptInfo *rel;
-	RemoteColumn	**columns; /* by attribute number - 1 */
-	bool			  by_id;   /* only conditions on the id */
-} Search;
+/* --- Columns --- */
 
-static List *find_condition(const Search *search, Node *clause);
+/* The SQL type of a RemoteKind. */
+typedef struct RemoteType
+{
+	Oid			type;
+	RemoteKind	kind;
+	const char *name; /* name in the catalogue of value types */
+} RemoteType;
+
+/* Returns the kind of a type, or NULL if it has none. */
+static const RemoteType *
+find_remote_type(Oid type)
+{
+	static const RemoteType types[] = {
+		{UUIDOID, REMOTE_UUID, "uuid"},
+		{TEXTOID, REMOTE_TEXT, "text"},
+		{BOOLOID, REMOTE_BOOLEAN, "boolean"},
+		{TIMESTAMPTZOID, REMOTE_TIMESTAMP, "timestamptz"},
+		{DATEOID, REMOTE_DATE, "date"},
+		{NUMERICOID, REMOTE_NUMBER, "numeric"},
+	};
+
+	for (size_t i = 0; i < lengthof(types); i++)
+	{
+		if (types[i].type == type)
+			return &types[i];
+	}
+	return NULL;
+}
+
+/*
+ * Returns true if a value of the type has the same text as the id.  In other
+ * types the id may have another form: in JSON, for example, it has quotes.
+ */
+static bool
+may_show_id(Oid type)
+{
+	Oid base_type = getBaseType(type);
+
+	return base_type == UUIDOID || base_type == TEXTOID ||
+		   base_type == VARCHAROID;
+}
+
+/*
+ * Sets the operators and is_sortable of a column that shows a whole attribute.
+ * The value type defines them if the column has its documented type, and the
+ * column's options override it.  For an undocumented attribute, only the
+ * options do.
+ */
+static void
+read_column_operators(RemoteColumn *column, const Settings *settings,
+					  const ColumnSettings *options, const char *type_name)
+{
+	const DocumentedAttribute *attribute =
+		documented_attribute_find(settings->record_type, column->field);
+
+	if (attribute != NULL)
+	{
+		const ValueType *value_type = value_type_find(attribute->value_type);
+
+		if (value_type == NULL || attribute->is_list)
+			return;
+		if (value_type->is_select)
+		{
+			/* Its id, if an option says that the id is comparable. */
+			if (column->kind != REMOTE_UUID ||
+				options->filter_operators == NULL)
+				return;
+		}
+		else if (strcmp(value_type->column_type, type_name) != 0)
+			return;
+		else
+		{
+			column->operators = value_type->operators;
+			column->is_sortable = value_type->is_sortable || column->is_id;
+		}
+	}
+	if (options->filter_operators != NULL)
+		column->operators =
+			remote_operators_read(options->filter_operators, NULL);
+	if (options->sortable != TERNARY_UNSET)
+		column->is_sortable = options->sortable == TERNARY_TRUE;
+	if (column->kind == REMOTE_TEXT)
+		column->is_sortable = false; /* the API's collation is unknown */
+}
+
+/*
+ * Returns the API capabilities of a foreign table's column with these options,
+ * palloc'd.  Returns NULL if the API can neither filter nor sort by it, and it
+ * is not the id.
+ *
+ * The API can do so if the column shows a whole attribute, in the type of the
+ * attribute's values.  The column must also show every value: invalid values
+ * raise an error and do not become NULL.
+ */
+RemoteColumn *
+remote_column_read(const Settings *settings, Form_pg_attribute attribute,
+				   const ColumnSettings *options)
+{
+	const RemoteType *type = find_remote_type(attribute->atttypid);
+	RemoteColumn	 *column = palloc0(sizeof(RemoteColumn));
+
+	column->field = options->field;
+	column->is_id =
+		column_shows(options, ID_FIELD) && may_show_id(attribute->atttypid);
+	if (type != NULL && attribute->atttypmod == -1 && !options->is_record &&
+		options->key == NULL && options->invalid_value == INVALID_VALUE_ERROR)
+	{
+		column->kind = type->kind;
+		read_column_operators(column, settings, options, type->name);
+	}
+	return column->is_id || column->operators != 0 || column->is_sortable
+			   ? column
+			   : NULL;
+}
 
 /*
  * Returns the column that an expression over rel consists of, or NULL.  With
@@ -93,7 +197,7 @@ condition_column(const RelOptInfo *rel, RemoteColumn **columns,
 	const RemoteColumn *column;
 	Var				   *var;
 
-	while (by_id && remote_type_is_id(exprType(expression)))
+	while (by_id && may_show_id(exprType(expression)))
 	{
 		if (IsA(expression, RelabelType))
 			expression = (Node *) ((RelabelType *) expression)->arg;
@@ -109,6 +213,19 @@ condition_column(const RelOptInfo *rel, RemoteColumn **columns,
 	column = columns[var->varattno - 1];
 	return by_id && column != NULL && !column->is_id ? NULL : column;
 }
+
+/* --- The search for a condition --- */
+
+/* Arguments of the search for a condition in one clause. */
+typedef struct Search
+{
+	PlannerInfo		 *root;
+	const RelOptInfo *rel;
+	RemoteColumn	**columns; /* by attribute number - 1 */
+	bool			  by_id;   /* only conditions on the id */
+} Search;
+
+static List *find_condition(const Search *search, Node *clause);
 
 static const RemoteColumn *
 find_column(const Search *search, Node *expression)
@@ -127,7 +244,6 @@ is_deterministic(Oid collation)
 /*
  * Returns the condition of a column; or NIL if it restricts no requests, or if
  * the column is NULL or the expression is not known before rel's row is read.
- * The expression is NULL for the kinds without one.
  */
 static List *
 leaf(const Search *search, ConditionKind kind, const RemoteColumn *column,
@@ -163,7 +279,7 @@ is_comparable(RemoteKind kind, Oid type)
 		type = TEXTOID;
 	else if (type == TIMESTAMPOID)
 		type = TIMESTAMPTZOID;
-	other = remote_type_find(type);
+	other = find_remote_type(type);
 	return other != NULL && (other->kind == kind ||
 							 (kind == REMOTE_TIMESTAMP && type == DATEOID) ||
 							 (kind == REMOTE_DATE && type == TIMESTAMPTZOID));
@@ -184,16 +300,15 @@ comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
 		[BTEqualStrategyNumber] = CONDITION_EQUAL,
 		[BTGreaterEqualStrategyNumber] = CONDITION_GREATER,
 		[BTGreaterStrategyNumber] = CONDITION_GREATER};
-	const RemoteType *remote_type = remote_type_find(type);
+	const RemoteType *remote_type = find_remote_type(type);
 	Oid				  family;
 	int				  strategy;
 
 	/* The semantics of user-defined operators are unknown. */
 	if (remote_type == NULL || !OidIsValid(operator_oid) ||
 		operator_oid >= FirstNormalObjectId ||
-		!is_comparable(remote_type->kind, other_type))
-		return false;
-	if (remote_type->kind == REMOTE_TEXT && !is_deterministic(collation))
+		!is_comparable(remote_type->kind, other_type) ||
+		(remote_type->kind == REMOTE_TEXT && !is_deterministic(collation)))
 		return false;
 
 	family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
@@ -212,10 +327,7 @@ comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
 	return true;
 }
 
-/*
- * Returns the condition of column operator expression, with the operands in any
- * order; or NIL.
- */
+/* Returns the condition of an operator with the column on either side; or NIL. */
 static List *
 comparison_condition(const Search *search, OpExpr *clause)
 {
@@ -284,6 +396,7 @@ static List *
 boolean_condition(const Search *search, BoolExpr *clause)
 {
 	Node	 *first = linitial(clause->args);
+	bool	  is_or = clause->boolop == OR_EXPR;
 	List	 *found = NIL;
 	ListCell *cell;
 
@@ -295,7 +408,7 @@ boolean_condition(const Search *search, BoolExpr *clause)
 	if (clause->boolop == NOT_EXPR)
 		return leaf(search, CONDITION_EQUAL, find_column(search, first),
 					makeBoolConst(false, false));
-	if (clause->boolop == OR_EXPR && !search->by_id &&
+	if (is_or && !search->by_id &&
 		list_length(clause->args) > MAX_REMOTE_VALUES)
 		return NIL;
 
@@ -305,28 +418,27 @@ boolean_condition(const Search *search, BoolExpr *clause)
 
 		if (condition != NIL)
 			found = lappend(found, condition);
-		else if (clause->boolop == OR_EXPR)
+		else if (is_or)
 			return NIL;
 	}
-	return clause->boolop == OR_EXPR ? lcons(makeInteger(CONDITION_OR), found)
-									 : condition_conjunction(found);
+	return is_or ? lcons(makeInteger(CONDITION_OR), found)
+				 : condition_conjunction(found);
 }
 
 /* Returns the condition of a clause, or NIL. */
 static List *
 find_condition(const Search *search, Node *clause)
 {
-	ConditionKind kind;
-	Node		 *operand;
+	ConditionKind kind = CONDITION_EQUAL;
+	Node		 *operand = clause;
 	Node		 *expression = NULL;
 	BoolTestType  type;
 
-	/* The planner wraps each arm of an OR in a RestrictInfo. */
-	if (IsA(clause, RestrictInfo))
-		clause = (Node *) ((RestrictInfo *) clause)->clause;
-
 	switch (nodeTag(clause))
 	{
+		case T_RestrictInfo: /* The planner wraps each arm of an OR in one. */
+			return find_condition(search,
+								  (Node *) ((RestrictInfo *) clause)->clause);
 		case T_OpExpr:
 			return comparison_condition(search, (OpExpr *) clause);
 		case T_ScalarArrayOpExpr:
@@ -345,9 +457,8 @@ find_condition(const Search *search, Node *clause)
 			type = ((BooleanTest *) clause)->booltesttype;
 			if (type != IS_TRUE && type != IS_FALSE)
 				return NIL;
-			kind = CONDITION_EQUAL;
-			expression = makeBoolConst(type == IS_TRUE, false);
 			operand = (Node *) ((BooleanTest *) clause)->arg;
+			expression = makeBoolConst(type == IS_TRUE, false);
 			break;
 		case T_NullTest: /* column IS NOT NULL */
 			if (((NullTest *) clause)->nulltesttype != IS_NOT_NULL)
@@ -356,8 +467,6 @@ find_condition(const Search *search, Node *clause)
 			operand = (Node *) ((NullTest *) clause)->arg;
 			break;
 		case T_Var:
-			kind = CONDITION_EQUAL;
-			operand = clause;
 			expression = makeBoolConst(true, false);
 			break;
 		default:
@@ -370,17 +479,11 @@ find_condition(const Search *search, Node *clause)
 static bool
 is_several(const List *condition)
 {
-	switch (condition_kind(condition))
-	{
-		case CONDITION_AND:
-			return true;
-		case CONDITION_EQUAL:
-		case CONDITION_ANY:
-			return remote_kind_is_ordered(
-				intVal(list_nth(condition, LEAF_REMOTE_KIND)));
-		default:
-			return false;
-	}
+	ConditionKind kind = condition_kind(condition);
+
+	return kind == CONDITION_AND ||
+		   ((kind == CONDITION_EQUAL || kind == CONDITION_ANY) &&
+			leaf_number(condition, LEAF_REMOTE_KIND) >= REMOTE_TIMESTAMP);
 }
 
 /*
@@ -390,9 +493,8 @@ is_several(const List *condition)
 static int
 group_depth(const List *condition)
 {
-	ConditionKind kind = condition_kind(condition);
-	int			  depth = 0;
-	ListCell	 *cell;
+	int		  depth = 0;
+	ListCell *cell;
 
 	if (!condition_is_group(condition))
 		return 0;
@@ -401,7 +503,7 @@ group_depth(const List *condition)
 		const List *arm = lfirst(cell);
 		int			arm_depth = group_depth(arm);
 
-		if (kind == CONDITION_OR)
+		if (condition_kind(condition) == CONDITION_OR)
 			arm_depth += 1 + is_several(arm);
 		depth = Max(depth, arm_depth);
 	}
@@ -438,8 +540,8 @@ bool
 condition_is_key(const List *condition)
 {
 	return condition_kind(condition) == CONDITION_EQUAL &&
-		   intVal(list_nth(condition, LEAF_REMOTE_KIND)) == REMOTE_UUID &&
-		   (intVal(list_nth(condition, LEAF_OPERATORS)) &
+		   leaf_number(condition, LEAF_REMOTE_KIND) == REMOTE_UUID &&
+		   (leaf_number(condition, LEAF_OPERATORS) &
 			OPERATOR_BIT(OPERATOR_IN)) != 0;
 }
 
@@ -451,7 +553,6 @@ List *
 condition_number_expressions(const List *condition, List **expressions)
 {
 	List	 *copy = list_copy(condition);
-	int		  number = NO_EXPRESSION;
 	ListCell *cell;
 
 	if (condition_is_group(condition))
@@ -463,12 +564,13 @@ condition_number_expressions(const List *condition, List **expressions)
 	cell = list_nth_cell(copy, LEAF_EXPRESSION);
 	if (lfirst(cell) != NULL)
 	{
-		number = list_length(*expressions);
 		*expressions = lappend(*expressions, lfirst(cell));
+		lfirst(cell) = makeInteger(list_length(*expressions) - 1);
 	}
-	lfirst(cell) = makeInteger(number);
 	return copy;
 }
+
+/* --- The conditions of a plan --- */
 
 /* Returns true if a condition on the id allows at most one id. */
 bool
@@ -506,7 +608,7 @@ condition_field(const List *condition)
 static const char *
 leaf_operator_text(const List *condition)
 {
-	uint32 operators = intVal(list_nth(condition, LEAF_OPERATORS));
+	uint32 operators = leaf_number(condition, LEAF_OPERATORS);
 
 	if (is_several(condition))
 		return condition_kind(condition) == CONDITION_ANY ? "gte/lte any of"
@@ -523,13 +625,6 @@ leaf_operator_text(const List *condition)
 	}
 }
 
-/* Returns true if a condition is on the id, and not on another key. */
-bool
-condition_is_by_id(const List *condition)
-{
-	return strcmp(condition_field(condition), "id") == 0;
-}
-
 /*
  * Appends a condition in the form that EXPLAIN shows.  With only_expressions,
  * appends the values of a condition on the id or a key, in SQL's notation.
@@ -540,8 +635,7 @@ condition_deparse(StringInfo target, const List *condition,
 {
 	ConditionKind kind = condition_kind(condition);
 	const char	 *field;
-	int			  number;
-	char		 *text = NULL;
+	const char	 *text = NULL;
 	ListCell	 *cell;
 
 	if (condition_is_group(condition))
@@ -563,10 +657,11 @@ condition_deparse(StringInfo target, const List *condition,
 		return;
 	}
 
-	number = intVal(list_nth(condition, LEAF_EXPRESSION));
-	if (number != NO_EXPRESSION)
-		text = deparse_expression(list_nth(deparse->expressions, number),
-								  deparse->context, deparse->prefix, false);
+	if (kind != CONDITION_EXISTS)
+		text = deparse_expression(
+			list_nth(deparse->expressions,
+					 leaf_number(condition, LEAF_EXPRESSION)),
+			deparse->context, deparse->prefix, false);
 	if (only_expressions)
 	{
 		appendStringInfo(target, kind == CONDITION_ANY ? "ANY (%s)" : "%s",

@@ -5,25 +5,40 @@
  *	  Evaluates conditions at run time: a condition on the id or another key
  *	  to a set of keys, other conditions to the API's filters.
  *
+ * A value that cannot be expressed exactly in JSON is not sent.  Bounds are
+ * moved outwards by more than any rounding.  Texts that an API may interpret in
+ * another way than SQL (wildcards, white space at the ends) are not sent.
+ *
  * The planner's side is condition.c.  Knows nothing about requests.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <math.h>
+
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "common/string.h"
 #include "executor/executor.h"
 #include "lib/qunique.h"
+#include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
 
-#include "api/api_facts.h"
 #include "base/id.h"
+#include "base/iso8601.h"
 #include "condition/condition.h"
-#include "condition/evaluate.h"
-#include "condition/remote_value.h"
+
+/* Absolute value below which systems treat numbers differently, except zero. */
+#define SMALLEST_BOUND 1e-9
 
 /* Arguments of the evaluation of filters. */
 typedef struct Evaluation
@@ -48,11 +63,238 @@ typedef struct Leaf
 	ConditionKind kind;
 	const char	 *field;
 	RemoteKind	  remote_kind;
-	int			  operators; /* usable and not rejected, a set of
-							  * OPERATOR_BIT */
+	int			  operators; /* usable and not rejected, of OPERATOR_BIT */
 	Values		  values;
 	List		**filters; /* RemoteFilters, joined by AND */
 } Leaf;
+
+/* Value of an ordered kind; the member of the other kinds is 0. */
+typedef struct Bound
+{
+	int64  time; /* microseconds of a timestamp, or days of a date */
+	double number;
+} Bound;
+
+/* Direction in which a bound is moved. */
+typedef enum BoundDirection
+{
+	BOUND_DOWN = -1,
+	BOUND_UP = 1
+} BoundDirection;
+
+/* --- SQL values as JSON --- */
+
+/* Returns a text or a name as a string in the server's encoding. */
+static char *
+value_text(Datum value, Oid type)
+{
+	return type == NAMEOID ? pstrdup(NameStr(*DatumGetName(value)))
+						   : TextDatumGetCString(value);
+}
+
+/* Returns a text, in UTF-8, as a JSON string. */
+static char *
+string_json(const char *text)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	escape_json(&json, text); /* of bytes, in any server encoding */
+	return json.data;
+}
+
+/* Returns true if a character is white space, including that of zero width. */
+static bool
+is_space_character(pg_wchar character)
+{
+	return character == ' ' || character == 0xa0 || character == 0x1680 ||
+		   character == 0x180e ||
+		   (character >= 0x2000 && character <= 0x200f) ||
+		   (character >= 0x2028 && character <= 0x202f) ||
+		   (character >= 0x205f && character <= 0x2064) ||
+		   character == 0x3000 || character == 0xfeff;
+}
+
+/*
+ * Returns true if any API interprets a text, in UTF-8, in the same way.  It is
+ * not empty, has no white space at its ends that may be trimmed, no control
+ * characters, and no character that is a wildcard in some system.
+ */
+static bool
+is_plain(const char *text)
+{
+	const unsigned char *rest = (const unsigned char *) text;
+	pg_wchar			 character = ' ';
+
+	while (*rest != '\0')
+	{
+		bool is_first = rest == (const unsigned char *) text;
+
+		character = utf8_to_unicode(rest);
+		if (character < 0x20 || (character >= 0x7f && character < 0xa0) ||
+			(character < 0x7f && strchr("\\%_*", character) != NULL) ||
+			(is_first && is_space_character(character)))
+			return false;
+		rest += pg_encoding_mblen(PG_UTF8, (const char *) rest);
+	}
+	return !is_space_character(character);
+}
+
+/* Returns a text in UTF-8, or NULL if it has no unambiguous form there. */
+static char *
+text_to_utf8(const char *text)
+{
+	int	  encoding = GetDatabaseEncoding();
+	int	  length = strlen(text);
+	Size  size = (Size) length * MAX_CONVERSION_GROWTH + 1;
+	Oid	  conversion;
+	char *utf8;
+
+	/* A database without an encoding keeps the API's bytes unchanged. */
+	if (pg_is_ascii(text) || encoding == PG_SQL_ASCII || encoding == PG_UTF8)
+		return pg_encoding_verifymbstr(PG_UTF8, text, length) == length
+				   ? pstrdup(text)
+				   : NULL;
+
+	/* Multibyte encodings may map several characters to the same one. */
+	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+	if (pg_database_encoding_max_length() > 1 || !OidIsValid(conversion) ||
+		!AllocSizeIsValid(size))
+		return NULL;
+	utf8 = palloc(size);
+	return pg_do_encoding_conversion_buf(
+			   conversion, encoding, PG_UTF8, (unsigned char *) text, length,
+			   (unsigned char *) utf8, size, true) == length
+			   ? utf8
+			   : NULL;
+}
+
+/* Returns the JSON of a text, or NULL if it must not be sent. */
+static char *
+text_json(const char *text)
+{
+	char *utf8 = text_to_utf8(text);
+
+	return utf8 != NULL && is_plain(utf8) ? string_json(utf8) : NULL;
+}
+
+/* Returns the JSON of a value of an unordered kind; NULL: must not be sent. */
+static char *
+value_json(RemoteKind kind, Datum value, Oid type)
+{
+	switch (kind)
+	{
+		case REMOTE_UUID:
+			return string_json(id_text(DatumGetUUIDP(value)));
+		case REMOTE_BOOLEAN:
+			return DatumGetBool(value) ? "true" : "false";
+		case REMOTE_TEXT:
+			return text_json(value_text(value, type));
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * Reads the point in time of a timestamp or a date, as PostgreSQL compares it.
+ * Returns false if it is infinite or out of range.
+ */
+static bool
+read_timestamp(Datum value, Oid type, int64 *time)
+{
+	int overflow = 0;
+
+	if (type == DATEOID)
+		*time =
+			date2timestamptz_opt_overflow(DatumGetDateADT(value), &overflow);
+	else if (type == TIMESTAMPOID)
+		*time = timestamp2timestamptz_opt_overflow(DatumGetTimestamp(value),
+												   &overflow);
+	else
+		*time = DatumGetTimestampTz(value);
+	return overflow == 0 && !TIMESTAMP_NOT_FINITE(*time);
+}
+
+/* Reads the day of a date or a timestamp.  Returns false if it is infinite. */
+static bool
+read_date(Datum value, Oid type, int64 *days)
+{
+	if (type != DATEOID && TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value)))
+		return false;
+	if (type == TIMESTAMPTZOID)
+		value = DirectFunctionCall1(timestamptz_date, value);
+	else if (type == TIMESTAMPOID)
+		value = DirectFunctionCall1(timestamp_date, value);
+	*days = DatumGetDateADT(value);
+	return !DATE_NOT_FINITE(DatumGetDateADT(value));
+}
+
+/* Reads a value of an ordered kind.  Returns false if it is not finite. */
+static bool
+read_bound(RemoteKind kind, Datum value, Oid type, Bound *bound)
+{
+	memset(bound, 0, sizeof(*bound));
+	if (kind == REMOTE_TIMESTAMP)
+		return read_timestamp(value, type, &bound->time);
+	if (kind == REMOTE_DATE)
+		return read_date(value, type, &bound->time);
+	bound->number =
+		DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
+	return isfinite(bound->number);
+}
+
+/* Returns true if a bound is less than another one of the same kind. */
+static bool
+bound_is_less(Bound a, Bound b)
+{
+	return a.time < b.time || a.number < b.number;
+}
+
+/*
+ * Returns the JSON of a number; a step is one unit in the last place of a
+ * double.  The number is the double nearest to the SQL value, so its neighbour
+ * is certainly beyond the value.  Returns NULL if the result is not finite.
+ */
+static char *
+number_bound(double number, BoundDirection direction, int steps)
+{
+	char *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+
+	for (int i = 0; i < steps; i++)
+		number = nextafter(number, direction * HUGE_VAL);
+	if (fabs(number) < SMALLEST_BOUND)
+		number = direction * SMALLEST_BOUND;
+	if (!isfinite(number))
+		return NULL;
+	double_to_shortest_decimal_buf(number, text);
+	return text;
+}
+
+/*
+ * Returns the JSON of a bound, moved outwards by at least this number of steps:
+ * of seconds, to a whole second; of days; or of units in the last place.
+ * Returns NULL if the result cannot be represented.
+ */
+static char *
+bound_json(RemoteKind kind, Bound bound, BoundDirection direction, int steps)
+{
+	char *text;
+
+	if (kind == REMOTE_NUMBER)
+		return number_bound(bound.number, direction, steps);
+	if (kind == REMOTE_DATE)
+		text = iso8601_write_date(bound.time + direction * steps);
+	else
+	{
+		bound.time += direction * steps * USECS_PER_SEC;
+		if (direction == BOUND_UP)
+			bound.time += USECS_PER_SEC - 1;
+		text = iso8601_write(bound.time);
+	}
+	return text == NULL ? NULL : string_json(text);
+}
+
+/* --- Keys --- */
 
 /* Evaluates the expression of a leaf in the current context. */
 static Values
@@ -60,7 +302,7 @@ read_values(const List *condition, const List *states, ExprContext *econtext)
 {
 	ConditionKind kind = condition_kind(condition);
 	ExprState	 *state =
-		list_nth(states, intVal(list_nth(condition, LEAF_EXPRESSION)));
+		list_nth(states, leaf_number(condition, LEAF_EXPRESSION));
 	Values	   values = {NULL, 0, false, InvalidOid};
 	Datum	   value;
 	ArrayType *array;
@@ -105,13 +347,10 @@ compare_keys(const void *a, const void *b)
 static KeySet
 unite(KeySet a, KeySet b)
 {
-	KeySet set;
-
-	set.count = a.count + b.count;
-	set.keys = palloc(Max(set.count, 1) * sizeof(pg_uuid_t));
-	memcpy(set.keys, a.keys, a.count * sizeof(pg_uuid_t));
-	memcpy(set.keys + a.count, b.keys, b.count * sizeof(pg_uuid_t));
-	return set;
+	a.keys = repalloc(a.keys, (a.count + b.count) * sizeof(pg_uuid_t));
+	memcpy(a.keys + a.count, b.keys, b.count * sizeof(pg_uuid_t));
+	a.count += b.count;
+	return a;
 }
 
 static KeySet
@@ -130,8 +369,8 @@ intersect(KeySet a, KeySet b)
 
 /*
  * Returns the keys that a condition on the id or on a key allows, in the current
- * context.  The argument states has the ExprStates of the condition's
- * expressions.  NULLs and texts that are not UUIDs allow no key.
+ * context.  states: ExprStates of the condition's expressions.  NULLs and texts
+ * that are not UUIDs allow no key.
  */
 KeySet
 condition_evaluate_keys(const List *condition, const List *states,
@@ -157,15 +396,14 @@ condition_evaluate_keys(const List *condition, const List *states,
 	else
 	{
 		values = read_values(condition, states, econtext);
-		set.keys = palloc(Max(values.count, 1) * sizeof(pg_uuid_t));
+		set.keys = palloc(values.count * sizeof(pg_uuid_t));
 		for (int i = 0; i < values.count; i++)
 		{
 			pg_uuid_t *key = &set.keys[set.count];
 
 			if (values.type == UUIDOID)
 				*key = *DatumGetUUIDP(values.values[i]);
-			else if (!id_parse(remote_value_text(values.values[i], values.type),
-							   key))
+			else if (!id_parse(value_text(values.values[i], values.type), key))
 				continue;
 			set.count++;
 		}
@@ -175,6 +413,8 @@ condition_evaluate_keys(const List *condition, const List *states,
 	return set;
 }
 
+/* --- Filters --- */
+
 static bool
 is_allowed(const Leaf *leaf, RemoteOperator remote_operator)
 {
@@ -182,18 +422,17 @@ is_allowed(const Leaf *leaf, RemoteOperator remote_operator)
 }
 
 /*
- * Adds a filter with the first operator, or else with the second, if the API
- * supports it.  The value is JSON, or NULL if the operators have none.
+ * Adds a filter with an operator, or returns false if the API does not support
+ * it.  The value is JSON, or NULL if the operator has none.
  */
-static void
-add_filter(const Leaf *leaf, RemoteOperator first, RemoteOperator second,
-		   const char *value)
+static bool
+add_filter(const Leaf *leaf, RemoteOperator used, const char *value)
 {
-	RemoteOperator used = is_allowed(leaf, first) ? first : second;
-
-	if (is_allowed(leaf, used))
-		*leaf->filters = lappend(
-			*leaf->filters, remote_filter_create(leaf->field, used, value));
+	if (!is_allowed(leaf, used))
+		return false;
+	*leaf->filters =
+		lappend(*leaf->filters, remote_filter_create(leaf->field, used, value));
+	return true;
 }
 
 /* Returns a JSON array of the elements, Strings of JSON. */
@@ -213,18 +452,16 @@ list_json(const List *elements)
 }
 
 /*
- * Adds a filter that the column is one of the values, or none of them.  The
- * values are distinct Strings of JSON.  Uses the operator one for a single
- * value, many for several.
+ * Adds a filter that the column is one of the values, distinct Strings of JSON,
+ * or none of them.  The operator one is for a single value, many for several.
  */
 static void
 add_equality(const Leaf *leaf, const List *json, RemoteOperator one,
 			 RemoteOperator many)
 {
-	if (list_length(json) == 1 && is_allowed(leaf, one))
-		add_filter(leaf, one, one, strVal(linitial(json)));
-	else
-		add_filter(leaf, many, many, list_json(json));
+	if (list_length(json) != 1 ||
+		!add_filter(leaf, one, strVal(linitial(json))))
+		add_filter(leaf, many, list_json(json));
 }
 
 /* Adds a filter for the leaf's values, unless they are too many or not exact. */
@@ -235,8 +472,8 @@ add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 
 	for (int i = 0; i < leaf->values.count; i++)
 	{
-		char *text = remote_value_json(
-			leaf->remote_kind, leaf->values.values[i], leaf->values.type);
+		char *text = value_json(leaf->remote_kind, leaf->values.values[i],
+								leaf->values.type);
 
 		if (text == NULL)
 			return;
@@ -252,37 +489,35 @@ add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
  * the bound itself, it is moved by one step more.
  */
 static void
-add_bound(const Leaf *leaf, RemoteBound bound, BoundDirection direction)
+add_bound(const Leaf *leaf, Bound bound, BoundDirection direction)
 {
 	bool		   is_lower = direction == BOUND_DOWN;
 	RemoteOperator including = is_lower ? OPERATOR_GTE : OPERATOR_LTE;
-	char		  *json = remote_bound_json(leaf->remote_kind, bound, direction,
-									is_allowed(leaf, including) ? 1 : 2);
+	RemoteOperator excluding = is_lower ? OPERATOR_GT : OPERATOR_LT;
+	char		  *json = bound_json(leaf->remote_kind, bound, direction,
+							 is_allowed(leaf, including) ? 1 : 2);
 
-	if (json != NULL)
-		add_filter(leaf, including, is_lower ? OPERATOR_GT : OPERATOR_LT, json);
+	if (json != NULL && !add_filter(leaf, including, json))
+		add_filter(leaf, excluding, json);
 }
 
-/*
- * Adds the bounds that the comparison has: the least value, the greatest, or
- * both.
- */
+/* Adds the comparison's bounds: the least value, the greatest, or both. */
 static void
 add_range(const Leaf *leaf)
 {
-	RemoteBound least = {0};
-	RemoteBound greatest = {0};
+	Bound least = {0};
+	Bound greatest = {0};
 
 	for (int i = 0; i < leaf->values.count; i++)
 	{
-		RemoteBound bound;
+		Bound bound;
 
-		if (!remote_bound_read(leaf->remote_kind, leaf->values.values[i],
-							   leaf->values.type, &bound))
+		if (!read_bound(leaf->remote_kind, leaf->values.values[i],
+						leaf->values.type, &bound))
 			return;
-		if (i == 0 || remote_bound_compare(bound, least) < 0)
+		if (i == 0 || bound_is_less(bound, least))
 			least = bound;
-		if (i == 0 || remote_bound_compare(bound, greatest) > 0)
+		if (i == 0 || bound_is_less(greatest, bound))
 			greatest = bound;
 	}
 	if (leaf->kind != CONDITION_LESS)
@@ -313,9 +548,9 @@ add_match(const Leaf *leaf, const char *text, RemoteOperator remote_operator)
 		while (length > 0 && text[length - 1] == ' ')
 			length--;
 	}
-	json = remote_text_json(pnstrdup(text, length));
-	if (json != NULL)
-		add_filter(leaf, remote_operator, OPERATOR_CONTAINS, json);
+	json = text_json(pnstrdup(text, length));
+	if (json != NULL && !add_filter(leaf, remote_operator, json))
+		add_filter(leaf, OPERATOR_CONTAINS, json);
 }
 
 /*
@@ -340,7 +575,7 @@ add_pattern(const Leaf *leaf, const char *pattern)
 				  end < length ? OPERATOR_CONTAINS : OPERATOR_ENDS_WITH);
 	else if (end < length)
 		add_match(leaf, text, OPERATOR_STARTS_WITH);
-	else if ((text = remote_text_json(text)) != NULL)
+	else if ((text = text_json(text)) != NULL)
 		add_equality(leaf, list_make1(makeString(text)), OPERATOR_EQ,
 					 OPERATOR_IN);
 }
@@ -355,11 +590,9 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 {
 	Leaf leaf = {.kind = condition_kind(condition),
 				 .field = condition_field(condition),
-				 .remote_kind = intVal(list_nth(condition, LEAF_REMOTE_KIND)),
-				 .operators = intVal(list_nth(condition, LEAF_OPERATORS)),
+				 .remote_kind = leaf_number(condition, LEAF_REMOTE_KIND),
+				 .operators = leaf_number(condition, LEAF_OPERATORS),
 				 .filters = filters};
-	bool has_values =
-		intVal(list_nth(condition, LEAF_EXPRESSION)) != NO_EXPRESSION;
 	bool is_negative =
 		leaf.kind == CONDITION_NOT_EQUAL || leaf.kind == CONDITION_NOT_ANY;
 	char *text;
@@ -372,7 +605,7 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 			leaf.operators &= ~OPERATOR_BIT(i);
 	}
 
-	if (has_values)
+	if (leaf.kind != CONDITION_EXISTS)
 	{
 		/*
 		 * No comparison with a NULL is true, and no value is in an empty list.
@@ -389,7 +622,7 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 	switch (leaf.kind)
 	{
 		case CONDITION_EXISTS:
-			add_filter(&leaf, OPERATOR_EXISTS, OPERATOR_EXISTS, NULL);
+			add_filter(&leaf, OPERATOR_EXISTS, NULL);
 			break;
 		case CONDITION_NOT_EQUAL:
 		case CONDITION_NOT_ANY:
@@ -397,28 +630,19 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 			break;
 		case CONDITION_LIKE:
 		case CONDITION_STARTS_WITH:
-			text = remote_value_text(leaf.values.values[0], leaf.values.type);
+			text = value_text(leaf.values.values[0], leaf.values.type);
 			if (leaf.kind == CONDITION_LIKE)
 				add_pattern(&leaf, text);
 			else
 				add_match(&leaf, text, OPERATOR_STARTS_WITH);
 			break;
 		default:
-			if (remote_kind_is_ordered(leaf.remote_kind))
+			if (leaf.remote_kind >= REMOTE_TIMESTAMP)
 				add_range(&leaf);
 			else
 				add_values(&leaf, OPERATOR_EQ, OPERATOR_IN);
 	}
 	return true;
-}
-
-/* Adds the uses of a filter to others, in their order. */
-static const RemoteUse *
-add_uses(const RemoteUse *uses, const RemoteUse *added)
-{
-	return added == NULL ? uses
-						 : remote_uses_add(add_uses(uses, added->next),
-										   added->field, added->operation);
 }
 
 /* Returns a group of filters, or the filter itself if there is only one. */
@@ -437,16 +661,13 @@ group(const char *name, const List *filters)
 		const RemoteFilter *filter = lfirst(cell);
 
 		json = lappend(json, makeString(filter->json));
-		result->uses = add_uses(result->uses, filter->uses);
+		result->uses = remote_uses_unite(result->uses, filter->uses);
 	}
 	result->json = psprintf("{\"%s\":%s}", name, list_json(json));
 	return result;
 }
 
-/*
- * Adds the filters of a condition: none if every record may match.  Returns
- * false if no record can match.
- */
+/* Adds the filters of a condition, like evaluate_leaf. */
 static bool
 evaluate_condition(const Evaluation *evaluation, const List *condition,
 				   List **filters)
@@ -486,11 +707,8 @@ evaluate_condition(const Evaluation *evaluation, const List *condition,
 /*
  * Evaluates a condition to push down.  Sets *filter to its filter, in the
  * current context, or to NULL if every record may match.  Returns false if no
- * record can match: then no request is needed.  The argument states has the
- * ExprStates of the condition's expressions.
- *
- * The filter does not use an operator that the API has rejected, but may use
- * another operator instead.
+ * record can match: then no request is needed.  states: ExprStates of the
+ * condition's expressions.
  */
 bool
 condition_evaluate_filter(const List *condition, const List *states,

@@ -15,7 +15,6 @@
 #include "utils/ruleutils.h"
 
 #include "api/api_records.h"
-#include "api/remote_filter.h"
 #include "condition/condition.h"
 #include "condition/scan_private.h"
 #include "exec/explain.h"
@@ -225,7 +224,7 @@ explain_lookup(const CustomScanState *node, const LookupCounters *counters,
 		es->verbose || list_length(es->rtable) > 1};
 	char *request = request_by_id(settings, true);
 
-	if (!condition_is_by_id(condition))
+	if (strcmp(condition_field(condition), ID_FIELD) != 0)
 		request = psprintf("POST " API_QUERY_PATH " for up to %d keys of %s",
 						   settings->record_type,
 						   Min(settings->page_size, MAX_REMOTE_VALUES),

@@ -24,7 +24,6 @@
 
 #include "base/compat.h"
 #include "condition/condition.h"
-#include "condition/evaluate.h"
 #include "condition/scan_private.h"
 #include "exec/order.h"
 #include "exec/row.h"

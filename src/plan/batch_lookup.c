@@ -28,7 +28,6 @@
 #include "parser/parsetree.h"
 #include "utils/guc.h"
 
-#include "api/remote_filter.h"
 #include "plan/batch_lookup.h"
 #include "plan/plan.h"
 #include "plan/plan_compat.h"

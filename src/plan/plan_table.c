@@ -19,7 +19,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "api/remote_filter.h"
 #include "base/compat.h"
 #include "plan/plan_compat.h"
 #include "plan/plan_table.h"
