@@ -6,8 +6,7 @@
  *	  documentation.
  *
  * The form of an error is not documented, so the common forms are all
- * understood.  Nothing that the API sends is trusted, and the key is removed
- * from any text of it that is shown.
+ * understood.  The key is removed from any text of the API that is shown.
  *
  * Must not know SQL, and uses HTTP through http.h only.
  *
@@ -52,10 +51,7 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 	return root;
 }
 
-/*
- * Returns true if a response did not come from the API, which sends JSON, but
- * from a gateway in front of it.
- */
+/* Returns true if a response is not JSON, so that a gateway has sent it. */
 static bool
 is_from_gateway(const HttpTransfer *transfer)
 {
@@ -65,34 +61,23 @@ is_from_gateway(const HttpTransfer *transfer)
 		   strchr("{[", body[strspn(body, " \t\r\n")]) == NULL;
 }
 
-/*
- * Returns the first element of a list or member of an object, through up to
- * three nested lists; NULL: none.
- */
+/* Returns the first element or member, through up to three lists; or NULL. */
 static const json_t *
 first_in(const json_t *value)
 {
-	const json_t *element;
-
 	for (int depth = 0; depth < 3; depth++)
 	{
-		element = NULL;
-		if (json_is_array(value))
-			element = json_array_get(value, 0);
-		else if (json_is_object(value))
-			element =
-				json_object_iter_value(json_object_iter((json_t *) value));
-		if (element == NULL || !json_is_array(element))
-			return element;
-		value = element;
+		if (json_is_object(value))
+			value = json_object_iter_value(json_object_iter((json_t *) value));
+		else
+			value = json_array_get(value, 0); /* NULL unless it is a list */
+		if (!json_is_array(value))
+			return value;
 	}
 	return NULL;
 }
 
-/*
- * Returns an HTTP error status among the members of an object, a number or a
- * string; 0: none.
- */
+/* Returns an HTTP error status among the members of an object; 0: none. */
 static long
 status_in(const json_t *object)
 {
@@ -114,24 +99,20 @@ status_in(const json_t *object)
 	return 0;
 }
 
-/*
- * Copies a JSON string to a text that is still empty, without the key.  Ignores
- * other values.
- */
+/* Copies a JSON string, and no other value, to a text that is still empty. */
 static void
-copy_string(const Api *api, const json_t *value, char *target, size_t size)
+copy_string(const ApiProblem *problem, const json_t *value, char *target,
+			size_t size)
 {
 	if (target[0] == '\0' && json_is_string(value))
-		redact_copy(api->credentials->api_key, json_string_value(value),
-					json_string_length(value), target, size);
+		redact_copy(problem->api->credentials->api_key,
+					json_string_value(value), json_string_length(value), target,
+					size);
 }
 
-/*
- * Sets the fields of *problem that are still empty from the members of an
- * object.
- */
+/* Sets the fields that are still empty from the members of an object. */
 static void
-read_members(const Api *api, const json_t *error, ApiProblem *problem)
+read_members(ApiProblem *problem, const json_t *error)
 {
 	static const char *const codes[] = {"code", "error_code", "errorCode",
 										"errorcode", "type"};
@@ -144,26 +125,26 @@ read_members(const Api *api, const json_t *error, ApiProblem *problem)
 	if (problem->status == 0)
 		problem->status = status_in(error);
 	for (size_t i = 0; i < lengthof(codes); i++)
-		copy_string(api, json_object_get(error, codes[i]), problem->code,
+		copy_string(problem, json_object_get(error, codes[i]), problem->code,
 					sizeof(problem->code));
-	copy_string(api,
+	copy_string(problem,
 				json_object_get(json_object_get(error, "extensions"), "code"),
 				problem->code, sizeof(problem->code));
 	for (size_t i = 0; i < lengthof(messages); i++)
-		copy_string(api, json_object_get(error, messages[i]), problem->message,
-					sizeof(problem->message));
+		copy_string(problem, json_object_get(error, messages[i]),
+					problem->message, sizeof(problem->message));
 
 	/* FastAPI's form: a list of {"loc": [...], "msg": "..."}. */
 	if (problem->code[0] == '\0')
 		copy_string(
-			api,
+			problem,
 			json_object_get(first_in(json_object_get(error, "detail")), "msg"),
 			problem->message, sizeof(problem->message));
 }
 
 /* Reads errors from an object: from its members, or from the object itself. */
 static void
-read_object(const Api *api, const json_t *object, ApiProblem *problem)
+read_object(ApiProblem *problem, const json_t *object)
 {
 	static const char *const names[] = {"error", "errors", "fault"};
 
@@ -172,18 +153,16 @@ read_object(const Api *api, const json_t *object, ApiProblem *problem)
 		const json_t *error = json_object_get(object, names[i]);
 		const json_t *first = first_in(error);
 
-		read_members(api, error, problem);
-		read_members(api, json_object_get(error, "detail"), problem);
+		read_members(problem, error);
+		read_members(problem, json_object_get(error, "detail"));
 		if (problem->code[0] != '\0' || problem->message[0] != '\0')
 			continue;
-		read_members(api, first, problem);
-		copy_string(api, first, problem->message, sizeof(problem->message));
+		read_members(problem, first);
+		copy_string(problem, first, problem->message, sizeof(problem->message));
 	}
-	read_members(api, object, problem);
+	read_members(problem, object);
 
-	/*
-	 * A string is a code, unless it has spaces and there is no other message.
-	 */
+	/* A string is a code, unless it has spaces and there is no other message. */
 	for (size_t i = 0; i < lengthof(names); i++)
 	{
 		const json_t *error = json_object_get(object, names[i]);
@@ -191,16 +170,14 @@ read_object(const Api *api, const json_t *object, ApiProblem *problem)
 						 strchr(json_string_value(error), ' ') != NULL;
 
 		if (has_space && problem->message[0] == '\0')
-			copy_string(api, error, problem->message, sizeof(problem->message));
+			copy_string(problem, error, problem->message,
+						sizeof(problem->message));
 		else
-			copy_string(api, error, problem->code, sizeof(problem->code));
+			copy_string(problem, error, problem->code, sizeof(problem->code));
 	}
 }
 
-/*
- * Returns the HTTP status that a code stands for; 0: none.  judge recognizes
- * the codes of temporary failures.
- */
+/* Returns the HTTP status that a code of a lasting failure stands for; or 0. */
 static long
 status_of_code(const char *code)
 {
@@ -227,11 +204,11 @@ status_of_code(const char *code)
 
 /*
  * Sets is_throttling if a code, message or member name reports too many
- * requests.  Sets the status 500 if it reports a temporary failure and there is
- * no status.
+ * requests, or the status 500 if it reports a temporary failure and there is no
+ * status.
  */
 static void
-judge(const char *text, ApiProblem *problem)
+judge(ApiProblem *problem, const char *text)
 {
 	static const char *const rate[] = {
 		"ratelimit",	 "requestlimit",	  "toomanyrequests", "throttl",
@@ -248,11 +225,9 @@ judge(const char *text, ApiProblem *problem)
 		problem->status = 500;
 }
 
-/*
- * Judges the status of an object, and the names of its members that are true.
- */
+/* Judges the status of an object, and the names of its members that are true. */
 static void
-judge_members(const json_t *object, ApiProblem *problem)
+judge_members(ApiProblem *problem, const json_t *object)
 {
 	const char *key;
 	json_t	   *value;
@@ -260,16 +235,16 @@ judge_members(const json_t *object, ApiProblem *problem)
 	json_object_foreach(unconstify(json_t *, object), key, value)
 	{
 		if (json_is_true(value))
-			judge(key, problem);
+			judge(problem, key);
 		else if (json_is_string(value) &&
 				 (strcmp(key, "status") == 0 || strcmp(key, "result") == 0))
-			judge(json_string_value(value), problem);
+			judge(problem, json_string_value(value));
 	}
 }
 
 /* Searches a response for an error, in the likeliest forms first. */
 static void
-find_problem(const Api *api, const json_t *root, ApiProblem *problem)
+find_problem(ApiProblem *problem, const json_t *root)
 {
 	const json_t *data = json_object_get(root, "data");
 	const json_t *sections[] = {root, json_object_get(root, "meta"),
@@ -279,13 +254,13 @@ find_problem(const Api *api, const json_t *root, ApiProblem *problem)
 	problem->has_data = data != NULL && !json_is_null(data);
 	problem->is_healthy = status != NULL && strcmp(status, "healthy") == 0;
 	for (size_t i = 0; i < lengthof(sections); i++)
-		read_object(api, sections[i], problem);
+		read_object(problem, sections[i]);
 	if (problem->status == 0)
 		problem->status = status_of_code(problem->code);
 	if (problem->status != 0)
 		return;
 	for (size_t i = 0; i < lengthof(sections); i++)
-		judge_members(sections[i], problem);
+		judge_members(problem, sections[i]);
 }
 
 /*
@@ -293,9 +268,9 @@ find_problem(const Api *api, const json_t *root, ApiProblem *problem)
  * may be 200 if the body reports a failure.
  */
 ApiProblem
-api_read_problem(const Api *api, const HttpTransfer *transfer)
+api_read_problem(const Api *api, HttpTransfer *transfer)
 {
-	ApiProblem problem = {0};
+	ApiProblem problem = {.api = api, .transfer = transfer};
 	json_t	  *root;
 
 	problem.status = transfer->status == 200 ? 0 : transfer->status;
@@ -308,14 +283,14 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
 	root = api_load_json(transfer, &problem.is_cut);
 	problem.is_json = json_is_object(root);
 	if (problem.is_json)
-		find_problem(api, root, &problem);
+		find_problem(&problem, root);
 	json_decref(root);
 
 	/* Any other status is reliable. */
 	if (problem.status == 403 || transfer->status == 200)
 	{
-		judge(problem.code, &problem);
-		judge(problem.message, &problem);
+		judge(&problem, problem.code);
+		judge(&problem, problem.message);
 	}
 	return problem;
 }
@@ -327,9 +302,10 @@ api_read_problem(const Api *api, const HttpTransfer *transfer)
  * used up.
  */
 bool
-api_retry(HttpTransfer *transfer, const ApiProblem *problem)
+api_retry(const ApiProblem *problem)
 {
-	bool is_pending = false;
+	HttpTransfer *transfer = problem->transfer;
+	bool		  is_pending = false;
 
 	if (problem->is_cut)
 		is_pending = http_retry(transfer, HTTP_FAULT_CUT);
@@ -381,24 +357,23 @@ excerpt(const Api *api, const char *text, size_t length)
  * header by which it requests a pause.
  */
 static char *
-describe(const Api *api, const HttpTransfer *transfer,
-		 const ApiProblem *problem)
+describe(const ApiProblem *problem)
 {
-	StringInfoData text;
+	const Api		   *api = problem->api;
+	const HttpTransfer *transfer = problem->transfer;
+	StringInfoData		text;
 
 	if (problem->is_throttling && transfer->retry_header[0] != '\0')
 		return psprintf("The API sent the header \"%s\" after %d %s.",
 						transfer->retry_header, transfer->attempts,
 						transfer->attempts == 1 ? "attempt" : "attempts");
-	initStringInfo(&text);
 	if (problem->code[0] == '\0' && problem->message[0] == '\0')
-	{
-		if (transfer->length == 0)
-			return pstrdup("The response has no body.");
-		appendStringInfo(&text, "The response starts with: %s",
-						 excerpt(api, transfer->body, transfer->length));
-		return text.data;
-	}
+		return transfer->length == 0
+				   ? pstrdup("The response has no body.")
+				   : psprintf("The response starts with: %s",
+							  excerpt(api, transfer->body, transfer->length));
+
+	initStringInfo(&text);
 	appendStringInfoString(&text, "The response reports");
 	if (problem->code[0] != '\0')
 		appendStringInfo(&text, " error \"%s\"",
@@ -414,17 +389,21 @@ describe(const Api *api, const HttpTransfer *transfer,
 
 /* Raises the error of a response that is not what, such as "record". */
 void
-api_raise_malformed(const Api *api, const HttpTransfer *transfer,
-					const char *what, const char *problem)
+api_raise_malformed(const ApiProblem *problem, const char *what,
+					const char *reason)
 {
-	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-					errmsg("API response is not a valid %s: %s", what, problem),
-					errdetail("The response (%s) starts with: %s",
-							  transfer->content_type != NULL
-								  ? excerpt(api, transfer->content_type,
-											strlen(transfer->content_type))
-								  : "no content type",
-							  excerpt(api, transfer->body, transfer->length))));
+	const HttpTransfer *transfer = problem->transfer;
+
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_PROTOCOL_VIOLATION),
+		 errmsg("API response is not a valid %s: %s", what, reason),
+		 errdetail("The response (%s) starts with: %s",
+				   transfer->content_type != NULL
+					   ? excerpt(problem->api, transfer->content_type,
+								 strlen(transfer->content_type))
+					   : "no content type",
+				   excerpt(problem->api, transfer->body, transfer->length))));
 }
 
 /*
@@ -432,36 +411,33 @@ api_raise_malformed(const Api *api, const HttpTransfer *transfer,
  * or NULL.  Its detail describes the response.
  */
 void
-api_raise(const Api *api, const HttpTransfer *transfer,
-		  const ApiProblem *problem, int sqlstate, const char *message,
+api_raise(const ApiProblem *problem, int sqlstate, const char *message,
 		  const char *hint)
 {
-	char *description = describe(api, transfer, problem);
-
 	CHECK_FOR_INTERRUPTS();
-	ereport(ERROR, (errcode(sqlstate),
-					errmsg("%s: HTTP status %ld", message, transfer->status),
-					errdetail_internal("%s", description),
-					hint != NULL ? errhint("%s", hint) : 0));
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg("%s: HTTP status %ld", message, problem->transfer->status),
+			 errdetail_internal("%s", describe(problem)),
+			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
 /* Raises the error of a path that does not exist. */
 void
-api_raise_not_found(const Api *api, const HttpTransfer *transfer,
-					const ApiProblem *problem)
+api_raise_not_found(const ApiProblem *problem)
 {
-	api_raise(
-		api, transfer, problem, ERRCODE_FDW_TABLE_NOT_FOUND,
-		psprintf("record type \"%s\" not found", api->settings->record_type),
-		psprintf("Check the server option \"base_url\" (\"%s\") and the "
-				 "foreign table option \"record_type\".",
-				 api->settings->base_url));
+	const Settings *settings = problem->api->settings;
+
+	api_raise(problem, ERRCODE_FDW_TABLE_NOT_FOUND,
+			  psprintf("record type \"%s\" not found", settings->record_type),
+			  psprintf("Check the server option \"base_url\" (\"%s\") and the "
+					   "foreign table option \"record_type\".",
+					   settings->base_url));
 }
 
 /* Raises the error of a response that reports a failure. */
 void
-api_raise_problem(const Api *api, const HttpTransfer *transfer,
-				  const ApiProblem *problem)
+api_raise_problem(const ApiProblem *problem)
 {
 	/* The first entry that applies. */
 	static const struct
@@ -498,23 +474,23 @@ api_raise_problem(const Api *api, const HttpTransfer *transfer,
 	};
 
 	if (problem->is_throttling)
-		api_raise(api, transfer, problem, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+		api_raise(problem, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
 				  "API is throttling requests",
 				  "Try again later, reduce \"max_concurrency\", or increase "
 				  "the server option \"max_retry_wait\".");
 	if (problem->status == 404 || problem->status == 410)
-		api_raise_not_found(api, transfer, problem);
+		api_raise_not_found(problem);
 	for (size_t i = 0; i < lengthof(errors); i++)
 	{
 		if (problem->status >= errors[i].first_status &&
 			problem->status <= errors[i].last_status &&
 			(problem->is_gateway || !errors[i].is_gateway))
-			api_raise(api, transfer, problem, errors[i].sqlstate,
-					  errors[i].message, errors[i].hint);
+			api_raise(problem, errors[i].sqlstate, errors[i].message,
+					  errors[i].hint);
 	}
 	CHECK_FOR_INTERRUPTS();
 	api_raise_malformed(
-		api, transfer, "record",
+		problem, "record",
 		psprintf("unexpected HTTP status %ld", problem->status));
 }
 
@@ -532,29 +508,20 @@ api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
 				   const char *where, RecordStatus status, const char *reason,
 				   ApiProblem *problem)
 {
-	memset(problem, 0, sizeof(*problem));
-	switch (status)
-	{
-		case RECORD_OK:
-			return true;
-		case RECORD_CUT:
-			problem->is_cut = true;
-			return false;
-		case RECORD_FAILURE:
-			*problem = api_read_problem(api, transfer);
-			return false;
-		case RECORD_MALFORMED:
-			*problem = api_read_problem(api, transfer);
-			if (problem->is_json && !problem->has_data &&
-				(problem->code[0] != '\0' || problem->message[0] != '\0'))
-				return false;
-			api_raise_malformed(api, transfer, what, reason);
-		case RECORD_UNTRANSLATABLE:
-			ereport(ERROR,
-					(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-					 errmsg("API response contains a character that PostgreSQL "
-							"cannot store"),
-					 errdetail("A string in %s contains \"\\u0000\".", where)));
-	}
-	pg_unreachable();
+	if (status == RECORD_OK)
+		return true;
+	if (status == RECORD_UNTRANSLATABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("API response contains a character that PostgreSQL "
+						"cannot store"),
+				 errdetail("A string in %s contains \"\\u0000\".", where)));
+	*problem = api_read_problem(api, transfer);
+	if (status == RECORD_CUT)
+		problem->is_cut = true;
+	if (status == RECORD_MALFORMED &&
+		(!problem->is_json || problem->has_data ||
+		 (problem->code[0] == '\0' && problem->message[0] == '\0')))
+		api_raise_malformed(problem, what, reason);
+	return false;
 }

@@ -36,15 +36,17 @@
  */
 typedef struct ApiProblem
 {
-	long status;
-	bool is_json;
-	bool is_cut; /* body is a truncated JSON text */
-	bool has_data;
-	bool is_healthy; /* "data" reports a healthy API */
-	bool is_throttling;
-	bool is_gateway; /* sent by a gateway in front of the API */
-	char code[128];	 /* empty: none */
-	char message[1024];
+	const Api	 *api;
+	HttpTransfer *transfer;
+	long		  status;
+	bool		  is_json;
+	bool		  is_cut; /* body is a truncated JSON text */
+	bool		  has_data;
+	bool		  is_healthy; /* "data" reports a healthy API */
+	bool		  is_throttling;
+	bool		  is_gateway; /* sent by a gateway in front of the API */
+	char		  code[128];  /* empty: none */
+	char		  message[1024];
 } ApiProblem;
 
 extern bool		  api_check_response(const Api *api, HttpTransfer *transfer,
@@ -52,21 +54,14 @@ extern bool		  api_check_response(const Api *api, HttpTransfer *transfer,
 									 RecordStatus status, const char *reason,
 									 ApiProblem *problem);
 extern json_t	 *api_load_json(const HttpTransfer *transfer, bool *is_cut);
-extern ApiProblem api_read_problem(const Api		  *api,
-								   const HttpTransfer *transfer);
-extern bool		  api_retry(HttpTransfer *transfer, const ApiProblem *problem);
-pg_noreturn extern void api_raise(const Api *api, const HttpTransfer *transfer,
-								  const ApiProblem *problem, int sqlstate,
+extern ApiProblem api_read_problem(const Api *api, HttpTransfer *transfer);
+extern bool		  api_retry(const ApiProblem *problem);
+pg_noreturn extern void api_raise(const ApiProblem *problem, int sqlstate,
 								  const char *message, const char *hint);
-pg_noreturn extern void api_raise_problem(const Api			 *api,
-										  const HttpTransfer *transfer,
-										  const ApiProblem	 *problem);
-pg_noreturn extern void api_raise_not_found(const Api		   *api,
-											const HttpTransfer *transfer,
-											const ApiProblem   *problem);
-pg_noreturn extern void api_raise_malformed(const Api		   *api,
-											const HttpTransfer *transfer,
-											const char		   *what,
-											const char		   *problem);
+pg_noreturn extern void api_raise_problem(const ApiProblem *problem);
+pg_noreturn extern void api_raise_not_found(const ApiProblem *problem);
+pg_noreturn extern void api_raise_malformed(const ApiProblem *problem,
+											const char		 *what,
+											const char		 *reason);
 
 #endif /* OPPORTUNITY_API_ERROR_H */

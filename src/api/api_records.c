@@ -44,10 +44,7 @@ start_query(Api *api, const char *body, HttpBudget *budget)
 	return api_start(api, ENDPOINT_QUERY, path, body, budget);
 }
 
-/*
- * Starts a query for its first page.  The transfer lives until http_end, or as
- * long as the Api.
- */
+/* Starts a query.  The transfer lives until http_end, or as long as the Api. */
 HttpTransfer *
 api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
 {
@@ -93,8 +90,7 @@ api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
  * id.
  */
 static QueryResult
-classify_refusal(const Api *api, HttpTransfer *transfer,
-				 const ApiProblem *problem)
+classify_refusal(const ApiProblem *problem)
 {
 	static const struct
 	{
@@ -124,7 +120,7 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 		case 404:
 		case 410:
 			if (strcmp(problem->code, API_UNKNOWN_TYPE) == 0)
-				api_raise_not_found(api, transfer, problem);
+				api_raise_not_found(problem);
 			return QUERY_NOT_SUPPORTED;
 		case 405:
 		case 501:
@@ -132,15 +128,15 @@ classify_refusal(const Api *api, HttpTransfer *transfer,
 		default:
 			if (problem->status != 0 && problem->status < 300)
 				api_raise_malformed(
-					api, transfer, "page of records",
+					problem, "page of records",
 					psprintf("unexpected HTTP status %ld", problem->status));
-			api_raise_problem(api, transfer, problem);
+			api_raise_problem(problem);
 	}
 }
 
 /*
- * Parses a complete response to a query, like record_parse_page.  A response
- * without content is an empty page, and any other status is RECORD_FAILURE.
+ * Parses a complete response, like record_parse_page.  Without content it is an
+ * empty page, and any other status is RECORD_FAILURE.
  */
 static RecordStatus
 parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
@@ -158,11 +154,10 @@ parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Waits for the response to a query and parses it.
- *
- * *page is made in the current memory context and points into the response,
- * which lives until http_end.  Raises an error for a response that QueryResult
- * does not describe, and if there is none.
+ * Waits for the response to a query and parses it.  *page is made in the current
+ * memory context and points into the response, which lives until http_end.
+ * Raises an error for a response that QueryResult does not describe, and if
+ * there is none.
  */
 QueryResult
 api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
@@ -184,13 +179,13 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 			api_count_records(api, (*page)->count);
 			return QUERY_PAGE;
 		}
-	} while (api_retry(transfer, &problem));
-	return classify_refusal(api, transfer, &problem);
+	} while (api_retry(&problem));
+	return classify_refusal(&problem);
 }
 
 /*
- * Parses a response to a query that has arrived, like api_finish_query, if it
- * is a page as documented.  Returns false for anything else.  Raises no error.
+ * Parses a response like api_finish_query if it has arrived and is a page as
+ * documented.  Returns false for anything else.  Raises no error.
  */
 bool
 api_try_page(const Api *api, const HttpTransfer *transfer,
@@ -206,9 +201,8 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 }
 
 /*
- * Returns true if a retry does not help, but another query may: the response is
- * too large, or complete and not a page as documented.  The transfer must be
- * over.
+ * Returns true if a transfer is over and a retry does not help, but another
+ * query may: the response is too large, or not a page as documented.
  */
 bool
 api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
@@ -241,10 +235,7 @@ api_doubt_end(const Api *api, const RecordPage *page, int64 received, int limit)
 			   : DOUBT_NONE;
 }
 
-/*
- * Notes that a doubtful end was the end, so that the API's counts are no
- * evidence any more.
- */
+/* Notes that a doubtful end was the end: the API's counts are no evidence. */
 void
 api_note_end(const Api *api, EndDoubt doubt)
 {
@@ -252,12 +243,9 @@ api_note_end(const Api *api, EndDoubt doubt)
 		api_facts(api)->has_false_counts = true;
 }
 
-/*
- * Returns true if the API refuses a request for lack of a valid key or a
- * permission.  The transfer must be over.
- */
+/* Returns true if a transfer is over and the key is invalid or lacks a permission. */
 bool
-api_is_denial(const Api *api, const HttpTransfer *transfer)
+api_is_denial(const Api *api, HttpTransfer *transfer)
 {
 	ApiProblem problem = api_read_problem(api, transfer);
 
@@ -272,15 +260,12 @@ api_raise_refusal(const Api *api, HttpTransfer *transfer)
 {
 	ApiProblem problem = api_read_problem(api, transfer);
 
-	api_raise_problem(api, transfer, &problem);
+	api_raise_problem(&problem);
 }
 
 /* --- Health --- */
 
-/*
- * Starts the request of the health endpoint, without the key, like
- * api_query_first.
- */
+/* Starts the request of the health endpoint, which needs no key. */
 HttpTransfer *
 api_ask_health(Api *api, HttpBudget *budget)
 {
@@ -289,8 +274,8 @@ api_ask_health(Api *api, HttpBudget *budget)
 
 /*
  * Waits for the response to api_ask_health, and returns true if the API is
- * healthy.  Only a healthy state is cached for the session.  Raises an error if
- * there is no complete response, or if it reports a temporary failure.
+ * healthy, which is cached for the session.  Raises an error if there is no
+ * complete response, or if it reports a temporary failure.
  */
 bool
 api_finish_health(Api *api, HttpTransfer *transfer)
@@ -301,19 +286,16 @@ api_finish_health(Api *api, HttpTransfer *transfer)
 	{
 		api_wait(transfer);
 		problem = api_read_problem(api, transfer);
-	} while (api_retry(transfer, &problem));
+	} while (api_retry(&problem));
 	if (problem.is_throttling || problem.status >= 500)
-		api_raise_problem(api, transfer, &problem);
+		api_raise_problem(&problem);
 	if (transfer->status != 200 || !problem.is_healthy)
 		return false;
 	api->connection->is_healthy = true;
 	return true;
 }
 
-/*
- * Returns true if the API is healthy.  Makes a request unless it was healthy
- * before.
- */
+/* Returns true if the API is healthy, without a request if it was before. */
 static bool
 is_healthy_api(Api *api, HttpBudget *budget)
 {
@@ -334,8 +316,7 @@ api_raise_unhealthy(const Api *api, HttpTransfer *transfer)
 {
 	ApiProblem problem = api_read_problem(api, transfer);
 
-	api_raise(api, transfer, &problem, ERRCODE_FDW_ERROR,
-			  "API health check failed",
+	api_raise(&problem, ERRCODE_FDW_ERROR, "API health check failed",
 			  psprintf("Check the server option \"base_url\" (\"%s\").",
 					   api->settings->base_url));
 }
@@ -394,18 +375,16 @@ is_known_missing(const Api *api, const ApiProblem *problem)
 static bool
 is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 {
+	ApiQuery	  query = {.limit = 1};
 	HttpTransfer *transfer;
 	RecordPage	 *page;
 	bool		  is_missing = true;
 
 	if (!api->settings->use_query)
 		return is_healthy_api(api, budget);
-	transfer =
-		start_query(api,
-					psprintf("{\"filters\":[{\"field\":\"id\",\"operator\":"
-							 "\"in\",\"value\":[\"%s\"]}],\"limit\":1}",
-							 id_text(id)),
-					budget);
+	query.filters = list_make1(remote_filter_create(
+		ID_FIELD, OPERATOR_IN, psprintf("[\"%s\"]", id_text(id))));
+	transfer = api_query_first(api, &query, budget);
 	if (api_finish_query(api, transfer, attribute_set_create(), &page) ==
 		QUERY_PAGE)
 	{
@@ -423,10 +402,7 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 	return is_missing;
 }
 
-/*
- * Parses a complete response to api_get_record, like record_parse.  Any status
- * but 200 is RECORD_FAILURE.
- */
+/* Like record_parse.  Any status but 200 is RECORD_FAILURE. */
 static RecordStatus
 parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
 					  Record **record, char **reason)
@@ -438,13 +414,13 @@ parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Parses a response to api_get_record like api_finish_record, if it has arrived
- * and needs no error, warning or further request.  *record is NULL if there is
- * no such record.  Returns false for any other response.
+ * Parses a response like api_finish_record, if it has arrived and needs no
+ * error, warning or further request.  *record is NULL if there is no such
+ * record.  Returns false for any other response.
  */
 bool
-api_try_record(const Api *api, const HttpTransfer *transfer,
-			   const pg_uuid_t *id, const AttributeSet *wanted, Record **record)
+api_try_record(const Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
+			   const AttributeSet *wanted, Record **record)
 {
 	ApiProblem problem;
 	char	  *ignored;
@@ -469,12 +445,10 @@ api_try_record(const Api *api, const HttpTransfer *transfer,
 }
 
 /*
- * Waits for the response to api_get_record and parses it.
- *
- * Returns true if the API has the record.  *record is made in the current
- * memory context and points into the response, which lives until http_end.  A
- * record that was merged into another one is missing, with a warning.  Raises
- * an error for any other response, and if there is none.
+ * Waits for the response to api_get_record, and returns true if the API has the
+ * record.  *record is like api_finish_query's *page.  A record that was merged
+ * into another one is missing, with a warning.  Raises an error for any other
+ * response, and if there is none.
  */
 bool
 api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -504,12 +478,12 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		}
 		/* Discard the partly parsed response. */
 		*record = NULL;
-	} while (api_retry(transfer, &problem));
+	} while (api_retry(&problem));
 
 	if ((problem.status == 404 || problem.status == 410) &&
 		(is_known_missing(api, &problem) ||
 		 (strcmp(problem.code, API_UNKNOWN_TYPE) != 0 &&
 		  is_missing_for_query(api, id, budget))))
 		return false;
-	api_raise_problem(api, transfer, &problem);
+	api_raise_problem(&problem);
 }

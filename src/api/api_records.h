@@ -47,7 +47,7 @@ extern bool			 api_try_page(const Api *api, const HttpTransfer *transfer,
 								  const AttributeSet *wanted, RecordPage **page);
 extern bool			 api_is_unusable_page(const HttpTransfer *transfer,
 										  const AttributeSet *wanted);
-extern bool api_is_denial(const Api *api, const HttpTransfer *transfer);
+extern bool			 api_is_denial(const Api *api, HttpTransfer *transfer);
 pg_noreturn extern void api_raise_refusal(const Api	   *api,
 										  HttpTransfer *transfer);
 extern EndDoubt			api_doubt_end(const Api *api, const RecordPage *page,
@@ -59,9 +59,9 @@ extern HttpTransfer *api_get_record(Api *api, const pg_uuid_t *id,
 extern bool			 api_finish_record(Api *api, HttpTransfer *transfer,
 									   const pg_uuid_t *id, HttpBudget *budget,
 									   const AttributeSet *wanted, Record **record);
-extern bool api_try_record(const Api *api, const HttpTransfer *transfer,
-						   const pg_uuid_t *id, const AttributeSet *wanted,
-						   Record **record);
+extern bool			 api_try_record(const Api *api, HttpTransfer *transfer,
+									const pg_uuid_t *id, const AttributeSet *wanted,
+									Record **record);
 
 extern HttpTransfer	   *api_ask_health(Api *api, HttpBudget *budget);
 extern bool				api_finish_health(Api *api, HttpTransfer *transfer);

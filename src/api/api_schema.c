@@ -134,8 +134,7 @@ schema_read_attribute(const json_t *value, const char **problem)
 }
 
 static List *
-read_attributes(const Api *api, const HttpTransfer *transfer,
-				const json_t *root)
+read_attributes(const ApiProblem *response, const json_t *root)
 {
 	const json_t *list = json_object_get(root, "attributes");
 	const char	 *problem = NULL;
@@ -158,7 +157,7 @@ read_attributes(const Api *api, const HttpTransfer *transfer,
 			problem = psprintf("attribute %d: %s", (int) i + 1, problem);
 	}
 	if (problem != NULL)
-		api_raise_malformed(api, transfer, "schema", problem);
+		api_raise_malformed(response, "schema", problem);
 	return attributes;
 }
 
@@ -167,24 +166,25 @@ read_attributes(const Api *api, const HttpTransfer *transfer,
  * server just this path.
  */
 pg_noreturn static void
-raise_unavailable(const Api *api, const HttpTransfer *transfer,
-				  const ApiProblem *problem, bool for_import)
+raise_unavailable(const ApiProblem *problem, bool for_import)
 {
+	const Settings *settings = problem->api->settings;
+
 	if (problem->status == 403 && !problem->is_throttling &&
 		!problem->is_gateway)
-		api_raise(api, transfer, problem, ERRCODE_INSUFFICIENT_PRIVILEGE,
+		api_raise(problem, ERRCODE_INSUFFICIENT_PRIVILEGE,
 				  psprintf("API key lacks permission to read the schema of "
 						   "record type \"%s\"",
-						   api->settings->record_type),
+						   settings->record_type),
 				  for_import ? NO_DISCOVERY_HINT
 							 : "Use an API key with read permission for the "
 							   "schema.");
 	if (problem->status == 404 || problem->status == 405 ||
 		problem->status == 501)
 		api_raise(
-			api, transfer, problem, ERRCODE_FDW_TABLE_NOT_FOUND,
+			problem, ERRCODE_FDW_TABLE_NOT_FOUND,
 			psprintf("schema of record type \"%s\" not found",
-					 api->settings->record_type),
+					 settings->record_type),
 			psprintf(for_import
 						 ? "Check the server option \"base_url\" (\"%s\"), "
 						   "or import the documented columns with "
@@ -192,8 +192,8 @@ raise_unavailable(const Api *api, const HttpTransfer *transfer,
 						 : "Check the server option \"base_url\" (\"%s\") "
 						   "and the foreign table option "
 						   "\"record_type\".",
-					 api->settings->base_url));
-	api_raise_problem(api, transfer, problem);
+					 settings->base_url));
+	api_raise_problem(problem);
 }
 
 /*
@@ -223,9 +223,9 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 		root = load_owned(transfer, &problem.is_cut);
 		problem.is_cut = problem.is_cut || transfer->length == 0;
 		if (!problem.is_cut && !reports_failure(transfer, root, &problem))
-			return read_attributes(api, transfer, root);
-	} while (api_retry(transfer, &problem));
-	raise_unavailable(api, transfer, &problem, for_import);
+			return read_attributes(&problem, root);
+	} while (api_retry(&problem));
+	raise_unavailable(&problem, for_import);
 }
 
 /*
