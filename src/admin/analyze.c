@@ -428,7 +428,7 @@ add_page(Sample *sample)
 			continue;
 		MemoryContextReset(sample->record_context);
 		old_context = MemoryContextSwitchTo(sample->record_context);
-		row_reader_read(sample->row_reader, record, &record->id, sample->values,
+		row_reader_read(sample->row_reader, record, sample->values,
 						sample->isnull);
 		MemoryContextSwitchTo(sample->rows_context);
 		row = heap_form_tuple(RelationGetDescr(sample->relation),

@@ -4,25 +4,700 @@
  * row.c
  *	  Makes the rows of a foreign table from records.
  *
+ * The declared type of a column decides how a value is converted.  A JSON
+ * column takes it as it is, and an array takes a list.  Any other type takes the
+ * scalar of the value, as text, through its input function.
+ *
  * Must not know the origin of records, or the executor.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
+#include "parser/parse_coerce.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
 #include "base/id.h"
+#include "base/iso8601.h"
 #include "base/redact.h"
 #include "exec/row.h"
-#include "exec/value.h"
+
+#define SPACES " \t\n\v\f\r"
+#define DIGITS "0123456789"
+
+/* Largest number of digits in an integer type. */
+#define MAX_INTEGER_DIGITS 19
+
+/* Input function of a type. */
+typedef struct TypeInput
+{
+	FmgrInfo function;
+	Oid		 param;
+} TypeInput;
+
+/* Conversion of one column. */
+typedef struct ColumnReader
+{
+	struct RowReader	 *row;
+	const char			 *name;
+	AttrNumber			  attnum;
+	List				 *key; /* OID of the table, number of the column */
+	const ColumnSettings *options;
+	int					  attribute;  /* number in the AttributeSet */
+	bool				  is_strict;  /* an invalid value is an error */
+	bool				  is_invalid; /* the value becomes NULL */
+
+	/* type of the column, or of an array's elements */
+	Oid		  type;
+	Oid		  base_type; /* type below a domain */
+	int32	  typmod;
+	bool	  is_json;
+	bool	  is_text; /* the empty string is a value */
+	TypeInput input;
+	TypeInput timestamptz_input; /* for the UTC reading of a timestamp */
+	TypeInput whole_input;		 /* of the column, even if it is an array */
+
+	/* for arrays */
+	bool  is_array;
+	int16 element_length;
+	bool  element_byval;
+	char  element_align;
+	Oid	  array_domain; /* InvalidOid: no domain over the array */
+	void *domain_extra;
+} ColumnReader;
 
 struct RowReader
 {
-	int			   natts;
-	int			   column_count;
-	ColumnReader **columns;
-	int			   archived_at; /* attribute number; -1: no filter */
-	const char	  *secret;		/* the API key; NULL: none */
+	const char	 *table_name;
+	const char	 *secret; /* the API key; NULL: none */
+	int			  natts;
+	List		 *columns;		  /* ColumnReaders */
+	List		**warned_columns; /* keys of columns, of the whole statement */
+	int			  archived_at;	  /* attribute number; -1: no filter */
+	MemoryContext context;
+
+	/* for messages */
+	const Record	   *record;
+	const ColumnReader *column;
 };
+
+/* Replaces an invalid value by NULL, with a warning if it is the first. */
+static void
+replace_by_null(ColumnReader *column, const char *message)
+{
+	RowReader	 *row = column->row;
+	MemoryContext old_context;
+
+	column->is_invalid = true;
+	if (list_member(*row->warned_columns, column->key))
+		return;
+	old_context = MemoryContextSwitchTo(row->context);
+	*row->warned_columns = lappend(*row->warned_columns, column->key);
+	MemoryContextSwitchTo(old_context);
+
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("invalid values in column \"%s\" of foreign table \"%s\" "
+					"are replaced by NULL",
+					column->name, row->table_name),
+			 errdetail("The first error is: %s.",
+					   redact_text(row->secret, message))));
+}
+
+/* Raises the error for an invalid value, or replaces the value by NULL. */
+static void
+reject(ColumnReader *column, int sqlstate, const char *message,
+	   const char *hint)
+{
+	if (column->is_strict)
+		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message),
+						hint != NULL ? errhint("%s", hint) : 0));
+	replace_by_null(column, message);
+}
+
+/* Returns true if input_problem can call the input function of a type. */
+static bool
+may_catch_errors(Oid type)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) type;
+	return true;
+#else
+	static const Oid types[] = {
+		BOOLOID,	  INT2OID,		  INT4OID,	  INT8OID, FLOAT4OID, FLOAT8OID,
+		NUMERICOID,	  TEXTOID,		  VARCHAROID, UUIDOID, DATEOID,	  TIMEOID,
+		TIMESTAMPOID, TIMESTAMPTZOID, JSONOID,	  JSONBOID};
+
+	for (size_t i = 0; i < lengthof(types); i++)
+	{
+		if (types[i] == type)
+			return true;
+	}
+	return false;
+#endif
+}
+
+/*
+ * Calls an input function for which may_catch_errors is true.  Returns its
+ * message about a bad value, palloc'd, or NULL.
+ */
+static const char *
+input_problem(TypeInput *input, char *text, int32 typmod, Datum *value)
+{
+#if PG_VERSION_NUM >= 160000
+	ErrorSaveContext escontext = {.type = T_ErrorSaveContext,
+								  .details_wanted = true};
+
+	return InputFunctionCallSafe(&input->function, text, input->param, typmod,
+								 (Node *) &escontext, value)
+			   ? NULL
+			   : pstrdup(escontext.error_data->message);
+#else
+	MemoryContext context = CurrentMemoryContext;
+	const char *volatile problem = NULL;
+
+	/*
+	 * These input functions hold nothing that only an abort releases.  Their
+	 * errors about data can be caught without a subtransaction.
+	 */
+	PG_TRY();
+	{
+		*value =
+			InputFunctionCall(&input->function, text, input->param, typmod);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		problem = error->message;
+	}
+	PG_END_TRY();
+	return problem;
+#endif
+}
+
+/*
+ * Calls an input function.  A text of NULL means SQL NULL.  Returns false if the
+ * value is invalid and becomes NULL.
+ */
+static bool
+call_input(ColumnReader *column, TypeInput *input, const char *text,
+		   int32 typmod, Datum *value)
+{
+	char	   *source = unconstify(char *, text);
+	const char *problem = NULL;
+
+	if (column->is_strict || !may_catch_errors(column->type))
+		*value =
+			InputFunctionCall(&input->function, source, input->param, typmod);
+	else
+		problem = input_problem(input, source, typmod, value);
+	if (problem != NULL)
+		replace_by_null(column, problem);
+	return problem == NULL;
+}
+
+/*
+ * Converts a UUID or timestamp in the API's usual form.  Returns false for
+ * other texts.  The input functions would be more than half of the cost of all
+ * conversion (see bench/instructions).
+ */
+static bool
+read_plain(const ColumnReader *column, const char *text, Datum *value)
+{
+	TimestampTz timestamp;
+	pg_uuid_t  *id;
+
+	if (column->type == UUIDOID)
+	{
+		id = palloc(sizeof(*id));
+		*value = UUIDPGetDatum(id);
+		return id_parse(text, id);
+	}
+	if (column->type != TIMESTAMPTZOID || column->typmod != -1 ||
+		!iso8601_timestamp(text, &timestamp))
+		return false;
+	*value = TimestampTzGetDatum(timestamp);
+	return true;
+}
+
+/*
+ * Rejects a text that is not valid for a type, and returns NULL.  format: a
+ * message with the type and the text.
+ */
+static const char *
+reject_text(ColumnReader *column, int sqlstate, const char *format, Oid type,
+			const char *text)
+{
+	reject(column, sqlstate,
+		   psprintf(format, format_type_be(type),
+					pg_any_to_server(text, strlen(text), PG_UTF8)),
+		   NULL);
+	return NULL;
+}
+
+static const char *
+reject_number(ColumnReader *column, const char *text)
+{
+	return reject_text(column, ERRCODE_INVALID_TEXT_REPRESENTATION,
+					   "invalid input syntax for type %s: \"%s\"",
+					   column->base_type, text);
+}
+
+/*
+ * Returns a decimal number in the form of the column's type: an integer without
+ * point or exponent.  Anything else is invalid, although input functions accept
+ * more.  An example is NaN, which SQL treats as the largest number, and which the
+ * API may omit from a range.
+ */
+static const char *
+normalize_number(ColumnReader *column, const char *text)
+{
+	const char *sign = text + strspn(text, SPACES);
+	const char *mantissa = sign + (*sign == '+' || *sign == '-');
+	int			whole = strspn(mantissa, DIGITS);
+	int			decimals = 0;
+	const char *end = mantissa + whole;
+	int64		exponent = 0;
+	bool		is_number;
+	char	   *digits;
+	int			count;
+
+	if (*end == '.')
+	{
+		decimals = strspn(end + 1, DIGITS);
+		end += 1 + decimals;
+	}
+	is_number = whole + decimals > 0;
+	if (*end == 'e' || *end == 'E')
+	{
+		end++;
+		/* Clamped, but far beyond the digits of a mantissa. */
+		exponent = Max(Min(strtol(end, NULL, 10), PG_INT32_MAX), PG_INT32_MIN);
+		end += *end == '+' || *end == '-';
+		is_number &= strspn(end, DIGITS) > 0;
+		end += strspn(end, DIGITS);
+	}
+	if (!is_number || end[strspn(end, SPACES)] != '\0')
+		return reject_number(column, text);
+	if (end == mantissa + whole ||
+		(column->base_type != INT2OID && column->base_type != INT4OID &&
+		 column->base_type != INT8OID))
+		return text;
+
+	digits =
+		psprintf("%.*s%.*s", whole, mantissa, decimals, mantissa + whole + 1);
+	digits += strspn(digits, "0");
+	exponent -= decimals;
+	for (count = strlen(digits); count > 0 && digits[count - 1] == '0'; count--)
+		exponent++;
+	if (count == 0)
+		return "0";
+	if (count + exponent > MAX_INTEGER_DIGITS)
+	{
+		reject(column, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+			   psprintf("value \"%s\" is out of range for type %s", text,
+						format_type_be(column->base_type)),
+			   NULL);
+		return NULL;
+	}
+	if (exponent < 0)
+		return reject_number(column, text); /* it has a fraction */
+	/* The last conversion gives as many zeros as the exponent. */
+	return psprintf("%s%.*s%.*d", *sign == '-' ? "-" : "", count, digits,
+					(int) exponent, 0);
+}
+
+/*
+ * Returns an ISO 8601 text in a form that the column's type accepts.  A type
+ * without a time zone gets the UTC reading.  A text without an offset is in UTC,
+ * like all timestamps of the API.
+ */
+static const char *
+normalize_time(ColumnReader *column, const char *text)
+{
+	Oid			type = column->base_type;
+	Iso8601		parts;
+	bool		has_date;
+	bool		has_time;
+	char	   *copy;
+	char	   *comma;
+	const char *zoned;
+	Datum		value;
+
+	/* A time with an offset and without a date has no UTC reading. */
+	if (!iso8601_parse(text, &parts) ||
+		(type == TIMETZOID ? parts.date_length > 0
+		 : type == TIMEOID ? parts.time_length == 0 ||
+								 (parts.date_length == 0 && !parts.zone_is_utc)
+						   : parts.date_length == 0))
+		return reject_text(column, ERRCODE_INVALID_DATETIME_FORMAT,
+						   "invalid ISO 8601 value for type %s: \"%s\"",
+						   column->type, text);
+	has_date = parts.date_length > 0;
+	has_time = parts.time_length > 0;
+
+	/* ISO 8601 allows a decimal comma, which PostgreSQL treats as a separator. */
+	copy = pstrdup(text);
+	comma = strchr(copy, ',');
+	if (comma != NULL)
+		*comma = '.';
+	zoned = !has_time				 ? psprintf("%s 00:00:00Z", copy)
+			: parts.zone_length == 0 ? psprintf("%sZ", copy)
+									 : copy;
+	if (type == TIMESTAMPTZOID || type == TIMETZOID)
+		return zoned;
+	if (!has_date || !has_time)
+		return pnstrdup(copy, strlen(copy) - parts.zone_length);
+
+	/*
+	 * The UTC reading may be on another day, because of the offset, 24:00:00, a
+	 * leap second, or a fraction that is rounded up.  A timestamptz has the
+	 * microseconds that a timestamp of its UTC reading has.
+	 */
+	if (!call_input(column, &column->timestamptz_input, zoned, -1, &value))
+		return NULL;
+	copy = JsonEncodeDateTime(NULL, value, TIMESTAMPOID, NULL);
+	*strchr(copy, 'T') = ' '; /* the type time does not accept a T */
+	return copy;
+}
+
+/* Converts UTF-8 text with the type's input function. */
+static bool
+input_text(ColumnReader *column, const char *text, Datum *value)
+{
+	if (read_plain(column, text, value))
+		return true;
+	switch (column->base_type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+			text = normalize_number(column, text);
+			break;
+		case TIMESTAMPTZOID:
+		case TIMESTAMPOID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMETZOID:
+			text = normalize_time(column, text);
+			break;
+	}
+	return text != NULL &&
+		   call_input(column, &column->input,
+					  pg_any_to_server(text, strlen(text), PG_UTF8),
+					  column->typmod, value);
+}
+
+/* Converts JSON as it is in the response, so that numbers stay exact. */
+static bool
+input_json(ColumnReader *column, JsonSlice json, Datum *value)
+{
+	return input_text(column, pnstrdup(json.start, json.length), value);
+}
+
+/*
+ * Returns the value of an envelope that the column shows, or NULL.  A key of a
+ * value without keys is absent.
+ */
+static const JsonValue *
+find_value(const ColumnReader *column, const Envelope *envelope)
+{
+	if (!envelope->has_value)
+		return NULL;
+	return column->options->key == NULL
+			   ? &envelope->value
+			   : envelope_member(envelope, column->options->key);
+}
+
+/* Returns the key of the scalar that the column takes; NULL: the value itself. */
+static const char *
+scalar_key(const ColumnReader *column, const Envelope *envelope)
+{
+	return column->options->key == NULL
+			   ? envelope_scalar_key(envelope, column->base_type == UUIDOID)
+			   : NULL;
+}
+
+static bool
+is_structured(const JsonValue *value)
+{
+	return value->kind == JSON_TOKEN_OBJECT_START ||
+		   value->kind == JSON_TOKEN_ARRAY_START;
+}
+
+/*
+ * Reads an envelope into *value.  Returns false for NULL, and for an invalid value
+ * that becomes NULL.  An empty string is a value of text types only.
+ */
+static bool
+read_envelope(ColumnReader *column, const Envelope *envelope, Datum *value)
+{
+	const JsonValue *json = find_value(column, envelope);
+	const char		*key = scalar_key(column, envelope);
+
+	if (json == NULL || json->kind == JSON_TOKEN_NULL)
+		return false;
+	if (column->is_json)
+		return input_json(column, json->raw, value);
+	if (key != NULL)
+		json = envelope_member(envelope, key);
+	if (json == NULL)
+		reject(column, ERRCODE_PROTOCOL_VIOLATION,
+			   psprintf("value of type \"%s\" has no key \"%s\"",
+						envelope->value_type, key),
+			   NULL);
+	else if (is_structured(json))
+		reject(column, ERRCODE_FDW_INVALID_DATA_TYPE,
+			   psprintf("cannot convert structured value to type %s",
+						format_type_be(column->type)),
+			   "Declare the column as jsonb, or select a key of the "
+			   "value with the column option \"attribute\", as in "
+			   "\"stage.color\".");
+	else if (column->is_text ? json->kind != JSON_TOKEN_NULL
+							 : !json_value_is_empty(json))
+		return input_text(column, json->text, value);
+	return false;
+}
+
+/*
+ * Checks an array against the domain over it.  The domain's input function
+ * reports soft errors in every version that has them, unlike domain_check.
+ */
+static bool
+check_array(ColumnReader *column, Datum array)
+{
+	Oid	 function;
+	bool is_varlena;
+
+	if (column->is_strict || !may_catch_errors(column->array_domain))
+	{
+		domain_check(array, false, column->array_domain, &column->domain_extra,
+					 column->row->context);
+		return true;
+	}
+	getTypeOutputInfo(getBaseType(column->array_domain), &function,
+					  &is_varlena);
+	return call_input(column, &column->whole_input,
+					  OidOutputFunctionCall(function, array), -1, &array);
+}
+
+/*
+ * Rejects a list in a column for one value, or the reverse.  The hint names the
+ * type that could take each value of the attribute, with or without brackets.
+ */
+static bool
+reject_form(ColumnReader *column, const RecordAttribute *attribute,
+			const char *message, const char *brackets)
+{
+	bool has_scalars = !column->is_json;
+
+	for (int i = 0; i < attribute->count; i++)
+	{
+		const Envelope	*envelope = &attribute->envelopes[i];
+		const JsonValue *value = find_value(column, envelope);
+
+		if (value != NULL && is_structured(value) &&
+			scalar_key(column, envelope) == NULL)
+			has_scalars = false;
+	}
+	reject(column, ERRCODE_FDW_INVALID_DATA_TYPE, message,
+		   has_scalars ? psprintf("Declare the column as %s%s or as jsonb.",
+								  format_type_be(column->type), brackets)
+					   : "Declare the column as jsonb.");
+	return false;
+}
+
+static bool
+read_array(ColumnReader *column, const RecordAttribute *attribute, Datum *value)
+{
+	Datum *elements = palloc(attribute->count * sizeof(Datum));
+	bool  *nulls = palloc(attribute->count * sizeof(bool));
+	int	   lower_bound = 1;
+
+	if (!attribute->is_list)
+	{
+		const JsonValue *only = find_value(column, &attribute->envelopes[0]);
+
+		return only != NULL && !json_value_is_empty(only) &&
+			   reject_form(
+				   column, attribute,
+				   psprintf("cannot convert non-array value to type %s[]",
+							format_type_be(column->type)),
+				   "");
+	}
+
+	for (int i = 0; i < attribute->count; i++)
+	{
+		nulls[i] =
+			!read_envelope(column, &attribute->envelopes[i], &elements[i]);
+		/* A domain may forbid NULL. */
+		if (column->is_invalid ||
+			(nulls[i] && !call_input(column, &column->input, NULL,
+									 column->typmod, &elements[i])))
+			return false;
+	}
+
+	*value = PointerGetDatum(construct_md_array(
+		elements, nulls, 1, unconstify(int *, &attribute->count), &lower_bound,
+		column->type, column->element_length, column->element_byval,
+		column->element_align));
+	return !OidIsValid(column->array_domain) || check_array(column, *value);
+}
+
+static bool
+read_column(ColumnReader *column, const Record *record, Datum *value)
+{
+	const RecordAttribute *attribute;
+	StringInfoData		   json;
+
+	if (column->options->is_record)
+		return input_json(column, record->whole, value);
+
+	attribute = &record->attributes[column->attribute];
+	if (!attribute->is_list && attribute->count == 0)
+		return false;
+	if (column->is_array)
+		return read_array(column, attribute, value);
+	if (!attribute->is_list)
+		return read_envelope(column, &attribute->envelopes[0], value);
+	if (!column->is_json)
+		return reject_form(column, attribute,
+						   psprintf("cannot convert array value to type %s",
+									format_type_be(column->type)),
+						   "[]");
+
+	initStringInfo(&json);
+	for (int i = 0; i < attribute->count; i++)
+	{
+		const JsonValue *element = find_value(column, &attribute->envelopes[i]);
+
+		appendStringInfoString(&json, i > 0 ? "," : "[");
+		if (element == NULL)
+			appendStringInfoString(&json, "null");
+		else
+			appendBinaryStringInfo(&json, element->raw.start,
+								   element->raw.length);
+	}
+	appendStringInfoString(&json, attribute->count > 0 ? "]" : "[]");
+	return input_text(column, json.data, value);
+}
+
+/* Error context callback: names the value.  Makes no catalog lookup. */
+static void
+conversion_context(void *arg)
+{
+	const RowReader	   *row = arg;
+	const ColumnReader *column = row->column;
+
+	errcontext("column \"%s\" of foreign table \"%s\", attribute \"%s\", "
+			   "record %s",
+			   column->name, row->table_name,
+			   column->options->attribute != NULL ? column->options->attribute
+												  : column->name,
+			   id_text(&row->record->id));
+}
+
+static void
+find_input(TypeInput *input, Oid type)
+{
+	Oid function;
+
+	getTypeInputInfo(type, &function, &input->param);
+	fmgr_info(function, &input->function);
+}
+
+/* Looks up the type of a column, and its input functions. */
+static void
+set_type(ColumnReader *column, Form_pg_attribute attribute)
+{
+	int32 typmod = attribute->atttypmod;
+	Oid	  base_type = getBaseTypeAndTypmod(attribute->atttypid, &typmod);
+	Oid	  element_type = get_element_type(base_type);
+
+	column->type = attribute->atttypid;
+	column->typmod = attribute->atttypmod;
+	if (OidIsValid(element_type))
+	{
+		column->is_array = true;
+		if (base_type != attribute->atttypid)
+			column->array_domain = attribute->atttypid;
+		column->type = element_type;
+		column->typmod = typmod; /* of the domain, if it is one */
+		get_typlenbyvalalign(element_type, &column->element_length,
+							 &column->element_byval, &column->element_align);
+	}
+	column->base_type = getBaseType(column->type);
+	column->is_json =
+		column->base_type == JSONOID || column->base_type == JSONBOID;
+	column->is_text = TypeCategory(column->base_type) == TYPCATEGORY_STRING;
+	find_input(&column->input, column->type);
+	find_input(&column->timestamptz_input, TIMESTAMPTZOID);
+	find_input(&column->whole_input, attribute->atttypid);
+}
+
+/* Returns the reader of a column, and adds its attribute to the wanted ones. */
+static ColumnReader *
+create_column(RowReader *row, const Settings *settings,
+			  Form_pg_attribute attribute, AttributeSet *wanted)
+{
+	ColumnSettings *options = column_settings_read(settings, attribute);
+	ColumnReader   *column = palloc0(sizeof(ColumnReader));
+
+	/* A wrapper has to compute a stored generated column. */
+	if (attribute->attgenerated == ATTRIBUTE_GENERATED_STORED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("generated column \"%s\" of foreign table \"%s\" is "
+						"not supported",
+						NameStr(attribute->attname), row->table_name),
+				 errhint("Drop the column, and use its expression in a "
+						 "view.")));
+	column->row = row;
+	column->name = pstrdup(NameStr(attribute->attname));
+	column->attnum = attribute->attnum;
+	column->key = list_make2_oid(attribute->attrelid, attribute->attnum);
+	column->options = options;
+	column->is_strict = column_shows(options, "id") ||
+						options->invalid_value == INVALID_VALUE_ERROR;
+
+	set_type(column, attribute);
+	if (!options->is_record)
+		column->attribute = attribute_set_add(wanted, options->field);
+	else if (column->is_array ||
+			 (!column->is_json && column->base_type != TEXTOID &&
+			  column->base_type != VARCHAROID))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+				 errmsg("column \"%s\" of foreign table \"%s\" with attribute "
+						"\"*\" cannot have type %s",
+						column->name, row->table_name,
+						format_type_be(column->is_array
+										   ? get_array_type(column->type)
+										   : column->type)),
+				 errhint("Declare the column as jsonb, json or text.")));
+	wanted->wants_record |= options->is_record;
+	return column;
+}
 
 /*
  * Returns a reader of the given columns, an integer list of numbers, in the
@@ -34,30 +709,33 @@ RowReader *
 row_reader_create(const Settings *settings, Relation relation, List *columns,
 				  RecordSource *records)
 {
-	RowReader *reader = palloc0(sizeof(RowReader));
+	TupleDesc  tupdesc = RelationGetDescr(relation);
+	RowReader *row = palloc0(sizeof(RowReader));
 	ListCell  *cell;
 
-	reader->secret = records->api->credentials->api_key;
-	reader->natts = RelationGetNumberOfAttributes(relation);
-	reader->columns = palloc(list_length(columns) * sizeof(ColumnReader *));
+	row->table_name = RelationGetRelationName(relation);
+	row->secret = records->api->credentials->api_key;
+	row->natts = tupdesc->natts;
+	row->warned_columns = &records->statement->warned_columns;
+	row->context = CurrentMemoryContext;
 	foreach(cell, columns)
-		reader->columns[reader->column_count++] = column_reader_create(
-			settings, RelationGetDescr(relation), lfirst_int(cell),
-			RelationGetRelationName(relation), reader->secret, records->wanted,
-			&records->statement->warned_columns);
-	reader->archived_at =
-		settings->include_archived
-			? -1
-			: attribute_set_add(records->wanted, "archived_at");
-	return reader;
+		row->columns =
+			lappend(row->columns,
+					create_column(row, settings,
+								  TupleDescAttr(tupdesc, lfirst_int(cell) - 1),
+								  records->wanted));
+	row->archived_at = settings->include_archived
+						   ? -1
+						   : attribute_set_add(records->wanted, "archived_at");
+	return row;
 }
 
 /* Returns true if the table excludes a record because it is archived. */
 bool
-row_reader_leaves_out(const RowReader *reader, const Record *record)
+row_reader_leaves_out(const RowReader *row, const Record *record)
 {
-	return reader->archived_at >= 0 &&
-		   record_has_value(&record->attributes[reader->archived_at]);
+	return row->archived_at >= 0 &&
+		   record_has_value(&record->attributes[row->archived_at]);
 }
 
 /*
@@ -82,29 +760,48 @@ rethrow_redacted(const char *secret)
 
 /*
  * Sets the values of a row, in the current memory context; columns without a
- * reader are NULL.  Raises an error for a value that does not fit.  The error
- * never shows the API key, even if the API returns it in a value.
+ * reader are NULL.  Raises an error for a value that does not fit, which names
+ * the column, the attribute and the record.  If the option invalid_value is
+ * null, such a value is NULL, with a warning.  No message shows the API key, even
+ * if the API returns it in a value.
  */
 void
-row_reader_read(const RowReader *reader, const Record *record,
-				const pg_uuid_t *id, Datum *values, bool *isnull)
+row_reader_read(RowReader *row, const Record *record, Datum *values,
+				bool *isnull)
 {
-	MemoryContext context = CurrentMemoryContext;
-	char		 *record_id = id_text(id);
+	MemoryContext		 context = CurrentMemoryContext;
+	ErrorContextCallback callback = {error_context_stack, conversion_context,
+									 row};
+	ListCell			*cell;
 
-	memset(isnull, true, reader->natts * sizeof(bool));
+	memset(isnull, true, row->natts * sizeof(bool));
+	row->record = record;
 	PG_TRY();
 	{
-		for (int i = 0; i < reader->column_count; i++)
-			column_reader_read(reader->columns[i], record, record_id, values,
-							   isnull);
+		error_context_stack = &callback;
+		foreach(cell, row->columns)
+		{
+			ColumnReader *column = lfirst(cell);
+			Datum		  value = (Datum) 0;
+			bool		  has_value;
+
+			row->column = column;
+			column->is_invalid = false;
+			has_value = read_column(column, record, &value);
+			if (!has_value) /* a domain may forbid NULL */
+				InputFunctionCall(&column->whole_input.function, NULL,
+								  column->whole_input.param, column->typmod);
+			values[column->attnum - 1] = value;
+			isnull[column->attnum - 1] = !has_value;
+		}
+		error_context_stack = callback.previous;
 	}
 	PG_CATCH();
 	{
-		if (reader->secret == NULL)
+		if (row->secret == NULL)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
-		rethrow_redacted(reader->secret);
+		rethrow_redacted(row->secret);
 	}
 	PG_END_TRY();
 }

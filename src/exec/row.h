@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "utils/rel.h"
-#include "utils/uuid.h"
 
 #include "api/record.h"
 #include "fetch/statement.h"
@@ -22,9 +21,8 @@ typedef struct RowReader RowReader;
 
 extern RowReader *row_reader_create(const Settings *settings, Relation relation,
 									List *columns, RecordSource *records);
-extern bool		  row_reader_leaves_out(const RowReader *reader,
-										const Record	*record);
-extern void		  row_reader_read(const RowReader *reader, const Record *record,
-								  const pg_uuid_t *id, Datum *values, bool *isnull);
+extern bool row_reader_leaves_out(const RowReader *row, const Record *record);
+extern void row_reader_read(RowReader *row, const Record *record, Datum *values,
+							bool *isnull);
 
 #endif /* OPPORTUNITY_ROW_H */

@@ -299,8 +299,7 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 	} while (found && row_reader_leaves_out(scan->rows, record));
 	if (found)
 	{
-		row_reader_read(scan->rows, record, &record->id, slot->tts_values,
-						slot->tts_isnull);
+		row_reader_read(scan->rows, record, slot->tts_values, slot->tts_isnull);
 		ExecStoreVirtualTuple(slot);
 		scan->counters.keys.prefetched += scan->is_prefetched;
 	}

@@ -28,7 +28,7 @@
 #include "mb/pg_wchar.h"
 
 #include "api/record_parser.h"
-#include "exec/value.h"
+#include "exec/row.h"
 
 #include "shim.h"
 
@@ -85,20 +85,20 @@ typedef struct Attempt
 	RecordStatus  status;
 	ErrorData	 *error; /* instead of a status */
 
-	ColumnReader *reader;
-	Datum		  values[lengthof(columns)];
-	bool		  isnull[lengthof(columns)];
+	RowReader *reader;
+	Datum	   values[lengthof(columns)];
+	bool	   isnull[lengthof(columns)];
 } Attempt;
 
-static ColumnReader **make_readers(AttributeSet *wanted, int first,
-								   int invalid_value);
-static void			  parse(void *argument);
+static RowReader **make_readers(AttributeSet *wanted, int first,
+								int invalid_value);
+static void		   parse(void *argument);
 static bool try_parse(Attempt *attempt, AttributeSet *wanted, const char *body,
 					  int length);
 static void check_encodings(Attempt *attempt, const char *body, int length);
 static void check_cut_off(AttributeSet *wanted, const char *body, int length,
 						  int at);
-static void check_cut_form(Attempt *attempt, ColumnReader **readers, int first);
+static void check_cut_form(Attempt *attempt, RowReader **readers, int first);
 static int	number_of(AttributeSet *wanted, const char *path);
 static void check_same_record(AttributeSet *wanted, const Record *a,
 							  const Record *b, bool in_raw_form);
@@ -109,18 +109,18 @@ static bool same_value(const JsonValue *a, const JsonValue *b,
 static void check_raw_form(const JsonValue *value);
 static bool same_text(const char *a, const char *b);
 static bool same_slice(JsonSlice a, JsonSlice b);
-static void check_same_column(size_t number, ColumnReader *reader, Attempt *a,
+static void check_same_column(size_t number, RowReader *reader, Attempt *a,
 							  Attempt *b);
 static void read_column(void *argument);
 
 void
 fuzz_input(char *data, size_t size)
 {
-	AttributeSet  *wanted = attribute_set_create();
-	int			   first;
-	ColumnReader **readers;
-	Attempt		   attempt;
-	bool		   is_record;
+	AttributeSet *wanted = attribute_set_create();
+	int			  first;
+	RowReader	**readers;
+	Attempt		  attempt;
+	bool		  is_record;
 
 	if (size < 3)
 		return;
@@ -167,19 +167,26 @@ LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size,
 
 #endif
 
-/* Returns the readers of the columns, from the given one on. */
-static ColumnReader **
+/* Returns a reader for each of the columns, from the given one on. */
+static RowReader **
 make_readers(AttributeSet *wanted, int first, int invalid_value)
 {
-	ColumnReader **readers =
-		palloc0(sizeof(ColumnReader *) * lengthof(columns));
-	Settings *settings = palloc0(sizeof(Settings));
-	List	**warned_columns = palloc0(sizeof(List *));
-	TupleDesc tupdesc =
+	RowReader	**readers = palloc0(sizeof(RowReader *) * lengthof(columns));
+	Settings	 *settings = palloc0(sizeof(Settings));
+	Relation	  relation = palloc0(sizeof(RelationData));
+	RecordSource *records = palloc0(sizeof(RecordSource));
+	TupleDesc	  tupdesc =
 		palloc0(sizeof(struct TupleDescData) +
 				lengthof(columns) * 2 * sizeof(FormData_pg_attribute));
 
 	settings->invalid_value = invalid_value;
+	settings->include_archived = true;
+	relation->rd_att = tupdesc;
+	relation->rd_rel = palloc0(sizeof(FormData_pg_class));
+	records->api = palloc0(sizeof(Api));
+	records->api->credentials = palloc0(sizeof(Credentials));
+	records->statement = palloc0(sizeof(Statement));
+	records->wanted = wanted;
 	tupdesc->natts = lengthof(columns);
 	for (size_t i = first; i < lengthof(columns); i++)
 	{
@@ -189,8 +196,8 @@ make_readers(AttributeSet *wanted, int first, int invalid_value)
 		attribute->atttypmod = -1;
 		attribute->attnum = i + 1;
 		snprintf(NameStr(attribute->attname), NAMEDATALEN, "column_%zu", i);
-		readers[i] = column_reader_create(settings, tupdesc, i + 1, "t", NULL,
-										  wanted, warned_columns);
+		readers[i] = row_reader_create(settings, relation,
+									   list_make1_int(i + 1), records);
 	}
 	return readers;
 }
@@ -279,7 +286,7 @@ check_cut_off(AttributeSet *wanted, const char *body, int length, int at)
 
 /* Checks that the cut form of a record is the same record. */
 static void
-check_cut_form(Attempt *attempt, ColumnReader **readers, int first)
+check_cut_form(Attempt *attempt, RowReader **readers, int first)
 {
 	StringInfoData cut;
 	Attempt		   again;
@@ -390,7 +397,7 @@ same_slice(JsonSlice a, JsonSlice b)
 
 /* Checks that both have the same value, or the same error. */
 static void
-check_same_column(size_t number, ColumnReader *reader, Attempt *a, Attempt *b)
+check_same_column(size_t number, RowReader *reader, Attempt *a, Attempt *b)
 {
 	ErrorData *error_a;
 	ErrorData *error_b;
@@ -423,7 +430,6 @@ read_column(void *argument)
 {
 	Attempt *attempt = argument;
 
-	column_reader_read(attempt->reader, attempt->record,
-					   attempt->record->id_text, attempt->values,
-					   attempt->isnull);
+	row_reader_read(attempt->reader, attempt->record, attempt->values,
+					attempt->isnull);
 }

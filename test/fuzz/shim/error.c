@@ -140,6 +140,13 @@ CopyErrorData(void)
 }
 
 void
+ReThrowError(ErrorData *error)
+{
+	current_error = error;
+	pg_re_throw();
+}
+
+void
 FlushErrorState(void)
 {
 	current_error = NULL;

@@ -27,6 +27,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -383,14 +384,16 @@ j2date(int day_number, int *year, int *month, int *day)
 	*day = parts.tm_mday;
 }
 
-void
-EncodeDateTime(struct pg_tm *tm, fsec_t fsec, bool print_tz, int tz,
-			   const char *tzn, int style, char *target)
+char *
+JsonEncodeDateTime(char *target, Datum value, Oid type, const int *zone)
 {
-	FUZZ_CHECK(!print_tz && tz == 0 && tzn == NULL && style == USE_ISO_DATES);
-	sprintf(target, "%04d-%02d-%02d %02d:%02d:%02d.%06d", tm->tm_year,
-			tm->tm_mon, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec,
-			(int) fsec);
+	struct pg_tm tm;
+	fsec_t		 fsec;
+
+	FUZZ_CHECK(target == NULL && type == TIMESTAMPOID && zone == NULL);
+	timestamp2tm(DatumGetTimestamp(value), NULL, &tm, &fsec, NULL, NULL);
+	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d.%06d", tm.tm_year, tm.tm_mon,
+					tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int) fsec);
 }
 
 /* --- Arrays --- */
