@@ -6,8 +6,8 @@
  *	  an Append.
  *
  * The scan evaluates the plan's conditions, starts a fetch by keys or by pages,
- * and turns its records into rows.  Must not know requests or
- * responses.
+ * and turns its records into rows.  It checks the order of rows that the API has
+ * sorted, and sorts them if it has not.  Must not know requests or responses.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,52 +15,57 @@
 
 #include "executor/execAsync.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "tcop/pquery.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 #include "utils/rel.h"
+#include "utils/sortsupport.h"
+#include "utils/tuplesort.h"
 
 #include "base/compat.h"
 #include "condition/condition.h"
 #include "condition/scan_private.h"
-#include "exec/order.h"
 #include "exec/row.h"
 #include "exec/scan.h"
 #include "fetch/key_batch.h"
 
 typedef struct OpportunityScan
 {
-	/* from the plan */
-	List *id_condition;
-	List *filters;	   /* conditions, in the form of condition.h */
-	List *roles;	   /* FilterRoles */
-	List *expressions; /* ExprStates of id_condition and filters */
-
-	/* for the conversion of records into rows */
+	List		 *expressions; /* ExprStates of the plan's conditions */
 	Settings	 *settings;
 	RecordSource *records;
 	RowReader	 *rows;
-	RowOrder	 *order; /* promised order; NULL: none */
-
-	/* for the fetch */
-	KeySet	 ids;
-	PageSpec page_spec;
-	List *own_filters; /* members of its filters that are FILTER_RESTRICTION */
-	bool  is_started;
-	KeyFetch	   *by_keys;  /* NULL, as by_pages: not started, or no record
-								  * can match */
-	PageFetch	   *by_pages; /* if it is not by_keys */
-	bool			nowait;	  /* the scan may not wait for responses */
-	Tuplesortstate *sorted;	  /* NULL: rows are not sorted here */
-	TupleTableSlot *sort_slot;
-	bool			is_prefetched; /* by_keys: a lookup fetched the records */
-	ScanCounters	counters;
+	ScanCounters  counters;
 
 	MemoryContext scan_context;	  /* reset by a rescan */
 	MemoryContext record_context; /* reset before the next row */
+
+	/* the fetch */
+	PageSpec page_spec;
+	List *own_filters; /* members of its filters that are FILTER_RESTRICTION */
+	bool  is_started;
+	KeyFetch  *by_keys;	 /* NULL, as by_pages: not started, or no record can
+						  * match */
+	PageFetch *by_pages; /* if it is not by_keys */
+	bool	   is_prefetched; /* by_keys: a lookup fetched the records */
+
+	/* the order that the plan promises, if page_spec.sort is not NULL */
+	Oid				sort_operator;
+	SortSupportData order;
+	bool excludes_nulls;	   /* the query excludes rows without a value */
+	Tuplesortstate *sorted;	   /* NULL: rows are not sorted here */
+	TupleTableSlot *sort_slot; /* row of sorted, or else the previous row */
 } OpportunityScan;
+
+/* Returns a member of the plan's private list. */
+static void *
+plan_member(const ForeignScanState *node, ScanPrivate which)
+{
+	return list_nth(((ForeignScan *) node->ss.ps.plan)->fdw_private, which);
+}
 
 /*
  * Returns true if the rows are read through a cursor, whose reader may stop at
@@ -84,10 +89,11 @@ is_read_on_demand(void)
 static void
 begin_pages(ForeignScanState *node, OpportunityScan *scan)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	List		*flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
-	List		*sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
-	int limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+	TupleDesc tupdesc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	List	 *flags = plan_member(node, SCAN_PRIVATE_FLAGS);
+	List	 *sort = plan_member(node, SCAN_PRIVATE_SORT);
+	int		  limit = intVal(plan_member(node, SCAN_PRIVATE_LIMIT));
+	List	 *properties;
 
 	attribute_set_add(scan->records->wanted, "created_at");
 	scan->page_spec.limit = Max(limit, 0);
@@ -97,11 +103,20 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 	scan->page_spec.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
 	if (sort == NIL)
 		return;
-	scan->order =
-		row_order_create(RelationGetDescr(node->ss.ss_currentRelation), sort);
+
+	properties = list_nth(sort, SCAN_SORT_PROPERTIES);
 	scan->page_spec.sort = strVal(list_nth(sort, SCAN_SORT_FIELD));
 	scan->page_spec.is_descending =
-		list_nth_int(list_nth(sort, SCAN_SORT_PROPERTIES), SORT_IS_DESCENDING);
+		list_nth_int(properties, SORT_IS_DESCENDING);
+	scan->excludes_nulls = list_nth_int(properties, SORT_EXCLUDES_NULLS);
+	scan->sort_operator = linitial_oid(list_nth(sort, SCAN_SORT_OIDS));
+	scan->order.ssup_cxt = CurrentMemoryContext;
+	scan->order.ssup_collation = lsecond_oid(list_nth(sort, SCAN_SORT_OIDS));
+	scan->order.ssup_nulls_first = list_nth_int(properties, SORT_NULLS_FIRST);
+	scan->order.ssup_attno = list_nth_int(properties, SORT_COLUMN);
+	PrepareSortSupportFromOrderingOp(scan->sort_operator, &scan->order);
+	scan->sort_slot =
+		ExecInitExtraTupleSlot(node->ss.ps.state, tupdesc, &TTSOpsMinimalTuple);
 }
 
 /*
@@ -145,9 +160,6 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->record_context = AllocSetContextCreate(
 		estate->es_query_cxt, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
 
-	scan->id_condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
-	scan->filters = list_nth(plan->fdw_private, SCAN_PRIVATE_FILTERS);
-	scan->roles = list_nth(plan->fdw_private, SCAN_PRIVATE_ROLES);
 	scan->expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 
 	userid = scan_user(plan, estate);
@@ -156,10 +168,10 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->counters.budget = statement_budget(scan->records->statement,
 											 scan->settings->max_requests);
 
-	scan->rows = row_reader_create(
-		scan->settings, relation,
-		list_nth(plan->fdw_private, SCAN_PRIVATE_COLUMNS), scan->records);
-	if (scan->id_condition == NIL)
+	scan->rows = row_reader_create(scan->settings, relation,
+								   plan_member(node, SCAN_PRIVATE_COLUMNS),
+								   scan->records);
+	if (plan_member(node, SCAN_PRIVATE_ID_CONDITION) == NIL)
 		begin_pages(node, scan);
 }
 
@@ -177,7 +189,8 @@ evaluate_filters(ForeignScanState *node)
 
 	scan->page_spec.filters = NIL;
 	scan->own_filters = NIL;
-	forboth(cell, scan->filters, role_cell, scan->roles)
+	forboth(cell, plan_member(node, SCAN_PRIVATE_FILTERS), role_cell,
+			plan_member(node, SCAN_PRIVATE_ROLES))
 	{
 		RemoteFilter *filter;
 
@@ -206,7 +219,8 @@ find_by_key(ForeignScanState *node)
 	ListCell		*cell;
 	ListCell		*role_cell;
 
-	forboth(cell, scan->filters, role_cell, scan->roles)
+	forboth(cell, plan_member(node, SCAN_PRIVATE_FILTERS), role_cell,
+			plan_member(node, SCAN_PRIVATE_ROLES))
 	{
 		const List *condition = lfirst(cell);
 		KeySet		keys;
@@ -239,9 +253,10 @@ static void
 start_fetch(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
-	MemoryContext	 old_context;
+	List		 *id_condition = plan_member(node, SCAN_PRIVATE_ID_CONDITION);
+	MemoryContext old_context;
 
-	if (scan->id_condition == NIL && !scan->settings->use_query)
+	if (id_condition == NIL && !scan->settings->use_query)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -253,24 +268,20 @@ start_fetch(ForeignScanState *node)
 					 "table by the column of attribute \"id\".")));
 
 	old_context = MemoryContextSwitchTo(scan->scan_context);
-	if (scan->id_condition != NIL)
+	if (id_condition != NIL)
 	{
-		List *plan = ((ForeignScan *) node->ss.ps.plan)->fdw_private;
-		int	  limit = intVal(list_nth(plan, SCAN_PRIVATE_LIMIT));
+		int	   limit = intVal(plan_member(node, SCAN_PRIVATE_LIMIT));
+		KeySet ids = condition_evaluate_keys(id_condition, scan->expressions,
+											 node->ss.ps.ps_ExprContext);
 
-		scan->ids = condition_evaluate_keys(
-			scan->id_condition, scan->expressions, node->ss.ps.ps_ExprContext);
 		scan->by_keys = key_fetch_ids(
-			scan->records, scan->settings, scan->ids.keys, scan->ids.count,
-			Max(limit, 0), &scan->counters.budget, &scan->counters.keys);
+			scan->records, scan->settings, ids.keys, ids.count, Max(limit, 0),
+			&scan->counters.budget, &scan->counters.keys);
 	}
 	else if (evaluate_filters(node) && !find_by_key(node))
-	{
 		scan->by_pages =
 			page_fetch_create(scan->records, scan->settings, &scan->page_spec,
 							  &scan->counters.budget, &scan->counters.pages);
-		scan->by_pages->nowait = scan->nowait;
-	}
 	scan->is_started = true;
 	MemoryContextSwitchTo(old_context);
 }
@@ -308,6 +319,42 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 }
 
 /*
+ * Raises an error if a row that the API has sorted belongs before the previous
+ * one.  The API's documentation does not say how it compares values or where it
+ * puts NULLs.  A row that the query excludes may be anywhere.
+ */
+static void
+check_order(OpportunityScan *scan, TupleTableSlot *row)
+{
+	const char *field = scan->page_spec.sort;
+	AttrNumber	attnum = scan->order.ssup_attno;
+	bool		isnull;
+	Datum		value = slot_getattr(row, attnum, &isnull);
+	Datum		previous;
+	bool		previous_isnull;
+
+	if (isnull && scan->excludes_nulls)
+		return;
+	if (!TupIsNull(scan->sort_slot))
+	{
+		previous = slot_getattr(scan->sort_slot, attnum, &previous_isnull);
+		if (ApplySortComparator(previous, previous_isnull, value, isnull,
+								&scan->order) > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_ERROR),
+					 errmsg("API returned records out of order for sort field "
+							"\"%s\"",
+							pg_any_to_server(field, strlen(field), PG_UTF8)),
+					 errhint("Set the option \"sortable\" of column \"%s\" to "
+							 "\"false\".",
+							 NameStr(TupleDescAttr(row->tts_tupleDescriptor,
+												   attnum - 1)
+										 ->attname))));
+	}
+	ExecCopySlot(scan->sort_slot, row);
+}
+
+/*
  * Sorts the rows here, since the API has rejected the sort: reads all of them,
  * beginning with the one in the slot.
  */
@@ -320,13 +367,12 @@ sort_rows(ForeignScanState *node)
 
 	/* The caller's context lives for one row only. */
 	old_context = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-	if (scan->sort_slot == NULL)
-		scan->sort_slot = ExecInitExtraTupleSlot(
-			node->ss.ps.state, slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
-	scan->sorted = row_order_begin_sort(scan->order, slot->tts_tupleDescriptor);
+	scan->sorted = tuplesort_begin_heap(
+		slot->tts_tupleDescriptor, 1, &scan->order.ssup_attno,
+		&scan->sort_operator, &scan->order.ssup_collation,
+		&scan->order.ssup_nulls_first, work_mem, NULL, 0);
 	MemoryContextSwitchTo(old_context);
-	if (scan->by_pages != NULL)
-		scan->by_pages->nowait = false;
+	scan->page_spec.nowait = false;
 	do
 		tuplesort_puttupleslot(scan->sorted, slot);
 	while (next_row(scan, slot));
@@ -342,18 +388,16 @@ scan_iterate(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 	TupleTableSlot	*slot = node->ss.ss_ScanTupleSlot;
-	bool			 found;
 
 	if (!scan->is_started)
 		start_fetch(node);
 	if (scan->sorted == NULL)
 	{
-		found = next_row(scan, slot);
-		if (!found || scan->order == NULL)
+		if (!next_row(scan, slot) || scan->page_spec.sort == NULL)
 			return slot;
 		if (scan->by_pages != NULL && scan->by_pages->is_sorted)
 		{
-			row_order_check(scan->order, slot);
+			check_order(scan, slot);
 			return slot;
 		}
 		sort_rows(node);
@@ -379,11 +423,11 @@ scan_rescan(ForeignScanState *node)
 		page_fetch_end(scan->by_pages);
 	scan->by_keys = NULL;
 	scan->by_pages = NULL;
+	if (scan->sort_slot != NULL)
+		ExecClearTuple(scan->sort_slot);
 	if (scan->sorted != NULL)
 		tuplesort_end(scan->sorted);
 	scan->sorted = NULL;
-	if (scan->order != NULL)
-		row_order_start(scan->order);
 	scan->is_started = false;
 	scan->is_prefetched = false;
 	scan->page_spec.filters = NIL;
@@ -440,15 +484,6 @@ pool_of(const AsyncRequest *request)
 	return scan_of(request)->records->api->connection->pool;
 }
 
-/* Forbids (nowait) or permits that a scan waits for responses. */
-static void
-set_nowait(OpportunityScan *scan, bool nowait)
-{
-	scan->nowait = nowait;
-	if (scan->by_pages != NULL)
-		scan->by_pages->nowait = nowait;
-}
-
 /*
  * Returns true if a request needs no wait.  A fetch by keys always waits, and so
  * is always ready.
@@ -474,9 +509,9 @@ scan_request(AsyncRequest *request)
 	TupleTableSlot	*row;
 	MemoryContext	 old_context;
 
-	set_nowait(scan, true);
+	scan->page_spec.nowait = true;
 	row = node->ExecProcNodeReal(node); /* not instrumented twice */
-	set_nowait(scan, false);
+	scan->page_spec.nowait = false;
 	if (TupIsNull(row) && scan->by_pages != NULL && scan->by_pages->is_waiting)
 	{
 		old_context = MemoryContextSwitchTo(statement->context);

@@ -590,7 +590,7 @@ next_page(PageFetch *fetch)
 	{
 		range_open(fetch);
 		send_wanted(fetch, false);
-		if (fetch->nowait && !page_fetch_is_ready(fetch))
+		if (fetch->spec->nowait && !page_fetch_is_ready(fetch))
 		{
 			fetch->is_waiting = true;
 			return false;

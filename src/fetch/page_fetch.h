@@ -28,6 +28,7 @@ typedef struct PageSpec
 							   * number of records */
 	bool		may_split;	  /* the API can filter and sort by created_at */
 	bool		is_dated;	  /* records without created_at are not needed */
+	bool		nowait;		  /* page_fetch_next must not wait */
 } PageSpec;
 
 /* Counters of a fetch, for EXPLAIN ANALYZE. */
@@ -77,7 +78,6 @@ typedef struct PageFetch
 	bool  is_on_demand;
 	int64 found; /* number of records returned */
 
-	bool nowait;	 /* set by the caller: page_fetch_next must not wait */
 	bool is_waiting; /* it returned false because of nowait, not at the end */
 
 	List *unproven; /* filters of each query that may have been limited within
