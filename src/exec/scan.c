@@ -119,10 +119,7 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 		ExecInitExtraTupleSlot(node->ss.ps.state, tupdesc, &TTSOpsMinimalTuple);
 }
 
-/*
- * Returns the user whose rights and user mapping a scan uses.  PostgreSQL 16
- * stores it in the plan node.
- */
+/* Returns the user whose rights and user mapping a scan uses. */
 static Oid
 scan_user(const ForeignScan *plan, EState *estate)
 {
@@ -137,9 +134,8 @@ scan_user(const ForeignScan *plan, EState *estate)
 }
 
 /*
- * FDW callback: prepares the scan for the user whose privileges apply.  Makes
- * no request.  Raises an error if the user has no mapping.  Does nothing for
- * EXPLAIN without ANALYZE.
+ * FDW callback: prepares the scan.  Makes no request.  Raises an error if the
+ * user has no mapping.  Does nothing for EXPLAIN without ANALYZE.
  */
 static void
 scan_begin(ForeignScanState *node, int eflags)
@@ -245,9 +241,8 @@ find_by_key(ForeignScanState *node)
 }
 
 /*
- * Evaluates the conditions, and starts the fetch of the records that they
- * allow.  Raises an error if the table can be read by ids alone and there is no
- * condition on the id.
+ * Starts the fetch of the records that the conditions allow.  Raises an error if
+ * the table can be read by ids alone and there is no condition on the id.
  */
 static void
 start_fetch(ForeignScanState *node)
@@ -286,10 +281,7 @@ start_fetch(ForeignScanState *node)
 	MemoryContextSwitchTo(old_context);
 }
 
-/*
- * Stores the next row in the slot.  Returns false, with an empty slot, at the
- * end.
- */
+/* Stores the next row in the slot, or returns false with an empty slot. */
 static bool
 next_row(OpportunityScan *scan, TupleTableSlot *slot)
 {
@@ -408,10 +400,7 @@ scan_iterate(ForeignScanState *node)
 	return ExecClearTuple(slot);
 }
 
-/*
- * FDW callback: returns the scan to the state before its first row.  The
- * statement's cache keeps the records that were read by id.
- */
+/* FDW callback: returns the scan to the state before its first row. */
 static void
 scan_rescan(ForeignScanState *node)
 {
@@ -434,10 +423,7 @@ scan_rescan(ForeignScanState *node)
 	MemoryContextReset(scan->scan_context);
 }
 
-/*
- * FDW callback: ends the fetch.  The memory lives as long as the executor
- * state.
- */
+/* FDW callback: ends the fetch. */
 static void
 scan_end(ForeignScanState *node)
 {
@@ -452,10 +438,7 @@ scan_counters(const ForeignScanState *node)
 	return &((const OpportunityScan *) node->fdw_state)->counters;
 }
 
-/*
- * Returns the RemoteFilters of the fetch by pages that the API has not rejected;
- * NIL if there are none.  The scan has begun.
- */
+/* Returns the RemoteFilters of a fetch by pages that the API has not rejected. */
 List *
 scan_sent_filters(const ForeignScanState *node)
 {
@@ -482,18 +465,6 @@ static HttpPool *
 pool_of(const AsyncRequest *request)
 {
 	return scan_of(request)->records->api->connection->pool;
-}
-
-/*
- * Returns true if a request needs no wait.  A fetch by keys always waits, and so
- * is always ready.
- */
-static bool
-is_ready(const AsyncRequest *request)
-{
-	const OpportunityScan *scan = scan_of(request);
-
-	return scan->by_pages == NULL || page_fetch_is_ready(scan->by_pages);
 }
 
 /*
@@ -526,21 +497,12 @@ scan_request(AsyncRequest *request)
 	ExecAsyncRequestDone(request, TupIsNull(row) ? NULL : row);
 }
 
-/* Completes a pending request for which the Append was not notified. */
+/*
+ * Completes the Append's pending requests that need not wait any longer, although
+ * it was not notified of them.  A fetch by keys always waits, and so is ready.
+ */
 static void
-complete_pending(AsyncRequest *request)
-{
-	request->callback_pending = false;
-	scan_request(request);
-	ExecAsyncResponse(request);
-	if (request->requestee->instrument != NULL)
-		InstrUpdateTupleCount(request->requestee->instrument,
-							  TupIsNull(request->result) ? 0.0 : 1.0);
-}
-
-/* Completes the Append's other requests that need not wait any longer. */
-static void
-complete_others(AsyncRequest *request)
+complete_ready(AsyncRequest *request)
 {
 	List *pending =
 		list_copy(scan_of(request)->records->statement->async_requests);
@@ -548,11 +510,19 @@ complete_others(AsyncRequest *request)
 
 	foreach(cell, pending)
 	{
-		AsyncRequest *other = lfirst(cell);
+		AsyncRequest	*other = lfirst(cell);
+		const PageFetch *pages = scan_of(other)->by_pages;
 
-		if (other != request && other->callback_pending &&
-			other->requestor == request->requestor && is_ready(other))
-			complete_pending(other);
+		if (!other->callback_pending ||
+			other->requestor != request->requestor ||
+			(pages != NULL && !page_fetch_is_ready(pages)))
+			continue;
+		other->callback_pending = false;
+		scan_request(other);
+		ExecAsyncResponse(other);
+		if (other->requestee->instrument != NULL)
+			InstrUpdateTupleCount(other->requestee->instrument,
+								  TupIsNull(other->result) ? 0.0 : 1.0);
 	}
 	list_free(pending);
 }
@@ -566,7 +536,7 @@ note_wait(AsyncRequest *request)
 {
 	AppendState *append = (AppendState *) request->requestor;
 	Statement	*statement = scan_of(request)->records->statement;
-	bool is_first = GetNumRegisteredWaitEvents(append->as_eventset) == 1;
+	bool is_new_wait = GetNumRegisteredWaitEvents(append->as_eventset) == 1;
 	MemoryContext old_context;
 	ListCell	 *cell;
 
@@ -576,11 +546,8 @@ note_wait(AsyncRequest *request)
 
 		if (other->requestor != request->requestor)
 			continue;
-		/*
-		 * The set has only the event of the postmaster's death, so this is a
-		 * new wait.
-		 */
-		if (is_first)
+		/* The set has only the event of the postmaster's death. */
+		if (is_new_wait)
 			statement->async_waits =
 				foreach_delete_current(statement->async_waits, cell);
 		else if (pool_of(other) == pool_of(request))
@@ -602,9 +569,7 @@ scan_configure_wait(AsyncRequest *request)
 {
 	AppendState *append = (AppendState *) request->requestor;
 
-	if (is_ready(request))
-		complete_pending(request);
-	complete_others(request);
+	complete_ready(request);
 	if (!request->callback_pending || append->as_needrequest != NULL ||
 		!note_wait(request))
 		return;
@@ -618,7 +583,7 @@ static void
 scan_notify(AsyncRequest *request)
 {
 	CHECK_FOR_INTERRUPTS();
-	complete_others(request);
+	complete_ready(request);
 	scan_request(request);
 }
 
