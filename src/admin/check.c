@@ -5,20 +5,15 @@
  *	  SQL function opportunity_fdw_check(): tests a server for the current
  *	  user, step by step, in the order in which a new user needs the steps.
  *
- * The result always has the same rows, in the same order.  Each step runs in a
- * subtransaction, so that its error can become a row.  Errors that do not
- * concern the server, such as a cancel, remain errors.
- *
- * One request serves several steps, so that all steps together make at most
- * CHECK_MAX_REQUESTS.  A request is made when a step first needs its response.
- * Must not know libcurl.
+ * The result always has the same rows, in the same order.  One request serves
+ * several steps, so that all steps together make at most CHECK_MAX_REQUESTS.  It
+ * is made when a step first needs its response.  Must not know libcurl.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_user_mapping.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
@@ -64,8 +59,7 @@ typedef struct Check
 	HttpBudget	   budget;
 	AttributeSet  *wanted;
 	int			   archived_at; /* index among the wanted attributes */
-	const char *obstacle; /* failed step because of which others are not tried,
-						   * or NULL */
+	const char	  *obstacle;	/* failed step that prevents others, or NULL */
 
 	Credentials *credentials;
 	Api			*api;
@@ -76,13 +70,11 @@ typedef struct Check
 	HttpTransfer *query;
 	HttpTransfer *record;
 
-	RecordPage *page;			   /* page that the query returned, or NULL */
-	pg_uuid_t	record_id;		   /* id that was requested: from the page, or
-								  * nil */
-	bool		record_is_decided; /* the response says whether the record
-								  * exists */
-	Record	   *found;			   /* or NULL */
-	int64		round_trip;		   /* shortest one in microseconds, or -1 */
+	RecordPage *page;	   /* page that the query returned, or NULL */
+	pg_uuid_t	record_id; /* id that was requested: from the page, or nil */
+	bool	record_is_decided; /* the response says whether the record exists */
+	Record *found;			   /* or NULL */
+	int64	round_trip;		   /* shortest one in microseconds, or -1 */
 } Check;
 
 /* A step.  Its function sets the verdict, or raises an error if it fails. */
@@ -160,9 +152,9 @@ record_response(Check *check)
 }
 
 /*
- * Returns the completed request whose response shows whether the API accepts
- * the key: the query, if it worked or was denied, otherwise the request for a
- * record.  Returns NULL if neither shows it.
+ * Returns a completed request that shows whether the API accepts the key: the
+ * query, if it worked or was denied, or else the request for a record.  Returns
+ * NULL if neither shows it.
  */
 static HttpTransfer *
 authorized_response(Check *check)
@@ -179,30 +171,25 @@ authorized_response(Check *check)
 			   : NULL;
 }
 
-/* Returns true if there is a user mapping; InvalidOid stands for PUBLIC. */
-static bool
-has_mapping(Oid userid, Oid serverid)
-{
-	return SearchSysCacheExists2(USERMAPPINGUSERSERVER,
-								 ObjectIdGetDatum(userid),
-								 ObjectIdGetDatum(serverid));
-}
-
 /* Checks that the current user, or PUBLIC, has a mapping with a key. */
 static void
 step_mapping(Check *check, CheckResult *result)
 {
 	Oid			serverid = check->server->serverid;
 	const char *server = quote_identifier(check->server->servername);
-	bool		is_own = has_mapping(GetUserId(), serverid);
+	bool		is_own;
 	const char *name;
 
-	if (!is_own && !has_mapping(InvalidOid, serverid))
-		result->hint = psprintf("Run CREATE USER MAPPING FOR CURRENT_USER "
-								"SERVER %s OPTIONS (api_key '...').",
-								server);
+	result->hint = psprintf("Run CREATE USER MAPPING FOR CURRENT_USER "
+							"SERVER %s OPTIONS (api_key '...').",
+							server);
+	(void) GetUserMapping(GetUserId(), serverid);
+	result->hint = NULL;
 	check->credentials = credentials_read(check->settings, GetUserId());
 
+	is_own = SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								   ObjectIdGetDatum(GetUserId()),
+								   ObjectIdGetDatum(serverid));
 	name = MappingUserName(is_own ? GetUserId() : InvalidOid);
 	if (check->credentials->api_key != NULL)
 	{
@@ -274,10 +261,7 @@ step_tls(Check *check, CheckResult *result)
 static void
 step_health(Check *check, CheckResult *result)
 {
-	/*
-	 * Without any response, further requests would only wait for their
-	 * timeouts.
-	 */
+	/* Further requests would only wait for their timeouts. */
 	if (check->health->outcome != HTTP_RESPONDED)
 		check->obstacle = "health";
 	if (!api_finish_health(check->api, check->health))
@@ -285,10 +269,7 @@ step_health(Check *check, CheckResult *result)
 	pass(result, http_times(check->health).response, "GET " API_HEALTH_PATH);
 }
 
-/*
- * Fails if the API rejects the key, or the access, with the HTTP status
- * refusal.
- */
+/* Fails if the API refuses the request with the HTTP status refusal. */
 static void
 step_verdict_on_key(Check *check, CheckResult *result, long refusal,
 					const char *detail)
@@ -346,8 +327,8 @@ step_query(Check *check, CheckResult *result)
 }
 
 /*
- * Checks that a record can be read by its id.  The response that there is no
- * such record is sufficient, if none is known to exist.
+ * Checks that a record can be read by its id, or that the API returns none if
+ * none is known to exist.
  */
 static void
 step_record(Check *check, CheckResult *result)
@@ -405,34 +386,6 @@ step_round_trip(Check *check, CheckResult *result)
 }
 
 /*
- * Sets the verdict from the query's page.  An API that ignores the filter
- * proves nothing.
- */
-static void
-judge_archived(const Check *check, const RecordPage *page, CheckResult *result)
-{
-	if (page->count == 0)
-	{
-		result->detail = "The query returned no archived record. Either "
-						 "none exists, or queries hide them.";
-		return;
-	}
-	if (!record_has_value(&page->records[0]->attributes[check->archived_at]))
-	{
-		result->detail = "The API ignores a filter on \"archived_at\".";
-		return;
-	}
-	pass(result, -1,
-		 psprintf("A query returned the archived record %s.",
-				  id_text(&page->records[0]->id)));
-	if (!settings_trust_query(check->settings))
-		result->hint =
-			"Consider setting the server option "
-			"\"query_returns_archived\" to \"true\". The wrapper then "
-			"does not request missing ids one by one.";
-}
-
-/*
  * Checks that queries return archived records, which only such a record proves.
  */
 static void
@@ -443,27 +396,41 @@ step_archived(Check *check, CheckResult *result)
 	ApiQuery	  query = {.limit = 1};
 	HttpTransfer *transfer;
 	RecordPage	 *page;
+	QueryResult	  outcome;
 
-	if (check->page == NULL || check->page->count == 0 ||
-		check->request_total >= CHECK_MAX_REQUESTS)
-	{
-		result->detail =
-			check->page == NULL
-				? "Skipped because step \"query\" did not succeed."
-			: check->page->count == 0
-				? "Skipped because the query returned no record."
-				: "Skipped because the check has used up its requests.";
+	if (check->page == NULL)
+		result->detail = "Skipped because step \"query\" did not succeed.";
+	else if (!expects_record(check))
+		result->detail = "Skipped because the query returned no record.";
+	else if (check->request_total >= CHECK_MAX_REQUESTS)
+		result->detail = "Skipped because the check has used up its requests.";
+	if (result->detail != NULL)
 		return;
-	}
+
 	query.filters = list_make1(&filter);
 	transfer = api_query_first(check->api, &query, &check->budget);
 	await(check, transfer);
-	if (api_finish_query(check->api, transfer, check->wanted, &page) ==
-		QUERY_PAGE)
-		judge_archived(check, page, result);
-	else
-		result->detail = "The API rejects a filter on \"archived_at\".";
+	outcome = api_finish_query(check->api, transfer, check->wanted, &page);
 	result->took = http_times(transfer).response;
+	if (outcome != QUERY_PAGE)
+		result->detail = "The API rejects a filter on \"archived_at\".";
+	else if (page->count == 0)
+		result->detail = "The query returned no archived record. Either "
+						 "none exists, or queries hide them.";
+	else if (!record_has_value(
+				 &page->records[0]->attributes[check->archived_at]))
+		result->detail = "The API ignores a filter on \"archived_at\".";
+	else
+	{
+		pass(result, result->took,
+			 psprintf("A query returned the archived record %s.",
+					  id_text(&page->records[0]->id)));
+		if (!settings_trust_query(check->settings))
+			result->hint =
+				"Consider setting the server option "
+				"\"query_returns_archived\" to \"true\". The wrapper then "
+				"does not request missing ids one by one.";
+	}
 }
 
 static const CheckStep check_steps[] = {
@@ -501,11 +468,9 @@ is_finding(int sqlerrcode)
 }
 
 /*
- * Runs a step in a subtransaction.  An error that concerns the server becomes the
- * step's result.  Another one, such as a cancel, is raised again.
- *
- * The subtransaction ends before anything else can fail.  Otherwise an error
- * would leave the session in it.
+ * Runs a step in a subtransaction, which ends before anything else can fail.  An
+ * error that concerns the server becomes the step's result.  Another one, such as
+ * a cancel, is raised again.
  */
 static void
 run_step(Check *check, const CheckStep *step, CheckResult *result)
