@@ -5,22 +5,25 @@
  *	  The schema of a record type: its request, IMPORT FOREIGN SCHEMA, and the
  *	  SQL functions that return it as rows.
  *
- * opportunity_fdw_drift compares these rows with the catalog, in SQL.  Columns
- * are columns.c's.
+ * A column's name is the attribute's, or derived from it.  opportunity_fdw_drift
+ * compares the rows with the catalog, in SQL.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/heap.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
@@ -30,8 +33,8 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "admin/columns.h"
 #include "admin/schema.h"
+#include "api/api_schema.h"
 #include "option/option.h"
 
 /* Name of the only remote schema, which this extension defines. */
@@ -39,6 +42,18 @@
 
 #define ATTRIBUTES_COLUMNS 8
 #define COLUMNS_COLUMNS 8
+
+/* Definition of a column; all strings are in the database's encoding. */
+typedef struct ColumnDefinition
+{
+	char	   *name;
+	bool		is_named; /* the name is unique */
+	const char *type;
+	char	   *path;			  /* value of the option attribute */
+	char	   *filter_operators; /* value of the option; NULL: not set */
+	const char *sortable;		  /* likewise */
+	const SchemaAttribute *source;
+} ColumnDefinition;
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_attributes);
 PG_FUNCTION_INFO_V1(opportunity_fdw_columns);
@@ -118,6 +133,287 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 	return attributes;
 }
 
+/* Column for a part of a select's or a stage's value. */
+typedef struct SelectColumn
+{
+	const char *suffix;
+	const char *type;
+	const char *key; /* NULL: implied by the type */
+	bool		stage_only;
+} SelectColumn;
+
+static const SelectColumn select_columns[] = {
+	{"", "text", NULL, false},
+	{"_id", "uuid", NULL, false},
+	{"_api_name", "text", "api_name", false},
+	{"_color", "text", "color", false},
+	{"_closing_probability", "numeric", "closing_probability", true},
+	{"_expected_days", "integer", "expected_days", true},
+};
+
+/* Returns a string of the schema in the database's encoding. */
+static char *
+schema_text(char *text)
+{
+	return pg_any_to_server(text, strlen(text), PG_UTF8);
+}
+
+/* Returns the list with one more column of an attribute. */
+static List *
+add_column(List *columns, const SchemaAttribute *attribute, char *name,
+		   const char *type, char *path)
+{
+	ColumnDefinition *column = palloc0(sizeof(ColumnDefinition));
+
+	column->name = name;
+	column->type = attribute->is_list ? psprintf("%s[]", type) : type;
+	column->path = path;
+	column->source = attribute;
+	return lappend(columns, column);
+}
+
+/*
+ * Returns the list with the columns of a select or a stage.  Their names begin
+ * with the attribute's name without a trailing _id.
+ */
+static List *
+add_select_columns(List *columns, const SchemaAttribute *attribute, char *name)
+{
+	bool   is_stage = strcmp(attribute->value_type, "opportunity_stage") == 0;
+	size_t length = strlen(name);
+
+	if (length > 3 && strcmp(name + length - 3, "_id") == 0)
+		length -= 3;
+	for (size_t i = 0; i < lengthof(select_columns); i++)
+	{
+		const SelectColumn *part = &select_columns[i];
+		char			   *path =
+			  part->key == NULL ? name : psprintf("%s.%s", name, part->key);
+
+		if (!part->stage_only || is_stage)
+			columns =
+				add_column(columns, attribute,
+						   psprintf("%.*s%s", (int) length, name, part->suffix),
+						   part->type, path);
+	}
+	return columns;
+}
+
+/*
+ * Returns the list with the columns of an attribute, unless it has them already.
+ * A name that contains a dot or is a star has another meaning in the option
+ * attribute, so it gets none, with a warning.
+ */
+static List *
+add_columns(List *columns, const SchemaAttribute *attribute)
+{
+	const ValueType *type = value_type_find(attribute->value_type);
+	char			*name = schema_text(attribute->name);
+	ListCell		*cell;
+
+	foreach(cell, columns)
+	{
+		if (strcmp(((ColumnDefinition *) lfirst(cell))->path, name) == 0)
+			return columns;
+	}
+	if (strchr(name, '.') != NULL || strcmp(name, "*") == 0)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_FDW_INVALID_COLUMN_NAME),
+				 errmsg("cannot create a column for attribute \"%s\"", name),
+				 errdetail("The option \"attribute\" does not accept this "
+						   "name.")));
+		return columns;
+	}
+	if (type != NULL && type->is_select)
+		return add_select_columns(columns, attribute, name);
+	return add_column(columns, attribute, name,
+					  type != NULL ? type->column_type : "jsonb", name);
+}
+
+/* Returns a set of operators in the form of the option filter_operators. */
+static char *
+join_operators(int operators)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i <= OPERATOR_NOT_EXISTS; i++)
+	{
+		if ((operators & OPERATOR_BIT(i)) != 0)
+			appendStringInfo(&text, "%s%s", text.len > 0 ? "," : "",
+							 remote_operator_name(i));
+	}
+	return text.data;
+}
+
+/*
+ * Sets a column's options filter_operators and sortable, if the defaults do not
+ * fit the schema.
+ */
+static void
+add_options(ColumnDefinition *column, const char *record_type)
+{
+	const SchemaAttribute	  *attribute = column->source;
+	const ValueType			  *type = value_type_find(attribute->value_type);
+	const DocumentedAttribute *documented =
+		documented_attribute_find(record_type, attribute->name);
+	int		  operators = 0;
+	int		  known = type != NULL ? type->operators : 0;
+	ListCell *cell;
+
+	/* Other columns are never pushed down: lists, keys, and display values. */
+	if (type == NULL || attribute->is_list ||
+		strcmp(column->path, schema_text(attribute->name)) != 0 ||
+		(type->is_select ? strncmp(column->type, "uuid", 4) != 0 : known == 0))
+		return;
+
+	foreach(cell, attribute->operators)
+	{
+		int found = remote_operator_find(lfirst(cell));
+
+		if (found >= 0)
+			operators |= OPERATOR_BIT(found);
+	}
+	if (documented == NULL ||
+		(!type->is_select &&
+		 strcmp(documented->value_type, attribute->value_type) != 0))
+		known = 0;
+
+	/* The schema must have all documented operators; others are not used. */
+	if (known == 0 ? operators != 0 : (operators & known) != known)
+		column->filter_operators = join_operators(operators);
+	if (documented == NULL && type->is_sortable && attribute->is_sortable)
+		column->sortable = "true";
+	else if (documented != NULL && !attribute->is_sortable &&
+			 (type->is_sortable || strcmp(attribute->name, "id") == 0))
+		column->sortable = "false";
+}
+
+/* Compares columns by path, and then by type. */
+static int
+compare_paths(const ListCell *a, const ListCell *b)
+{
+	const ColumnDefinition *x = lfirst(a);
+	const ColumnDefinition *y = lfirst(b);
+	int						order = strcmp(x->path, y->path);
+
+	return order != 0 ? order : strcmp(x->type, y->type);
+}
+
+/*
+ * Makes the columns' names unique, different from names, a list of String, and
+ * from those of system columns, and no longer than PostgreSQL permits.
+ *
+ * Columns that have been named before, and the attributes' own names, have
+ * priority.  The others get the lowest free number, in the order of the
+ * attributes' names, so that the order of the schema does not matter.
+ */
+static void
+assign_names(List *columns, List *names)
+{
+	List	 *others = NIL;
+	ListCell *cell;
+
+	foreach(cell, columns)
+	{
+		ColumnDefinition *column = lfirst(cell);
+		bool			  is_valid =
+			column->is_named || (strcmp(column->name, column->path) == 0 &&
+								 strlen(column->name) < NAMEDATALEN &&
+								 SystemAttributeByName(column->name) == NULL);
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_valid && !list_member(names, makeString(column->name)))
+			names = lappend(names, makeString(column->name));
+		else
+			others = lappend(others, column);
+		column->is_named = true;
+	}
+	list_sort(others, compare_paths);
+	foreach(cell, others)
+	{
+		ColumnDefinition *column = lfirst(cell);
+		char			 *name = makeObjectName(column->name, NULL, NULL);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int number = 2; SystemAttributeByName(name) != NULL ||
+							 list_member(names, makeString(name));
+			 number++)
+			name = makeObjectName(column->name, NULL, psprintf("%d", number));
+		column->name = name;
+		names = lappend(names, makeString(name));
+	}
+}
+
+/*
+ * Returns ColumnDefinitions for a list of SchemaAttributes, in their order.
+ * record_type NULL: they are documented, so that the defaults of the options for
+ * filters and sorts fit.
+ */
+static List *
+columns_of_schema(const char *record_type, List *attributes)
+{
+	List	 *columns = NIL;
+	ListCell *cell;
+
+	foreach(cell, attributes)
+	{
+		CHECK_FOR_INTERRUPTS();
+		columns = add_columns(columns, lfirst(cell));
+	}
+	if (record_type != NULL)
+	{
+		foreach(cell, columns)
+			add_options(lfirst(cell), record_type);
+	}
+	assign_names(columns, NIL);
+	return columns;
+}
+
+/* Returns ColumnDefinitions for the documented attributes of an opportunity. */
+static List *
+columns_of_documentation(void)
+{
+	List *attributes = NIL;
+
+	for (int i = 0; i < documented_attribute_count; i++)
+	{
+		SchemaAttribute *attribute = palloc0(sizeof(SchemaAttribute));
+
+		attribute->name = (char *) documented_attributes[i].name;
+		attribute->value_type = (char *) documented_attributes[i].value_type;
+		attribute->is_list = documented_attributes[i].is_list;
+		attributes = lappend(attributes, attribute);
+	}
+	return columns_of_schema(NULL, attributes);
+}
+
+static void
+write_option(StringInfo options, const char *name, const char *value)
+{
+	if (value != NULL)
+		appendStringInfo(options, "%s%s %s", options->len > 0 ? ", " : "", name,
+						 quote_literal_cstr(value));
+}
+
+/* Returns a column's definition in the form of CREATE FOREIGN TABLE. */
+static char *
+column_definition(const ColumnDefinition *column)
+{
+	const char	  *name = quote_identifier(column->name);
+	StringInfoData options;
+
+	initStringInfo(&options);
+	if (strcmp(column->name, column->path) != 0)
+		write_option(&options, "attribute", column->path);
+	write_option(&options, "filter_operators", column->filter_operators);
+	write_option(&options, "sortable", column->sortable);
+	if (options.len == 0)
+		return psprintf("%s %s", name, column->type);
+	return psprintf("%s %s OPTIONS (%s)", name, column->type, options.data);
+}
+
 /* Returns the record types to import; EXCEPT can only exclude opportunities. */
 static List *
 wanted_record_types(const ImportForeignSchemaStmt *statement)
@@ -169,7 +465,6 @@ table_command(const ImportForeignSchemaStmt *statement, const char *record_type,
 List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 {
-	bool	  discover = import_option_discover(statement->options);
 	List	 *commands = NIL;
 	int64	  request_total = 0;
 	ListCell *cell;
@@ -180,7 +475,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 				 errmsg("remote schema \"%s\" does not exist",
 						statement->remote_schema),
 				 errhint("The only remote schema is \"%s\".", REMOTE_SCHEMA)));
-	if (!discover)
+	if (!import_option_discover(statement->options))
 		return list_make1(table_command(statement, OPTION_DEFAULT_RECORD_TYPE,
 										columns_of_documentation()));
 
@@ -196,6 +491,14 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 								  columns_of_schema(record_type, attributes)));
 	}
 	return commands;
+}
+
+/* Returns a string of the schema as text; NULL is NULL. */
+static Datum
+schema_datum(char *text, bool *isnull)
+{
+	*isnull = text == NULL;
+	return *isnull ? (Datum) 0 : CStringGetTextDatum(schema_text(text));
 }
 
 /* Returns a text array of names in UTF-8; empty if the API filters by none. */
@@ -231,26 +534,18 @@ opportunity_fdw_attributes(PG_FUNCTION_ARGS)
 	foreach(cell, schema_read(settings, &request_total, false))
 	{
 		const SchemaAttribute *attribute = lfirst(cell);
-		const char			  *texts[ATTRIBUTES_COLUMNS] = {NULL};
-		Datum				   values[ATTRIBUTES_COLUMNS] = {0};
+		Datum				   values[ATTRIBUTES_COLUMNS];
 		bool				   nulls[ATTRIBUTES_COLUMNS] = {false};
 
 		CHECK_FOR_INTERRUPTS();
-		texts[0] = attribute->name;
-		texts[1] = attribute->value_type;
-		texts[6] = attribute->display_name;
-		texts[7] = attribute->description;
-		for (int i = 0; i < ATTRIBUTES_COLUMNS; i++)
-		{
-			nulls[i] = texts[i] == NULL;
-			if (!nulls[i])
-				values[i] = CStringGetTextDatum(schema_text(texts[i]));
-		}
+		values[0] = schema_datum(attribute->name, &nulls[0]);
+		values[1] = schema_datum(attribute->value_type, &nulls[1]);
 		values[2] = BoolGetDatum(attribute->is_list);
 		values[3] = BoolGetDatum(attribute->is_custom);
 		values[4] = BoolGetDatum(attribute->is_sortable);
 		values[5] = operator_array(attribute->operators);
-		nulls[2] = nulls[3] = nulls[4] = nulls[5] = false;
+		values[6] = schema_datum(attribute->display_name, &nulls[6]);
+		values[7] = schema_datum(attribute->description, &nulls[7]);
 		tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 	}
 	return (Datum) 0;
@@ -312,7 +607,7 @@ opportunity_fdw_columns(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	columns = columns_of_schema(settings->record_type,
 								schema_read(settings, &request_total, false));
-	columns_make_room(columns, names);
+	assign_names(columns, names);
 	foreach(cell, columns)
 	{
 		const ColumnDefinition *column = lfirst(cell);
@@ -322,8 +617,8 @@ opportunity_fdw_columns(PG_FUNCTION_ARGS)
 		bool					nulls[COLUMNS_COLUMNS] = {false};
 
 		CHECK_FOR_INTERRUPTS();
-		values[0] = CStringGetTextDatum(schema_text(source->name));
-		values[1] = CStringGetTextDatum(schema_text(source->value_type));
+		values[0] = schema_datum(source->name, &nulls[0]);
+		values[1] = schema_datum(source->value_type, &nulls[1]);
 		values[2] = BoolGetDatum(source->is_list);
 		values[3] = BoolGetDatum(type == NULL || type->scalar_key != NULL);
 		values[4] = CStringGetTextDatum(column->path);
