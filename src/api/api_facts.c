@@ -144,10 +144,8 @@ created_at_is_allowed(const ColumnSettings *column)
 {
 	if (!column_shows(column, "created_at"))
 		return true;
-	return column->sortable != TERNARY_FALSE &&
-		   (column->filter_operators == NULL ||
-			(remote_operators_read(column->filter_operators, NULL) &
-			 OPERATOR_BIT(OPERATOR_GTE)) != 0);
+	return column->sortable != 0 &&
+		   (column->filter_operators & OPERATOR_BIT(OPERATOR_GTE)) != 0;
 }
 
 /* Returns the filters of records from a created_at, in the API's form, on. */

@@ -16,7 +16,6 @@
 #include "utils/uuid.h"
 
 #include "api/api.h"
-#include "option/attribute.h"
 
 /* The field of record ids. */
 #define ID_FIELD "id"

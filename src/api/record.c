@@ -16,7 +16,7 @@
 #include "api/record.h"
 #include "base/id.h"
 #include "base/iso8601.h"
-#include "option/attribute.h"
+#include "option/option.h"
 
 /* --- Wanted attributes --- */
 

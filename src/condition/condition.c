@@ -135,8 +135,7 @@ read_column_operators(RemoteColumn *column, const Settings *settings,
 		if (value_type->is_select)
 		{
 			/* Its id, if an option says that the id is comparable. */
-			if (column->kind != REMOTE_UUID ||
-				options->filter_operators == NULL)
+			if (column->kind != REMOTE_UUID || options->filter_operators < 0)
 				return;
 		}
 		else if (strcmp(value_type->column_type, type_name) != 0)
@@ -147,11 +146,10 @@ read_column_operators(RemoteColumn *column, const Settings *settings,
 			column->is_sortable = value_type->is_sortable || column->is_id;
 		}
 	}
-	if (options->filter_operators != NULL)
-		column->operators =
-			remote_operators_read(options->filter_operators, NULL);
-	if (options->sortable != TERNARY_UNSET)
-		column->is_sortable = options->sortable == TERNARY_TRUE;
+	if (options->filter_operators >= 0)
+		column->operators = options->filter_operators;
+	if (options->sortable >= 0)
+		column->is_sortable = options->sortable != 0;
 	if (column->kind == REMOTE_TEXT)
 		column->is_sortable = false; /* the API's collation is unknown */
 }

@@ -2,11 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * attribute.c
- *	  Documented attributes and value types of the API, and the attribute of a
- *	  column.
+ *	  Attributes and value types, as the API documents them, and the attribute
+ *	  of a column.
  *
- * The tables are facts from the API's documentation.  Must not know records or
- * catalogs.
+ * Must not know records or catalogs.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,13 +13,12 @@
 
 #include "mb/pg_wchar.h"
 
-#include "option/attribute.h"
+#include "option/option.h"
 
 /*
- * Operators that are pushed down by default for a value type.  Of the
- * documented operators, these cannot omit a record that SQL would keep,
- * regardless of the API's treatment of case, NULL and rounding.  Its order of
- * texts is not documented.
+ * Operators that are pushed down by default for a value type.  They cannot omit
+ * a record that SQL would keep, regardless of the API's treatment of case, NULL
+ * and rounding.  Its order of texts is not documented.
  */
 #define IDENTITY                                                 \
 	(OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_NE) |     \
@@ -128,14 +126,9 @@ const DocumentedAttribute documented_attributes[] = {
 
 const int documented_attribute_count = lengthof(documented_attributes);
 
-/* Attributes of all record types. */
-static const char *const common_attributes[] = {"id", "created_at",
-												"updated_at"};
-
 /*
  * Returns the value type of a name.  Returns NULL if it is unknown or its
- * values have no scalar (address, contact_email, ...); such values are kept as
- * JSON.
+ * values have no scalar (address, contact_email, ...).
  */
 const ValueType *
 value_type_find(const char *name)
@@ -148,14 +141,18 @@ value_type_find(const char *name)
 	return NULL;
 }
 
-/* Returns the documented attribute of a name for a record type, or NULL. */
+/*
+ * Returns the documented attribute of a name for a record type, or NULL.  Three
+ * attributes are documented for all record types.
+ */
 const DocumentedAttribute *
 documented_attribute_find(const char *record_type, const char *name)
 {
-	bool is_documented = strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) == 0;
+	bool is_documented = strcmp(record_type, OPTION_DEFAULT_RECORD_TYPE) == 0 ||
+						 strcmp(name, "id") == 0 ||
+						 strcmp(name, "created_at") == 0 ||
+						 strcmp(name, "updated_at") == 0;
 
-	for (size_t i = 0; i < lengthof(common_attributes); i++)
-		is_documented |= strcmp(common_attributes[i], name) == 0;
 	for (int i = 0; is_documented && i < documented_attribute_count; i++)
 	{
 		if (strcmp(documented_attributes[i].name, name) == 0)
@@ -165,9 +162,8 @@ documented_attribute_find(const char *record_type, const char *name)
 }
 
 /*
- * Sets the attribute that a column shows, palloc'd.  The option "attribute", or
- * by default the column's name, gives it.  A key of the value follows the first
- * dot.
+ * Sets the attribute that a column shows, palloc'd, from the option "attribute"
+ * or else the column's name.  A key of the value follows the first dot.
  */
 void
 column_set_field(ColumnSettings *column, const char *column_name)

@@ -2,11 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * option.c
- *	  The table of options, the validator, and the settings that result for a
- *	  foreign table.
+ *	  The table of options, the validator, and the readers of settings.
  *
- * Each option is defined once, in option_table.  The validator, its hints and the
- * readers use that row.  Must not know plans, scans or transfers.
+ * The validator, its hints and the readers share option_table.  Must not know
+ * plans, scans or transfers.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,7 +54,6 @@ static const char *const api_operators[] = {
 	[OPERATOR_NOT_EXISTS] = "not_exists",
 };
 
-/* Raises the error for a value that an option does not accept. */
 pg_noreturn static void
 raise_invalid_value(const char *name, const char *text, const char *hint)
 {
@@ -65,7 +63,7 @@ raise_invalid_value(const char *name, const char *text, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/* Raises the error for a value.  format: a message with the option's name. */
+/* Raises an error without the value.  format: a message with the name. */
 pg_noreturn static void
 raise_problem(const char *name, const char *format, const char *hint)
 {
@@ -74,17 +72,14 @@ raise_problem(const char *name, const char *format, const char *hint)
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* Returns a text in UTF-8: the text itself if that is the database's encoding. */
+/* Returns a text in UTF-8, which may be the text itself. */
 static char *
 to_utf8(const char *text)
 {
 	return pg_server_to_any(text, strlen(text), PG_UTF8);
 }
 
-/*
- * Checks base_url: a scheme, a host, and an optional port and path.  For http, see
- * check_transport.
- */
+/* Checks base_url, except that check_transport decides about http. */
 static void
 check_base_url(const char *name, const char *value)
 {
@@ -95,12 +90,11 @@ check_base_url(const char *name, const char *value)
 		raise_problem(name, "option \"%s\" is not an https URL",
 					  "Specify a URL such as \"https://api.reevo.ai\", with an "
 					  "optional port and path.");
-	if (parts.has_credentials)
+	if (strchr(value, '@') != NULL)
 		raise_problem(
 			name, "option \"%s\" must not contain a user name or a password",
-			"Set the API key with the user mapping option "
-			"\"api_key\".");
-	if (parts.has_query_or_fragment)
+			"Set the API key with the user mapping option \"api_key\".");
+	if (strpbrk(value, "?#") != NULL)
 		raise_problem(
 			name, "option \"%s\" must not contain a query or a fragment", NULL);
 }
@@ -109,9 +103,9 @@ check_base_url(const char *name, const char *value)
 static void
 check_proxy(const char *name, const char *value)
 {
-	static const char *const schemes[] = {"http",	 "https",  "socks4",
-										  "socks4a", "socks5", "socks5h"};
-	UrlParts				 parts;
+	const char *schemes[] = {"http",	"https",  "socks4",
+							 "socks4a", "socks5", "socks5h"};
+	UrlParts	parts;
 
 	/* First, because credentials can be the reason why the rest is not a URL. */
 	if (strchr(value, '@') != NULL)
@@ -121,7 +115,7 @@ check_proxy(const char *name, const char *value)
 			"\"proxy_password\".");
 	if (strstr(value, "://") == NULL)
 		value = psprintf("http://%s", value);
-	if (url_parse(value, &parts) && !parts.has_query_or_fragment)
+	if (strpbrk(value, "?#") == NULL && url_parse(value, &parts))
 	{
 		for (size_t i = 0; i < lengthof(schemes); i++)
 		{
@@ -136,8 +130,8 @@ check_proxy(const char *name, const char *value)
 }
 
 /*
- * Checks ca_file: an absolute path.  Requests read the file.  It need not exist
- * yet, because the server's definition can be a dump of another machine.
+ * Checks ca_file.  The file need not exist yet, because the server's definition
+ * can be a dump of another machine.
  */
 static void
 check_ca_file(const char *name, const char *value)
@@ -170,8 +164,7 @@ check_attribute(const char *name, const char *value)
 		raise_invalid_value(
 			name, value,
 			"Specify an attribute such as \"stage\", a key of its value such "
-			"as "
-			"\"stage.closing_probability\", or \"*\" for the whole record.");
+			"as \"stage.closing_probability\", or \"*\" for the whole record.");
 }
 
 /* Returns the RemoteOperator of that name, or -1. */
@@ -186,67 +179,54 @@ remote_operator_find(const char *name)
 	return -1;
 }
 
-/* Returns an operator's name in the API. */
 const char *
 remote_operator_name(RemoteOperator remote_operator)
 {
 	return api_operators[remote_operator];
 }
 
-/*
- * Returns the operators in a value of the option filter_operators, as a set of
- * OPERATOR_BIT.  Sets *unknown, unless it is NULL, to the first name that is not
- * an operator, or to the whole text if it is not a list; NULL: none.
- */
-int
-remote_operators_read(const char *list, const char **unknown)
+/* Returns a comma-separated list of operators as a set of OPERATOR_BIT. */
+static int
+parse_operators(const char *name, const char *text)
 {
 	int			operators = 0;
-	const char *rejected = NULL;
-	List	   *names;
+	const char *unknown = NULL;
+	List	   *items;
 	ListCell   *cell;
 
-	if (!SplitIdentifierString(pstrdup(list), ',', &names))
+	if (!SplitIdentifierString(pstrdup(text), ',', &items))
 	{
-		rejected = list;
-		names = NIL;
+		unknown = text;
+		items = NIL;
 	}
-	foreach(cell, names)
+	foreach(cell, items)
 	{
 		int found = remote_operator_find(lfirst(cell));
 
 		if (found >= 0)
 			operators |= OPERATOR_BIT(found);
-		else if (rejected == NULL)
-			rejected = lfirst(cell);
+		else if (unknown == NULL)
+			unknown = lfirst(cell);
 	}
 	if (unknown != NULL)
-		*unknown = rejected;
+	{
+		StringInfoData valid;
+
+		initStringInfo(&valid);
+		for (size_t i = 0; i < lengthof(api_operators); i++)
+			appendStringInfo(&valid, "%s%s", i > 0 ? ", " : "",
+							 api_operators[i]);
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("invalid operator in option \"%s\": \"%s\"",
+							   name, unknown),
+						errhint("Valid operators are: %s.", valid.data)));
+	}
 	return operators;
 }
 
-/* Checks filter_operators: a comma-separated list of documented operators. */
-static void
-check_filter_operators(const char *name, const char *value)
-{
-	const char	  *unknown;
-	StringInfoData names;
-
-	(void) remote_operators_read(value, &unknown);
-	if (unknown == NULL)
-		return;
-	initStringInfo(&names);
-	for (size_t i = 0; i < lengthof(api_operators); i++)
-		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", api_operators[i]);
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-			 errmsg("invalid operator in option \"%s\": \"%s\"", name, unknown),
-			 errhint("Valid operators are: %s.", names.data)));
-}
-
 /*
- * Checks api_key: printable ASCII without spaces, so that it cannot end the header
- * that contains it.  The error does not show the key.
+ * Checks api_key, which must not end the header that contains it.  The error does
+ * not show the key.
  */
 static void
 check_api_key(const char *name, const char *value)
@@ -263,10 +243,7 @@ check_api_key(const char *name, const char *value)
 						   "characters without spaces.")));
 }
 
-/*
- * Checks proxy_user and proxy_password: text without control characters.  The error
- * does not show it.
- */
+/* Checks proxy_user and proxy_password.  The error does not show the value. */
 static void
 check_proxy_credential(const char *name, const char *value)
 {
@@ -291,24 +268,23 @@ check_proxy_credential(const char *name, const char *value)
 #define ON_IMPORT (1 << 4)
 #define ON_BOTH (ON_SERVER | ON_TABLE)
 
-/* Only a superuser may set the option. */
-#define SUPERUSER_ONLY (1 << 5)
+#define SUPERUSER_ONLY (1 << 5) /* to set the option */
 
 typedef enum OptionKind
 {
 	OPTION_BOOL,
-	OPTION_TERNARY,
+	OPTION_TERNARY, /* an int, which is -1 if the option is not set */
 	OPTION_INT,
 	OPTION_SIZE, /* in MB, with a unit of memory if you give one */
 	OPTION_REAL,
 	OPTION_TEXT,
+	OPTION_OPERATORS,
 	OPTION_INVALID_VALUE
 } OptionKind;
 
 /*
  * One option.  Its value is stored at an offset in the struct of its object:
- * Settings for servers and tables, ColumnSettings, Credentials or, for the only
- * option of an import, a bool.
+ * Settings, ColumnSettings, Credentials or, for an import, a bool.
  */
 typedef struct OptionDef
 {
@@ -324,7 +300,6 @@ typedef struct OptionDef
 	void (*check)(const char *name, const char *value);
 } OptionDef;
 
-/* An option has the name of its field. */
 #define SETTING(field) #field, offsetof(Settings, field)
 #define COLUMN(field) #field, offsetof(ColumnSettings, field)
 #define CREDENTIAL(field) #field, offsetof(Credentials, field)
@@ -357,8 +332,7 @@ static const OptionDef option_table[] = {
 	{SETTING(record_type), ON_TABLE, OPTION_TEXT, OPTION_DEFAULT_RECORD_TYPE, 0,
 	 0, check_record_type},
 	{COLUMN(attribute), ON_COLUMN, OPTION_TEXT, NULL, 0, 0, check_attribute},
-	{COLUMN(filter_operators), ON_COLUMN, OPTION_TEXT, NULL, 0, 0,
-	 check_filter_operators},
+	{COLUMN(filter_operators), ON_COLUMN, OPTION_OPERATORS, NULL, 0, 0, NULL},
 	{COLUMN(sortable), ON_COLUMN, OPTION_TERNARY, NULL, 0, 0, NULL},
 	{COLUMN(invalid_value), ON_COLUMN, OPTION_INVALID_VALUE, NULL, 0, 0, NULL},
 	{CREDENTIAL(api_key), ON_USER, OPTION_TEXT, NULL, 0, 0, check_api_key},
@@ -443,11 +417,7 @@ parse_number(const OptionDef *option, const char *text)
 	return number;
 }
 
-/*
- * Parses and checks one value, and stores it in its object's struct: a bool, int,
- * double or char *, depending on the option's kind.  Raises an error for an invalid
- * value.
- */
+/* Parses one value, and stores it in its object.  Raises an error if invalid. */
 static void
 parse_option(const OptionDef *option, const char *text, void *object)
 {
@@ -466,7 +436,7 @@ parse_option(const OptionDef *option, const char *text, void *object)
 			if (option->kind == OPTION_BOOL)
 				*(bool *) target = is_true;
 			else
-				*(int *) target = is_true ? TERNARY_TRUE : TERNARY_FALSE;
+				*(int *) target = is_true;
 			break;
 		case OPTION_INT:
 			*(int *) target = (int) parse_number(option, text);
@@ -488,6 +458,9 @@ parse_option(const OptionDef *option, const char *text, void *object)
 				option->check(option->name, text);
 			*(char **) target = pstrdup(text);
 			break;
+		case OPTION_OPERATORS:
+			*(int *) target = parse_operators(option->name, text);
+			break;
 		case OPTION_INVALID_VALUE:
 			if (strcmp(text, "error") != 0 && strcmp(text, "null") != 0)
 				raise_invalid_value(option->name, text,
@@ -499,9 +472,9 @@ parse_option(const OptionDef *option, const char *text, void *object)
 }
 
 /*
- * Stores the values of a list of options in their object's struct.  Raises an
- * error for a value out of range.  If a command passes the list (is_new), also
- * raises one for an unknown name, and for an option that only a superuser may set.
+ * Stores the values of a list of options in their object.  Raises an error for an
+ * invalid value.  If a command passes the list (is_new), also raises one for an
+ * unknown name, and for an option that only a superuser may set.
  */
 static void
 read_options(List *options, int context, bool is_new, void *object)
@@ -530,8 +503,8 @@ read_options(List *options, int context, bool is_new, void *object)
 }
 
 /*
- * Raises an error for a server that would send the key in clear text, unless the
- * host is a loopback host or a superuser has set allow_http.
+ * Raises an error for a server that would send the key in clear text, unless a
+ * superuser allows it, with allow_http for a host that is not a loopback host.
  */
 static void
 check_transport(const Settings *server)
@@ -563,8 +536,8 @@ check_transport(const Settings *server)
 }
 
 /*
- * Warns if this server process cannot read a certificate from a file.  Does not
- * open a FIFO, which would block, nor a device, which may have no end.
+ * Warns if ca_file has no certificate that this process can read.  Does not open
+ * a FIFO, which would block, nor a device, which may have no end.
  */
 static void
 try_ca_file(const char *value)
@@ -603,10 +576,7 @@ try_ca_file(const char *value)
 						 "requests fail.")));
 }
 
-/*
- * SQL function: raises the errors of read_options for a catalog object.  DDL
- * commands pass the whole list as they will store it.
- */
+/* SQL function: checks the options of an object, all that it will have. */
 Datum
 opportunity_fdw_validator(PG_FUNCTION_ARGS)
 {
@@ -634,7 +604,6 @@ opportunity_fdw_validator(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Returns the settings of a server, palloc'd. */
 static Settings *
 read_server(Oid serverid)
 {
@@ -658,10 +627,7 @@ read_server(Oid serverid)
 	return settings;
 }
 
-/*
- * Returns the settings of a foreign table: its own options and its server's
- * options.  Palloc'd.
- */
+/* Returns the settings of a foreign table, palloc'd. */
 Settings *
 settings_read(Oid relid)
 {
@@ -682,8 +648,7 @@ settings_read_server(Oid serverid, const char *record_type)
 {
 	Settings *settings = read_server(serverid);
 
-	check_record_type("record_type", record_type);
-	settings->record_type = pstrdup(record_type);
+	parse_option(find_option("record_type", ON_TABLE), record_type, settings);
 	return settings;
 }
 
@@ -703,6 +668,8 @@ column_settings_read(const Settings *table, Form_pg_attribute attribute)
 {
 	ColumnSettings *column = palloc0(sizeof(ColumnSettings));
 
+	column->filter_operators = -1;
+	column->sortable = -1;
 	column->invalid_value = table->invalid_value;
 	read_options(GetForeignColumnOptions(table->relid, attribute->attnum),
 				 ON_COLUMN, false, column);
@@ -711,8 +678,8 @@ column_settings_read(const Settings *table, Form_pg_attribute attribute)
 }
 
 /*
- * Returns the option discover of IMPORT FOREIGN SCHEMA, its only one.  PostgreSQL
- * passes the options to no validator, so this function raises its errors.
+ * Returns the only option of IMPORT FOREIGN SCHEMA.  Raises the validator's
+ * errors, because PostgreSQL does not call the validator.
  */
 bool
 import_option_discover(List *options)
@@ -724,17 +691,17 @@ import_option_discover(List *options)
 }
 
 /*
- * Returns the credentials of a user for the table's server, palloc'd.
- *
- * Raises PostgreSQL's own error if the user has no mapping, and an error if the
- * mapping has no key and the user is not a superuser.  Without the latter, any
- * user could access a server that trusts the address of the database's machine.
+ * Returns the credentials of a user for the table's server, palloc'd.  Raises an
+ * error if the user has no mapping.  Also raises one if the mapping has no key,
+ * except for a superuser: the server may trust the address of this machine.
  */
 Credentials *
 credentials_read(const Settings *settings, Oid userid)
 {
 	UserMapping *mapping = GetUserMapping(userid, settings->serverid);
 	Credentials *credentials = palloc0(sizeof(Credentials));
+	const char	*user;
+	const char	*server;
 
 	credentials->umid = mapping->umid;
 	read_options(mapping->options, ON_USER, false, credentials);
@@ -743,17 +710,16 @@ credentials_read(const Settings *settings, Oid userid)
 	if (credentials->proxy_password != NULL)
 		credentials->proxy_password = to_utf8(credentials->proxy_password);
 
-	if (credentials->api_key == NULL && !superuser_arg(userid))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("user mapping for \"%s\" has no API key",
-						MappingUserName(userid)),
-				 errdetail("Only superusers may use server \"%s\" without an "
-						   "API key.",
-						   GetForeignServer(settings->serverid)->servername),
-				 errhint("Run ALTER USER MAPPING FOR \"%s\" SERVER \"%s\" "
-						 "OPTIONS (ADD api_key '...').",
-						 MappingUserName(userid),
-						 GetForeignServer(settings->serverid)->servername)));
-	return credentials;
+	if (credentials->api_key != NULL || superuser_arg(userid))
+		return credentials;
+	user = MappingUserName(userid);
+	server = GetForeignServer(settings->serverid)->servername;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+					errmsg("user mapping for \"%s\" has no API key", user),
+					errdetail("Only superusers may use server \"%s\" without "
+							  "an API key.",
+							  server),
+					errhint("Run ALTER USER MAPPING FOR \"%s\" SERVER \"%s\" "
+							"OPTIONS (ADD api_key '...').",
+							user, server)));
 }

@@ -80,20 +80,12 @@ question_create(bool odd_key)
 	return question;
 }
 
-/* These two replace option.c, which no response needs otherwise. */
+/* Replaces the function of option.c, which no response needs otherwise. */
 const char *
 remote_operator_name(RemoteOperator remote_operator)
 {
 	(void) remote_operator;
 	return "eq";
-}
-
-int
-remote_operators_read(const char *list, const char **unknown)
-{
-	(void) list;
-	(void) unknown;
-	return 0;
 }
 
 /* Replaces the function of connection.c, which reads a catalog. */
