@@ -28,7 +28,6 @@
 #include "api/api_records.h"
 #include "api/api_schema.h"
 #include "base/id.h"
-#include "http/url.h"
 #include "option/option.h"
 
 #define CHECK_MAX_REQUESTS 5
@@ -101,7 +100,7 @@ await(Check *check, HttpTransfer *transfer)
 {
 	int64 first_byte;
 
-	http_wait(transfer);
+	http_wait_any(&transfer, 1);
 	first_byte = http_times(transfer).first_byte;
 	if (first_byte >= 0 &&
 		(check->round_trip < 0 || first_byte < check->round_trip))
@@ -225,7 +224,7 @@ step_reach(Check *check, CheckResult *result)
 	}
 	pass(result, times.connect,
 		 psprintf("Connected to %s, port %s%s%s.", check->url.host,
-				  check->url.port != NULL ? check->url.port : "unknown",
+				  check->url.port[0] != '\0' ? check->url.port : "unknown",
 				  check->settings->proxy != NULL ? ", through the proxy" : "",
 				  times.was_connected ? ", over an open connection" : ""));
 	if (!http_looks_up_in_background())

@@ -21,7 +21,6 @@
 #include "mb/pg_wchar.h"
 
 #include "api/api.h"
-#include "http/url.h"
 
 /*
  * Memory context callback: wipes the statement's copies of the key and the
@@ -68,7 +67,7 @@ api_open(const Settings *settings, Credentials *credentials,
 	api->credentials = credentials;
 	api->record_total = record_total;
 	api->connection = connection_acquire(credentials->umid, settings->serverid);
-	target->host = parts.host;
+	target->host = pstrdup(parts.host);
 	target->proxy = settings->proxy;
 	target->proxy_user = credentials->proxy_user;
 	target->proxy_password = credentials->proxy_password;
@@ -110,7 +109,7 @@ api_start(Api *api, ApiEndpoint endpoint, const char *path, const char *json,
 void
 api_wait(HttpTransfer *transfer)
 {
-	http_wait(transfer);
+	http_wait_any(&transfer, 1);
 	if (transfer->outcome != HTTP_RESPONDED)
 		http_raise(transfer);
 }

@@ -36,7 +36,6 @@
 #include "base/seen_set.h"
 #include "fetch/key_cache.h"
 #include "fetch/page_reader.h"
-#include "http/http_attempt.h"
 
 /*
  * Method of a request.  REQUEST_CHECK is a GET after a query that the API did

@@ -2,14 +2,10 @@
 /*-------------------------------------------------------------------------
  *
  * http.c
- *	  HTTP transfers over libcurl that always react to interrupts.
+ *	  HTTP transfers over libcurl that always react to interrupts, and URLs.
  *
- * A transfer is one request with its retries.  The files below this one are
- * http_pool.c, which runs attempts, and http_attempt.c, which starts and ends
- * them.
- *
- * In all of http*.c, a memory context callback that releases a resource is
- * registered before the resource is acquired.
+ * A transfer is one request with its retries.  http_attempt.c starts and ends
+ * its attempts, and http_pool.c runs them.
  *
  * Must not know JSON, the API or SQL.
  *
@@ -17,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <limits.h>
 
@@ -26,11 +23,96 @@
 
 #include "http/http.h"
 
+/* --- URLs --- */
+
+/* Returns true if each byte of a text can be in a URL. */
+static bool
+url_is_plain(const char *text)
+{
+	for (; *text != '\0'; text++)
+	{
+		if ((unsigned char) *text <= ' ' || (unsigned char) *text >= 0x7f ||
+			*text == '\\' || *text == '"')
+			return false;
+	}
+	return true;
+}
+
+/* Copies a part, or "" if it is absent, empty or too long. */
+static CURLUcode
+copy_part(CURLU *handle, CURLUPart what, unsigned int flags, char *target)
+{
+	char	 *part = NULL;
+	CURLUcode code = curl_url_get(handle, what, &part, flags);
+
+	target[0] = '\0';
+	if (code == CURLUE_OK && strlen(part) < URL_PART_MAX)
+		strlcpy(target, part, URL_PART_MAX);
+	curl_free(part);
+	return code;
+}
+
+/* Returns true if a host name always denotes this machine. */
+static bool
+host_is_loopback(const char *host)
+{
+	struct in_addr address;
+
+	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+		return true;
+	return inet_pton(AF_INET, host, &address) == 1 &&
+		   (ntohl(address.s_addr) >> 24) == 127;
+}
+
 /*
- * Does all the work of a transfer's pool that does not block, and ends the
- * attempts that have finished.  Calls the transfer's watch if that is due.  May
- * process interrupts.  Raises an error if libcurl or the operating system
- * failed, because transfers might then never end.
+ * Parses a URL with its scheme, as libcurl will do for a request.  Returns false
+ * if libcurl rejects it, the scheme or the host is missing or too long, or it has
+ * a byte that a URL cannot have.
+ */
+bool
+url_parse(const char *url, UrlParts *parts)
+{
+	CURLU	 *handle;
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
+
+	/* libcurl would escape some of these bytes instead of rejecting them. */
+	if (!url_is_plain(url))
+		return false;
+
+	/* No error can be raised before the cleanup. */
+	handle = curl_url();
+	if (handle != NULL)
+		code =
+			curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+	if (code == CURLUE_OK)
+		code = copy_part(handle, CURLUPART_SCHEME, 0, parts->scheme);
+	if (code == CURLUE_OK)
+		code = copy_part(handle, CURLUPART_HOST, 0, parts->host);
+	if (code == CURLUE_OK)
+		code =
+			copy_part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT, parts->port);
+	curl_url_cleanup(handle);
+	if (code == CURLUE_OUT_OF_MEMORY)
+		http_attempt_check(CURLE_OUT_OF_MEMORY, NULL);
+
+	/* libcurl accepts escapes in a host.  It decodes them here. */
+	if ((code != CURLUE_OK && code != CURLUE_NO_PORT) ||
+		parts->scheme[0] == '\0' || parts->host[0] == '\0' ||
+		!url_is_plain(parts->host) || strchr(parts->host, '%') != NULL)
+		return false;
+
+	for (char *c = parts->scheme; *c != '\0'; c++)
+		*c = pg_ascii_tolower((unsigned char) *c);
+	parts->is_loopback = host_is_loopback(parts->host);
+	return true;
+}
+
+/* --- Transfers --- */
+
+/*
+ * Does all the work of a transfer's pool that does not block, and calls the
+ * transfer's watch if that is due.  May process interrupts.  Raises an error if
+ * the pool is broken, because transfers might then never end.
  */
 static void
 make_progress(HttpTransfer *transfer)
@@ -38,19 +120,14 @@ make_progress(HttpTransfer *transfer)
 	HttpPool	 *pool = transfer->pool;
 	HttpWatch	 *watch = transfer->budget->watch;
 	HttpTransfer *finished;
-	bool		  is_idle;
 
 	/* The ends of attempts cause retries and change the pace. */
-	do
+	for (http_pool_drive(pool); !dlist_is_empty(&pool->finished);
+		 http_pool_drive(pool))
 	{
-		http_pool_drive(pool);
-		is_idle = true;
 		while ((finished = http_pool_next_finished(pool)) != NULL)
-		{
 			http_attempt_end(finished);
-			is_idle = false;
-		}
-	} while (!is_idle);
+	}
 
 	if (pool->broken[0] != '\0')
 	{
@@ -66,7 +143,7 @@ make_progress(HttpTransfer *transfer)
 		watch->tell(watch, http_now());
 }
 
-/* Memory context callback: releases the handle and headers of a transfer. */
+/* Memory context callback. */
 static void
 release_transfer(void *arg)
 {
@@ -77,14 +154,26 @@ release_transfer(void *arg)
 	curl_slist_free_all(transfer->headers);
 }
 
+/* Raises the error of a budget that is used up. */
+pg_noreturn static void
+raise_over_budget(const HttpBudget *budget)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("statement needs more than " INT64_FORMAT " API requests",
+					budget->limit),
+			 errhint("Narrow the query, or increase the option "
+					 "\"max_requests\" of the foreign table or server. A scan "
+					 "uses the fewest requests with \"max_concurrency\" set "
+					 "to 1.")));
+}
+
 /*
- * Starts a GET, or a POST if body is not NULL.  A POST must be safe to repeat.
- *
- * Charges the budget, and copies url and body.  The transfer lives in a new
- * child of the current memory context, and ends when that is deleted or by
- * http_end.  It refers to target, counters and budget, which must outlive it.
- * Raises an error if the budget is used up, libcurl refuses an option or memory
- * is out.
+ * Starts a GET, or a POST if body is not NULL, which must be safe to repeat.
+ * Copies url and body.  The transfer lives in a new child of the current memory
+ * context, and ends with it or by http_end.  target, counters and budget must
+ * outlive it.  Raises an error if the budget is used up, libcurl refuses an
+ * option or memory is out.
  */
 HttpTransfer *
 http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
@@ -93,8 +182,8 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	MemoryContext context;
 	HttpTransfer *transfer;
 
-	if (!http_attempt_charge(budget))
-		http_attempt_raise_over_budget(budget);
+	if (!http_allows(budget))
+		raise_over_budget(budget);
 
 	context = AllocSetContextCreate(
 		CurrentMemoryContext, "opportunity_fdw transfer", ALLOCSET_SMALL_SIZES);
@@ -116,10 +205,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	return transfer;
 }
 
-/*
- * Returns true if a transfer is over.  Works on its pool without waiting, and
- * may process interrupts.
- */
+/* Returns true if a transfer is over.  Works on its pool without waiting. */
 bool
 http_is_over(HttpTransfer *transfer)
 {
@@ -128,17 +214,7 @@ http_is_over(HttpTransfer *transfer)
 	return transfer->outcome != HTTP_PENDING;
 }
 
-/* Waits until a transfer is over.  Processes interrupts. */
-void
-http_wait(HttpTransfer *transfer)
-{
-	http_wait_any(&transfer, 1);
-}
-
-/*
- * Waits until one of count transfers of the same pool is over, and returns it.
- * Processes interrupts.
- */
+/* Waits until one of count transfers of one pool is over, and returns it. */
 HttpTransfer *
 http_wait_any(HttpTransfer **transfers, int count)
 {
@@ -189,7 +265,6 @@ http_wait_any(HttpTransfer **transfers, int count)
 	}
 }
 
-/* Ends a transfer in any state, and frees its response. */
 void
 http_end(HttpTransfer *transfer)
 {
@@ -252,7 +327,7 @@ http_raise(HttpTransfer *transfer)
 					 errhint("Reduce \"page_size\", or increase the server "
 							 "option \"max_response_size\".")));
 		case HTTP_OVER_BUDGET:
-			http_attempt_raise_over_budget(transfer->budget);
+			raise_over_budget(transfer->budget);
 		case HTTP_OUT_OF_MEMORY:
 			http_attempt_check(CURLE_OUT_OF_MEMORY, NULL);
 			pg_unreachable();
@@ -272,10 +347,7 @@ http_raise(HttpTransfer *transfer)
 					errdetail_internal("%s", detail), errhint("%s", hint)));
 }
 
-/*
- * Returns one of libcurl's times, in microseconds since the start of the
- * attempt.
- */
+/* Returns one of libcurl's times, in microseconds from an attempt's start. */
 static int64
 time_of(CURL *easy, CURLINFO what)
 {
@@ -287,11 +359,9 @@ time_of(CURL *easy, CURLINFO what)
 }
 
 /*
- * Returns the timing of the last attempt of a transfer that is over.  Raises an
- * error if libcurl does not know it.
- *
- * The number of connections shows if there was one.  The times do not: after a
- * failure, some versions of libcurl leave them out, and others make them up.
+ * Returns the timing of the last attempt of a transfer that is over.  Only the
+ * number of connections shows if there was one: after a failure, some versions
+ * of libcurl leave the times out, and others make them up.
  */
 HttpTimes
 http_times(const HttpTransfer *transfer)
@@ -330,10 +400,7 @@ http_times(const HttpTransfer *transfer)
 	return times;
 }
 
-/*
- * Returns true if libcurl looks names up in the background.  Otherwise a
- * statement cannot be canceled during a lookup.
- */
+/* Returns false if a statement cannot be canceled during a name lookup. */
 bool
 http_looks_up_in_background(void)
 {
@@ -341,7 +408,7 @@ http_looks_up_in_background(void)
 			CURL_VERSION_ASYNCHDNS) != 0;
 }
 
-/* Returns libcurl's version, TLS library and features, as a palloc'd string. */
+/* Returns libcurl's version, TLS library and features, palloc'd. */
 char *
 http_library_version(void)
 {

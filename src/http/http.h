@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * http.h
- *	  HTTP transfers over libcurl that always react to interrupts.
+ *	  HTTP transfers over libcurl that always react to interrupts, and URLs.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,8 +12,19 @@
 #include "postgres.h"
 
 #include "base/compat.h"
-#include "http/http_attempt.h"
 #include "http/http_pool.h"
+
+/* Longest part of a URL, with the NUL; a host name has at most 253 bytes. */
+#define URL_PART_MAX 512
+
+/* Parts of a URL that are checked. */
+typedef struct UrlParts
+{
+	char scheme[URL_PART_MAX]; /* lower case */
+	char host[URL_PART_MAX];   /* an IPv6 address is in brackets */
+	char port[URL_PART_MAX];   /* default: the scheme's; "": it has none */
+	bool is_loopback;
+} UrlParts;
 
 /* Timing of an attempt in microseconds; -1: it did not get that far. */
 typedef struct HttpTimes
@@ -30,11 +41,11 @@ extern HttpTransfer	   *http_start(HttpPool *pool, const HttpTarget *target,
 								   HttpCounters *counters, const char *url,
 								   const char *body, HttpBudget *budget);
 extern bool				http_is_over(HttpTransfer *transfer);
-extern void				http_wait(HttpTransfer *transfer);
 extern HttpTransfer	   *http_wait_any(HttpTransfer **transfers, int count);
 extern void				http_end(HttpTransfer *transfer);
 pg_noreturn extern void http_raise(HttpTransfer *transfer);
 
+extern bool		 url_parse(const char *url, UrlParts *parts);
 extern HttpTimes http_times(const HttpTransfer *transfer);
 extern char		*http_library_version(void);
 extern bool		 http_looks_up_in_background(void);

@@ -2,15 +2,12 @@
 /*-------------------------------------------------------------------------
  *
  * http_attempt.c
- *	  The attempts of a transfer: budget, options, responses, outcomes and
- *	  retries.
+ *	  The attempts of a transfer: options, responses, outcomes and retries.
  *
- * http_pool.c runs an attempt, and http.c passes its end to this file.  Retries
- * and back-off are states of a transfer, so a transfer that waits never delays
- * another one.
+ * Retries and back-off are states of a transfer, so a transfer that waits never
+ * delays another one.  Callbacks of libcurl raise no error.
  *
- * Code that runs within a callback of libcurl raises no error.  Must not know
- * JSON, the API or SQL.
+ * Must not know JSON, the API or SQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +20,7 @@
 
 #include "base/redact.h"
 #include "base/version.h"
-#include "http/http_attempt.h"
+#include "http/http_pool.h"
 
 StaticAssertDecl(HTTP_ERROR_SIZE >= CURL_ERROR_SIZE, "libcurl's error texts");
 
@@ -34,23 +31,17 @@ StaticAssertDecl(HTTP_ERROR_SIZE >= CURL_ERROR_SIZE, "libcurl's error texts");
 #define HTTP_FIRST_PAUSE 500000
 #define HTTP_PAUSES_IN_WAIT 4
 
-/*
- * Connect timeout of libcurl, so long that end_overdue always acts first.  Zero
- * would select libcurl's default.
- */
+/* Connect timeout of libcurl, so long that end_overdue always acts first. */
 #define HTTP_NO_CONNECT_TIMEOUT (24L * 60 * 60 * 1000) /* milliseconds */
 
-/*
- * Initial size of a response buffer, in bytes.  It doubles as the response
- * grows.
- */
+/* Initial size of a response buffer, in bytes. */
 #define HTTP_INITIAL_BUFFER 8192
-
-/* libcurl before 8.0 may report truncated HTTP/2 bodies as complete. */
-#define HTTP2_SAFE_VERSION 0x080000
 
 /* Maximum size of a response's headers, in bytes. */
 #define HTTP_MAX_HEADER_SIZE (256 * 1024)
+
+/* libcurl before 8.0 may report truncated HTTP/2 bodies as complete. */
+#define HTTP2_SAFE_VERSION 0x080000
 
 /*
  * A body slower than HTTP_MIN_BODY_SPEED bytes per second counts as a broken
@@ -59,10 +50,7 @@ StaticAssertDecl(HTTP_ERROR_SIZE >= CURL_ERROR_SIZE, "libcurl's error texts");
 #define HTTP_MIN_BODY_SPEED 100
 #define HTTP_BODY_GRACE 5000000
 
-/*
- * Outcome of each libcurl error, and true if a retry may help.  Errors that are
- * not listed are HTTP_BROKEN without a retry.
- */
+/* Outcomes of libcurl's errors.  The others are HTTP_BROKEN without a retry. */
 static const struct
 {
 	CURLcode	code;
@@ -99,46 +87,14 @@ static const struct
 #define SET_OPTION(easy, option, value) \
 	http_attempt_check(curl_easy_setopt(easy, option, value), #option)
 
-/* --- Budgets --- */
-
-/* Returns true if a budget allows another request. */
 bool
 http_allows(const HttpBudget *budget)
 {
 	return budget->limit == 0 || *budget->total < budget->limit;
 }
 
-/*
- * Charges a request to a budget.  Returns false, and charges nothing, if that
- * would exceed it.
- */
-bool
-http_attempt_charge(HttpBudget *budget)
-{
-	if (!http_allows(budget))
-		return false;
-	(*budget->total)++;
-	budget->requests++;
-	return true;
-}
-
-/* Raises the error of a budget that is used up. */
-void
-http_attempt_raise_over_budget(const HttpBudget *budget)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("statement needs more than " INT64_FORMAT " API requests",
-					budget->limit),
-			 errhint("Narrow the query, or increase the option "
-					 "\"max_requests\" of the foreign table or server. A scan "
-					 "uses the fewest requests with \"max_concurrency\" set "
-					 "to 1.")));
-}
-
 /* --- Callbacks of libcurl --- */
 
-/* Starts the connect timeout of an attempt that needs a new connection. */
 static void
 note_connect(HttpTransfer *transfer)
 {
@@ -146,7 +102,7 @@ note_connect(HttpTransfer *transfer)
 		transfer->attended_at_connect = transfer->pool->attended;
 }
 
-/* CURLOPT_RESOLVER_START_FUNCTION: a name lookup begins a new connection. */
+/* CURLOPT_RESOLVER_START_FUNCTION */
 static int
 on_lookup(void *resolver, void *reserved, void *arg)
 {
@@ -156,7 +112,7 @@ on_lookup(void *resolver, void *reserved, void *arg)
 	return 0;
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION: opens a socket. */
+/* CURLOPT_OPENSOCKETFUNCTION */
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -168,60 +124,43 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 								 address->socktype, address->protocol);
 }
 
-/*
- * CURLOPT_CLOSESOCKETFUNCTION: closes a socket, possibly long after its
- * transfer ended.
- */
-static int
-on_close(void *arg, curl_socket_t fd)
+/* Returns the result of a callback that ends its attempt.  error: may be NULL. */
+static size_t
+fail_callback(HttpTransfer *transfer, HttpOutcome outcome, const char *error)
 {
-	return http_pool_close_socket(arg, fd);
+	transfer->callback_outcome = outcome;
+	transfer->callback_error = error;
+	return 0;
 }
 
-/*
- * CURLOPT_HEADERFUNCTION: keeps a header line.  Ends the transfer if its
- * headers are too large.
- */
+/* CURLOPT_HEADERFUNCTION: keeps a header line. */
 static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {
 	HttpTransfer *transfer = arg;
 
 	transfer->header_size += size * count;
-	if (transfer->header_size <= HTTP_MAX_HEADER_SIZE)
-	{
-		http_header_keep(&transfer->kept, data, size * count);
-		return size * count;
-	}
-	transfer->callback_outcome = HTTP_NOT_HTTP;
-	transfer->callback_error = "the headers are too large";
-	return 0;
+	if (transfer->header_size > HTTP_MAX_HEADER_SIZE)
+		return fail_callback(transfer, HTTP_NOT_HTTP,
+							 "the headers are too large");
+	http_header_keep(&transfer->kept, data, size * count);
+	return size * count;
 }
 
-/*
- * Returns true if a body of size bytes so far arrives too slowly.  The first
- * call starts the measurement.
- */
+/* Returns true if a body is too slow.  size: its bytes so far. */
 static bool
 is_too_slow(HttpTransfer *transfer, size_t size)
 {
-	int64 attended = transfer->pool->attended;
 	int64 elapsed;
 
 	if (transfer->attended_at_body < 0)
-	{
-		transfer->attended_at_body = attended;
-		return false;
-	}
-	elapsed = attended - transfer->attended_at_body;
+		transfer->attended_at_body = transfer->pool->attended;
+	elapsed = transfer->pool->attended - transfer->attended_at_body;
 	return elapsed > HTTP_BODY_GRACE &&
 		   (double) size * 1000000 / elapsed < HTTP_MIN_BODY_SPEED;
 }
 
-/*
- * CURLOPT_WRITEFUNCTION: appends a decompressed piece of the body.  Any result
- * but the piece's size ends the transfer.
- */
+/* CURLOPT_WRITEFUNCTION: appends a decompressed piece of the body. */
 static size_t
 on_body(char *data, size_t size, size_t count, void *arg)
 {
@@ -230,16 +169,9 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	size_t		  needed = transfer->length + added + 1;
 
 	if (needed > transfer->target->max_response_size)
-	{
-		transfer->callback_outcome = HTTP_TOO_LARGE;
-		return 0;
-	}
+		return fail_callback(transfer, HTTP_TOO_LARGE, NULL);
 	if (is_too_slow(transfer, needed))
-	{
-		transfer->callback_outcome = HTTP_BROKEN;
-		transfer->callback_error = "the response is too slow";
-		return 0;
-	}
+		return fail_callback(transfer, HTTP_BROKEN, "the response is too slow");
 	if (needed > transfer->capacity)
 	{
 		size_t capacity = Max(
@@ -248,10 +180,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 			transfer->context, capacity, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 
 		if (body == NULL)
-		{
-			transfer->callback_outcome = HTTP_OUT_OF_MEMORY;
-			return 0;
-		}
+			return fail_callback(transfer, HTTP_OUT_OF_MEMORY, NULL);
 		if (transfer->body != NULL)
 		{
 			memcpy(body, transfer->body, transfer->length);
@@ -268,10 +197,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 
 /* --- Options --- */
 
-/*
- * Raises an error unless code, a result of libcurl, is success.  what: the name
- * of the option.
- */
+/* Raises the error of a CURLcode, unless it is success.  what: the option. */
 void
 http_attempt_check(int code, const char *what)
 {
@@ -295,10 +221,6 @@ add_header(HttpTransfer *transfer, const char *header)
 	transfer->headers = headers;
 }
 
-/*
- * Sets the options of a transfer's handle.  Each transfer has a new handle, so
- * no option carries over from another one.
- */
 static void
 set_options(HttpTransfer *transfer)
 {
@@ -335,9 +257,8 @@ set_options(HttpTransfer *transfer)
 	SET_OPTION(easy, CURLOPT_NOPROXY, "");
 
 	/*
-	 * libcurl reuses a tunnel regardless of its credentials.  That is safe
-	 * here: a pool belongs to one user mapping, and is closed when the mapping
-	 * changes.
+	 * libcurl reuses a tunnel regardless of its credentials.  That is safe,
+	 * because a pool belongs to one state of one user mapping.
 	 */
 	SET_OPTION(easy, CURLOPT_PROXYAUTH, (long) CURLAUTH_BASIC);
 	SET_OPTION(easy, CURLOPT_PROXYUSERNAME, target->proxy_user);
@@ -360,7 +281,7 @@ set_options(HttpTransfer *transfer)
 	SET_OPTION(easy, CURLOPT_RESOLVER_START_DATA, transfer);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETDATA, transfer);
-	SET_OPTION(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET_OPTION(easy, CURLOPT_CLOSESOCKETFUNCTION, http_pool_close_socket);
 	SET_OPTION(easy, CURLOPT_CLOSESOCKETDATA, transfer->pool);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	if (http_pool_quits_lookups())
@@ -377,10 +298,7 @@ set_options(HttpTransfer *transfer)
 		SET_OPTION(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
 }
 
-/*
- * Makes the handle of a transfer, for a GET, or for a POST of a copy of body.
- * Raises an error if libcurl refuses an option or memory is out.
- */
+/* Makes the handle of a transfer: a GET, or a POST of a copy of body. */
 void
 http_attempt_create(HttpTransfer *transfer, const char *body)
 {
@@ -397,18 +315,15 @@ http_attempt_create(HttpTransfer *transfer, const char *body)
 		SET_OPTION(transfer->easy, CURLOPT_POSTFIELDS, transfer->request_body);
 		add_header(transfer, "Content-Type: application/json");
 
-		/*
-		 * libcurl sends "Expect: 100-continue" (RFC 9110, section 10.1.1) with
-		 * longer bodies, and many servers never confirm it.
-		 */
+		/* Many servers never confirm libcurl's "Expect: 100-continue". */
 		add_header(transfer, "Expect:");
 	}
 	SET_OPTION(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
 }
 
 /*
- * Clears the state of the previous attempt and queues the next one, to be sent
- * after delay microseconds or later.  Raises no error.
+ * Clears the state of the previous attempt, charges the next one to the budget
+ * and queues it, to be sent after delay microseconds or later.  Raises no error.
  */
 void
 http_attempt_enqueue(HttpTransfer *transfer, int64 delay)
@@ -425,15 +340,16 @@ http_attempt_enqueue(HttpTransfer *transfer, int64 delay)
 	transfer->attended_at_body = -1;
 	transfer->callback_outcome = HTTP_PENDING;
 	transfer->callback_error = NULL;
+	(*transfer->budget->total)++;
+	transfer->budget->requests++;
 	http_pool_enqueue(transfer, delay);
 }
 
 /* --- Outcomes --- */
 
 /*
- * Removes the secrets of a target from text, in place.  Replaces all but
- * printable ASCII, so that the text is valid in every encoding.  size: of the
- * buffer, at most HTTP_ERROR_SIZE.
+ * Removes the secrets of a target from a text, in a buffer of at most
+ * HTTP_ERROR_SIZE bytes.  Keeps only ASCII, which is valid in every encoding.
  */
 static void
 remove_secrets(const HttpTarget *target, char *text, size_t size)
@@ -453,10 +369,7 @@ remove_secrets(const HttpTarget *target, char *text, size_t size)
 	}
 }
 
-/*
- * Sets retry_after and retry_header from the headers of the response.
- * throttles: rate limit headers count, too.
- */
+/* Sets retry_after and retry_header.  throttles: see http_header_wait. */
 static void
 keep_wait(HttpTransfer *transfer, bool throttles)
 {
@@ -469,9 +382,8 @@ keep_wait(HttpTransfer *transfer, bool throttles)
 }
 
 /*
- * Returns true if the status and headers report too many requests.  The API
- * does not document its status for that: 429, 503, and 403 with Retry-After
- * count.
+ * Returns true if a response reports too many requests.  The API does not
+ * document its status for that.
  */
 bool
 http_is_throttled(const HttpTransfer *transfer)
@@ -490,7 +402,6 @@ http_status_is_transient(long status)
 		   (status >= 500 && status != 501 && status != 505);
 }
 
-/* Returns true if the same request may succeed later. */
 static bool
 attempt_is_transient(const HttpTransfer *transfer)
 {
@@ -501,9 +412,8 @@ attempt_is_transient(const HttpTransfer *transfer)
 
 /*
  * Returns true if part of the request was sent, or if libcurl does not know.
- *
- * Both values are needed.  After a timeout, newer versions of libcurl set all
- * times, and older ones count the CONNECT request to a proxy.
+ * After a timeout, newer versions of libcurl set all times, and older ones count
+ * the CONNECT request to a proxy.
  */
 bool
 http_attempt_was_sent(const HttpTransfer *transfer)
@@ -519,8 +429,8 @@ http_attempt_was_sent(const HttpTransfer *transfer)
 }
 
 /*
- * Sets the outcome and error text of an attempt without a complete response.
- * Returns true if a retry may help.
+ * Sets outcome and error of an attempt without a complete response.  Returns
+ * true if a retry may help.
  */
 static bool
 classify_failure(HttpTransfer *transfer)
@@ -574,7 +484,6 @@ classify_failure(HttpTransfer *transfer)
 	return may_retry;
 }
 
-/* Sets outcome, status, content type and requested wait from a response. */
 static void
 attempt_read_response(HttpTransfer *transfer)
 {
@@ -597,11 +506,8 @@ attempt_read_response(HttpTransfer *transfer)
 
 /*
  * Replaces the handle of a transfer that is not in flight with a copy.  Returns
- * false if memory is out.
- *
- * Versions of libcurl such as 7.88 keep a pointer to the last header of a
- * response after they freed it.  They write there if the handle's next response
- * begins with a folded header line.
+ * false if memory is out.  With a reused handle, versions of libcurl such as
+ * 7.88 write to a freed header if the response begins with a folded line.
  */
 static bool
 renew_handle(HttpTransfer *transfer)
@@ -622,14 +528,13 @@ renew_handle(HttpTransfer *transfer)
 }
 
 /*
- * Returns the pause before the next attempt, in microseconds.  Returns -1 if
- * the server requests more than is left of max_retry_wait.
+ * Returns the pause before the next attempt, in microseconds, or -1 if the server
+ * requests more than is left of max_retry_wait.
  *
- * A wait that the server requests is obeyed.  After a truncated response it is
- * ignored, and the first retry is immediate.  Otherwise the pause is
- * exponential back-off.  Half of it is random, so that sessions that failed
- * together do not return together.  The other half is fixed, so that the pauses
- * add up.
+ * After a truncated response, the server's wait is ignored, and the first retry
+ * is immediate.  Otherwise the pause is the server's, or exponential back-off.
+ * Half of that is random, so that sessions that failed together do not return
+ * together; the other half is fixed, so that the pauses add up.
  */
 static int64
 pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
@@ -651,9 +556,8 @@ pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
 }
 
 /*
- * Queues another attempt and returns true.  Returns false if no attempt is
- * left.  Then the outcome changes only if memory or the budget prevents the
- * retry.
+ * Queues another attempt.  Returns false if none is left, and changes the outcome
+ * if memory or the budget is the reason.
  */
 static bool
 schedule_retry(HttpTransfer *transfer, HttpFault fault)
@@ -672,7 +576,7 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 		transfer->outcome = HTTP_OUT_OF_MEMORY;
 		return false;
 	}
-	if (!http_attempt_charge(transfer->budget))
+	if (!http_allows(transfer->budget))
 	{
 		transfer->outcome = HTTP_OVER_BUDGET;
 		return false;
@@ -706,10 +610,8 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 
 /*
  * Retries a transfer whose response is unusable, regardless of its status.
- *
- * Returns false if no attempt is left.  The outcome is then HTTP_BROKEN for a
- * truncated response, and HTTP_RESPONDED for any other.  If memory or the budget
- * prevents the retry, it is HTTP_OUT_OF_MEMORY or HTTP_OVER_BUDGET.
+ * Returns false if no attempt is left.  The outcome of a truncated response is
+ * then HTTP_BROKEN; for memory and the budget, see schedule_retry.
  */
 bool
 http_retry(HttpTransfer *transfer, HttpFault fault)
@@ -731,7 +633,7 @@ http_retry(HttpTransfer *transfer, HttpFault fault)
 
 /* --- The end of an attempt --- */
 
-/* Counts the outcome of an attempt, unless the counters were reset after it. */
+/* Counts an attempt's outcome, unless the counters were reset since it began. */
 static void
 count_outcome(const HttpTransfer *transfer)
 {
@@ -746,25 +648,16 @@ count_outcome(const HttpTransfer *transfer)
 	if (transfer->easy != NULL)
 		curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
 	counts[HTTP_COUNT_CONNECTIONS] += connections;
-	if (transfer->outcome != HTTP_RESPONDED)
-	{
-		counts[HTTP_COUNT_CONNECTION_ERRORS]++;
-		return;
-	}
-	counts[HTTP_COUNT_BYTES] += transfer->length;
-	if (status >= 200 && status < 300)
-		counts[HTTP_COUNT_SUCCEEDED]++;
-	else if (status == 404)
-		counts[HTTP_COUNT_NOT_FOUND]++;
-	else if (http_is_throttled(transfer))
-		counts[HTTP_COUNT_THROTTLED]++;
-	else if (status >= 500)
-		counts[HTTP_COUNT_FAILED]++;
-	else
-		counts[HTTP_COUNT_REFUSED]++;
+	if (transfer->outcome == HTTP_RESPONDED)
+		counts[HTTP_COUNT_BYTES] += transfer->length;
+	counts[transfer->outcome != HTTP_RESPONDED ? HTTP_COUNT_CONNECTION_ERRORS
+		   : status >= 200 && status < 300	   ? HTTP_COUNT_SUCCEEDED
+		   : status == 404					   ? HTTP_COUNT_NOT_FOUND
+		   : http_is_throttled(transfer)	   ? HTTP_COUNT_THROTTLED
+		   : status >= 500					   ? HTTP_COUNT_FAILED
+											   : HTTP_COUNT_REFUSED]++;
 }
 
-/* Writes the log line of an attempt that has ended to line. */
 static void
 describe_attempt(const HttpTransfer *transfer, char *line, size_t size)
 {

@@ -19,7 +19,7 @@
 #include <curl/curl.h>
 #include <time.h>
 
-#include "http/http_header.h"
+#include "http/http_pool.h"
 
 /*
  * Smallest numbers that are points in time since 1970, in seconds and in

@@ -7,8 +7,7 @@
  *
  * A pool is a libcurl multi handle.  One epoll descriptor contains libcurl's
  * sockets and the pool's timer, and is readable if there is work.  A backend
- * waits for it and for its latch together, so a cancel ends the wait
- * immediately.
+ * waits for it and for its latch together.
  *
  * A transfer moves from the queue to the multi handle, and then to the list of
  * finished transfers, from which http.c takes it.
@@ -47,12 +46,12 @@
 
 #define NEVER PG_INT64_MAX
 
+#define SET_MULTI(pool, option, value) \
+	(curl_multi_setopt((pool)->multi, option, value) == CURLM_OK)
+
 /* --- Failures of libcurl and of the operating system --- */
 
-/*
- * Marks a pool as broken, so that it cannot be used any more.  The first reason is
- * kept.  Raises no error.
- */
+/* Marks a pool as broken for good.  Raises no error. */
 static void
 break_pool(HttpPool *pool, const char *what, const char *why, int sqlstate)
 {
@@ -82,13 +81,11 @@ release_socket(HttpPool *pool, int number)
 }
 
 /*
- * Opens a socket, and reserves a descriptor for it with PostgreSQL.  Programs
- * that PostgreSQL runs do not inherit it.  Returns -1 on failure.  Raises no
- * error.
+ * Opens a socket, and reserves a descriptor for it with PostgreSQL.  Returns -1 on
+ * failure.  Raises no error.
  *
- * libcurl closes some sockets without calling on_close, for example when it
- * changes to another address.  They are detected here, so that their
- * reservation ends.
+ * libcurl closes some sockets without a call of http_pool_close_socket, for
+ * example when it changes to another address.  Their reservation ends here.
  */
 int
 http_pool_open_socket(HttpPool *pool, int family, int type, int protocol)
@@ -111,10 +108,15 @@ http_pool_open_socket(HttpPool *pool, int family, int type, int protocol)
 	return fd;
 }
 
-/* Closes a socket and releases its reservation.  Raises no error. */
+/*
+ * CURLOPT_CLOSESOCKETFUNCTION: closes a socket and releases its reservation,
+ * possibly long after its transfer ended.
+ */
 int
-http_pool_close_socket(HttpPool *pool, int fd)
+http_pool_close_socket(void *arg, int fd)
 {
+	HttpPool *pool = arg;
+
 	for (int i = pool->socket_count - 1; i >= 0; i--)
 	{
 		if (pool->sockets[i] == fd)
@@ -167,7 +169,7 @@ on_timer(CURLM *multi, long timeout, void *arg)
 
 /* --- Creation --- */
 
-/* Memory context callback: closes and frees all that a pool owns. */
+/* Memory context callback. */
 static void
 release_pool(void *arg)
 {
@@ -185,6 +187,16 @@ release_pool(void *arg)
 		ReleaseExternalFD();
 }
 
+/* Raises the error of a failed system call. */
+static int
+check_call(const char *what, int result)
+{
+	if (result < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(), errmsg("%s failed: %m", what)));
+	return result;
+}
+
 /* Makes the epoll descriptor and the timer of a pool. */
 static void
 open_descriptors(HttpPool *pool)
@@ -197,24 +209,19 @@ open_descriptors(HttpPool *pool)
 			ereport(ERROR, (errcode_for_file_access(),
 							errmsg("out of file descriptors: %m")));
 	}
-	pool->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (pool->epoll_fd < 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("epoll_create1() failed: %m")));
+	pool->epoll_fd =
+		check_call("epoll_create1()", epoll_create1(EPOLL_CLOEXEC));
 	pool->timer_fd =
-		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (pool->timer_fd < 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("timerfd_create() failed: %m")));
+		check_call("timerfd_create()",
+				   timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 	event.data.fd = pool->timer_fd;
-	if (epoll_ctl(pool->epoll_fd, EPOLL_CTL_ADD, pool->timer_fd, &event) < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(), errmsg("epoll_ctl() failed: %m")));
+	check_call("epoll_ctl()", epoll_ctl(pool->epoll_fd, EPOLL_CTL_ADD,
+										pool->timer_fd, &event));
 }
 
 /*
- * Makes the multi handle of a pool.  Initializes libcurl at its first use in a
- * backend, never in the postmaster.  Returns false if that fails.
+ * Makes the handles of a pool.  Initializes libcurl at its first use in a backend,
+ * never in the postmaster.  Returns false if that fails.
  */
 static bool
 open_multi(HttpPool *pool)
@@ -241,22 +248,16 @@ open_multi(HttpPool *pool)
 #endif
 	return curl_share_setopt(pool->share, CURLSHOPT_SHARE,
 							 CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
-		   curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket) ==
-			   CURLM_OK &&
-		   curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool) ==
-			   CURLM_OK &&
-		   curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer) ==
-			   CURLM_OK &&
-		   curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool) ==
-			   CURLM_OK &&
-		   curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS,
-							 HTTP_MAX_IDLE_CONNECTIONS) == CURLM_OK;
+		   SET_MULTI(pool, CURLMOPT_SOCKETFUNCTION, on_socket) &&
+		   SET_MULTI(pool, CURLMOPT_SOCKETDATA, pool) &&
+		   SET_MULTI(pool, CURLMOPT_TIMERFUNCTION, on_timer) &&
+		   SET_MULTI(pool, CURLMOPT_TIMERDATA, pool) &&
+		   SET_MULTI(pool, CURLMOPT_MAXCONNECTS, HTTP_MAX_IDLE_CONNECTIONS);
 }
 
 /*
- * Returns a new, empty pool.  It lives in a new child of the current memory
- * context, and all its transfers must end before that.  Raises an error if the
- * operating system or libcurl fails.
+ * Returns a new pool, in a new child of the current memory context.  All its
+ * transfers must end before that.
  */
 HttpPool *
 http_pool_create(void)
@@ -289,7 +290,7 @@ http_pool_create(void)
 
 /*
  * Queues a transfer, to be sent after delay microseconds or later.  The queue
- * has the order in which the transfers were created.
+ * has the order of creation.
  */
 void
 http_pool_enqueue(HttpTransfer *transfer, int64 delay)
@@ -321,8 +322,8 @@ http_pool_enqueue(HttpTransfer *transfer, int64 delay)
 }
 
 /*
- * Returns the microseconds that a transfer may still wait between attempts.
- * For a queued transfer, they count from queued_at.
+ * Returns the microseconds that a transfer may still wait between attempts, from
+ * queued_at on if it is queued.
  */
 int64
 http_pool_wait_left(const HttpTransfer *transfer)
@@ -346,10 +347,9 @@ http_pool_delayed(const HttpPool *pool)
 
 /* Returns true if the queue waits for the response to a probe. */
 static bool
-is_probe_in_flight(const HttpPool *pool)
+is_probe_in_flight(HttpPool *pool)
 {
-	return pool->pace.is_probing &&
-		   !dlist_is_empty(unconstify(dlist_head *, &pool->in_flight));
+	return pool->pace.is_probing && !dlist_is_empty(&pool->in_flight);
 }
 
 /*
@@ -364,7 +364,6 @@ latest_send(const HttpTransfer *transfer)
 			   : transfer->queued_at + http_pool_wait_left(transfer);
 }
 
-/* Hands a queued transfer to libcurl. */
 static void
 send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 {
@@ -392,7 +391,6 @@ send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 	dlist_push_tail(&pool->in_flight, &transfer->node);
 }
 
-/* Sends the transfers that are due. */
 static void
 pool_send_queued(HttpPool *pool)
 {
@@ -412,10 +410,7 @@ pool_send_queued(HttpPool *pool)
 
 /* --- Abandoned name lookups --- */
 
-/*
- * Returns true if libcurl itself can quit a slow name lookup: version 7.87 or
- * later, with CURLOPT_QUICK_EXIT.
- */
+/* Returns true if libcurl has CURLOPT_QUICK_EXIT, which quits name lookups. */
 bool
 http_pool_quits_lookups(void)
 {
@@ -426,10 +421,7 @@ http_pool_quits_lookups(void)
 #endif
 }
 
-/*
- * Returns true if removing the handle would block until its name lookup ends,
- * as libcurl does without CURLOPT_QUICK_EXIT.
- */
+/* Returns true if removing the handle would block until its name lookup ends. */
 static bool
 is_stuck_in_lookup(CURL *easy)
 {
@@ -441,7 +433,7 @@ is_stuck_in_lookup(CURL *easy)
 		   looked_up == 0;
 }
 
-/* CURLOPT_WRITEFUNCTION of an abandoned handle. */
+/* CURLOPT_WRITEFUNCTION of an abandoned handle */
 static size_t
 discard(char *data, size_t size, size_t count, void *arg)
 {
@@ -450,7 +442,7 @@ discard(char *data, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION of an abandoned handle, which must not connect. */
+/* CURLOPT_OPENSOCKETFUNCTION of an abandoned handle, which must not connect */
 static curl_socket_t
 refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -461,9 +453,8 @@ refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 }
 
 /*
- * Leaves a handle in the multi handle until its name lookup ends.  It no longer
- * has a transfer, and opens no connection.  Until then, freeing the pool would
- * block.
+ * Leaves a handle in the multi handle until its name lookup ends, without a
+ * transfer.  Until then, freeing the pool would block.
  */
 static void
 abandon(HttpPool *pool, CURL *easy)
@@ -483,8 +474,8 @@ abandon(HttpPool *pool, CURL *easy)
 /* --- The end of attempts --- */
 
 /*
- * Takes a transfer out of its pool, in any state.  If the handle is in a name
- * lookup that blocks its removal, the pool keeps it, and easy is set to NULL.
+ * Takes a transfer out of its pool, in any state.  easy becomes NULL if the pool
+ * has to keep the handle: see abandon.
  */
 void
 http_pool_remove(HttpTransfer *transfer)
@@ -517,11 +508,7 @@ pool_finish(HttpTransfer *transfer, CURLcode code)
 	dlist_push_tail(&transfer->pool->finished, &transfer->node);
 }
 
-/*
- * Returns the next transfer whose attempt has ended, in the order in which they
- * ended, and takes it out of the pool.  code is libcurl's result.  Returns NULL
- * if there is none.
- */
+/* Takes the transfer whose attempt ended first out of the pool, or returns NULL. */
 HttpTransfer *
 http_pool_next_finished(HttpPool *pool)
 {
@@ -570,35 +557,24 @@ collect_finished(HttpPool *pool)
 }
 
 /*
- * Returns true if an attempt is connecting.  An attempt that waits for another
- * request's connection is not.
- */
-static bool
-is_connecting(const HttpTransfer *transfer)
-{
-	curl_off_t connected = 0;
-
-	return transfer->attended_at_connect >= 0 &&
-		   curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T,
-							 &connected) == CURLE_OK &&
-		   connected == 0;
-}
-
-/*
- * Returns the microseconds of attended time that are left to an attempt in
- * flight.
+ * Returns the attended time at which an attempt in flight ends.  The connect
+ * timeout does not include a wait for another request's connection.
  */
 static int64
-time_left(const HttpTransfer *transfer)
+deadline_of(const HttpTransfer *transfer)
 {
-	int64 attended = transfer->pool->attended;
-	int64 left = transfer->target->request_timeout * (int64) 1000 -
-				 (attended - transfer->attended_at_send);
+	const HttpTarget *target = transfer->target;
+	curl_off_t		  connected = 0;
+	int64			  deadline =
+		transfer->attended_at_send + target->request_timeout * (int64) 1000;
 
-	if (is_connecting(transfer))
-		left = Min(left, transfer->target->connect_timeout * (int64) 1000 -
-							 (attended - transfer->attended_at_connect));
-	return left;
+	if (transfer->attended_at_connect >= 0 &&
+		curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T,
+						  &connected) == CURLE_OK &&
+		connected == 0)
+		deadline = Min(deadline, transfer->attended_at_connect +
+									 target->connect_timeout * (int64) 1000);
+	return deadline;
 }
 
 /*
@@ -618,7 +594,7 @@ end_overdue(HttpPool *pool)
 		int64			  age = pool->attended - transfer->attended_at_send;
 		bool is_late = age >= target->request_timeout * (int64) 1000;
 
-		if (time_left(transfer) > 0)
+		if (pool->attended < deadline_of(transfer))
 			continue;
 		http_pool_remove(transfer);
 		snprintf(transfer->error, sizeof(transfer->error),
@@ -632,7 +608,6 @@ end_overdue(HttpPool *pool)
 
 /* --- The drive --- */
 
-/* Passes the ready sockets to libcurl. */
 static void
 handle_events(HttpPool *pool)
 {
@@ -661,7 +636,6 @@ handle_events(HttpPool *pool)
 	}
 }
 
-/* Calls libcurl if it is due, for example for a new transfer. */
 static void
 handle_timeouts(HttpPool *pool)
 {
@@ -699,9 +673,11 @@ arm_timer(HttpPool *pool)
 			due = Min(due, Max(transfer->due, pool->pace.next_send));
 	}
 	dlist_foreach(iter, &pool->in_flight)
-		due =
-			Min(due,
-				now + time_left(dlist_container(HttpTransfer, node, iter.cur)));
+	{
+		HttpTransfer *transfer = dlist_container(HttpTransfer, node, iter.cur);
+
+		due = Min(due, now + deadline_of(transfer) - pool->attended);
+	}
 
 	if (due == pool->timer_due)
 		return;
@@ -721,12 +697,11 @@ arm_timer(HttpPool *pool)
 
 /*
  * Does all the work of a pool that does not block, and sets the timer for the
- * rest.  Results come before further requests, because they change the pace, so
- * nothing is sent while there are finished transfers.  Raises no error.
+ * rest.  Sends nothing while there are finished transfers, because they change
+ * the pace.  Raises no error.
  *
- * Blocks all signals, because libcurl may start a resolver thread.  The thread
- * inherits the mask, so PostgreSQL's signal handlers run in the main thread
- * only.
+ * A resolver thread of libcurl inherits the blocked signals, so PostgreSQL's
+ * signal handlers run in the main thread only.
  */
 void
 http_pool_drive(HttpPool *pool)
@@ -754,9 +729,8 @@ http_pool_drive(HttpPool *pool)
  * interrupts.  The descriptor becomes readable after HTTP_LONGEST_WAIT at the
  * latest, and immediately if an attempt or a transfer ends before the wait.
  *
- * The end of such a wait is not noted.  Each one counts as attended time until
- * the next one, but at most HTTP_LONGEST_WAIT, because the caller spent any
- * longer time elsewhere.
+ * The time until the next such wait counts as attended, up to HTTP_LONGEST_WAIT:
+ * the caller spent any longer time elsewhere.
  */
 void
 http_pool_prepare_wait(HttpPool *pool)
@@ -770,10 +744,7 @@ http_pool_prepare_wait(HttpPool *pool)
 	arm_timer(pool);
 }
 
-/*
- * Counts a wait of time microseconds that ends now as attended time.  It
- * replaces a wait that was only prepared.
- */
+/* Counts a wait as attended time, in place of one that was only prepared. */
 void
 http_pool_count_wait(HttpPool *pool, int64 time)
 {

@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * http_pool.h
- *	  A pool of connections: runs transfers without blocking, at the server's
- *	  pace.
+ *	  Transfers, the pool of connections that runs them, and the functions
+ *	  that the files of this folder share.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,6 @@
 
 #include "lib/ilist.h"
 
-#include "http/http_header.h"
 #include "http/http_pace.h"
 
 /*
@@ -25,8 +24,9 @@
 /* Sockets of a pool that are counted as PostgreSQL's external descriptors. */
 #define HTTP_COUNTED_SOCKETS 256
 
-/* Bytes of an error text, including the NUL. */
+/* Bytes of an error text or a header line, including the NUL. */
 #define HTTP_ERROR_SIZE 256
+#define HTTP_HEADER_SIZE 256
 
 /* A set of reusable connections, and the transfers that use them. */
 typedef struct HttpPool
@@ -57,12 +57,9 @@ typedef struct HttpPool
 	 * Time during which the backend attended to the transfers.  Timeouts count
 	 * it, so that a response that arrived while a cursor was idle is not late.
 	 */
-	int64 attended;
-
-	/* end of a caller's own wait: see http_pool_prepare_wait */
-	int64 wake_at; /* PG_INT64_MAX: no wait */
-
-	HttpPace pace; /* estimate of the server's limit */
+	int64	 attended;
+	int64	 wake_at; /* end of a prepared wait; PG_INT64_MAX: none */
+	HttpPace pace;
 } HttpPool;
 
 /* Callback during waits, for progress reports. */
@@ -84,16 +81,12 @@ typedef struct HttpBudget
 	int64	   waited; /* microseconds: see HTTP_COUNT_HELD_BACK */
 } HttpBudget;
 
-/*
- * Counters of attempts.  An attempt that is in flight or was abandoned is a
- * request without an outcome.
- */
 typedef enum HttpCounter
 {
-	HTTP_COUNT_REQUESTS,
-	HTTP_COUNT_RETRIES, /* attempts after the first, part of the requests */
+	HTTP_COUNT_REQUESTS, /* attempts */
+	HTTP_COUNT_RETRIES,	 /* attempts after the first */
 
-	/* outcomes */
+	/* outcomes of attempts that have ended */
 	HTTP_COUNT_SUCCEEDED,		  /* 2xx */
 	HTTP_COUNT_NOT_FOUND,		  /* 404 */
 	HTTP_COUNT_REFUSED,			  /* any other status */
@@ -143,6 +136,14 @@ typedef enum HttpOutcome
 	HTTP_OUT_OF_MEMORY
 } HttpOutcome;
 
+/* Defect of a complete response: see http_retry. */
+typedef enum HttpFault
+{
+	HTTP_FAULT_CUT,		 /* truncated body */
+	HTTP_FAULT_FAILED,	 /* failure that may be temporary */
+	HTTP_FAULT_THROTTLED /* too many requests */
+} HttpFault;
+
 /* The list of its pool that contains a transfer. */
 typedef enum HttpPlace
 {
@@ -151,6 +152,23 @@ typedef enum HttpPlace
 	HTTP_IN_FLIGHT,
 	HTTP_IN_FINISHED
 } HttpPlace;
+
+/* Headers that are kept.  The first one with a wait takes precedence. */
+typedef enum HttpHeader
+{
+	HTTP_RETRY_AFTER,
+	HTTP_X_RATELIMIT_RESET,
+	HTTP_RATELIMIT_RESET,
+	HTTP_RATELIMIT,
+	HTTP_DATE,
+	HTTP_HEADER_COUNT
+} HttpHeader;
+
+/* Header lines; empty if absent. */
+typedef struct HttpHeaders
+{
+	char lines[HTTP_HEADER_COUNT][HTTP_HEADER_SIZE];
+} HttpHeaders;
 
 /*
  * One request and its response.  It has a memory context of its own; deleting
@@ -214,6 +232,25 @@ typedef struct HttpTransfer
 	const char *callback_error;		 /* error text for that, or NULL */
 } HttpTransfer;
 
+/* http_attempt.c */
+extern bool http_allows(const HttpBudget *budget);
+extern bool http_status_is_transient(long status);
+extern bool http_is_throttled(const HttpTransfer *transfer);
+extern bool http_retry(HttpTransfer *transfer, HttpFault fault);
+extern void http_attempt_check(int code, const char *what);
+extern void http_attempt_create(HttpTransfer *transfer, const char *body);
+extern void http_attempt_enqueue(HttpTransfer *transfer, int64 delay);
+extern void http_attempt_end(HttpTransfer *transfer);
+extern bool http_attempt_was_sent(const HttpTransfer *transfer);
+
+/* http_header.c */
+extern void http_header_keep(HttpHeaders *headers, const char *line,
+							 size_t length);
+extern bool http_header_is_retry_after(const HttpHeaders *headers);
+extern long http_header_wait(const HttpHeaders *headers, bool throttles,
+							 const char **line);
+
+/* http_pool.c */
 extern HttpPool		*http_pool_create(void);
 extern int			 http_pool_delayed(const HttpPool *pool);
 extern void			 http_pool_enqueue(HttpTransfer *transfer, int64 delay);
@@ -221,13 +258,11 @@ extern void			 http_pool_remove(HttpTransfer *transfer);
 extern int64		 http_pool_wait_left(const HttpTransfer *transfer);
 extern void			 http_pool_drive(HttpPool *pool);
 extern HttpTransfer *http_pool_next_finished(HttpPool *pool);
-
-extern void http_pool_prepare_wait(HttpPool *pool);
-extern void http_pool_count_wait(HttpPool *pool, int64 time);
-
-extern bool http_pool_quits_lookups(void);
-extern int	http_pool_open_socket(HttpPool *pool, int family, int type,
-								  int protocol);
-extern int	http_pool_close_socket(HttpPool *pool, int fd);
+extern void			 http_pool_prepare_wait(HttpPool *pool);
+extern void			 http_pool_count_wait(HttpPool *pool, int64 time);
+extern bool			 http_pool_quits_lookups(void);
+extern int			 http_pool_open_socket(HttpPool *pool, int family, int type,
+										   int protocol);
+extern int			 http_pool_close_socket(void *pool, int fd);
 
 #endif /* OPPORTUNITY_HTTP_POOL_H */

@@ -31,7 +31,7 @@
 #include "utils/varlena.h"
 
 #include "base/compat.h"
-#include "http/url.h"
+#include "http/http.h"
 #include "option/option.h"
 
 PG_FUNCTION_INFO_V1(opportunity_fdw_validator);

@@ -279,10 +279,12 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	return transfer;
 }
 
-void
-http_wait(HttpTransfer *transfer)
+HttpTransfer *
+http_wait_any(HttpTransfer **transfers, int count)
 {
-	transfer->outcome = HTTP_RESPONDED;
+	FUZZ_CHECK(count == 1);
+	transfers[0]->outcome = HTTP_RESPONDED;
+	return transfers[0];
 }
 
 bool

@@ -141,7 +141,7 @@ ask(void *argument)
 
 	FUZZ_CHECK(id_parse(RESPONSE_RECORD_ID, &id));
 	question->transfer = api_get_record(api, &id, &question->budget);
-	http_wait(question->transfer);
+	http_wait_any(&question->transfer, 1);
 	check_transfer(question->transfer);
 	question->is_denied = api_is_denial(api, question->transfer);
 	is_told =
@@ -221,7 +221,7 @@ read_page(Question *question, PageReader *reader)
 
 	page_reader_send(reader);
 	FUZZ_CHECK(question->statement.pending == 1);
-	http_wait(reader->transfer);
+	http_wait_any(&reader->transfer, 1);
 	check_transfer(reader->transfer);
 	is_page = api_try_page(reader->source->api, reader->transfer,
 						   question->wanted, &tried);
