@@ -76,7 +76,7 @@ typedef struct Check
 	int64	round_trip;		   /* shortest one in microseconds, or -1 */
 } Check;
 
-/* A step.  Its function sets the verdict, or raises an error if it fails. */
+/* A step: its function sets the verdict, or raises an error if it fails. */
 typedef struct CheckStep
 {
 	const char *name;
@@ -558,10 +558,7 @@ opportunity_fdw_check(PG_FUNCTION_ARGS)
 		const CheckStep *step = &check_steps[i];
 		CheckResult		 result = {.took = -1};
 
-		/*
-		 * The failure of an earlier step can make this one useless, but
-		 * round_trip needs no request if it has a result already.
-		 */
+		/* A measured round trip needs no request. */
 		if (check->obstacle != NULL &&
 			(step->run != step_round_trip || check->round_trip < 0))
 			result.detail = psprintf("Skipped because step \"%s\" failed.",

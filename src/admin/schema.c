@@ -60,10 +60,7 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_columns);
 
 extern PGDLLEXPORT Datum opportunity_fdw_handler(PG_FUNCTION_ARGS);
 
-/*
- * Returns true if the server's wrapper has this module's handler.  The wrapper
- * may have another name than the extension's.
- */
+/* Returns true if the server's wrapper has this module's handler. */
 static bool
 server_is_ours(const ForeignServer *server)
 {
@@ -77,9 +74,8 @@ server_is_ours(const ForeignServer *server)
 }
 
 /*
- * Returns the server of that name, palloc'd.  Raises an error if there is none,
- * if the current user has no USAGE privilege on it, or if it belongs to another
- * wrapper.
+ * Returns the server of that name.  Raises an error if there is none that the
+ * current user may use, or if it belongs to another wrapper.
  */
 ForeignServer *
 server_find(const char *name)
@@ -172,10 +168,7 @@ add_column(List *columns, const SchemaAttribute *attribute, char *name,
 	return lappend(columns, column);
 }
 
-/*
- * Returns the list with the columns of a select or a stage.  Their names begin
- * with the attribute's name without a trailing _id.
- */
+/* Returns the list with the columns of a select or a stage. */
 static List *
 add_select_columns(List *columns, const SchemaAttribute *attribute, char *name)
 {
@@ -247,10 +240,7 @@ join_operators(int operators)
 	return text.data;
 }
 
-/*
- * Sets a column's options filter_operators and sortable, if the defaults do not
- * fit the schema.
- */
+/* Sets the options of a column whose defaults do not fit the schema. */
 static void
 add_options(ColumnDefinition *column, const char *record_type)
 {
@@ -303,7 +293,7 @@ compare_paths(const ListCell *a, const ListCell *b)
 
 /*
  * Makes the columns' names unique, different from names, a list of String, and
- * from those of system columns, and no longer than PostgreSQL permits.
+ * from the names of system columns, and not too long.
  *
  * Columns that have been named before, and the attributes' own names, have
  * priority.  The others get the lowest free number, in the order of the
@@ -459,8 +449,7 @@ table_command(const ImportForeignSchemaStmt *statement, const char *record_type,
 /*
  * FDW callback: returns CREATE FOREIGN TABLE commands for the record types that
  * LIMIT TO names, or for opportunities.  Makes one request per record type,
- * unless the option discover is false.  Raises an error for another remote
- * schema, and the errors of schema_read.
+ * unless the option discover is false.
  */
 List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
@@ -517,8 +506,7 @@ operator_array(List *operators)
 
 /*
  * SQL function: returns a row for each attribute of a record type, in the API's
- * order, as the current user's key reads them.  Makes one request.  Raises the
- * errors of server_find, settings_read_server and schema_read.
+ * order, as the current user's key reads them.  Makes one request.
  */
 Datum
 opportunity_fdw_attributes(PG_FUNCTION_ARGS)
@@ -552,10 +540,9 @@ opportunity_fdw_attributes(PG_FUNCTION_ARGS)
 }
 
 /*
- * Returns the names of a foreign table's columns, a list of String, and holds
- * AccessShareLock until the end of the transaction.  Raises an error if the
- * relation is not a foreign table of this wrapper, or if the current user may not
- * read it.
+ * Returns the names of a foreign table's columns, a list of String, and locks it
+ * until the end of the transaction.  Raises an error for another relation, or if
+ * the current user may not read it.
  */
 static List *
 table_column_names(Oid relid)
@@ -589,9 +576,8 @@ table_column_names(Oid relid)
 
 /*
  * SQL function: returns a row for each column that IMPORT would make for a
- * foreign table, in the order of the API's attributes.  The names are free in the
- * table.  Makes one request with the current user's key.  Raises the errors of
- * table_column_names and schema_read.
+ * foreign table, in the API's order, with a name that is free in the table.  Makes
+ * one request with the current user's key.
  */
 Datum
 opportunity_fdw_columns(PG_FUNCTION_ARGS)

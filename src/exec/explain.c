@@ -3,8 +3,7 @@
  *
  * explain.c
  *	  EXPLAIN of a foreign scan and of a batch lookup: the request, filters and
- *	  sort.  VERBOSE adds the expression that is compared with the id.  ANALYZE
- *	  adds the number of API calls and their results.
+ *	  sort, and with ANALYZE the API calls and their results.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,10 +28,7 @@ in_server_encoding(const char *text)
 	return pg_any_to_server(text, strlen(text), PG_UTF8);
 }
 
-/*
- * Returns true if a lookup of the statement may request a scan's records before
- * the scan does: the scan has an id or a key from another row.
- */
+/* Returns true if a lookup may request the scan's records before the scan. */
 static bool
 may_be_prefetched(const ForeignScanState *node)
 {
@@ -69,7 +65,7 @@ deparse_text(const List *condition, const ConditionDeparse *deparse,
 	return text.data;
 }
 
-/* Adds a list with one entry for each filter of the request, if there is any. */
+/* Adds the filters of the request, if there are any. */
 static void
 explain_filters(List *filters, const ConditionDeparse *deparse,
 				ExplainState *es)
@@ -83,10 +79,7 @@ explain_filters(List *filters, const ConditionDeparse *deparse,
 		ExplainPropertyList("Remote Filter", texts, es);
 }
 
-/*
- * Adds the request of a scan by pages, its filters, and its sort or its number of
- * cursors.
- */
+/* Adds the request of a scan by pages, its filters, and its sort or cursors. */
 static void
 explain_pages(const ForeignScan *plan, const Settings *settings,
 			  const char *suffix, const ConditionDeparse *deparse,
@@ -161,10 +154,9 @@ explain_counters(const HttpBudget *budget, int64 cache_hits, ExplainState *es)
 /*
  * FDW callback: adds the properties of a foreign scan.
  *
- * EXPLAIN does not pass the plan nodes above to an FDW callback, but the names of
- * an outer row's columns need them.  With VERBOSE, EXPLAIN has just printed this
- * node's output, so deparse_cxt contains this node and the nodes above it.
- * Without, it has printed the node's conditions, of which the filters are made.
+ * The names of an outer row's columns need the plan nodes above.  EXPLAIN does not
+ * pass them, but it has just printed this node's output or conditions, so
+ * deparse_cxt contains this node and the nodes above it.
  */
 void
 explain_scan(ForeignScanState *node, ExplainState *es)

@@ -7,8 +7,8 @@
  * The node returns the rows of its child, in their order.  It reads them ahead
  * in batches.  A batch ends when its ids or keys fill a request, when the
  * child has no more rows, or when the rows held exceed work_mem.  Its records
- * are kept until its rows are returned, so that the foreign scan of the nested
- * loop above finds them in the statement's cache (key_batch.c).
+ * stay in the statement's cache for the foreign scan of the nested loop above,
+ * until its rows are returned.
  *
  * Up to max_concurrency batches are in flight, but they do not reach beyond a
  * LIMIT.  If the number of rows to read is unknown, two batches are in flight
@@ -69,7 +69,6 @@ private_member(const LookupState *state, LookupPrivate which)
 	return list_nth(plan->custom_private, which);
 }
 
-/* Sets the state to that before the first row. */
 static void
 start_lookup(LookupState *state)
 {
@@ -142,10 +141,7 @@ return_row(LookupState *state, TupleTableSlot *row)
 	return ExecProject(scan->ps.ps_ProjInfo);
 }
 
-/*
- * Evaluates the filters that are pushed down with the keys, in the current
- * memory context.  Returns false if no record can match.
- */
+/* Evaluates the filters of the keys.  Returns false if no record can match. */
 static bool
 evaluate_lookup_filters(LookupState *state, List **filters)
 {
@@ -168,8 +164,7 @@ evaluate_lookup_filters(LookupState *state, List **filters)
 
 /*
  * Returns an empty batch of keys in the current memory context.  Evaluates the
- * filters for each batch, because the API may have rejected one since the
- * previous batch.
+ * filters again, because the API may have rejected one.
  */
 static KeyBatch *
 create_keys(LookupState *state)
@@ -216,10 +211,7 @@ add_keys(LookupState *state, KeyBatch *batch, TupleTableSlot *row)
 		key_batch_add(batch, &keys.keys[i]);
 }
 
-/*
- * Reads rows of the child until a batch is full.  Returns the batch, which is
- * empty if the child has no more rows.
- */
+/* Reads rows of the child until a batch is full or there are no more rows. */
 static LookupBatch *
 read_lookup_batch(LookupState *state)
 {
@@ -257,7 +249,6 @@ read_lookup_batch(LookupState *state)
 	return batch;
 }
 
-/* Releases a batch's rows and keys. */
 static void
 end_lookup_batch(LookupState *state, LookupBatch *batch)
 {
@@ -292,10 +283,7 @@ may_read_more(const LookupState *state)
 		   (state->read < state->limit || state->returned >= state->limit);
 }
 
-/*
- * Reads batches up to the limits of parallel batches and of memory, but at
- * least one.  Sends their requests.
- */
+/* Reads as many batches as may be read, but at least one, and sends them. */
 static void
 read_ahead(LookupState *state)
 {
@@ -316,10 +304,7 @@ read_ahead(LookupState *state)
 	}
 }
 
-/*
- * Custom scan callback: returns the next row of the child, or an empty slot at
- * the end.
- */
+/* Custom scan callback: returns the next row of the child, or an empty slot. */
 static TupleTableSlot *
 next_lookup_row(CustomScanState *node)
 {
@@ -359,10 +344,7 @@ end_lookup(CustomScanState *node)
 	ExecEndNode(state->child);
 }
 
-/*
- * Custom scan callback: starts again from the first row, with other parameters
- * perhaps.
- */
+/* Custom scan callback: starts again, perhaps with other parameters. */
 static void
 rescan_lookup(CustomScanState *node)
 {
@@ -382,7 +364,7 @@ explain_lookup_node(CustomScanState *node, List *ancestors, ExplainState *es)
 	explain_lookup(node, &((LookupState *) node)->counters, ancestors, es);
 }
 
-/* Custom scan callback: returns the node's state, still empty. */
+/* Custom scan callback: returns the node's state. */
 static Node *
 create_lookup_state(CustomScan *plan)
 {

@@ -126,7 +126,7 @@ reject(ColumnReader *column, int sqlstate, const char *message,
 	replace_by_null(column, message);
 }
 
-/* Returns true if input_problem can call the input function of a type. */
+/* Returns true if input_problem may call the input function of a type. */
 static bool
 may_catch_errors(Oid type)
 {
@@ -148,10 +148,7 @@ may_catch_errors(Oid type)
 #endif
 }
 
-/*
- * Calls an input function for which may_catch_errors is true.  Returns its
- * message about a bad value, palloc'd, or NULL.
- */
+/* Calls an input function.  Returns its message about a bad value, or NULL. */
 static const char *
 input_problem(TypeInput *input, char *text, int32 typmod, Datum *value)
 {
@@ -237,10 +234,7 @@ read_plain(const ColumnReader *column, const char *text, Datum *value)
 	return true;
 }
 
-/*
- * Rejects a text that is not valid for a type, and returns NULL.  format: a
- * message with the type and the text.
- */
+/* Rejects a text with a message that has the type and the text; returns NULL. */
 static const char *
 reject_text(ColumnReader *column, int sqlstate, const char *format, Oid type,
 			const char *text)
@@ -415,10 +409,7 @@ input_json(ColumnReader *column, JsonSlice json, Datum *value)
 	return input_text(column, pnstrdup(json.start, json.length), value);
 }
 
-/*
- * Returns the value of an envelope that the column shows, or NULL.  A key of a
- * value without keys is absent.
- */
+/* Returns the value of an envelope that the column shows, or NULL. */
 static const JsonValue *
 find_value(const ColumnReader *column, const Envelope *envelope)
 {
@@ -445,10 +436,7 @@ is_structured(const JsonValue *value)
 		   value->kind == JSON_TOKEN_ARRAY_START;
 }
 
-/*
- * Reads an envelope into *value.  Returns false for NULL, and for an invalid value
- * that becomes NULL.  An empty string is a value of text types only.
- */
+/* Reads an envelope into *value.  Returns false if the value becomes NULL. */
 static bool
 read_envelope(ColumnReader *column, const Envelope *envelope, Datum *value)
 {
