@@ -17,8 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#include "admin/analyze.h"
-#include "admin/schema.h"
+#include "admin/admin.h"
 #include "api/api_schema.h"
 #include "base/version.h"
 #include "exec/explain.h"

@@ -28,7 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "admin/analyze.h"
+#include "admin/admin.h"
 #include "api/api_facts.h"
 #include "base/compat.h"
 #include "base/seen_set.h"

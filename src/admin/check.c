@@ -24,7 +24,7 @@
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
-#include "admin/schema.h"
+#include "admin/admin.h"
 #include "api/api_records.h"
 #include "api/api_schema.h"
 #include "base/id.h"

@@ -33,7 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "admin/schema.h"
+#include "admin/admin.h"
 #include "api/api_schema.h"
 #include "option/option.h"
 
@@ -129,7 +129,10 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 	return attributes;
 }
 
-/* Column for a part of a select's or a stage's value. */
+/*
+ * Column for a part of a select's or a stage's value.  Its name begins with the
+ * attribute's name without a trailing _id.
+ */
 typedef struct SelectColumn
 {
 	const char *suffix;
@@ -168,30 +171,6 @@ add_column(List *columns, const SchemaAttribute *attribute, char *name,
 	return lappend(columns, column);
 }
 
-/* Returns the list with the columns of a select or a stage. */
-static List *
-add_select_columns(List *columns, const SchemaAttribute *attribute, char *name)
-{
-	bool   is_stage = strcmp(attribute->value_type, "opportunity_stage") == 0;
-	size_t length = strlen(name);
-
-	if (length > 3 && strcmp(name + length - 3, "_id") == 0)
-		length -= 3;
-	for (size_t i = 0; i < lengthof(select_columns); i++)
-	{
-		const SelectColumn *part = &select_columns[i];
-		char			   *path =
-			  part->key == NULL ? name : psprintf("%s.%s", name, part->key);
-
-		if (!part->stage_only || is_stage)
-			columns =
-				add_column(columns, attribute,
-						   psprintf("%.*s%s", (int) length, name, part->suffix),
-						   part->type, path);
-	}
-	return columns;
-}
-
 /*
  * Returns the list with the columns of an attribute, unless it has them already.
  * A name that contains a dot or is a star has another meaning in the option
@@ -202,6 +181,7 @@ add_columns(List *columns, const SchemaAttribute *attribute)
 {
 	const ValueType *type = value_type_find(attribute->value_type);
 	char			*name = schema_text(attribute->name);
+	int				 length = strlen(name);
 	ListCell		*cell;
 
 	foreach(cell, columns)
@@ -218,10 +198,24 @@ add_columns(List *columns, const SchemaAttribute *attribute)
 						   "name.")));
 		return columns;
 	}
-	if (type != NULL && type->is_select)
-		return add_select_columns(columns, attribute, name);
-	return add_column(columns, attribute, name,
-					  type != NULL ? type->column_type : "jsonb", name);
+	if (type == NULL || !type->is_select)
+		return add_column(columns, attribute, name,
+						  type != NULL ? type->column_type : "jsonb", name);
+
+	if (length > 3 && strcmp(name + length - 3, "_id") == 0)
+		length -= 3;
+	for (size_t i = 0; i < lengthof(select_columns); i++)
+	{
+		const SelectColumn *part = &select_columns[i];
+
+		if (!part->stage_only ||
+			strcmp(attribute->value_type, "opportunity_stage") == 0)
+			columns = add_column(
+				columns, attribute,
+				psprintf("%.*s%s", length, name, part->suffix), part->type,
+				part->key == NULL ? name : psprintf("%s.%s", name, part->key));
+	}
+	return columns;
 }
 
 /* Returns a set of operators in the form of the option filter_operators. */
