@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * api.h
- *	  The Reevo API for one user and one record type: state and requests that
- *	  its endpoints share.
+ *	  The Reevo API for one user and one record type: state, requests and
+ *	  errors that its endpoints share.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,8 @@
 
 #include "postgres.h"
 
+#include "api/record.h"
+#include "base/compat.h"
 #include "http/connection.h"
 #include "http/http.h"
 #include "option/option.h"
@@ -20,6 +22,10 @@
 #define API_RECORD_PATH "/api/v2/%s/%s"
 #define API_QUERY_PATH "/api/v2/%s/_query"
 #define API_SCHEMA_PATH "/api/v2/_schema/%s"
+
+/* Error codes that the API documents. */
+#define API_RECORD_NOT_FOUND "record_not_found"
+#define API_UNKNOWN_TYPE "unknown_record_type"
 
 typedef struct Api
 {
@@ -33,12 +39,45 @@ typedef struct Api
 	HttpTarget		anonymous_target; /* the same without the key */
 } Api;
 
+/*
+ * Description of an error response.  For HTTP status 200, the status is the
+ * one that the body's error stands for, or 0.
+ */
+typedef struct ApiProblem
+{
+	const Api	 *api;
+	HttpTransfer *transfer;
+	long		  status;
+	bool		  is_json;
+	bool		  is_cut; /* body is a truncated JSON text */
+	bool		  has_data;
+	bool		  is_healthy; /* "data" reports a healthy API */
+	bool		  is_throttling;
+	bool		  is_gateway; /* sent by a gateway in front of the API */
+	char		  code[128];  /* empty: none */
+	char		  message[1024];
+} ApiProblem;
+
 extern Api *api_open(const Settings *settings, Credentials *credentials,
 					 int64 *record_total);
 extern HttpTransfer *api_start(Api *api, ApiEndpoint endpoint, const char *path,
 							   const char *json, HttpBudget *budget);
 extern void			 api_wait(HttpTransfer *transfer);
 extern char			*api_body(const HttpTransfer *transfer);
-extern void			 api_count_records(const Api *api, int count);
+
+/* for the endpoints */
+extern bool		  api_check_response(const Api *api, HttpTransfer *transfer,
+									 const char *what, const char *where,
+									 RecordStatus status, const char *reason,
+									 ApiProblem *problem);
+extern ApiProblem api_read_problem(const Api *api, HttpTransfer *transfer);
+extern bool		  api_retry(const ApiProblem *problem);
+pg_noreturn extern void api_raise(const ApiProblem *problem, int sqlstate,
+								  const char *message, const char *hint);
+pg_noreturn extern void api_raise_problem(const ApiProblem *problem);
+pg_noreturn extern void api_raise_not_found(const ApiProblem *problem);
+pg_noreturn extern void api_raise_malformed(const ApiProblem *problem,
+											const char		 *what,
+											const char		 *reason);
 
 #endif /* OPPORTUNITY_API_H */

@@ -47,9 +47,19 @@ const RemoteUse created_at_absence = {"created_at", OPERATOR_NOT_EXISTS, NULL};
 
 /* --- Filters and their features --- */
 
+/* Returns a text in UTF-8 as a JSON string, in any server encoding. */
+char *
+json_quote(const char *text)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	escape_json(&json, text);
+	return json.data;
+}
+
 /*
- * Returns a filter on one field, in the current context.  The value is JSON, or
- * NULL if the operator has none.
+ * Returns a filter on one field.  The value is JSON, or NULL if there is none.
  */
 RemoteFilter *
 remote_filter_create(const char *field, RemoteOperator operation,
@@ -60,10 +70,8 @@ remote_filter_create(const char *field, RemoteOperator operation,
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"field\":");
-	escape_json(&json, field);
-	appendStringInfo(&json, ",\"operator\":\"%s\"",
-					 remote_operator_name(operation));
+	appendStringInfo(&json, "{\"field\":%s,\"operator\":\"%s\"",
+					 json_quote(field), remote_operator_name(operation));
 	if (value != NULL)
 		appendStringInfo(&json, ",\"value\":%s", value);
 	appendStringInfoChar(&json, '}');
@@ -88,9 +96,8 @@ are_same_uses(const RemoteUse *a, const RemoteUse *b)
 }
 
 /*
- * Returns the features with others, which are copied to the current context
- * unless they are the same.  The result refers to the former, which never
- * change.
+ * Returns the features with copies of others that they lack.  The result
+ * refers to the former, which never change.
  */
 const RemoteUse *
 remote_uses_unite(const RemoteUse *uses, const RemoteUse *others)
@@ -112,10 +119,7 @@ remote_uses_unite(const RemoteUse *uses, const RemoteUse *others)
 	return added;
 }
 
-/*
- * Returns the fields and operators of a filter: "field operator", separated by
- * commas, in UTF-8 and palloc'd.
- */
+/* Returns the features of a filter: "field operator, ...", in UTF-8. */
 char *
 remote_uses_text(const RemoteUse *uses)
 {
@@ -152,18 +156,14 @@ created_at_is_allowed(const ColumnSettings *column)
 List *
 created_at_filters_at(const char *text)
 {
-	StringInfoData json;
-
-	initStringInfo(&json);
-	escape_json(&json, text);
 	return list_make1(
-		remote_filter_create("created_at", OPERATOR_GTE, json.data));
+		remote_filter_create("created_at", OPERATOR_GTE, json_quote(text)));
 }
 
 /*
  * Returns the filters of records from a second on (OPERATOR_GTE), which begin
- * CREATED_AT_MARGIN earlier, or before a second (OPERATOR_LT).  The list is in
- * the current context; NIL if ISO 8601 cannot represent the year.
+ * CREATED_AT_MARGIN earlier, or before a second (OPERATOR_LT).  Returns NIL if
+ * ISO 8601 cannot represent the year.
  */
 List *
 created_at_filters(RemoteOperator operation, int64 seconds)
@@ -182,9 +182,8 @@ created_at_filters(RemoteOperator operation, int64 seconds)
 /* --- Facts --- */
 
 /*
- * Returns the facts about an Api's record type, creating them if necessary.
- * They live until the connection clears its facts, which is not while it is in
- * use.
+ * Returns the facts about an Api's record type, which live until the
+ * connection clears its facts, and that is not while it is in use.
  */
 ApiFacts *
 api_facts(const Api *api)
@@ -246,9 +245,9 @@ api_refuses(const Api *api, const RemoteUse *uses)
 }
 
 /*
- * Returns true if the API is known to reject sorting by created_at or filtering
- * from a time on.  If or_its_absence, also if it rejects the filter for records
- * without created_at.
+ * Returns true if the API is known to reject sorting by created_at or
+ * filtering from a time on or, if or_its_absence, for records without
+ * created_at.
  */
 bool
 created_at_is_refused(const Api *api, bool or_its_absence)
@@ -312,8 +311,8 @@ api_limit_values(const Api *api, const char *field, int limit)
 }
 
 /*
- * Notes that the API accepted half of a refused query.  If it accepted both
- * halves, the number of values caused the refusal, and is limited from now on.
+ * Notes that the API accepted half of a refused query.  If it accepts both,
+ * the number of values caused the refusal, and is limited from now on.
  */
 void
 api_note_half(Api *api, const char *field, RefusedQuery *whole)
@@ -355,7 +354,7 @@ api_is_bad_id(const Api *api, const pg_uuid_t *id)
 
 /*
  * Notes an id for which the API refuses a query, so that it is fetched with
- * GET.  After two such ids and no accepted query, queries by ids count as
+ * GET.  After two of them and no accepted query, queries by ids count as
  * unsupported.
  */
 void

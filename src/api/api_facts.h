@@ -86,6 +86,7 @@ extern const RemoteUse created_at_sort;
 extern const RemoteUse created_at_from;
 extern const RemoteUse created_at_absence;
 
+extern char			   *json_quote(const char *text);
 extern RemoteFilter	   *remote_filter_create(const char	   *field,
 											 RemoteOperator operation,
 											 const char	   *value);

@@ -22,9 +22,7 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/json.h"
 
-#include "api/api_error.h"
 #include "api/api_records.h"
 #include "base/id.h"
 
@@ -33,6 +31,14 @@
 
 /* Smallest cap on a query's results that an API is expected to have. */
 #define SMALLEST_CAP 500
+
+static void
+count_records(const Api *api, int count)
+{
+	api->connection->stats->records += count;
+	if (api->record_total != NULL)
+		*api->record_total += count;
+}
 
 /* --- Queries --- */
 
@@ -61,12 +67,9 @@ api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
 	if (query->filters != NIL)
 		appendStringInfoString(&body, "],");
 	if (query->sort != NULL)
-	{
-		appendStringInfoString(&body, "\"sort\":[{\"field\":");
-		escape_json(&body, query->sort);
-		appendStringInfo(&body, ",\"direction\":\"%s\"}],",
-						 query->is_descending ? "desc" : "asc");
-	}
+		appendStringInfo(
+			&body, "\"sort\":[{\"field\":%s,\"direction\":\"%s\"}],",
+			json_quote(query->sort), query->is_descending ? "desc" : "asc");
 	appendStringInfo(&body, "\"limit\":%d}", query->limit);
 	return start_query(api, body.data, budget);
 }
@@ -75,18 +78,15 @@ api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
 HttpTransfer *
 api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
 {
-	StringInfoData body;
-
-	initStringInfo(&body);
-	appendStringInfoString(&body, "{\"cursor\":");
-	escape_json(&body, cursor);
-	appendStringInfo(&body, ",\"limit\":%d}", limit);
-	return start_query(api, body.data, budget);
+	return start_query(
+		api,
+		psprintf("{\"cursor\":%s,\"limit\":%d}", json_quote(cursor), limit),
+		budget);
 }
 
 /*
  * Returns the result that a refusal means for a query.  A server without
- * queries may not know the path or the method, or treat "_query" as a record's
+ * queries may not know the path or the method, or take "_query" for a record's
  * id.
  */
 static QueryResult
@@ -135,8 +135,8 @@ classify_refusal(const ApiProblem *problem)
 }
 
 /*
- * Parses a complete response, like record_parse_page.  Without content it is an
- * empty page, and any other status is RECORD_FAILURE.
+ * Parses a complete response, like record_parse_page.  Status 204 is an empty
+ * page, and any other status but 200 is RECORD_FAILURE.
  */
 static RecordStatus
 parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
@@ -176,7 +176,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 							   status, reason, &problem))
 		{
 			Assert(*page != NULL);
-			api_count_records(api, (*page)->count);
+			count_records(api, (*page)->count);
 			return QUERY_PAGE;
 		}
 	} while (api_retry(&problem));
@@ -184,8 +184,8 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Parses a response like api_finish_query if it has arrived and is a page as
- * documented.  Returns false for anything else.  Raises no error.
+ * Like api_finish_query, if a page has arrived.  Returns false for anything
+ * else, and raises no error.
  */
 bool
 api_try_page(const Api *api, const HttpTransfer *transfer,
@@ -196,7 +196,7 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 	if (transfer->outcome != HTTP_RESPONDED ||
 		parse_page(transfer, wanted, page, &ignored) != RECORD_OK)
 		return false;
-	api_count_records(api, (*page)->count);
+	count_records(api, (*page)->count);
 	return true;
 }
 
@@ -218,9 +218,9 @@ api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
 }
 
 /*
- * Returns the doubt about a query whose last page was read.  The number of
- * records suggests a cap if it is large and round, or large with a full last
- * page.  received: number of the query's records.  limit: of its pages.
+ * Returns the doubt about a query with its last page, after receiving this
+ * number of records.  They suggest a cap if they are many and round, or many
+ * with a full last page.
  */
 EndDoubt
 api_doubt_end(const Api *api, const RecordPage *page, int64 received, int limit)
@@ -243,7 +243,10 @@ api_note_end(const Api *api, EndDoubt doubt)
 		api_facts(api)->has_false_counts = true;
 }
 
-/* Returns true if a transfer is over and the key is invalid or lacks a permission. */
+/*
+ * Returns true if a transfer is over because the key lacks a permission or is
+ * invalid.
+ */
 bool
 api_is_denial(const Api *api, HttpTransfer *transfer)
 {
@@ -273,9 +276,9 @@ api_ask_health(Api *api, HttpBudget *budget)
 }
 
 /*
- * Waits for the response to api_ask_health, and returns true if the API is
- * healthy, which is cached for the session.  Raises an error if there is no
- * complete response, or if it reports a temporary failure.
+ * Waits for the response, and returns true if the API is healthy, which is
+ * kept for the session.  Raises an error if there is no complete response, or
+ * if it reports a temporary failure.
  */
 bool
 api_finish_health(Api *api, HttpTransfer *transfer)
@@ -351,9 +354,8 @@ report_merged(Api *api, const pg_uuid_t *old_id, const pg_uuid_t *id)
 }
 
 /*
- * Returns true if the record is known to be missing, without a request: by the
- * response's code, or because the path has worked before.  Notes that the path
- * works.
+ * Returns true if the record is known to be missing, by the response's code,
+ * or because the path has worked before.  Notes that the path works.
  */
 static bool
 is_known_missing(const Api *api, const ApiProblem *problem)
@@ -368,9 +370,8 @@ is_known_missing(const Api *api, const ApiProblem *problem)
 
 /*
  * Returns true if a query does not find the record of a response with status
- * 404 or 410 either, so that the record is missing, and not the path.  The path
- * then counts as correct from now on.  If no query is possible, returns true if
- * the health endpoint shows that the server is the API.
+ * 404 or 410 either, so that the path is correct.  Without queries, the health
+ * endpoint decides whether the server is the API.
  */
 static bool
 is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
@@ -414,9 +415,9 @@ parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Parses a response like api_finish_record, if it has arrived and needs no
- * error, warning or further request.  *record is NULL if there is no such
- * record.  Returns false for any other response.
+ * Like api_finish_record, if the response has arrived and needs no error,
+ * warning or further request.  *record is NULL if there is no such record.
+ * Returns false for any other response.
  */
 bool
 api_try_record(const Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -440,15 +441,14 @@ api_try_record(const Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		memcmp(&(*record)->id, id, sizeof(*id)) != 0)
 		return false;
 	api_facts(api)->has_record_path = true;
-	api_count_records(api, 1);
+	count_records(api, 1);
 	return true;
 }
 
 /*
- * Waits for the response to api_get_record, and returns true if the API has the
- * record.  *record is like api_finish_query's *page.  A record that was merged
- * into another one is missing, with a warning.  Raises an error for any other
- * response, and if there is none.
+ * Waits for the response, and returns true if the API has the record.  *record
+ * is like api_finish_query's *page.  A record that was merged into another one
+ * is missing, with a warning.  Raises an error for any other response.
  */
 bool
 api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,

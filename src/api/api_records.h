@@ -15,7 +15,6 @@
 #include "utils/uuid.h"
 
 #include "api/api.h"
-#include "api/record_parser.h"
 #include "api/api_facts.h"
 #include "base/compat.h"
 

@@ -13,13 +13,10 @@
  */
 #include "postgres.h"
 
-#include "api/api_error.h"
 #include "api/api_schema.h"
+#include "api/json_tree.h"
 
-/*
- * Largest schema that is parsed.  A tree takes many times the memory of its
- * text.
- */
+/* Largest schema that is parsed.  Its tree takes many times the memory. */
 #define MAX_SCHEMA_MB 8
 
 /* Hint for an import whose schema cannot be used. */
@@ -27,8 +24,8 @@
 	"Import the documented columns with OPTIONS (discover 'false')."
 
 /*
- * Starts the request for the attributes of the record type.  The transfer lives
- * until http_end, or as long as the Api.
+ * Starts the request.  The transfer lives until http_end, or as long as the
+ * Api.
  */
 HttpTransfer *
 api_ask_schema(Api *api, HttpBudget *budget)
@@ -45,10 +42,7 @@ release_tree(void *arg)
 	json_decref(arg);
 }
 
-/*
- * Parses the body of a response into a tree that the current memory context
- * owns.
- */
+/* Parses a response into a tree that the current memory context owns. */
 static json_t *
 load_owned(const HttpTransfer *transfer, bool *is_cut)
 {
@@ -62,8 +56,8 @@ load_owned(const HttpTransfer *transfer, bool *is_cut)
 }
 
 /*
- * Returns true if a response with status 200 reports a failure, possibly in
- * addition to a schema.
+ * Returns true if a response with status 200 reports a failure, even with a
+ * schema.
  */
 static bool
 reports_failure(const HttpTransfer *transfer, const json_t *root,
@@ -104,10 +98,7 @@ read_operators(const json_t *list)
 	return operators;
 }
 
-/*
- * Returns one palloc'd attribute.  If it is not as documented, sets *problem to
- * a description.
- */
+/* Returns an attribute.  Sets *problem if it is not as documented. */
 static SchemaAttribute *
 schema_read_attribute(const json_t *value, const char **problem)
 {
@@ -162,8 +153,8 @@ read_attributes(const ApiProblem *response, const json_t *root)
 }
 
 /*
- * Raises the error of a refusal.  A key may lack just this permission, and a
- * server just this path.
+ * Raises the error of a key without this permission, a server without this
+ * path, or any other refusal.
  */
 pg_noreturn static void
 raise_unavailable(const ApiProblem *problem, bool for_import)
@@ -197,9 +188,8 @@ raise_unavailable(const ApiProblem *problem, bool for_import)
 }
 
 /*
- * Waits for the response to api_ask_schema and returns its attributes: a list
- * of SchemaAttributes in the current memory context, in the API's order.
- * Raises an error if there is no schema.  for_import: the hint names the import
+ * Waits for the response and returns its SchemaAttributes, in the API's order.
+ * Raises an error if there are none.  for_import: the hint names the import
  * option discover.
  */
 List *
@@ -228,9 +218,7 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 	raise_unavailable(&problem, for_import);
 }
 
-/*
- * Returns the attributes, like api_ask_schema and api_finish_schema together.
- */
+/* Like api_ask_schema and api_finish_schema together. */
 List *
 api_read_schema(Api *api, HttpBudget *budget, bool for_import)
 {

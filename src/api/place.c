@@ -43,10 +43,7 @@ static const struct
 	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" must be a string"},
 };
 
-/*
- * Returns the message about a value whose kind is not the documented one, or
- * NULL.
- */
+/* Returns the message about a value of an undocumented kind, or NULL. */
 const char *
 place_mismatch(Place place, JsonTokenType kind)
 {
@@ -58,9 +55,8 @@ place_mismatch(Place place, JsonTokenType kind)
 }
 
 /*
- * Keys of a response with a meaning, in addition to "data" and the paging,
- * reduced to their letters in lower case.  They are at the top or in
- * PLACE_PAGING.  The API documents only next_cursor.
+ * Keys at the top or in PLACE_PAGING with a meaning, except "data" and the
+ * paging, reduced to their letters.  The API documents only next_cursor.
  */
 static const struct
 {
@@ -83,8 +79,8 @@ static const struct
 };
 
 /*
- * Copies the letters of a text to a buffer in lower case, to ignore the
- * spelling: rateLimitExceeded, RATE_LIMITED, "Rate limit".
+ * Copies the letters of a text in lower case: rateLimitExceeded, RATE_LIMITED
+ * and "Rate limit exceeded" are alike.
  */
 static void
 copy_letters(const char *text, char *letters, size_t size)
@@ -143,9 +139,8 @@ is_one_of(const char *text, const char *const *words, size_t count)
 }
 
 /*
- * Returns true if a value reports a failure.  In PLACE_ERROR, any scalar that
- * is not empty does, at any depth.  The text "no" denies an error if it is the
- * value of the error's own key, but is a message within an error.
+ * Returns true if a value reports a failure.  In PLACE_ERROR, any nonempty
+ * scalar does, at any depth, but "no" only within an error.
  */
 bool
 place_reports_failure(Place container, Place place, JsonTokenType kind,
@@ -183,9 +178,7 @@ place_reports_failure(Place container, Place place, JsonTokenType kind,
 	}
 }
 
-/*
- * Returns true if the message of a response without records explains a failure.
- */
+/* Returns true if a message without records explains a failure. */
 bool
 place_explains_failure(const char *message)
 {

@@ -27,9 +27,7 @@ compare_names(const void *a, const void *b)
 				  ((const AttributeName *) b)->name);
 }
 
-/*
- * Returns an empty set in the current memory context, in which it also grows.
- */
+/* Returns an empty set in the current memory context, in which it grows. */
 AttributeSet *
 attribute_set_create(void)
 {
@@ -51,9 +49,7 @@ attribute_set_find(const AttributeSet *set, const char *name)
 	return found == NULL ? -1 : found->number;
 }
 
-/*
- * Adds an attribute by its name in UTF-8, which is copied.  Returns its number.
- */
+/* Adds a copy of an attribute's name in UTF-8, and returns its number. */
 int
 attribute_set_add(AttributeSet *set, const char *name)
 {
@@ -85,8 +81,8 @@ envelope_member(const Envelope *envelope, const char *name)
 }
 
 /*
- * Returns the key of the scalar in a value that is an object, for a uuid column or
- * any other.  Returns NULL if the value type has no such key.
+ * Returns the key of the scalar in a value that is an object, for a uuid
+ * column or any other; NULL: none.
  */
 const char *
 envelope_scalar_key(const Envelope *envelope, bool as_uuid)
@@ -120,9 +116,8 @@ record_has_value(const RecordAttribute *attribute)
 }
 
 /*
- * Reads the value that a uuid column of a whole attribute, given by its number in
- * the AttributeSet, would have.  Raises no error: RECORD_KEY_ODD leaves that to
- * the column's conversion.
+ * Reads the value that a uuid column of a whole attribute would have.  Raises
+ * no error: RECORD_KEY_ODD leaves that to the column's conversion.
  */
 RecordKey
 record_key_read(const Record *record, int attribute, pg_uuid_t *key)
@@ -148,9 +143,8 @@ record_key_read(const Record *record, int attribute, pg_uuid_t *key)
 }
 
 /*
- * Returns the created_at of a record in the API's form, or NULL if it has
- * none.  The argument number is the index of created_at among the wanted
- * attributes.
+ * Returns the created_at of a record in the API's form, or NULL.  number: of
+ * created_at among the wanted attributes.
  */
 const char *
 created_at_text(const Record *record, int number)
@@ -163,10 +157,7 @@ created_at_text(const Record *record, int number)
 			   : NULL;
 }
 
-/*
- * Sets *seconds to the creation time of a record.  Returns false if it has
- * none.
- */
+/* Sets *seconds to the creation time.  Returns false if there is none. */
 bool
 created_at_read(const Record *record, int number, int64 *seconds)
 {

@@ -16,6 +16,9 @@
 #include "lib/stringinfo.h"
 #include "utils/uuid.h"
 
+/* White space of JSON. */
+#define JSON_SPACES " \t\r\n"
+
 /* A part of the response's text, without a terminating NUL. */
 typedef struct JsonSlice
 {
@@ -69,9 +72,8 @@ typedef struct RecordAttribute
 } RecordAttribute;
 
 /*
- * A record.  All of it is palloc'd in the memory context that was current
- * during parsing.  It points into the parsed text, which must live as long.
- * All text is UTF-8, regardless of the server encoding.
+ * A record, in the memory context that was current during parsing.  It points
+ * into the parsed text.  All text is UTF-8, in any server encoding.
  */
 typedef struct Record
 {
@@ -91,6 +93,16 @@ typedef struct RecordPage
 	int64	 total;		  /* the API's count for the query, or -1 */
 	bool	 has_more;	  /* the API announces further records */
 } RecordPage;
+
+/* Result of the parser. */
+typedef enum RecordStatus
+{
+	RECORD_OK,
+	RECORD_CUT,			  /* truncated by a broken transfer */
+	RECORD_FAILURE,		  /* failure report, with or without records */
+	RECORD_MALFORMED,	  /* not JSON, or not the documented shape */
+	RECORD_UNTRANSLATABLE /* \u0000, which no text can contain */
+} RecordStatus;
 
 /* The value of an attribute for a uuid column. */
 typedef enum RecordKey
@@ -131,5 +143,13 @@ extern RecordKey record_key_read(const Record *record, int attribute,
 extern void		 record_write_whole(const Record *record, StringInfo target);
 extern void record_write_cut(const AttributeSet *wanted, const Record *record,
 							 StringInfo target);
+
+/* record_parser.c */
+extern RecordPage  *record_page_create(void);
+extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
+								 int length, Record **record, char **problem);
+extern RecordStatus record_parse_page(const AttributeSet *wanted, char *body,
+									  int length, RecordPage **page,
+									  char **problem);
 
 #endif /* OPPORTUNITY_RECORD_H */

@@ -19,13 +19,11 @@
 #include "miscadmin.h"
 
 #include "api/place.h"
-#include "api/record_parser.h"
+#include "api/record.h"
 #include "base/id.h"
 #include "base/json_escape.h"
 
 #define DUPLICATE_KEY "duplicate key"
-
-#define JSON_SPACES " \t\r\n"
 
 /*
  * Keys of a record with a meaning.  Those with a value type may also be among
@@ -121,8 +119,7 @@ report(RecordParser *parser, const char *problem)
 
 /*
  * Returns true if a JSON text was truncated: its end is missing, or it ends
- * within a token.  That excludes texts that were never JSON, such as HTML, and
- * those that continue after their end.
+ * within a token.  Texts that were never JSON, such as HTML, are not.
  */
 static bool
 ended_early(const RecordParser *parser, JsonParseErrorType error)
@@ -148,9 +145,8 @@ ended_early(const RecordParser *parser, JsonParseErrorType error)
 }
 
 /*
- * Returns the key of the value that has just started, as it is in the response,
- * with its quotes.  The lexer has just passed the colon after it.  A quote
- * within the key is preceded by an odd number of backslashes.
+ * Returns the key, with its quotes, whose colon the lexer has just passed.  A
+ * quote within the key is preceded by an odd number of backslashes.
  */
 static JsonSlice
 key_before_value(const RecordParser *parser)
@@ -174,11 +170,9 @@ key_before_value(const RecordParser *parser)
 }
 
 /*
- * Returns the unescaped text of a string token, palloc'd, or NULL if it is not
- * wanted.  Notes the first invalid escape.
- *
- * The lexer would unescape every string byte by byte, although few have an
- * escape and most are not wanted.
+ * Returns the unescaped text of a string token if it is wanted, or NULL.
+ * Notes the first invalid escape.  The lexer would unescape every string byte
+ * by byte, although few need it.
  */
 static char *
 read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
@@ -212,8 +206,7 @@ read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
 }
 
 /*
- * Returns the array with room for one more element, zeroed, reallocated if
- * count is *capacity.  array is palloc'd, or NULL while *capacity is 0.
+ * Returns the array, reallocated if necessary, with one more element, zeroed.
  */
 static void *
 grow_array(void *array, int count, int *capacity, size_t element_size)
@@ -409,8 +402,8 @@ end_value(RecordParser *parser)
 }
 
 /*
- * Returns place for a key's first occurrence, and reports any other, because
- * JSON does not define which one counts (RFC 8259, section 4).
+ * Returns place, but reports a repeated key: JSON does not define which one
+ * counts (RFC 8259, section 4).
  */
 static Place
 first_occurrence(RecordParser *parser, bool *seen, Place place)
@@ -736,12 +729,10 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 }
 
 /*
- * Parses the response to a GET of one record, {"data": {...}}.
- *
- * body has length bytes, is not trusted, and may be modified in place.  On
- * RECORD_OK, *record is the record, palloc'd; otherwise *problem is a palloc'd
- * description of the deviation and its position.  Raises errors only for
- * memory, interrupts and nesting beyond RECORD_MAX_NESTING.
+ * Parses the response to a GET of one record, {"data": {...}}.  The body may
+ * be modified in place.  Unless it is RECORD_OK, *problem describes the
+ * deviation and its position.  Raises errors only for memory, interrupts and
+ * nesting beyond RECORD_MAX_NESTING.
  */
 RecordStatus
 record_parse(const AttributeSet *wanted, char *body, int length,
@@ -767,9 +758,9 @@ record_page_create(void)
 }
 
 /*
- * Parses the response to a query, {"data": [{...}, ...], "next_cursor": "..."},
- * like record_parse.  The API does not document the place of the cursor, so it
- * may be at the top, in "meta" or in "pagination".
+ * Parses the response to a query, {"data": [{...}, ...], "next_cursor":
+ * "..."}, like record_parse.  The API does not document the place of the
+ * cursor: the top, "meta" or "pagination".
  */
 RecordStatus
 record_parse_page(const AttributeSet *wanted, char *body, int length,

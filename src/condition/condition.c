@@ -101,8 +101,8 @@ find_remote_type(Oid type)
 }
 
 /*
- * Returns true if a value of the type has the same text as the id.  In other
- * types the id may have another form: in JSON, for example, it has quotes.
+ * Returns true if a value of the type has the same text as the id, which JSON,
+ * for example, puts in quotes.
  */
 static bool
 may_show_id(Oid type)
@@ -114,10 +114,9 @@ may_show_id(Oid type)
 }
 
 /*
- * Sets the operators and is_sortable of a column that shows a whole attribute.
- * The value type defines them if the column has its documented type, and the
- * column's options override it.  For an undocumented attribute, only the
- * options do.
+ * Sets the operators and is_sortable of a column that shows a whole attribute:
+ * by the value type if it has the documented type, and by the column's
+ * options.
  */
 static void
 read_column_operators(RemoteColumn *column, const Settings *settings,
@@ -156,12 +155,9 @@ read_column_operators(RemoteColumn *column, const Settings *settings,
 
 /*
  * Returns the API capabilities of a foreign table's column with these options,
- * palloc'd.  Returns NULL if the API can neither filter nor sort by it, and it
- * is not the id.
- *
- * The API can do so if the column shows a whole attribute, in the type of the
- * attribute's values.  The column must also show every value: invalid values
- * raise an error and do not become NULL.
+ * or NULL if the API can neither filter nor sort by it, and it is not the id.
+ * The API can if the column shows a whole attribute in the type of its values,
+ * and invalid ones raise an error, so that none becomes NULL.
  */
 RemoteColumn *
 remote_column_read(const Settings *settings, Form_pg_attribute attribute,
@@ -284,9 +280,9 @@ is_comparable(RemoteKind kind, Oid type)
 }
 
 /*
- * Sets *kind to the comparison that an operator makes between a column of a type
- * on its left and a value of another type.  Returns false if it makes none that
- * the API can make.
+ * Sets *kind to the comparison that an operator makes between a column of a
+ * type on its left and a value of another.  Returns false if the API cannot
+ * make it.
  */
 static bool
 comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
@@ -325,7 +321,7 @@ comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
 	return true;
 }
 
-/* Returns the condition of an operator with the column on either side; or NIL. */
+/* Returns the condition of an operator, with the column on any side; or NIL. */
 static List *
 comparison_condition(const Search *search, OpExpr *clause)
 {
@@ -485,8 +481,8 @@ is_several(const List *condition)
 }
 
 /*
- * Returns the nesting depth of the groups in a condition's filters, without a
- * group around the whole condition.
+ * Returns the depth of the groups in a condition's filters, without the
+ * outermost.
  */
 static int
 group_depth(const List *condition)
@@ -509,12 +505,10 @@ group_depth(const List *condition)
 }
 
 /*
- * Returns the condition that a clause implies, or NIL.  With by_id, it is a
- * condition on the id, and otherwise one that can be pushed down.  The clause
- * may imply further conditions.
- *
- * The condition's expressions have no variables of rel, and no volatile
- * functions.  They belong to the clause.
+ * Returns the condition that a clause implies, perhaps among others, or NIL:
+ * with by_id, one on the id, and otherwise one that can be pushed down.  Its
+ * expressions belong to the clause, and have no variables of rel and no
+ * volatile functions.
  */
 List *
 condition_find(PlannerInfo *root, const RelOptInfo *rel, RemoteColumn **columns,
@@ -530,9 +524,8 @@ condition_find(PlannerInfo *root, const RelOptInfo *rel, RemoteColumn **columns,
 }
 
 /*
- * Returns true if a condition is on a key: a uuid column equals an expression,
- * and the API supports the operator "in" for it.  One query can then look
- * several keys up.
+ * Returns true if a uuid column equals an expression, and the API supports
+ * "in" for it.  One query can then look several keys up.
  */
 bool
 condition_is_key(const List *condition)
@@ -544,8 +537,8 @@ condition_is_key(const List *condition)
 }
 
 /*
- * Returns the form of a condition for a plan.  Appends its expressions to
- * *expressions, and refers to them by their numbers.
+ * Returns the form of a condition for a plan, with the numbers of its
+ * expressions, which are appended to *expressions.
  */
 List *
 condition_number_expressions(const List *condition, List **expressions)
@@ -587,8 +580,8 @@ condition_is_single(const List *condition)
 }
 
 /*
- * Returns the name of the attribute that a condition on the id or a key
- * restricts, in UTF-8; it belongs to the condition.
+ * Returns the name of the attribute of a condition on the id or a key, in
+ * UTF-8.
  */
 const char *
 condition_field(const List *condition)
@@ -599,9 +592,9 @@ condition_field(const List *condition)
 }
 
 /*
- * Returns EXPLAIN's name of a condition's comparison: the operator's name,
- * unless the operator depends on the value.  RemoteOperator has the operator
- * for one value before that for several, and < before <=.
+ * Returns EXPLAIN's name of a comparison: the operator, unless it depends on
+ * the value.  RemoteOperator has the one for one value before that for
+ * several, and < before <=.
  */
 static const char *
 leaf_operator_text(const List *condition)
@@ -624,8 +617,8 @@ leaf_operator_text(const List *condition)
 }
 
 /*
- * Appends a condition in the form that EXPLAIN shows.  With only_expressions,
- * appends the values of a condition on the id or a key, in SQL's notation.
+ * Appends a condition in the form that EXPLAIN shows, or with only_expressions
+ * the values of a condition on the id or a key, in SQL's notation.
  */
 void
 condition_deparse(StringInfo target, const List *condition,

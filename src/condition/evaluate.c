@@ -28,7 +28,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -92,17 +91,6 @@ value_text(Datum value, Oid type)
 						   : TextDatumGetCString(value);
 }
 
-/* Returns a text, in UTF-8, as a JSON string. */
-static char *
-string_json(const char *text)
-{
-	StringInfoData json;
-
-	initStringInfo(&json);
-	escape_json(&json, text); /* of bytes, in any server encoding */
-	return json.data;
-}
-
 /* Returns true if a character is white space, including that of zero width. */
 static bool
 is_space_character(pg_wchar character)
@@ -116,9 +104,9 @@ is_space_character(pg_wchar character)
 }
 
 /*
- * Returns true if any API interprets a text, in UTF-8, in the same way.  It is
- * not empty, has no white space at its ends that may be trimmed, no control
- * characters, and no character that is a wildcard in some system.
+ * Returns true if any API interprets a text, in UTF-8, in the same way: not
+ * empty, no white space at its ends, no control character, and no system's
+ * wildcard.
  */
 static bool
 is_plain(const char *text)
@@ -175,7 +163,7 @@ text_json(const char *text)
 {
 	char *utf8 = text_to_utf8(text);
 
-	return utf8 != NULL && is_plain(utf8) ? string_json(utf8) : NULL;
+	return utf8 != NULL && is_plain(utf8) ? json_quote(utf8) : NULL;
 }
 
 /* Returns the JSON of a value of an unordered kind; NULL: must not be sent. */
@@ -185,7 +173,7 @@ value_json(RemoteKind kind, Datum value, Oid type)
 	switch (kind)
 	{
 		case REMOTE_UUID:
-			return string_json(id_text(DatumGetUUIDP(value)));
+			return json_quote(id_text(DatumGetUUIDP(value)));
 		case REMOTE_BOOLEAN:
 			return DatumGetBool(value) ? "true" : "false";
 		case REMOTE_TEXT:
@@ -251,9 +239,8 @@ bound_is_less(Bound a, Bound b)
 }
 
 /*
- * Returns the JSON of a number; a step is one unit in the last place of a
- * double.  The number is the double nearest to the SQL value, so its neighbour
- * is certainly beyond the value.  Returns NULL if the result is not finite.
+ * Returns the JSON of the double nearest to an SQL value, moved by units in
+ * the last place, so that it is certainly beyond the value; NULL: not finite.
  */
 static char *
 number_bound(double number, BoundDirection direction, int steps)
@@ -271,9 +258,9 @@ number_bound(double number, BoundDirection direction, int steps)
 }
 
 /*
- * Returns the JSON of a bound, moved outwards by at least this number of steps:
- * of seconds, to a whole second; of days; or of units in the last place.
- * Returns NULL if the result cannot be represented.
+ * Returns the JSON of a bound, moved outwards by at least this number of
+ * seconds, to a whole one, of days, or of units in the last place.  Returns
+ * NULL if there is none.
  */
 static char *
 bound_json(RemoteKind kind, Bound bound, BoundDirection direction, int steps)
@@ -291,7 +278,7 @@ bound_json(RemoteKind kind, Bound bound, BoundDirection direction, int steps)
 			bound.time += USECS_PER_SEC - 1;
 		text = iso8601_write(bound.time);
 	}
-	return text == NULL ? NULL : string_json(text);
+	return text == NULL ? NULL : json_quote(text);
 }
 
 /* --- Keys --- */
@@ -368,9 +355,8 @@ intersect(KeySet a, KeySet b)
 }
 
 /*
- * Returns the keys that a condition on the id or on a key allows, in the current
- * context.  states: ExprStates of the condition's expressions.  NULLs and texts
- * that are not UUIDs allow no key.
+ * Returns the keys that a condition on the id or on a key allows.  NULLs and
+ * texts that are not UUIDs allow no key.  states: of the plan's expressions.
  */
 KeySet
 condition_evaluate_keys(const List *condition, const List *states,
@@ -422,8 +408,8 @@ is_allowed(const Leaf *leaf, RemoteOperator remote_operator)
 }
 
 /*
- * Adds a filter with an operator, or returns false if the API does not support
- * it.  The value is JSON, or NULL if the operator has none.
+ * Adds a filter, or returns false if the API does not support the operator.
+ * The value is JSON, or NULL.
  */
 static bool
 add_filter(const Leaf *leaf, RemoteOperator used, const char *value)
@@ -485,8 +471,8 @@ add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 }
 
 /*
- * Adds a bound, moved outwards.  If the API has only the operator that excludes
- * the bound itself, it is moved by one step more.
+ * Adds a bound, moved outwards, by one step more if the API can only exclude
+ * it.
  */
 static void
 add_bound(const Leaf *leaf, Bound bound, BoundDirection direction)
@@ -527,12 +513,11 @@ add_range(const Leaf *leaf)
 }
 
 /*
- * Adds a filter that the column contains a text, at the position that the
- * operator implies.
- *
+ * Adds a filter that the column contains a text, at the operator's position.
  * An API may combine a letter and the accent that follows it into one
- * character, or look at the next letter to find a letter's case.  So only ASCII
- * is sent, and without the last character unless it ends the column's text.
+ * character, or look at the next letter to find a letter's case.  So only
+ * ASCII is sent, and without the last character unless it ends the column's
+ * text.
  */
 static void
 add_match(const Leaf *leaf, const char *text, RemoteOperator remote_operator)
@@ -554,9 +539,8 @@ add_match(const Leaf *leaf, const char *text, RemoteOperator remote_operator)
 }
 
 /*
- * Adds a filter that the column is LIKE a pattern, if the pattern's wildcards
- * are at its ends.  In all server encodings, a byte equal to a wildcard's is a
- * wildcard.
+ * Adds a filter for a LIKE pattern with wildcards only at its ends.  In all
+ * server encodings, a byte equal to a wildcard's is a wildcard.
  */
 static void
 add_pattern(const Leaf *leaf, const char *pattern)
@@ -581,8 +565,8 @@ add_pattern(const Leaf *leaf, const char *pattern)
 }
 
 /*
- * Adds the filters of a condition on one column: none if every record may match.
- * Returns false if no record can match.
+ * Adds the filters of a condition on one column: none if every record may
+ * match.  Returns false if no record can match.
  */
 static bool
 evaluate_leaf(const Evaluation *evaluation, const List *condition,
@@ -705,10 +689,9 @@ evaluate_condition(const Evaluation *evaluation, const List *condition,
 }
 
 /*
- * Evaluates a condition to push down.  Sets *filter to its filter, in the
- * current context, or to NULL if every record may match.  Returns false if no
- * record can match: then no request is needed.  states: ExprStates of the
- * condition's expressions.
+ * Sets *filter to the filter of a condition to push down, or to NULL if every
+ * record may match.  Returns false if no record can match: then no request is
+ * needed.  states: of the plan's expressions.
  */
 bool
 condition_evaluate_filter(const List *condition, const List *states,

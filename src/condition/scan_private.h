@@ -16,27 +16,16 @@
 /* The query may stop early, after an unknown number of rows. */
 #define UNKNOWN_LIMIT (-1)
 
-/*
- * Positions of ForeignScan.fdw_private.  The expressions of the conditions are
- * in fdw_exprs.
- */
+/* Positions of ForeignScan.fdw_private; fdw_exprs has the expressions. */
 typedef enum ScanPrivate
 {
-	/* numbers of the columns to fill, an integer list */
-	SCAN_PRIVATE_COLUMNS,
-	/* condition on the id; NIL: none */
-	SCAN_PRIVATE_ID_CONDITION,
-	/* number of rows after which the query is likely to stop, an Integer; 0: no
-	 * limit; or UNKNOWN_LIMIT */
-	SCAN_PRIVATE_LIMIT,
-	/* conditions to push down; NIL if there is a condition on the id */
-	SCAN_PRIVATE_FILTERS,
-	/* promised order, a list by ScanSort; NIL: none */
-	SCAN_PRIVATE_SORT,
-	/* flags, an integer list by ScanFlag */
-	SCAN_PRIVATE_FLAGS,
-	/* FilterRole of each filter, an integer list */
-	SCAN_PRIVATE_ROLES
+	SCAN_PRIVATE_COLUMNS,	   /* numbers of the columns to fill, an IntList */
+	SCAN_PRIVATE_ID_CONDITION, /* condition on the id; NIL: none */
+	SCAN_PRIVATE_LIMIT, /* rows to expect, an Integer; 0: all; or UNKNOWN_LIMIT */
+	SCAN_PRIVATE_FILTERS, /* conditions to push down, if none is on the id */
+	SCAN_PRIVATE_SORT,	  /* promised order, by ScanSort; NIL: none */
+	SCAN_PRIVATE_FLAGS,	  /* an IntList by ScanFlag */
+	SCAN_PRIVATE_ROLES	  /* FilterRole of each filter, an IntList */
 } ScanPrivate;
 
 /* Positions of SCAN_PRIVATE_SORT. */
@@ -76,20 +65,16 @@ typedef enum FilterRole
 } FilterRole;
 
 /*
- * Positions of the custom_private of a batch lookup's CustomScan.  The
- * expressions of the conditions are in custom_exprs and refer to the outer
- * rows.
+ * Positions of the custom_private of a batch lookup's CustomScan; custom_exprs
+ * has the expressions, which refer to the outer rows.
  */
 typedef enum LookupPrivate
 {
-	/* condition on the id, or on another key */
-	LOOKUP_PRIVATE_CONDITION,
-	/* further conditions to push down with the keys */
-	LOOKUP_PRIVATE_FILTERS,
-	/* foreign table, and the user whose privileges apply or 0; an Oid list */
-	LOOKUP_PRIVATE_OIDS,
-	/* like SCAN_PRIVATE_LIMIT */
-	LOOKUP_PRIVATE_LIMIT
+	LOOKUP_PRIVATE_CONDITION, /* condition on the id, or on another key */
+	LOOKUP_PRIVATE_FILTERS,	  /* conditions to push down with the keys */
+	LOOKUP_PRIVATE_OIDS,	  /* foreign table, and the user whose privileges
+							   * apply or 0; an Oid list */
+	LOOKUP_PRIVATE_LIMIT	  /* like SCAN_PRIVATE_LIMIT */
 } LookupPrivate;
 
 #endif /* OPPORTUNITY_SCAN_PRIVATE_H */

@@ -16,7 +16,7 @@
  */
 #include "postgres.h"
 
-#include "api/record_parser.h"
+#include "api/record.h"
 #include "fetch/key_batch.h"
 
 /*

@@ -20,7 +20,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
-#include "api/record_parser.h"
+#include "api/record.h"
 
 #include "shim.h"
 

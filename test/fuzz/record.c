@@ -27,7 +27,7 @@
 #include "catalog/pg_type_d.h"
 #include "mb/pg_wchar.h"
 
-#include "api/record_parser.h"
+#include "api/record.h"
 #include "exec/row.h"
 
 #include "shim.h"
