@@ -104,8 +104,8 @@ server_find(const char *name)
 
 /*
  * Returns the attributes of a table's records, which the current user may read:
- * a list of SchemaAttributes in the current context.  Makes one request, and
- * adds it to *request_total.  Raises the errors of api_read_schema.
+ * a list of SchemaAttributes in the current context.  Makes one request, which
+ * it adds to *request_total, and raises the errors of api_finish_schema.
  */
 static List *
 schema_read(const Settings *settings, int64 *request_total, bool for_import)
@@ -123,7 +123,8 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 	budget->total = palloc(sizeof(int64));
 	*budget->total = *request_total;
 	MemoryContextSwitchTo(old_context);
-	attributes = api_read_schema(api, budget, for_import);
+	attributes =
+		api_finish_schema(api, api_ask_schema(api, budget), for_import);
 	*request_total = *budget->total;
 	MemoryContextDelete(context);
 	return attributes;

@@ -50,10 +50,10 @@ wipe_secrets(void *arg)
 }
 
 /*
- * Returns the API for a user, in the current memory context, which also holds
- * the user's connection.  settings and credentials must live as long; the
- * secrets in credentials are wiped at its end.  The number of records received
- * is added to *record_total, unless it is NULL.  Makes no request.
+ * Returns the API for a user.  The current memory context holds it and the
+ * user's connection.  settings and credentials must live as long; the secrets
+ * are wiped at its end.  The number of records received is added to
+ * *record_total, unless it is NULL.  Makes no request.
  */
 Api *
 api_open(const Settings *settings, Credentials *credentials,

@@ -29,9 +29,6 @@
 /* Successive refusals after which features count as refused for any value. */
 #define TELLING_REFUSALS 3
 
-/* The field whose limit is the page size. */
-#define PAGE_FIELD ""
-
 /* The refusals of features that are used together, or of their size. */
 typedef struct KnownRefusal
 {
@@ -150,14 +147,6 @@ created_at_is_allowed(const ColumnSettings *column)
 		return true;
 	return column->sortable != 0 &&
 		   (column->filter_operators & OPERATOR_BIT(OPERATOR_GTE)) != 0;
-}
-
-/* Returns the filters of records from a created_at, in the API's form, on. */
-List *
-created_at_filters_at(const char *text)
-{
-	return list_make1(
-		remote_filter_create("created_at", OPERATOR_GTE, json_quote(text)));
 }
 
 /*
@@ -310,17 +299,6 @@ api_limit_values(const Api *api, const char *field, int limit)
 	refusal->since = http_now();
 }
 
-/*
- * Notes that the API accepted half of a refused query.  If it accepts both,
- * the number of values caused the refusal, and is limited from now on.
- */
-void
-api_note_half(Api *api, const char *field, RefusedQuery *whole)
-{
-	if (++whole->accepted_halves == 2)
-		api_limit_values(api, field, (whole->size + 1) / 2);
-}
-
 /* Returns the page size: wanted, or a smaller known limit. */
 int
 api_page_size(const Api *api, int wanted)
@@ -328,12 +306,6 @@ api_page_size(const Api *api, int wanted)
 	int limit = api_values_at_once(api, PAGE_FIELD);
 
 	return limit == 0 ? wanted : Min(wanted, limit);
-}
-
-void
-api_limit_page_size(Api *api, int limit)
-{
-	api_limit_values(api, PAGE_FIELD, limit);
 }
 
 /* --- Ids that the API refuses --- */

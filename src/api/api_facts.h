@@ -20,6 +20,9 @@
 /* The field of record ids. */
 #define ID_FIELD "id"
 
+/* The field whose limit of values is the page size. */
+#define PAGE_FIELD ""
+
 /* Limit of the values of an "in", and of the arms of an "or". */
 #define MAX_REMOTE_VALUES 100
 
@@ -56,13 +59,6 @@ typedef enum QueryResult
 	QUERY_NOT_SUPPORTED	  /* no query endpoint */
 } QueryResult;
 
-/* A refused query whose filter values are being sent again in two halves. */
-typedef struct RefusedQuery
-{
-	int size; /* number of values */
-	int accepted_halves;
-} RefusedQuery;
-
 /* Maximum number of ids known to be refused; the oldest is evicted. */
 #define MAX_BAD_IDS 64
 
@@ -95,20 +91,17 @@ extern const RemoteUse *remote_uses_unite(const RemoteUse *uses,
 extern char			   *remote_uses_text(const RemoteUse *uses);
 extern bool				created_at_is_allowed(const ColumnSettings *column);
 extern List *created_at_filters(RemoteOperator operation, int64 seconds);
-extern List *created_at_filters_at(const char *text);
 
 extern ApiFacts *api_facts(const Api *api);
 extern int		 api_values_at_once(const Api *api, const char *field);
 extern void		 api_limit_values(const Api *api, const char *field, int limit);
-extern void api_note_half(Api *api, const char *field, RefusedQuery *whole);
-extern void api_note_bad_id(Api *api, const pg_uuid_t *id);
-extern bool api_is_bad_id(const Api *api, const pg_uuid_t *id);
-extern int	api_page_size(const Api *api, int wanted);
-extern void api_limit_page_size(Api *api, int limit);
-extern bool api_refuses(const Api *api, const RemoteUse *uses);
-extern bool created_at_is_refused(const Api *api, bool or_its_absence);
-extern void api_note_refusal(Api *api, const RemoteUse *uses,
-							 QueryResult result);
-extern void api_note_accepted(Api *api, const RemoteUse *uses);
+extern void		 api_note_bad_id(Api *api, const pg_uuid_t *id);
+extern bool		 api_is_bad_id(const Api *api, const pg_uuid_t *id);
+extern int		 api_page_size(const Api *api, int wanted);
+extern bool		 api_refuses(const Api *api, const RemoteUse *uses);
+extern bool		 created_at_is_refused(const Api *api, bool or_its_absence);
+extern void		 api_note_refusal(Api *api, const RemoteUse *uses,
+								  QueryResult result);
+extern void		 api_note_accepted(Api *api, const RemoteUse *uses);
 
 #endif /* OPPORTUNITY_API_FACTS_H */

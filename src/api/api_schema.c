@@ -218,17 +218,6 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 	raise_unavailable(&problem, for_import);
 }
 
-/* Like api_ask_schema and api_finish_schema together. */
-List *
-api_read_schema(Api *api, HttpBudget *budget, bool for_import)
-{
-	HttpTransfer *transfer = api_ask_schema(api, budget);
-	List		 *attributes = api_finish_schema(api, transfer, for_import);
-
-	http_end(transfer);
-	return attributes;
-}
-
 /* Returns jansson's version as a palloc'd string. */
 char *
 api_json_library_version(void)

@@ -31,7 +31,6 @@ typedef struct SchemaAttribute
 extern HttpTransfer *api_ask_schema(Api *api, HttpBudget *budget);
 extern List			*api_finish_schema(const Api *api, HttpTransfer *transfer,
 									   bool for_import);
-extern List *api_read_schema(Api *api, HttpBudget *budget, bool for_import);
-extern char *api_json_library_version(void);
+extern char			*api_json_library_version(void);
 
 #endif /* OPPORTUNITY_API_SCHEMA_H */

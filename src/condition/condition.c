@@ -129,21 +129,14 @@ read_column_operators(RemoteColumn *column, const Settings *settings,
 	{
 		const ValueType *value_type = value_type_find(attribute->value_type);
 
-		if (value_type == NULL || attribute->is_list)
+		/* A select's id is comparable if an option says so. */
+		if (value_type == NULL || attribute->is_list ||
+			(value_type->is_select
+				 ? column->kind != REMOTE_UUID || options->filter_operators < 0
+				 : strcmp(value_type->column_type, type_name) != 0))
 			return;
-		if (value_type->is_select)
-		{
-			/* Its id, if an option says that the id is comparable. */
-			if (column->kind != REMOTE_UUID || options->filter_operators < 0)
-				return;
-		}
-		else if (strcmp(value_type->column_type, type_name) != 0)
-			return;
-		else
-		{
-			column->operators = value_type->operators;
-			column->is_sortable = value_type->is_sortable || column->is_id;
-		}
+		column->operators = value_type->operators;
+		column->is_sortable = value_type->is_sortable || column->is_id;
 	}
 	if (options->filter_operators >= 0)
 		column->operators = options->filter_operators;
@@ -325,29 +318,23 @@ comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
 static List *
 comparison_condition(const Search *search, OpExpr *clause)
 {
-	Oid					operator_oid = clause->opno;
-	Node			   *operand;
-	Node			   *other;
-	const RemoteColumn *column;
-	ConditionKind		kind;
-
 	if (list_length(clause->args) != 2)
 		return NIL;
-	operand = linitial(clause->args);
-	other = lsecond(clause->args);
-	column = find_column(search, operand);
-	if (column == NULL)
+	for (int side = 0; side < 2; side++)
 	{
-		operand = lsecond(clause->args);
-		other = linitial(clause->args);
-		column = find_column(search, operand);
-		operator_oid = get_commutator(operator_oid);
+		Node			   *operand = list_nth(clause->args, side);
+		Node			   *other = list_nth(clause->args, 1 - side);
+		const RemoteColumn *column = find_column(search, operand);
+		ConditionKind		kind;
+
+		if (column != NULL &&
+			comparison_kind(exprType(operand),
+							side == 0 ? clause->opno
+									  : get_commutator(clause->opno),
+							clause->inputcollid, exprType(other), &kind))
+			return leaf(search, kind, column, other);
 	}
-	if (column == NULL ||
-		!comparison_kind(exprType(operand), operator_oid, clause->inputcollid,
-						 exprType(other), &kind))
-		return NIL;
-	return leaf(search, kind, column, other);
+	return NIL;
 }
 
 /*
@@ -364,13 +351,11 @@ array_condition(const Search *search, ScalarArrayOpExpr *clause)
 
 	if (column == NULL ||
 		!comparison_kind(exprType(operand), clause->opno, clause->inputcollid,
-						 get_base_element_type(exprType(array)), &kind))
+						 get_base_element_type(exprType(array)), &kind) ||
+		kind != (clause->useOr ? CONDITION_EQUAL : CONDITION_NOT_EQUAL))
 		return NIL;
-	if (kind == CONDITION_EQUAL && clause->useOr)
-		return leaf(search, CONDITION_ANY, column, array);
-	if (kind == CONDITION_NOT_EQUAL && !clause->useOr)
-		return leaf(search, CONDITION_NOT_ANY, column, array);
-	return NIL;
+	return leaf(search, clause->useOr ? CONDITION_ANY : CONDITION_NOT_ANY,
+				column, array);
 }
 
 /* Returns the conjunction of the conditions; NIL if there are none. */

@@ -2,8 +2,12 @@
 /*-------------------------------------------------------------------------
  *
  * condition.h
- *	  SQL conditions that restrict the records to request: the columns that they
- *	  can be on, their form in a plan, and their values at run time.
+ *	  The contents of plan nodes: above all SQL conditions that restrict the
+ *	  records to request, the columns that they can be on, and their values at
+ *	  run time.
+ *
+ * All members are plain nodes without secrets, so that a plan can be copied and
+ * cached.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,16 +18,12 @@
 
 #include "catalog/pg_attribute.h"
 #include "lib/stringinfo.h"
-#include "nodes/value.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
 #include "utils/uuid.h"
 
 #include "api/api.h"
 #include "api/api_facts.h"
-
-/* The executor does not need the planner's headers, nor the planner its. */
-struct ExprContext;
-struct PlannerInfo;
-struct RelOptInfo;
 
 /* Types of columns whose conditions can be pushed down. */
 typedef enum RemoteKind
@@ -47,9 +47,8 @@ typedef struct RemoteColumn
 } RemoteColumn;
 
 /*
- * A condition is a tree of lists, made of plain nodes so that it can be part of
- * a plan.  The first two kinds are {kind, condition, ...}.  The other kinds are
- * leaves: lists by LeafPosition.
+ * A condition is a tree of lists.  The first two kinds are {kind, condition, ...}.
+ * The other kinds are leaves: lists by LeafPosition.
  *
  * A condition on the id has leaves of the kinds CONDITION_EQUAL and
  * CONDITION_ANY on the field "id".  Other conditions are pushed down as filters.
@@ -95,6 +94,70 @@ typedef struct KeySet
 	int		   count;
 } KeySet;
 
+/* The query may stop early, after an unknown number of rows. */
+#define UNKNOWN_LIMIT (-1)
+
+/* Positions of ForeignScan.fdw_private; fdw_exprs has the expressions. */
+typedef enum ScanPrivate
+{
+	SCAN_PRIVATE_COLUMNS,	   /* numbers of the columns to fill, an IntList */
+	SCAN_PRIVATE_ID_CONDITION, /* condition on the id; NIL: none */
+	SCAN_PRIVATE_LIMIT, /* rows to expect, an Integer; 0: all; or UNKNOWN_LIMIT */
+	SCAN_PRIVATE_FILTERS, /* conditions to push down, if none is on the id */
+	SCAN_PRIVATE_SORT,	  /* promised order, by ScanSort; NIL: none */
+	SCAN_PRIVATE_FLAGS,	  /* an IntList by ScanFlag */
+	SCAN_PRIVATE_ROLES	  /* FilterRole of each filter, an IntList */
+} ScanPrivate;
+
+/* Positions of SCAN_PRIVATE_SORT. */
+typedef enum ScanSort
+{
+	SCAN_SORT_FIELD,	 /* API attribute, a String in UTF-8 */
+	SCAN_SORT_OIDS,		 /* ordering operator and its collation, an Oid list */
+	SCAN_SORT_PROPERTIES /* an integer list by SortProperty */
+} ScanSort;
+
+/* Positions of SCAN_SORT_PROPERTIES. */
+typedef enum SortProperty
+{
+	SORT_COLUMN, /* attribute number */
+	SORT_IS_DESCENDING,
+	SORT_NULLS_FIRST,
+	SORT_EXCLUDES_NULLS /* the query does */
+} SortProperty;
+
+/* Positions of SCAN_PRIVATE_FLAGS. */
+typedef enum ScanFlag
+{
+	SCAN_FLAG_MAY_SPLIT,	 /* the API can filter and sort by created_at */
+	SCAN_FLAG_HAS_CREATED_AT /* the query excludes records without created_at */
+} ScanFlag;
+
+/*
+ * Dependence of a filter on the rows of other relations of the same query
+ * level.  A filter of any role may depend on an outer query's row.
+ */
+typedef enum FilterRole
+{
+	FILTER_RESTRICTION, /* none: made of a restriction clause */
+	FILTER_KEY, /* an equality with a key that another relation supplies:
+						 * see condition_is_key */
+	FILTER_JOIN /* any other dependence, or a subplan */
+} FilterRole;
+
+/*
+ * Positions of the custom_private of a batch lookup's CustomScan; custom_exprs
+ * has the expressions, which refer to the outer rows.
+ */
+typedef enum LookupPrivate
+{
+	LOOKUP_PRIVATE_CONDITION, /* condition on the id, or on another key */
+	LOOKUP_PRIVATE_FILTERS,	  /* conditions to push down with the keys */
+	LOOKUP_PRIVATE_OIDS,	  /* foreign table, and the user whose privileges
+							   * apply or 0; an Oid list */
+	LOOKUP_PRIVATE_LIMIT	  /* like SCAN_PRIVATE_LIMIT */
+} LookupPrivate;
+
 static inline ConditionKind
 condition_kind(const List *condition)
 {
@@ -119,16 +182,15 @@ leaf_number(const List *leaf, LeafPosition position)
 extern RemoteColumn		  *remote_column_read(const Settings	   *settings,
 											  Form_pg_attribute		attribute,
 											  const ColumnSettings *options);
-extern const RemoteColumn *condition_column(const struct RelOptInfo *rel,
-											RemoteColumn		   **columns,
+extern const RemoteColumn *condition_column(const RelOptInfo *rel,
+											RemoteColumn	**columns,
 											Node *expression, bool by_id);
-extern List				  *condition_find(struct PlannerInfo	  *root,
-										  const struct RelOptInfo *rel,
-										  RemoteColumn **columns, Node *clause, bool by_id);
-extern List				  *condition_conjunction(List *conditions);
-extern bool				   condition_is_key(const List *condition);
-extern List				  *condition_number_expressions(const List *condition,
-														List	  **expressions);
+extern List *condition_find(PlannerInfo *root, const RelOptInfo *rel,
+							RemoteColumn **columns, Node *clause, bool by_id);
+extern List *condition_conjunction(List *conditions);
+extern bool	 condition_is_key(const List *condition);
+extern List *condition_number_expressions(const List *condition,
+										  List		**expressions);
 
 /* for EXPLAIN and the executor, on the conditions of a plan */
 extern bool		   condition_is_single(const List *condition);
@@ -139,9 +201,9 @@ extern void		   condition_deparse(StringInfo target, const List *condition,
 
 /* evaluate.c */
 extern KeySet condition_evaluate_keys(const List *condition, const List *states,
-									  struct ExprContext *econtext);
+									  ExprContext *econtext);
 extern bool condition_evaluate_filter(const List *condition, const List *states,
-									  struct ExprContext *econtext,
-									  const Api *api, RemoteFilter **filter);
+									  ExprContext *econtext, const Api *api,
+									  RemoteFilter **filter);
 
 #endif /* OPPORTUNITY_CONDITION_H */

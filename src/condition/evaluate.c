@@ -290,14 +290,11 @@ read_values(const List *condition, const List *states, ExprContext *econtext)
 	ConditionKind kind = condition_kind(condition);
 	ExprState	 *state =
 		list_nth(states, leaf_number(condition, LEAF_EXPRESSION));
-	Values	   values = {NULL, 0, false, InvalidOid};
-	Datum	   value;
-	ArrayType *array;
-	int16	   length;
-	bool	   byval;
-	char	   align;
-	bool	  *nulls;
-	int		   count;
+	Values		  values = {NULL, 0, false, InvalidOid};
+	Datum		  value;
+	ArrayType	 *array;
+	ArrayIterator iterator;
+	bool		  is_null;
 
 	value = ExecEvalExprSwitchContext(state, econtext, &values.has_null);
 	values.type = getBaseType(exprType((Node *) state->expr));
@@ -312,15 +309,15 @@ read_values(const List *condition, const List *states, ExprContext *econtext)
 
 	array = DatumGetArrayTypeP(value);
 	values.type = getBaseType(ARR_ELEMTYPE(array));
-	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &byval, &align);
-	deconstruct_array(array, ARR_ELEMTYPE(array), length, byval, align,
-					  &values.values, &nulls, &count);
-	for (int i = 0; i < count; i++)
+	values.values = palloc(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) *
+						   sizeof(Datum));
+	iterator = array_create_iterator(array, 0, NULL);
+	while (array_iterate(iterator, &value, &is_null))
 	{
-		if (nulls[i])
+		if (is_null)
 			values.has_null = true;
 		else
-			values.values[values.count++] = values.values[i];
+			values.values[values.count++] = value;
 	}
 	return values;
 }

@@ -15,7 +15,6 @@
 
 #include "api/api_records.h"
 #include "condition/condition.h"
-#include "condition/scan_private.h"
 #include "exec/explain.h"
 #include "exec/scan.h"
 #include "fetch/statement.h"

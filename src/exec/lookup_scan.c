@@ -23,7 +23,6 @@
 #include "utils/memutils.h"
 
 #include "condition/condition.h"
-#include "condition/scan_private.h"
 #include "exec/explain.h"
 #include "exec/lookup_scan.h"
 #include "fetch/key_batch.h"

@@ -27,7 +27,6 @@
 
 #include "base/compat.h"
 #include "condition/condition.h"
-#include "condition/scan_private.h"
 #include "exec/row.h"
 #include "exec/scan.h"
 #include "fetch/key_batch.h"

@@ -48,6 +48,13 @@ typedef enum RequestKind
 	REQUEST_CHECK  /* one id */
 } RequestKind;
 
+/* A refused query whose filter values are being sent again in two halves. */
+typedef struct RefusedQuery
+{
+	int size; /* number of values */
+	int accepted_halves;
+} RefusedQuery;
+
 /* A request for the records of some keys. */
 typedef struct KeyRequest
 {
@@ -368,8 +375,9 @@ take_page(KeyRequest *request, const PageResponse *response)
 
 	if (field->is_id)
 		api_facts(api)->takes_ids = true;
-	if (request->half_of != NULL)
-		api_note_half(api, field->name, request->half_of);
+	/* Both halves are accepted: the number of values caused the refusal. */
+	if (request->half_of != NULL && ++request->half_of->accepted_halves == 2)
+		api_limit_values(api, field->name, (request->half_of->size + 1) / 2);
 	request->half_of = NULL;
 
 	for (int i = 0; i < response->page->count; i++)

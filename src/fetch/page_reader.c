@@ -234,7 +234,7 @@ reduce_size(PageReader *reader)
 		return false;
 	if (limit >= query->limit)
 		return false;
-	api_limit_page_size(reader->source->api, limit);
+	api_limit_values(reader->source->api, PAGE_FIELD, limit);
 	reader->source->page_size = Min(reader->source->page_size, limit);
 	query->limit = limit;
 	return true;

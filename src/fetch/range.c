@@ -96,10 +96,11 @@ static List *
 filters_from(PageFetch *fetch, int64 seconds, const char *exact)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
-	List		 *filters = list_concat_copy(
-				fetch->filters, exact != NULL
-									? created_at_filters_at(exact)
-									: created_at_filters(OPERATOR_GTE, seconds));
+	List		 *from = exact != NULL
+							 ? list_make1(remote_filter_create(
+								   "created_at", OPERATOR_GTE, json_quote(exact)))
+							 : created_at_filters(OPERATOR_GTE, seconds);
+	List		 *filters = list_concat_copy(fetch->filters, from);
 
 	MemoryContextSwitchTo(old_context);
 	return filters;

@@ -14,7 +14,6 @@
 #include "nodes/pathnodes.h"
 
 #include "condition/condition.h"
-#include "condition/scan_private.h"
 
 /* Planner's data about a foreign table: RelOptInfo.fdw_private. */
 typedef struct TableInfo
