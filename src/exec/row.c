@@ -92,12 +92,20 @@ struct RowReader
 	const ColumnReader *column;
 };
 
-/* Replaces an invalid value by NULL, with a warning if it is the first. */
+/*
+ * Raises the error for an invalid value.  Or else replaces the value by NULL,
+ * with a warning if it is the column's first.
+ */
 static void
-replace_by_null(ColumnReader *column, const char *message)
+reject(ColumnReader *column, int sqlstate, const char *message,
+	   const char *hint)
 {
 	RowReader	 *row = column->row;
 	MemoryContext old_context;
+
+	if (column->is_strict)
+		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message),
+						hint != NULL ? errhint("%s", hint) : 0));
 
 	column->is_invalid = true;
 	if (list_member(*row->warned_columns, column->key))
@@ -113,17 +121,6 @@ replace_by_null(ColumnReader *column, const char *message)
 					column->name, row->table_name),
 			 errdetail("The first error is: %s.",
 					   redact_text(row->secret, message))));
-}
-
-/* Raises the error for an invalid value, or replaces the value by NULL. */
-static void
-reject(ColumnReader *column, int sqlstate, const char *message,
-	   const char *hint)
-{
-	if (column->is_strict)
-		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message),
-						hint != NULL ? errhint("%s", hint) : 0));
-	replace_by_null(column, message);
 }
 
 /* Returns true if input_problem may call the input function of a type. */
@@ -206,7 +203,7 @@ call_input(ColumnReader *column, TypeInput *input, const char *text,
 	else
 		problem = input_problem(input, source, typmod, value);
 	if (problem != NULL)
-		replace_by_null(column, problem);
+		reject(column, ERRCODE_DATA_EXCEPTION, problem, NULL);
 	return problem == NULL;
 }
 
@@ -779,7 +776,7 @@ row_reader_read(RowReader *row, const Record *record, Datum *values,
 			if (!has_value) /* a domain may forbid NULL */
 				InputFunctionCall(&column->whole_input.function, NULL,
 								  column->whole_input.param, column->typmod);
-			values[column->attnum - 1] = value;
+			values[column->attnum - 1] = has_value ? value : (Datum) 0;
 			isnull[column->attnum - 1] = !has_value;
 		}
 		error_context_stack = callback.previous;
