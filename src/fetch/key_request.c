@@ -37,15 +37,12 @@
 #include "fetch/key_cache.h"
 #include "fetch/page_reader.h"
 
-/*
- * Method of a request.  REQUEST_CHECK is a GET after a query that the API did
- * not seem to understand: if the record exists, queries do not work.
- */
 typedef enum RequestKind
 {
 	REQUEST_QUERY, /* any number of keys */
 	REQUEST_GET,   /* one id */
-	REQUEST_CHECK  /* one id */
+	REQUEST_CHECK  /* GET of an id whose query the API did not seem to
+					* understand: if it exists, queries do not work */
 } RequestKind;
 
 /* A refused query whose filter values are being sent again in two halves. */
@@ -75,16 +72,15 @@ typedef struct KeyRequest
 	RefusedQuery *half_of; /* NULL: not half of a refused query */
 	PageProgress  progress;
 	int64		  known; /* records with a cached key, since the first page */
-	bool		  is_verifying; /* see complete_query */
-	EndDoubt	  doubt;		/* about the end that is verified */
+	EndDoubt doubt; /* about the end that is verified; see complete_query */
 
 	int		  count;
 	KeyEntry *entries[FLEXIBLE_ARRAY_MEMBER];
 } KeyRequest;
 
 /*
- * Returns the maximum number of keys in one request.  0: requests are of no
- * use, because each key would have its own.
+ * Returns the maximum number of keys in one request; 0: each key would have its
+ * own, so requests are of no use.
  */
 int
 key_request_size(const KeyField *field, const Settings *settings)
@@ -102,7 +98,7 @@ key_request_size(const KeyField *field, const Settings *settings)
 																	  : size;
 }
 
-/* Returns a request without keys, with room for size ones, in no list yet. */
+/* Returns a request with room for size keys, in no list yet. */
 static KeyRequest *
 create_request(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 			   RequestKind kind, int size)
@@ -124,7 +120,6 @@ create_request(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	return request;
 }
 
-/* Adds an entry to a request, which has room for it. */
 static void
 add_entry(KeyRequest *request, KeyEntry *entry)
 {
@@ -133,9 +128,8 @@ add_entry(KeyRequest *request, KeyEntry *entry)
 }
 
 /*
- * Makes requests for the entries, except for any that have their final state or
- * were requested before.  They are sent as concurrency allows.  An id that the
- * API refuses in queries is fetched with GET.
+ * Makes requests for the entries that have neither a final state nor a request.
+ * An id that the API refuses in queries is fetched with GET.
  */
 void
 key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
@@ -168,14 +162,13 @@ key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	}
 }
 
-/* Returns the transfer of a request, or NULL if none is in use. */
+/* Returns NULL if a request has no transfer. */
 static HttpTransfer *
 transfer_of(const KeyRequest *request)
 {
 	return request->pages != NULL ? request->pages->transfer : request->get;
 }
 
-/* Returns true if a request was sent, and its response has not arrived. */
 static bool
 is_in_flight(const KeyRequest *request)
 {
@@ -233,10 +226,7 @@ split_request(KeyRequest *request, RequestKind kind, int size,
 	finish_request(request, KEY_OWN_QUERY);
 }
 
-/*
- * Gives a query up: fetches its ids with GET, or leaves its keys to queries of
- * their own.
- */
+/* Fetches the ids with GET, or leaves other keys to queries of their own. */
 static void
 give_up_query(KeyRequest *request)
 {
@@ -244,8 +234,8 @@ give_up_query(KeyRequest *request)
 }
 
 /*
- * Makes a query again, for the keys whose records are incomplete: its cursor
- * has expired, or its end is doubtful.  Gives it up if it does not progress.
+ * Makes a query again, for the keys whose records are incomplete.  Gives it up
+ * if it does not progress.
  */
 static void
 restart_query(KeyRequest *request)
@@ -255,10 +245,7 @@ restart_query(KeyRequest *request)
 		give_up_query(request);
 }
 
-/*
- * Ends a query with a doubtful end after its newest records were read.
- * is_verified: all of them were known before.
- */
+/* Ends a query with a doubtful end.  is_verified: it has the newest records. */
 static void
 end_verification(KeyRequest *request, bool is_verified)
 {
@@ -274,9 +261,8 @@ end_verification(KeyRequest *request, bool is_verified)
 /*
  * Decides about the keys of a query whose last page was read.  If the end is
  * doubtful, because the API may have capped the result, the newest records are
- * the next page.  Otherwise the result is complete.  Ids that it does not
- * contain are fetched with GET, unless the table trusts queries.  So are merged
- * records, so that a warning can name them.
+ * the next page.  Missing ids are fetched with GET, unless the table trusts
+ * queries.  So are merged records, so that a warning can name them.
  */
 static void
 complete_query(KeyRequest *request, bool has_new)
@@ -299,7 +285,6 @@ complete_query(KeyRequest *request, bool has_new)
 		end_verification(request, false);
 	else
 	{
-		request->is_verifying = true;
 		request->doubt = pages->doubt;
 		pages->query.sort = "created_at";
 		pages->query.is_descending = true;
@@ -308,7 +293,7 @@ complete_query(KeyRequest *request, bool has_new)
 	}
 }
 
-/* Keeps a record: the wanted attributes, or all of it for later statements. */
+/* Keeps the wanted attributes, or the whole record for later statements. */
 static void
 keep_record(KeyRequest *request, KeyEntry *entry, Record *record)
 {
@@ -357,9 +342,9 @@ take_record(KeyRequest *request, Record *record, bool *has_new)
 }
 
 /*
- * Keeps the records of a page, and decides how the query continues.  Most
- * records of an unfiltered result have other ids; a few may be records that
- * others were merged into.
+ * Keeps the records of a page, and decides how the query continues.  If most
+ * records have other ids, the API has ignored the filter.  A few may be records
+ * that others were merged into.
  */
 static void
 take_page(KeyRequest *request, const PageResponse *response)
@@ -406,7 +391,7 @@ take_page(KeyRequest *request, const PageResponse *response)
 	else if (field->is_id && unrequested > 1 &&
 			 2 * unrequested > pages->received)
 		split_request(request, REQUEST_CHECK, 1, NULL);
-	else if (request->is_verifying)
+	else if (request->doubt != DOUBT_NONE)
 		end_verification(request, !has_new);
 	else if (pages->is_at_end)
 		complete_query(request, has_new);
@@ -419,10 +404,7 @@ take_page(KeyRequest *request, const PageResponse *response)
 	}
 }
 
-/*
- * Requests the keys of a refused query in two halves, because the API may
- * refuse one of them.  A single refused id is noted, and fetched with GET.
- */
+/* Halves a refused query, because the API may refuse one of its keys. */
 static void
 split_in_halves(KeyRequest *request)
 {
@@ -443,18 +425,15 @@ split_in_halves(KeyRequest *request)
 	split_request(request, REQUEST_QUERY, (request->count + 1) / 2, refused);
 }
 
-/*
- * Handles a refused query or page.  If the API has no queries, a GET shows if
- * it can be reached at all.
- */
+/* If the API has no queries, a GET shows if it can be reached at all. */
 static void
 settle_key_refusal(KeyRequest *request, QueryResult result)
 {
-	KeyField	  *field = request->field;
-	List		  *refused;
-	RefusedFilter *filter;
+	KeyField   *field = request->field;
+	List	   *refused;
+	QueryResult reason;
 
-	if (request->is_verifying)
+	if (request->doubt != DOUBT_NONE)
 	{
 		end_verification(request, false);
 		return;
@@ -479,8 +458,8 @@ settle_key_refusal(KeyRequest *request, QueryResult result)
 			break;
 		case REFUSED_FILTERS:
 			field->limit_is_fine = true;
-			filter = linitial(refused);
-			if (filter->result != QUERY_FILTER_REFUSED)
+			reason = ((RefusedFilter *) linitial(refused))->result;
+			if (reason != QUERY_FILTER_REFUSED)
 			{
 				split_in_halves(request);
 				break;
@@ -489,11 +468,10 @@ settle_key_refusal(KeyRequest *request, QueryResult result)
 				api_limit_values(request->source.api, field->name, 1);
 			else
 				api_note_refusal(request->source.api, request->filter->uses,
-								 filter->result);
+								 reason);
 			give_up_query(request);
 			break;
-		case REFUSED_SORT:
-		case REFUSED_OTHER:
+		default:
 			field->limit_is_fine = true;
 			give_up_query(request);
 			break;
@@ -586,11 +564,10 @@ read_response(KeyRequest *request, bool is_needed)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Creates the reader of a query's pages. */
+/* Creates the reader of a query's pages, in the current context. */
 static void
 begin_query(KeyRequest *request)
 {
-	MemoryContext  old_context = MemoryContextSwitchTo(request->context);
 	ApiQuery	   query = {0};
 	StringInfoData json;
 
@@ -611,13 +588,9 @@ begin_query(KeyRequest *request)
 	if (!request->field->is_id)
 		request->seen = seen_set_create();
 	request->pages = page_reader_create(&request->source, &query);
-	MemoryContextSwitchTo(old_context);
 }
 
-/*
- * Sends a request, or the one for a query's next page.  Raises an error if it
- * would exceed the budget.
- */
+/* Sends a request, or the one for a query's next page. */
 static void
 send_request(KeyRequest *request)
 {
@@ -651,10 +624,7 @@ send_request(KeyRequest *request)
 	MemoryContextSwitchTo(old_context);
 }
 
-/*
- * Splits a query that is not sent yet if it has too many keys.  Returns false
- * if it has not.
- */
+/* Splits a query that is not sent yet, and returns true, if it is too long. */
 static bool
 split_if_too_long(KeyRequest *request)
 {
@@ -668,9 +638,8 @@ split_if_too_long(KeyRequest *request)
 }
 
 /*
- * Returns true if a request may be sent.  The statement's requests share its
- * concurrency.  One request by an attribute may always be in flight or unread,
- * so that no attribute waits for another.
+ * The statement's requests share its concurrency.  One request by an attribute
+ * may always be in flight or unread, so that no attribute waits for another.
  */
 static bool
 may_send(const KeyRequest *request)
@@ -689,7 +658,6 @@ may_send(const KeyRequest *request)
 	return true;
 }
 
-/* Returns true if one of a request's entries has a user. */
 static bool
 is_wanted(const KeyRequest *request)
 {
@@ -777,8 +745,8 @@ wait_for_any(KeyField *field)
 }
 
 /*
- * Waits for a response that the request for a key depends on, and processes it.
- * Raises an error only if this key needs the response.
+ * Takes a step towards the records of a pending key: processes a response, or
+ * waits for one.  Raises an error only if this key needs the response.
  */
 void
 key_request_need(KeyEntry *entry)
@@ -795,20 +763,15 @@ key_request_need(KeyEntry *entry)
 		if (may_send(request))
 			send_request(request);
 	}
-	if (transfer_of(request) == NULL || !http_is_over(transfer_of(request)))
-	{
-		process_arrived(field);
-		if (entry->request != request)
-			return;
-		if (transfer_of(request) == NULL || is_in_flight(request))
-			wait_for_any(field);
-	}
-	if (transfer_of(request) == NULL || is_in_flight(request))
-		process_arrived(field);
-	else
+	if (transfer_of(request) != NULL && http_is_over(transfer_of(request)))
 	{
 		/* Others wait, so that the parsed records of this one can be used. */
 		read_response(request, true);
 		key_request_send_all(field);
+		return;
 	}
+	process_arrived(field);
+	if (entry->request == request &&
+		(transfer_of(request) == NULL || is_in_flight(request)))
+		wait_for_any(field);
 }
