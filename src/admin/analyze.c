@@ -441,7 +441,7 @@ add_page(Sample *sample)
 
 /*
  * Drops rows at random, so that each page has as many as it represents: its own
- * and half of the unread ones of each gap beside it.  Returns the estimated
+ * and half of the unread ones of each gap next to it.  Returns the estimated
  * number of rows of the table.
  *
  * The share of rows among unread records is assumed to be that among read ones.

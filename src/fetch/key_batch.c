@@ -5,10 +5,9 @@
  *	  Keys whose records are needed together and released together, and scans
  *	  by keys.
  *
- * A lookup that knows keys in advance adds them to a batch, which prefetches
- * their records.  A scan by ids reads its records from parallel batches, too.
- * A scan by another key finds the records of a lookup's batch here, or makes a
- * query of its own.
+ * A lookup prefetches the records of the keys that it knows in advance.  A scan
+ * by ids reads its records from parallel batches, too.  A scan by another key
+ * finds the records of a lookup's batch here, or makes a query of its own.
  *
  * Must not know plans, columns or HTTP.
  *
@@ -19,10 +18,7 @@
 #include "api/record.h"
 #include "fetch/key_batch.h"
 
-/*
- * Limit of the number of a scan's batches while one of them waits before its
- * next attempt, as a multiple of max_concurrency.
- */
+/* Limit of a scan's batches while one backs off, per max_concurrency. */
 #define RUN_AHEAD 8
 
 struct KeyFetch
@@ -35,17 +31,17 @@ struct KeyFetch
 	const pg_uuid_t *ids;
 	int				 count;
 	int	  limit;   /* number of records that are likely to be read; 0: all */
-	int	  added;   /* number of ids that were added to a batch */
-	int	  ended;   /* number of ids in the batches that ended */
+	int	  added;   /* number of ids in all batches */
+	int	  ended;   /* number of ids in those that ended */
 	int	  found;   /* number of records returned */
 	List *batches; /* KeyBatches, the oldest first */
 };
 
 /*
- * Returns an empty batch in the current memory context.  It takes over the
- * caller's reference to the cache.  It refers to settings and budget, which
- * must live as long as the statement.  If is_ahead, it only prefetches the
- * records for others, whose use of them does not count as a cache hit.
+ * Returns an empty batch in the current memory context, which takes over the
+ * caller's reference to the cache.  Settings and budget must live as long as the
+ * statement.  is_ahead: it only prefetches the records for others, whose use of
+ * them does not count as a cache hit.
  */
 KeyBatch *
 key_batch_create(KeyCache *cache, const Settings *settings, HttpBudget *budget,
@@ -62,10 +58,7 @@ key_batch_create(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	return batch;
 }
 
-/*
- * Takes a record from the session's cache, if it is not older than cache_ttl.
- * Returns false if it is not there.
- */
+/* Takes a record from the session's cache.  Returns false if it has none. */
 static bool
 find_in_session(KeyEntry *entry, const Settings *settings)
 {
@@ -85,7 +78,7 @@ find_in_session(KeyEntry *entry, const Settings *settings)
 
 /*
  * Returns true if an entry has its final state.  A query's omission of a record
- * is final only for tables that trust queries; for others it becomes pending.
+ * is final only for tables that trust queries.
  */
 static bool
 is_settled(KeyEntry *entry, const Settings *settings)
@@ -95,10 +88,7 @@ is_settled(KeyEntry *entry, const Settings *settings)
 	return entry->state != KEY_PENDING;
 }
 
-/*
- * Adds a key to a batch, unless it is there.  Does not request it yet.  The
- * current memory context must be the batch's.
- */
+/* Adds a key to a batch, whose memory context must be the current one. */
 void
 key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
 {
@@ -136,9 +126,7 @@ key_batch_is_full(const KeyBatch *batch)
 	return list_length(batch->new_entries) >= batch->size;
 }
 
-/*
- * Makes the requests that a batch needs.  They are sent as concurrency allows.
- */
+/* Makes the requests that a batch needs, and sends what concurrency allows. */
 void
 key_batch_send(KeyBatch *batch)
 {
@@ -149,10 +137,7 @@ key_batch_send(KeyBatch *batch)
 	key_request_send_all(batch->cache->field);
 }
 
-/*
- * Releases a batch, and its references to entries and to the cache.  Requests
- * that no batch needs any more are dropped before the next ones are sent.
- */
+/* Releases a batch, and its references to entries and to the cache. */
 void
 key_batch_release(KeyBatch *batch)
 {
@@ -169,14 +154,10 @@ key_batch_release(KeyBatch *batch)
 }
 
 /*
- * Returns a fetch of the records with the given ids, which must be distinct, in
- * their order.
- *
- * At most max_concurrency requests of the statement are in flight or unread at
- * any time.  The limit is the number of records that are likely to be read; 0
- * for all.  Charges requests to the budget, and adds the number of records that
- * needed none to *counters.  The fetch lives in the current context; all
- * arguments must live as long, settings and budget as long as the statement.
+ * Returns a fetch of the records with distinct ids, in their order.  The limit
+ * is the number of records that are likely to be read; 0 for all.  The fetch
+ * lives in the current context; all arguments must live as long, settings and
+ * budget as long as the statement.
  */
 KeyFetch *
 key_fetch_ids(RecordSource *records, const Settings *settings,
@@ -197,10 +178,9 @@ key_fetch_ids(RecordSource *records, const Settings *settings,
 }
 
 /*
- * Returns a fetch of the records of a key in the current memory context, if a
- * lookup's batch has requested them.  Waits for the response.  Returns NULL if
- * the caller has to make a query of its own.  Raises the errors of
- * key_request_need.
+ * Waits for the records of a key, if a lookup's batch has requested them, and
+ * returns a fetch of them.  Returns NULL if the caller has to make a query of
+ * its own.
  */
 KeyFetch *
 key_fetch_find(RecordSource *records, const Settings *settings,
@@ -233,8 +213,8 @@ key_fetch_find(RecordSource *records, const Settings *settings,
 }
 
 /*
- * Returns true if another batch may be started.  Until the limit is reached,
- * the number of ids in flight does not exceed it.
+ * Returns true if another batch may be started.  Until the limit is reached, it
+ * limits the ids in flight, too.
  */
 static bool
 may_start_batch(const KeyFetch *fetch)
@@ -259,7 +239,7 @@ may_start_batch(const KeyFetch *fetch)
 		   !statement_is_busy(fetch->records, fetch->settings);
 }
 
-/* Starts a batch with the next ids, as many as one request can have. */
+/* Starts a batch with the next ids, for one request. */
 static void
 start_batch(KeyFetch *fetch)
 {
@@ -277,7 +257,6 @@ start_batch(KeyFetch *fetch)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Releases the oldest batch. */
 static void
 end_batch(KeyFetch *fetch)
 {
@@ -288,10 +267,7 @@ end_batch(KeyFetch *fetch)
 	key_batch_release(batch);
 }
 
-/*
- * Returns a kept record.  Parses it into the current memory context, unless it
- * is in the response read last.
- */
+/* Parses a kept record, unless it is in the response read last. */
 static Record *
 parse_record(const KeyBatch *batch, KeptRecord *kept)
 {
@@ -307,9 +283,8 @@ parse_record(const KeyBatch *batch, KeptRecord *kept)
 }
 
 /*
- * Sets *record to the next record.  Returns false at the end.  The record is
- * valid until the next call, or until the current context is reset.  Raises
- * the errors of key_request_need.
+ * Sets *record to the next record, which is valid until the next call, or until
+ * the current context is reset.  Returns false at the end.
  */
 bool
 key_fetch_next(KeyFetch *fetch, Record **record)
@@ -351,7 +326,6 @@ key_fetch_next(KeyFetch *fetch, Record **record)
 	}
 }
 
-/* Releases the fetch. */
 void
 key_fetch_end(KeyFetch *fetch)
 {

@@ -5,13 +5,13 @@
  *	  Cache of the records that one running statement looks up by keys.
  *
  * A key is a record's id, or the value of another attribute, which many records
- * may have.  An entry has the records of one key as JSON with the attributes
- * that the statement's scans want.
+ * may have.  An entry has the records of one key, with the attributes that the
+ * statement's scans want.
  *
- * A statement may have many caches: a lookup inside a correlated subquery has
- * other filters for each outer row.  All caches share work_mem.  Beyond it, the
- * least recently used entries are evicted, and may be fetched again.  A cache
- * lives until its last entry and its last user are gone.
+ * A lookup inside a correlated subquery has other filters, and so another cache,
+ * for each outer row.  All caches share work_mem.  Beyond it, the least recently
+ * used entries are evicted, and may be fetched again.  A cache lives until its
+ * last entry and its last user are gone.
  *
  * Must not know requests, plans or columns.
  *
@@ -43,7 +43,6 @@ match_names(const void *a, const void *b, Size size)
 	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
-/* Returns the store of a statement, creating it if necessary. */
 static KeyStore *
 store_of(Statement *statement)
 {
@@ -79,7 +78,6 @@ store_of(Statement *statement)
 	return store;
 }
 
-/* Returns a key attribute of a source, or NULL if it may not create it. */
 static KeyField *
 find_field(KeyStore *store, RecordSource *records, const char *name,
 		   bool may_create)
@@ -113,7 +111,6 @@ find_field(KeyStore *store, RecordSource *records, const char *name,
 	return field;
 }
 
-/* Compares two RemoteFilters, for list_sort. */
 static int
 compare_filters(const ListCell *a, const ListCell *b)
 {
@@ -170,11 +167,10 @@ create_cache(KeyField *field, const char *name)
 }
 
 /*
- * Returns the statement's cache of a source's records by the attribute field.
- * The caller must release the reference by key_cache_close.  filters: further
- * RemoteFilters, in any order.  Creates a missing cache if may_create, and
- * otherwise returns NULL.  The first cache of an attribute must be created
- * before the first record is read.
+ * Returns the cache of a source's records by the attribute field, under further
+ * RemoteFilters in any order, or NULL if there is none and it may not create it.
+ * The caller must release the reference by key_cache_close.  The first cache of
+ * an attribute must be created before the first record is read.
  */
 KeyCache *
 key_cache_open(RecordSource *records, const char *field, List *filters,
@@ -200,7 +196,6 @@ key_cache_open(RecordSource *records, const char *field, List *filters,
 	return cache;
 }
 
-/* Releases a reference to a cache. */
 void
 key_cache_close(KeyCache *cache)
 {
@@ -214,10 +209,7 @@ key_cache_close(KeyCache *cache)
 	MemoryContextDelete(context);
 }
 
-/*
- * Returns the entry of a key.  If there is none, creates it without users, or
- * returns NULL if it may not.
- */
+/* Returns the entry of a key.  A new one, if it may create it, has no users. */
 KeyEntry *
 key_entry_find(KeyCache *cache, const pg_uuid_t *key, bool may_create)
 {
@@ -241,7 +233,6 @@ key_entry_find(KeyCache *cache, const pg_uuid_t *key, bool may_create)
 	return entry;
 }
 
-/* Increments the reference count of an entry. */
 void
 key_entry_use(KeyEntry *entry)
 {
@@ -261,10 +252,7 @@ become_unused(KeyEntry *entry)
 	store->unused_size += entry->size;
 }
 
-/*
- * Decrements the reference count of an entry.  Removes it if it has no users
- * and was not requested.
- */
+/* Removes the entry if it has no other users and was not requested. */
 void
 key_entry_release(KeyEntry *entry)
 {
@@ -278,7 +266,7 @@ key_entry_release(KeyEntry *entry)
 
 /*
  * Adds a copy of a record to the pending entry of its key.  parsed: the record
- * in the store's response; NULL: it comes from elsewhere.
+ * in the store's response, or NULL.
  */
 void
 key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
@@ -298,7 +286,6 @@ key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Sets the final state of an entry. */
 void
 key_entry_settle(KeyEntry *entry, KeyState state)
 {
@@ -333,7 +320,7 @@ key_entry_remove(KeyEntry *entry)
 	key_cache_close(cache);
 }
 
-/* Frees the response read last.  Its records are parsed again from their text. */
+/* Frees the response read last, so that its records are parsed again. */
 void
 key_store_end_response(KeyStore *store)
 {

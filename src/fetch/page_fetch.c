@@ -4,14 +4,13 @@
  * page_fetch.c
  *	  Reads the records that match a query's filters, by pages.
  *
- * The first page is read alone.  From the second on, the next page is
- * requested before the records of the current one are returned, unless the
- * reader is likely to stop.  A long read without a required order continues
- * with several cursors in parallel: see range.c.
+ * From the second page on, the next one is requested before the records of the
+ * current one are returned, unless the reader is likely to stop.  A long read
+ * without a required order continues with parallel cursors: see range.c.
  *
- * No record is returned twice, even if the API repeats it on another page.  A
- * filter or a sort that the API rejects is omitted for the rest of the
- * session.  The caller rechecks the conditions and sorts.
+ * No record is returned twice.  A filter or a sort that the API rejects is
+ * omitted for the rest of the session.  The caller rechecks the conditions and
+ * sorts.
  *
  * Knows nothing about plans or columns.
  *
@@ -26,8 +25,8 @@
 #include "fetch/page_fetch.h"
 
 /*
- * Starts or restarts the first reader, without a rejected sort or filter.  If
- * the sort is rejected, all records must be read before they can be sorted.
+ * Starts or restarts the first reader, without a rejected sort or filter.
+ * Without the sort, all records must be read before they can be sorted.
  */
 static void
 begin_fetch(PageFetch *fetch)
@@ -51,9 +50,7 @@ begin_fetch(PageFetch *fetch)
 							 ? RANGES_NOT_YET
 							 : RANGES_NEVER;
 
-	/*
-	 * A long read is sorted by created_at, so that it can be resumed anywhere.
-	 */
+	/* A long read by created_at can be resumed anywhere. */
 	reader->is_by_time = !fetch->is_sorted &&
 						 (fetch->limit == 0 || fetch->is_capped) &&
 						 spec->may_split && !created_at_is_refused(api, false);
@@ -71,9 +68,8 @@ begin_fetch(PageFetch *fetch)
 }
 
 /*
- * Returns a fetch of the records that a spec describes.  It lives in the
- * current context; all arguments must live as long.  Charges requests to the
- * budget.  Makes no request yet.
+ * Returns a fetch of the records that a spec describes, in the current context.
+ * All arguments must live as long.  Makes no request yet.
  */
 PageFetch *
 page_fetch_create(RecordSource *records, const Settings *settings,
@@ -148,8 +144,8 @@ page_fetch_end(PageFetch *fetch)
 /* --- Results that the API limits --- */
 
 /*
- * Raises the error for a query whose results the API limits, and that cannot be
- * resumed.  The argument received is the number of records that it returned.
+ * Raises the error for a query that the API limits to the records received, and
+ * that cannot be resumed.
  */
 pg_noreturn static void
 raise_cap(int64 received, bool is_by_time)
@@ -184,10 +180,7 @@ warn_of_cap(const PageFetch *fetch)
 	facts->has_warned = true;
 }
 
-/*
- * Returns true if a query that the API limits can be read by created_at
- * instead.
- */
+/* Returns true if a limited query can be read by created_at instead. */
 static bool
 can_read_by_time(const PageFetch *fetch)
 {
@@ -195,7 +188,6 @@ can_read_by_time(const PageFetch *fetch)
 		   !created_at_is_refused(fetch->source.api, !fetch->spec->is_dated);
 }
 
-/* Starts to read all records by created_at. */
 static void
 read_by_time(PageFetch *fetch)
 {
@@ -204,10 +196,7 @@ read_by_time(PageFetch *fetch)
 	begin_fetch(fetch);
 }
 
-/*
- * Returns true if one of a query's first pages, at most page_count of them, has
- * a record that was not returned.
- */
+/* Returns true if a query's first pages have a record that was not returned. */
 static bool
 has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 {
@@ -237,11 +226,9 @@ has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 
 /*
  * Verifies the queries that ended with many records of the same created_at.
- * They cannot be resumed, so their first and last records by id are read.
- * Raises an error if one of them was not returned.
- *
- * Two pages are read from each end, because the reader of the newest page may
- * have returned the records of one end.
+ * They cannot be resumed, so their first and last records by id are read: two
+ * pages, because the reader of the newest page may have returned one.  Raises
+ * an error if a record is new.
  */
 static void
 verify_ids(PageFetch *fetch)
@@ -266,11 +253,10 @@ verify_ids(PageFetch *fetch)
 }
 
 /*
- * Verifies the end after all queries ended, if the API may have limited the
- * result of one.  Starts to read all records again by created_at if there may
- * be more, and returns true.  A sorted query is read again only if its last
- * record, in the opposite order, was not returned.  Raises an error if there
- * are more records but created_at cannot be used.
+ * Verifies the end, if the API may have limited the result of a query.  Returns
+ * true if there may be more records, which are now read by created_at.  A sorted
+ * query is read again only if its first page in the opposite order has new
+ * records.  Raises an error if it has, but created_at cannot be used.
  */
 static bool
 verify_end(PageFetch *fetch)
@@ -309,11 +295,7 @@ verify_end(PageFetch *fetch)
 	return true;
 }
 
-/*
- * Handles the doubtful end of a reader's query, whose result the API may have
- * limited: resumes the reader at its position, or notes that the end must be
- * verified.
- */
+/* Resumes a reader with a doubtful end, or notes that it must be verified. */
 static void
 note_end(PageFetch *fetch, RangeReader *reader)
 {
@@ -341,9 +323,8 @@ note_end(PageFetch *fetch, RangeReader *reader)
 /* --- Queries that the API refuses --- */
 
 /*
- * Handles a query that the API does not continue: its cursor has expired, or
- * the API limits its results.  The reader is resumed at its position, or
- * restarted; its duplicates are skipped.
+ * Resumes or restarts a query that the API does not continue: its cursor has
+ * expired, or the API limits its results.
  */
 static void
 settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
@@ -354,9 +335,8 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 
 	if (reader->is_by_time && range_resume(fetch, reader))
 		return;
-	/*
-	 * If a cursor fails twice at the same position, the API limits the results.
-	 */
+
+	/* If a cursor fails twice at a position, the API limits the results. */
 	if ((!is_expired || progress->restarts > 0) && reader->kind == RANGE_ALL &&
 		!reader->is_by_time && can_read_by_time(fetch))
 	{
@@ -377,10 +357,7 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 	reader->position = NO_TIME;
 }
 
-/*
- * Continues without a filter, with a warning.  Notes the rejection for the
- * session, unless it concerned only the filter's value, or may have.
- */
+/* Notes the rejection of a filter, and continues without it. */
 static void
 drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 {
@@ -403,10 +380,7 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 				 : 0));
 }
 
-/*
- * Handles the rejection of a reader's query: omits the rejected filters or the
- * sort, or raises an error.
- */
+/* Continues without the rejected parts of a query, or raises an error. */
 static void
 settle_refusal(PageFetch *fetch, RangeReader *reader,
 			   const PageResponse *response)
@@ -448,7 +422,6 @@ settle_refusal(PageFetch *fetch, RangeReader *reader,
 
 /* --- Pages --- */
 
-/* Raises the error for pages that may never end. */
 pg_noreturn static void
 raise_endless(const char *detail)
 {
@@ -470,11 +443,9 @@ is_worth_asking(const PageFetch *fetch)
 }
 
 /*
- * Requests the next page of each reader that has no request in flight, within
- * the statement's concurrency.  Requests at least one if none is in flight, so
- * that a fetch never waits for another scan.
- *
- * The argument is_ahead is true if the current page has unread records.
+ * Requests the next pages within the statement's concurrency, but at least one,
+ * so that a fetch never waits for another scan.  is_ahead: the current page has
+ * unread records.
  */
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)
@@ -505,10 +476,7 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 	}
 }
 
-/*
- * Waits for any requested page.  Returns its reader, or NULL if none was
- * requested.
- */
+/* Returns the reader of the first page to arrive, or NULL if there is none. */
 static RangeReader *
 wait_for_page(PageFetch *fetch)
 {
@@ -538,10 +506,7 @@ wait_for_page(PageFetch *fetch)
 	return NULL;
 }
 
-/*
- * Reads the response for a reader.  Returns true if there is a new current
- * page; otherwise another request is needed.
- */
+/* Reads a response.  Returns false if it is no page. */
 static bool
 read_page(PageFetch *fetch, RangeReader *reader)
 {
@@ -576,10 +541,7 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	return true;
 }
 
-/*
- * Reads the next page of any reader, which becomes the current one.  Returns
- * false at the end, or if it must not wait.
- */
+/* Reads the next page.  Returns false at the end, or if it must not wait. */
 static bool
 next_page(PageFetch *fetch)
 {
@@ -602,10 +564,7 @@ next_page(PageFetch *fetch)
 	return true;
 }
 
-/*
- * Releases the current page, all records of which were returned.  Raises an
- * error for too many successive pages without a new record.
- */
+/* Releases the current page, all records of which were returned. */
 static void
 release_page(PageFetch *fetch)
 {
@@ -627,9 +586,9 @@ release_page(PageFetch *fetch)
 }
 
 /*
- * Sets *record to the next record.  It is in the page's memory and valid until
- * the next call.  Returns false at the end.  Raises the errors of
- * api_finish_query, and an error for pages that do not end.
+ * Sets *record to the next record, which is valid until the next call.  Returns
+ * false at the end.  Raises the errors of api_finish_query, and an error for
+ * pages that do not end.
  */
 bool
 page_fetch_next(PageFetch *fetch, Record **record)

@@ -5,12 +5,12 @@
  *	  Reads the pages of one query.  Finds the reason if the API refuses it, and
  *	  limits the attempts if the API does not continue it.
  *
- * A short or empty page does not end a query.  Only the absence of a cursor
- * does (according to the API's documentation).
+ * Only the absence of a cursor ends a query, not a short or empty page
+ * (according to the API's documentation).
  *
- * The API may name the reason of a refusal.  If it does not, queries for one
- * record, with a part of the refused query, find it.  The session notes a
- * refused sort and a refused page size, so that no query uses them again.
+ * If the API does not name the reason of a refusal, queries for one record, with
+ * a part of the refused query, find it.  The session notes a refused sort and a
+ * refused page size, so that no query uses them again.
  *
  * Knows nothing about the use of the records.
  *
@@ -40,9 +40,8 @@ page_source_init(PageSource *source, const RecordSource *records,
 }
 
 /*
- * Returns a reader of a query's pages, in the current context, at the first
- * page.  Copies the query, but not the strings that it points to.  Makes no
- * request.
+ * Returns a reader of a query's pages, in the current context.  Copies the
+ * query, but not what it points to.  Makes no request.
  */
 PageReader *
 page_reader_create(PageSource *source, const ApiQuery *query)
@@ -58,9 +57,8 @@ page_reader_create(PageSource *source, const ApiQuery *query)
 }
 
 /*
- * Requests the next page.  The page requested before must have been read.
- * Leaves the request's text in the current context.  Raises an error if the
- * budget is exhausted.
+ * Requests the next page, when the page before it was read.  Leaves the text in
+ * the current context.  Raises an error if the budget is exhausted.
  */
 void
 page_reader_send(PageReader *reader)
@@ -76,9 +74,8 @@ page_reader_send(PageReader *reader)
 }
 
 /*
- * Passes the transfer to the caller.  If it has a page, notes that the API has
- * accepted the filters, the end or the next page's cursor, and the next page's
- * size.
+ * Passes the transfer to the caller.  A page shows that the API has accepted the
+ * filters, and has the next page's cursor.
  */
 static void
 take_response(PageReader *reader, PageResponse *response)
@@ -126,9 +123,9 @@ take_response(PageReader *reader, PageResponse *response)
 }
 
 /*
- * Waits for the requested page and reads it, in the current context.  The
- * caller must release the result's transfer with http_end.  Raises the errors
- * of api_finish_query.
+ * Waits for the requested page and reads it into the current context.  The
+ * caller must release its transfer by http_end.  Raises the errors of
+ * api_finish_query.
  */
 PageResponse
 page_reader_read(PageReader *reader)
@@ -143,8 +140,8 @@ page_reader_read(PageReader *reader)
 }
 
 /*
- * Reads a response that has arrived, in the same way.  If it is not a page,
- * returns false without an error, and page_reader_read can still read it.
+ * Reads a page that has arrived in the same way.  Returns false for another
+ * response, which page_reader_read can still read.
  */
 bool
 page_reader_try(PageReader *reader, PageResponse *response)
@@ -158,10 +155,7 @@ page_reader_try(PageReader *reader, PageResponse *response)
 	return true;
 }
 
-/*
- * Returns the reader to the first page of reader->query, which the caller may
- * have changed.
- */
+/* Returns to the first page of reader->query, which may have changed. */
 void
 page_reader_restart(PageReader *reader)
 {
@@ -175,7 +169,7 @@ page_reader_restart(PageReader *reader)
 	reader->received = 0;
 }
 
-/* Cancels the request in flight, if any.  It can be sent again. */
+/* Cancels the request in flight, if any, which can be sent again. */
 void
 page_reader_stop(PageReader *reader)
 {
@@ -186,7 +180,6 @@ page_reader_stop(PageReader *reader)
 	reader->source->statement->pending--;
 }
 
-/* Releases a reader and its request. */
 void
 page_reader_end(PageReader *reader)
 {
@@ -217,9 +210,8 @@ try_query(PageReader *reader, List *filters, const ApiQuery *sort)
 }
 
 /*
- * Reduces the page size if it caused a refusal without a reason.  For a first
- * page a query for one record shows this.  A further page may have been larger
- * than the page before it.  Returns false if the size was not the reason.
+ * Reduces the page size if it caused a refusal.  It did if a query for one record
+ * is accepted, or if the page is larger than the one before it.
  */
 static bool
 reduce_size(PageReader *reader)
@@ -240,10 +232,7 @@ reduce_size(PageReader *reader)
 	return true;
 }
 
-/*
- * Returns the filters that the API refuses, as RefusedFilters.  It may not name
- * them, so several filters are tested one by one.
- */
+/* Tests several suspects one by one.  Returns RefusedFilters. */
 static List *
 find_filters(PageReader *reader, QueryResult result, List *suspects)
 {
@@ -268,12 +257,9 @@ find_filters(PageReader *reader, QueryResult result, List *suspects)
 }
 
 /*
- * Finds the part of a reader's query that the API has refused with a result
- * other than QUERY_PAGE.  May make further queries, which are charged to the
- * reader's budget.
- *
- * The suspects are the query's filters whose refusal the caller can handle, and
- * *refused is set to those that the API refuses, a list of RefusedFilters in
+ * Finds the part of a reader's query that the API has refused, perhaps by
+ * further queries.  The suspects are the filters whose refusal the caller can
+ * handle; *refused is set to those that the API refuses, as RefusedFilters in
  * the current context.
  */
 RefusedPart
@@ -304,10 +290,7 @@ refusal_find(PageReader *reader, QueryResult result, List *suspects,
 	return *refused != NIL ? REFUSED_FILTERS : REFUSED_OTHER;
 }
 
-/*
- * Notes that a page was read, and whether it had a new record.  Returns false
- * if the pages may never end: too many in succession had none.
- */
+/* Returns false if too many pages in succession had no new record. */
 bool
 page_progress_note(PageProgress *progress, bool has_new)
 {
@@ -319,9 +302,8 @@ page_progress_note(PageProgress *progress, bool has_new)
 }
 
 /*
- * Restarts a reader.  The caller must skip the records that it has received
- * before.  Returns false after MAX_RESTARTS without a new record, without
- * restarting it.
+ * Restarts a reader; the caller must skip the records received before.  Returns
+ * false instead after MAX_RESTARTS without a new record.
  */
 bool
 page_progress_restart(PageProgress *progress, PageReader *reader)

@@ -32,8 +32,7 @@ typedef struct PageReader
 	PageSource	 *source;
 	ApiQuery	  query;	/* its limit is the next page's */
 	char		 *cursor;	/* of the next page; NULL: the first page */
-	HttpTransfer *transfer; /* request in flight, or a response not yet
-								 * read; NULL: none */
+	HttpTransfer *transfer; /* in flight or not yet read; NULL: none */
 	bool		  is_at_end;
 	EndDoubt	  doubt;		  /* about the end, at the end */
 	int			  pages;		  /* number of pages read since the start */
@@ -46,8 +45,7 @@ typedef struct PageResponse
 {
 	QueryResult	  result;
 	RecordPage	 *page;		 /* NULL unless result is QUERY_PAGE */
-	HttpTransfer *transfer;	 /* owner of the page's memory; to be released with
-							  * http_end */
+	HttpTransfer *transfer;	 /* owner of the page's texts */
 	bool		  is_circle; /* the page's cursor leads to itself */
 } PageResponse;
 
@@ -56,11 +54,10 @@ typedef enum RefusedPart
 {
 	REFUSED_ENDPOINT, /* queries in general */
 	REFUSED_CURSOR,	  /* a further page: the query must start again */
-	REFUSED_SIZE,	  /* the page size; it was reduced, so the request can be
-					   * sent again */
+	REFUSED_SIZE,	  /* the page size, which was reduced: send it again */
 	REFUSED_SORT,	  /* the sort */
 	REFUSED_FILTERS,  /* some of the suspected filters */
-	REFUSED_OTHER	  /* none of these is known to be the reason */
+	REFUSED_OTHER	  /* an unknown part */
 } RefusedPart;
 
 /* A filter that the API refuses. */

@@ -13,9 +13,8 @@
  * range that probably has the most unread records.
  *
  * The bounds of ranges are whole seconds, so that an API which truncates
- * timestamps sorts the records on either side in the same way.  A range's
- * query begins a second earlier than the range.  If a response does not fit a
- * range (a record outside of it, another order, a rejected filter), the first
+ * timestamps sorts the records on either side in the same way.  A range's query
+ * begins a second earlier.  If a response does not fit its range, the first
  * reader continues alone.
  *
  * Knows nothing about plans or columns.
@@ -36,18 +35,13 @@
 /* Number of remaining requests, of a limited budget, per additional reader. */
 #define BUDGET_PER_READER 20
 
-/*
- * One page among this number may have few new records because of new readers.
- */
+/* One page among this number may have few new records because of new readers. */
 #define PAGES_PER_SPARSE_PAGE 8
 
 /* Number of pages before further readers start, if the scan may stop. */
 #define PAGES_BEFORE_STOP 3
 
-/*
- * Adds a reader of a query, at its first page.  The filters must live as long as
- * the readers.
- */
+/* Adds a reader of a query, whose filters must live as long. */
 RangeReader *
 range_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
 				 const char *sort, bool is_descending)
@@ -89,8 +83,8 @@ drop_readers(PageFetch *fetch, bool only_done)
 }
 
 /*
- * Returns the filters of the fetch and of a range, which begins at a second or
- * at the exact time in a text.  Allocates them in the context of the readers.
+ * Returns the filters of the fetch and of a range that begins at a second, or at
+ * an exact time, in the context of the readers.
  */
 static List *
 filters_from(PageFetch *fetch, int64 seconds, const char *exact)
@@ -125,9 +119,8 @@ read_undated(PageFetch *fetch)
 }
 
 /*
- * Returns true if the budget allows this number of additional readers.  Each
- * may cost one additional request.  Enough requests must remain for the table's
- * unread pages, estimated as pages; 0 if unknown.
+ * Returns true if the budget allows this number of additional readers, which may
+ * cost a request each, in addition to the estimated unread pages.
  */
 static bool
 budget_allows(const PageFetch *fetch, int readers, double pages)
@@ -161,9 +154,9 @@ records_left(const RangeReader *reader)
 
 /*
  * Gives the upper half of the range with the most unread records to a new
- * reader, if it is large enough.  Returns false if it is not.  Its estimate
- * fails for records in clusters: then many pages have few new records, and no
- * range is split.
+ * reader.  Returns false if it is not large enough.  The estimate fails for
+ * records in clusters: then many pages have few new records, and no range is
+ * split.
  */
 static bool
 split_largest(PageFetch *fetch)
@@ -201,9 +194,8 @@ split_largest(PageFetch *fetch)
 }
 
 /*
- * Drops the readers that are done, and opens as many new ones as are permitted
- * and useful.  The first ones read from the opposite end, and the records
- * without created_at.  The current page must have been used up.
+ * Replaces the readers that are done by as many as are permitted and useful.
+ * The current page must have been used up.
  */
 void
 range_open(PageFetch *fetch)
@@ -252,8 +244,8 @@ fall_back(PageFetch *fetch)
 }
 
 /*
- * Handles the page from the opposite end: the first reader may stop where it
- * begins.  Returns false if the page is not in descending order.
+ * Ends the first reader's range where the page from the opposite end begins.
+ * Returns false if that is not in descending order.
  */
 static bool
 note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
@@ -295,9 +287,8 @@ keep_text(PageFetch *fetch, char **kept, const char *text)
 }
 
 /*
- * Returns a new reader's range to the reader before it, because a whole page
- * precedes the range.  One second has more records than a page, so both readers
- * would read all of them.
+ * Returns a new reader's range to the reader before it.  A whole page precedes
+ * the range, because one second has more records than that.
  */
 static void
 give_back(PageFetch *fetch, RangeReader *reader)
@@ -318,9 +309,9 @@ give_back(PageFetch *fetch, RangeReader *reader)
 }
 
 /*
- * Handles a page of a reader by created_at.  Returns false if it is not in
- * order, or has records outside of the range.  The first reader may also
- * receive records without created_at, before or after the others.
+ * Notes the times on a page of a reader by created_at.  Returns false if they
+ * are not in order, or outside of the range.  Only the first reader may receive
+ * records without created_at, before or after the others.
  */
 static bool
 note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
@@ -389,8 +380,7 @@ is_undated(const PageFetch *fetch, const RecordPage *page)
 
 /*
  * Checks the times on a reader's page, and ends the reader at its upper bound.
- * If the page is not as expected, drops all readers but the first.  Returns the
- * reader, or the first one in its place.
+ * Returns the reader, or the first one if that has to continue alone.
  */
 RangeReader *
 range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
@@ -410,7 +400,7 @@ range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 }
 
 /*
- * Handles the rejection of a range's query: the first reader continues alone.
+ * Lets the first reader continue alone after the rejection of a range's query.
  * Returns false if the query has no range.
  */
 bool
@@ -429,15 +419,12 @@ range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 }
 
 /*
- * Resumes a reader's query at its position by created_at.  The API does not
- * continue the query, or may have ended it too early.  Duplicates are skipped.
- * Returns false if resuming cannot return more records.
+ * Resumes a reader's query at its position by created_at.  Returns false if that
+ * cannot return more records.
  *
  * A second resumption at the same position begins at its exact time, if the API
- * sorts by exact times.
- *
- * The first reader receives the records without created_at before or after all
- * others.  A resumed query excludes them, so another reader is opened for them.
+ * sorts by exact times.  A resumed query excludes the records without
+ * created_at, so another reader is opened for them.
  */
 bool
 range_resume(PageFetch *fetch, RangeReader *reader)
@@ -459,10 +446,7 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 		return false;
 	else
 	{
-		/*
-		 * Another query returned more records, so this one was not limited: the
-		 * API's announcement of further records was wrong.
-		 */
+		/* Another query returned more records, so this one was not limited. */
 		api_note_end(fetch->source.api, pages->doubt);
 		return true;
 	}

@@ -6,8 +6,8 @@
  *	  allows.
  *
  * They are never shared between user mappings.  All are evicted if a server, a
- * user mapping or a foreign table changes.  Beyond work_mem, the least recently
- * used ones are evicted.
+ * user mapping or a foreign table changes, and the least recently used ones
+ * beyond work_mem.
  *
  * Must not know requests.
  *
@@ -77,9 +77,7 @@ forget_all(void)
 	context = NULL;
 }
 
-/*
- * SQL function opportunity_fdw_clear_cache: evicts all records of the session.
- */
+/* SQL function opportunity_fdw_clear_cache. */
 Datum
 opportunity_fdw_clear_cache(PG_FUNCTION_ARGS)
 {
@@ -89,10 +87,7 @@ opportunity_fdw_clear_cache(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/*
- * Returns the key of a user mapping's records of a type.  It must be made
- * before the records are requested, and is valid for the session.
- */
+/* Returns the scope of records that will be requested. */
 SessionScope
 session_cache_scope(Oid umid, const char *record_type)
 {
@@ -157,9 +152,8 @@ forget_record(SessionRecord *record)
 }
 
 /*
- * Finds a record that was kept at most ttl seconds ago.  Returns false if there
- * is none.  *text is NULL if the record is known not to exist; otherwise it is
- * valid until the next call.
+ * Finds a record that was kept at most ttl seconds ago.  *text is NULL if it is
+ * known not to exist, and otherwise valid until the next call.
  */
 bool
 session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
@@ -187,8 +181,7 @@ session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
 
 /*
  * Keeps a copy of a record; text NULL: it does not exist.  Does nothing if
- * options have changed since the scope was made, or if the record exceeds
- * work_mem.
+ * options have changed since the scope was made.
  */
 void
 session_cache_keep(SessionScope scope, const pg_uuid_t *id, const char *text,

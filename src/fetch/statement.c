@@ -27,7 +27,7 @@ static double progress_interval = 0; /* seconds; 0: no NOTICEs */
 /* Running statements, including nested ones. */
 static dlist_head statements = DLIST_STATIC_INIT(statements);
 
-/* Defines the setting.  Called once, when the module is loaded. */
+/* Defines the setting, when the module is loaded. */
 void
 statement_initialize(void)
 {
@@ -39,7 +39,7 @@ statement_initialize(void)
 							 NULL, NULL);
 }
 
-/* Memory context callback: removes a statement from the list. */
+/* Memory context callback. */
 static void
 release_statement(void *arg)
 {
@@ -69,10 +69,7 @@ send_notice(HttpWatch *watch, int64 now)
 							(now - statement->started) / SECOND)));
 }
 
-/*
- * Returns the statement of an executor state, creating it if necessary.  It
- * lives as long as the executor state.
- */
+/* Returns the statement of an executor state, which lives as long. */
 Statement *
 statement_of(EState *estate)
 {
@@ -115,10 +112,7 @@ statement_note_lookup(Statement *statement, Oid relid)
 	MemoryContextSwitchTo(old_context);
 }
 
-/*
- * Returns the budget of one reader within the statement; max_requests 0: no
- * limit.
- */
+/* Returns the budget of one reader; max_requests 0: no limit. */
 HttpBudget
 statement_budget(Statement *statement, int max_requests)
 {
@@ -131,9 +125,8 @@ statement_budget(Statement *statement, int max_requests)
 }
 
 /*
- * Returns the source of a table's records for a user, creating it if necessary.
- * It lives as long as the executor state.  Raises an error if the user may not
- * use the table's server.  Makes no request.
+ * Returns the source of a table's records for a user, which lives as long as the
+ * executor state.  Raises an error if the user may not use the table's server.
  */
 RecordSource *
 statement_source(EState *estate, const Settings *settings, Oid userid)
