@@ -31,7 +31,7 @@
 #include "admin/admin.h"
 #include "api/api_facts.h"
 #include "base/compat.h"
-#include "base/seen_set.h"
+#include "base/id.h"
 #include "exec/row.h"
 #include "fetch/page_reader.h"
 #include "option/option.h"
@@ -97,10 +97,7 @@ typedef struct Sample
 	double	   records; /* number of records, including those left out */
 } Sample;
 
-/*
- * Returns the numbers of the columns that have statistics.  Avoids created_at if
- * the table's options forbid to sort or filter by it.
- */
+/* Avoids created_at if the table's options forbid to sort or filter by it. */
 static List *
 columns_to_read(Sample *sample, const Settings *settings)
 {
@@ -120,10 +117,7 @@ columns_to_read(Sample *sample, const Settings *settings)
 	return columns;
 }
 
-/*
- * Prepares a sample of a table, for at most MAX_SAMPLE_REQUESTS requests, in
- * the current context.  Makes no request yet.
- */
+/* Prepares a sample in the current context.  Makes no request yet. */
 static void
 begin_sample(Sample *sample, Relation relation, RecordSource *records,
 			 const Settings *settings)
@@ -160,11 +154,9 @@ begin_sample(Sample *sample, Relation relation, RecordSource *records,
 
 /*
  * Inserts the stretch that the current page covers, as the stretch with the
- * number at.  The page has records from a time on, or until the table's end,
- * and may overlap the stretches after it.  Its reader can continue after it.
- *
- * If the page is not in order or does not fit its query, the sample no longer
- * uses created_at.
+ * number at.  The page has records from a time on, and may overlap the stretches
+ * after it.  If it is not in order or does not fit its query, the sample no
+ * longer uses created_at.
  */
 static void
 insert_stretch(Sample *sample, PageReader *reader, int at, int64 from)
@@ -217,12 +209,9 @@ insert_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 }
 
 /*
- * Reads a reader's next page, from a time on, as the stretch with the number
- * at.  Returns true if it became the current page.
- *
- * If the API rejects a query by created_at, the session notes it, and the
- * sample no longer uses created_at.  Raises an error if the API rejects all
- * queries.
+ * Reads a reader's next page, from a time on, as the stretch with the number at.
+ * Returns true if it became the current page.  If the API rejects a query by
+ * created_at, the sample no longer uses it.
  */
 static bool
 read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
@@ -279,20 +268,19 @@ read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 static PageReader *
 reader_from(Sample *sample, int64 from, bool is_descending)
 {
-	ApiQuery query = {0};
+	ApiQuery query = {.filters = created_at_filters(OPERATOR_GTE, from),
+					  .sort = "created_at",
+					  .is_descending = is_descending,
+					  .limit = sample->source.page_size};
 
-	query.filters = created_at_filters(OPERATOR_GTE, from);
-	query.sort = "created_at";
-	query.is_descending = is_descending;
-	query.limit = sample->source.page_size;
 	return page_reader_create(&sample->source, &query);
 }
 
 /*
- * Returns the estimated number of records in the gap after a stretch.  The time
- * per record is interpolated between both sides, so that a second with thousands
- * of imported records has little effect on the months around it.  If is_high,
- * the density is interpolated instead: the gap may have as many records.
+ * Estimates the number of records in the gap after a stretch.  The time per
+ * record is interpolated between both sides, so that a second with thousands of
+ * imported records has little effect on the months around it.  If is_high, the
+ * density is interpolated instead: the gap may have as many records.
  */
 static double
 unread_after(const Stretch *stretch, bool is_high)
@@ -352,9 +340,8 @@ choose_gap(Sample *sample, int *at, int64 *from)
 }
 
 /*
- * Returns the reader of the next page, which is to be the stretch with the
- * number *at, from the time *from on.  Returns NULL if no further page is worth
- * a request.
+ * Returns the reader of the next page, from the time *from on, or NULL if no
+ * further page is worth a request.  *at: the number of the stretch.
  */
 static PageReader *
 choose_page(Sample *sample, int *at, int64 *from)
@@ -378,11 +365,7 @@ choose_page(Sample *sample, int *at, int64 *from)
 	return sample->first;
 }
 
-/*
- * Adds a row to the sample.  If that is full, the row takes the place of another
- * one or is dropped, so that the sample is a random choice of all rows so far.
- * Takes over the row.
- */
+/* Adds a row.  A full sample is a random choice of all rows so far. */
 static void
 add_row(Sample *sample, HeapTuple row)
 {
@@ -406,10 +389,7 @@ add_row(Sample *sample, HeapTuple row)
 	sample->row_pages[at] = sample->pages;
 }
 
-/*
- * Converts the records of the current page that no earlier page had into rows,
- * and adds them to the sample.
- */
+/* Adds the records of the current page that no earlier page had. */
 static void
 add_page(Sample *sample)
 {
@@ -444,7 +424,6 @@ add_page(Sample *sample)
  * and half of the unread ones of each gap next to it.  Returns the estimated
  * number of rows of the table.
  *
- * The share of rows among unread records is assumed to be that among read ones.
  * A page cannot have more rows than were read.  So in a large table, a row of an
  * average page stays with a chance of one half.  In a table that was read whole,
  * all rows stay.
@@ -485,12 +464,8 @@ weigh_rows(Sample *sample)
 }
 
 /*
- * ANALYZE callback: stores at most wanted sample rows, in ANALYZE's memory
- * context.  Sets *total_rows to the estimated number of rows, and returns the
- * number of rows stored.
- *
- * Reads as the current user, which is the owner of the table, or of its parent
- * if that is analyzed.
+ * ANALYZE callback.  Reads as the current user, which is the owner of the table,
+ * or of its parent if that is analyzed.
  */
 static int
 acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
@@ -538,10 +513,7 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	return sample.count;
 }
 
-/*
- * FDW callback: returns true if the table can be analyzed.  Sets *sampler, and
- * *pages to an estimate from the last known number of rows.  Makes no request.
- */
+/* FDW callback: estimates *pages from the last known number of rows. */
 bool
 analyze_table(Relation relation, AcquireSampleRowsFunc *sampler,
 			  BlockNumber *pages)

@@ -20,9 +20,8 @@
 #define UUID_TEXT_LENGTH 36
 
 /*
- * Parses a UUID in the API's canonical form, in either case.  Returns false for
- * other spellings that uuid_in accepts, because as text they do not equal the
- * id.
+ * Parses a UUID in the API's canonical form, in either case.  Other spellings
+ * that uuid_in accepts do not equal the id as text.
  */
 bool
 id_parse(const char *text, pg_uuid_t *id)

@@ -22,19 +22,19 @@
 /* Length of a time without a fraction, hh:mm:ss. */
 #define WHOLE_TIME 8
 
-/*
- * Matches a pattern in which 9 stands for any digit.  Returns the rest of the
- * text, or NULL.
- */
-static const char *
-match(const char *text, const char *pattern)
+/* Moves *text behind a pattern if it matches; 9 stands for any digit. */
+static bool
+match(const char **text, const char *pattern)
 {
-	for (; *pattern != '\0'; pattern++, text++)
+	const char *at = *text;
+
+	for (; *pattern != '\0'; pattern++, at++)
 	{
-		if (*pattern == '9' ? *text < '0' || *text > '9' : *text != *pattern)
-			return NULL;
+		if (*pattern == '9' ? *at < '0' || *at > '9' : *at != *pattern)
+			return false;
 	}
-	return text;
+	*text = at;
+	return true;
 }
 
 /* Returns the number that two digits represent. */
@@ -44,88 +44,50 @@ number(const char *digits)
 	return (digits[0] - '0') * 10 + digits[1] - '0';
 }
 
-/* Returns the text after a time, or NULL if it is invalid. */
-static const char *
-match_time(const char *text, Iso8601 *parts)
-{
-	const char *rest = match(text, "99:99");
-	const char *seconds;
-
-	if (rest == NULL)
-		return NULL;
-	seconds = match(rest, ":99");
-	if (seconds != NULL)
-	{
-		rest = seconds;
-		if (match(rest, ".9") != NULL || match(rest, ",9") != NULL)
-		{
-			rest++;
-			while (*rest >= '0' && *rest <= '9')
-				rest++;
-		}
-	}
-	parts->time_length = rest - text;
-	return rest;
-}
-
-/* Returns the text after a zone, or NULL if it is invalid. */
-static const char *
-match_zone(const char *text, Iso8601 *parts)
-{
-	const char *rest = text + 1;
-	const char *minutes;
-
-	if (*text == '+' || *text == '-')
-	{
-		rest = match(rest, "99");
-		if (rest == NULL)
-			return NULL;
-		minutes = match(rest, ":99");
-		if (minutes == NULL)
-			minutes = match(rest, "99");
-		if (minutes != NULL)
-			rest = minutes;
-		parts->zone_is_utc =
-			strspn(text + 1, "0:") == (size_t) (rest - text - 1);
-	}
-	else if (*text != 'Z' && *text != 'z')
-		return NULL;
-	parts->zone_length = rest - text;
-	return rest;
-}
-
 /*
- * Parses a date, a time, or both with T or a space between them, in the
- * extended format.  A time may have an offset from UTC.  Returns false for any
- * other text.
+ * Parses a date, a time, or both with T or a space between them, in the extended
+ * format.  A time may have an offset from UTC.
  */
 bool
 iso8601_parse(const char *text, Iso8601 *parts)
 {
-	const char *rest = match(text, "9999-99-99");
+	const char *start = text;
 
 	memset(parts, 0, sizeof(*parts));
 	parts->zone_is_utc = true;
 
-	if (rest == NULL)
-		rest = text;
-	else
+	if (match(&text, "9999-99-99"))
 	{
-		parts->date_length = rest - text;
-		if (*rest != 'T' && *rest != 't' && *rest != ' ')
-			return *rest == '\0';
-		rest++;
+		parts->date_length = text - start;
+		if (*text != 'T' && *text != 't' && *text != ' ')
+			return *text == '\0';
+		text++;
 	}
-	rest = match_time(rest, parts);
-	if (rest != NULL && *rest != '\0')
-		rest = match_zone(rest, parts);
-	return rest != NULL && *rest == '\0';
+
+	start = text;
+	if (!match(&text, "99:99"))
+		return false;
+	if (match(&text, ":99") && (match(&text, ".9") || match(&text, ",9")))
+		text += strspn(text, "0123456789");
+	parts->time_length = text - start;
+
+	start = text;
+	if (match(&text, "+99") || match(&text, "-99"))
+	{
+		if (!match(&text, ":99"))
+			(void) match(&text, "99");
+		parts->zone_is_utc =
+			strspn(start + 1, "0:") == (size_t) (text - start - 1);
+	}
+	else if (*text == 'Z' || *text == 'z')
+		text++;
+	parts->zone_length = text - start;
+	return *text == '\0';
 }
 
 /*
  * Parses a timestamp as whole seconds since PostgreSQL's epoch, rounded down, and
- * the fraction of the second, whose further digits are truncated.  Without an
- * offset it is in UTC.  Returns false for any other text.
+ * truncated nanoseconds.  Without an offset it is in UTC.
  */
 static bool
 parse_instant(const char *text, Iso8601 *parts, int64 *seconds,
@@ -184,9 +146,8 @@ iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
 }
 
 /*
- * Parses a timestamp like timestamptz_in, but faster.  It must be in UTC, with
- * microseconds at most, and a time of day below 24:00.  Returns false for any
- * other text; the input function then converts or rejects it.
+ * Parses a timestamp like timestamptz_in, but faster.  Returns false for one that
+ * is not in UTC, has digits beyond microseconds, or a time from 24:00 on.
  */
 bool
 iso8601_timestamp(const char *text, TimestampTz *timestamp)
@@ -207,9 +168,8 @@ iso8601_timestamp(const char *text, TimestampTz *timestamp)
 }
 
 /*
- * Returns a point in time in UTC, rounded down to the second, such as
- * 2026-06-01T00:00:00Z, palloc'd.  Returns NULL for infinities and outside the
- * years 1 to 9999.
+ * Returns a palloc'd time in UTC, rounded down, such as 2026-06-01T00:00:00Z, or
+ * NULL for infinities and outside the years 1 to 9999.
  */
 char *
 iso8601_write(TimestampTz value)
@@ -225,10 +185,7 @@ iso8601_write(TimestampTz value)
 					tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-/*
- * Returns a date such as 2026-06-01, palloc'd.  Returns NULL for infinities and
- * outside the years 1 to 9999.
- */
+/* Returns a date such as 2026-06-01, or NULL, in the same way. */
 char *
 iso8601_write_date(DateADT value)
 {

@@ -37,12 +37,9 @@ unicode_escape(const char *text, const char *end)
 }
 
 /*
- * Replaces \u escapes of characters beyond ASCII with UTF-8, in place, which
- * shortens the text.
- *
- * The server's lexer would convert such an escape to the server encoding,
- * within a text that is UTF-8.  Invalid escapes (lone surrogates) stay, and the
- * lexer rejects them.
+ * Replaces \u escapes of characters beyond ASCII with UTF-8, in place.  The
+ * server's lexer would convert them to the server encoding, within a text that
+ * is UTF-8.  It rejects the invalid ones (lone surrogates), which stay.
  */
 void
 json_rewrite_escapes(char *body, int *length)

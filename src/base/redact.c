@@ -13,8 +13,8 @@
 #include "base/redact.h"
 
 /*
- * Returns the number of bytes of the key at the start of a text, or 0.  Its
- * characters may be escaped as in JSON (RFC 8259, section 7).
+ * Returns the length of the key at the start of a text, or 0.  Its characters
+ * may be escaped as in JSON (RFC 8259, section 7).
  */
 static size_t
 match_key(const char *text, const char *end, const char *key)
@@ -39,10 +39,9 @@ match_key(const char *text, const char *end, const char *key)
 }
 
 /*
- * Copies a text to target, with an asterisk in place of each occurrence of key,
- * which may be NULL.  Truncates the result to size bytes, including a NUL,
- * after the replacement, so that no part of the key remains.  Returns the
- * number of bytes copied, without the NUL.
+ * Copies a text to target, with an asterisk in place of each key, which may be
+ * NULL.  Truncates it to size bytes, including a NUL, after the replacement, so
+ * that no part of the key remains.  Returns the number of bytes without the NUL.
  */
 size_t
 redact_copy(const char *key, const char *text, size_t length, char *target,

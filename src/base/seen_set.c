@@ -18,7 +18,7 @@
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 
-#include "base/seen_set.h"
+#include "base/id.h"
 
 /* Initial number of ids, more than the records of a page. */
 #define FIRST_IDS 128
@@ -30,10 +30,7 @@ typedef struct SeenId
 	char	  status; /* for simplehash.h */
 } SeenId;
 
-/*
- * The seed of the hash values is random, so that an API cannot choose ids that
- * collide.  The table's private_data points to it.
- */
+/* With a random seed, in private_data, an API cannot choose ids that collide. */
 #define SH_PREFIX seen_ids
 #define SH_ELEMENT_TYPE SeenId
 #define SH_KEY_TYPE pg_uuid_t

@@ -25,7 +25,7 @@
 #include "condition/condition.h"
 #include "exec/explain.h"
 #include "exec/lookup_scan.h"
-#include "fetch/key_batch.h"
+#include "fetch/key_cache.h"
 
 /* Rows of the child, and the keys of the records that they need. */
 typedef struct LookupBatch

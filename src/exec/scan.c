@@ -29,7 +29,7 @@
 #include "condition/condition.h"
 #include "exec/row.h"
 #include "exec/scan.h"
-#include "fetch/key_batch.h"
+#include "fetch/key_cache.h"
 
 typedef struct OpportunityScan
 {

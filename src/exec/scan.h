@@ -13,7 +13,7 @@
 
 #include "foreign/fdwapi.h"
 
-#include "fetch/key_batch.h"
+#include "fetch/key_cache.h"
 #include "fetch/page_fetch.h"
 
 /* Counters of one scan, for EXPLAIN ANALYZE. */

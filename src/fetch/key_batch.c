@@ -16,7 +16,7 @@
 #include "postgres.h"
 
 #include "api/record.h"
-#include "fetch/key_batch.h"
+#include "fetch/key_cache.h"
 
 /* Limit of a scan's batches while one backs off, per max_concurrency. */
 #define RUN_AHEAD 8
@@ -76,10 +76,7 @@ find_in_session(KeyEntry *entry, const Settings *settings)
 	return true;
 }
 
-/*
- * Returns true if an entry has its final state.  A query's omission of a record
- * is final only for tables that trust queries.
- */
+/* A query's omission of a record is final only for tables that trust queries. */
 static bool
 is_settled(KeyEntry *entry, const Settings *settings)
 {
@@ -178,9 +175,8 @@ key_fetch_ids(RecordSource *records, const Settings *settings,
 }
 
 /*
- * Waits for the records of a key, if a lookup's batch has requested them, and
- * returns a fetch of them.  Returns NULL if the caller has to make a query of
- * its own.
+ * Waits for the records of a key, if a lookup has requested them.  Returns NULL
+ * if the caller has to make a query of its own.
  */
 KeyFetch *
 key_fetch_find(RecordSource *records, const Settings *settings,
@@ -212,10 +208,7 @@ key_fetch_find(RecordSource *records, const Settings *settings,
 	return fetch;
 }
 
-/*
- * Returns true if another batch may be started.  Until the limit is reached, it
- * limits the ids in flight, too.
- */
+/* Until the limit is reached, it limits the ids in flight, too. */
 static bool
 may_start_batch(const KeyFetch *fetch)
 {
@@ -282,10 +275,7 @@ parse_record(const KeyBatch *batch, KeptRecord *kept)
 	return record;
 }
 
-/*
- * Sets *record to the next record, which is valid until the next call, or until
- * the current context is reset.  Returns false at the end.
- */
+/* Sets *record, which is valid until the next call or reset of the context. */
 bool
 key_fetch_next(KeyFetch *fetch, Record **record)
 {

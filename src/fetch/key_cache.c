@@ -44,40 +44,34 @@ match_names(const void *a, const void *b, Size size)
 }
 
 static KeyStore *
-store_of(Statement *statement)
+create_store(Statement *statement)
 {
-	HASHCTL		  names = {0};
-	HASHCTL		  entries = {0};
-	MemoryContext context;
-	KeyStore	 *store;
+	MemoryContext context = AllocSetContextCreate(
+		statement->context, "opportunity_fdw cache", ALLOCSET_DEFAULT_SIZES);
+	KeyStore *store = MemoryContextAllocZero(context, sizeof(KeyStore));
+	HASHCTL	  names = {.keysize = sizeof(char *),
+					   .entrysize = sizeof(KeyCache),
+					   .hash = hash_name,
+					   .match = match_names,
+					   .hcxt = context};
+	HASHCTL	  keys = {.keysize = sizeof(KeyEntryId),
+					  .entrysize = sizeof(KeyEntry),
+					  .hcxt = context};
 
-	if (statement->store != NULL)
-		return statement->store;
-	context = AllocSetContextCreate(statement->context, "opportunity_fdw cache",
-									ALLOCSET_DEFAULT_SIZES);
-	store = MemoryContextAllocZero(context, sizeof(KeyStore));
 	store->context = context;
 	store->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
 												ALLOCSET_DEFAULT_SIZES);
 	store->response_number = 1;
 	dlist_init(&store->unused);
-	names.keysize = sizeof(char *);
-	names.entrysize = sizeof(KeyCache);
-	names.hash = hash_name;
-	names.match = match_names;
-	names.hcxt = context;
 	store->caches =
 		hash_create("opportunity_fdw caches", 16, &names,
 					HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
-	entries.keysize = sizeof(KeyEntryId);
-	entries.entrysize = sizeof(KeyEntry);
-	entries.hcxt = context;
-	store->entries = hash_create("opportunity_fdw keys", 256, &entries,
+	store->entries = hash_create("opportunity_fdw keys", 256, &keys,
 								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	statement->store = store;
 	return store;
 }
 
+/* Returns NULL if the attribute has no cache yet, and it may not create one. */
 static KeyField *
 find_field(KeyStore *store, RecordSource *records, const char *name,
 		   bool may_create)
@@ -118,10 +112,7 @@ compare_filters(const ListCell *a, const ListCell *b)
 				  ((RemoteFilter *) lfirst(b))->json);
 }
 
-/*
- * Returns the identity of a cache: the address of the attribute, and the
- * filters in a defined order, separated by commas.
- */
+/* Returns the attribute's address, and the filters in a defined order. */
 static char *
 name_of(const KeyField *field, List *filters)
 {
@@ -176,14 +167,16 @@ KeyCache *
 key_cache_open(RecordSource *records, const char *field, List *filters,
 			   bool may_create)
 {
-	KeyField *found;
-	KeyCache *cache;
-	char	 *name;
+	Statement *statement = records->statement;
+	KeyField  *found;
+	KeyCache  *cache;
+	char	  *name;
 
-	if (records->statement->store == NULL && !may_create)
+	if (statement->store == NULL && !may_create)
 		return NULL;
-	found =
-		find_field(store_of(records->statement), records, field, may_create);
+	if (statement->store == NULL)
+		statement->store = create_store(statement);
+	found = find_field(statement->store, records, field, may_create);
 	if (found == NULL)
 		return NULL;
 	name = name_of(found, filters);
@@ -264,10 +257,7 @@ key_entry_release(KeyEntry *entry)
 		key_entry_remove(entry);
 }
 
-/*
- * Adds a copy of a record to the pending entry of its key.  parsed: the record
- * in the store's response, or NULL.
- */
+/* parsed: the record in the store's response, or NULL. */
 void
 key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 {

@@ -2,8 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * key_cache.h
- *	  Cache of the records that one running statement looks up by keys, and the
- *	  requests for them.
+ *	  The records that one running statement looks up by keys: their cache, the
+ *	  requests for them, and batches of keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,10 +37,7 @@ typedef struct KeyStore
 	size_t		  unused_size; /* bytes of the entries in unused */
 } KeyStore;
 
-/*
- * An attribute whose values are keys of a source's records.  The id is a key
- * that at most one record has, and that GET accepts.
- */
+/* An attribute that is a key of records.  At most one has an id. */
 typedef struct KeyField
 {
 	KeyStore	 *store;
@@ -105,6 +102,33 @@ typedef struct KeyEntry
 	dlist_node		   unused_node;
 } KeyEntry;
 
+/* A batch of distinct keys, and the position of its reader. */
+typedef struct KeyBatch
+{
+	KeyCache	   *cache;
+	const Settings *settings;
+	HttpBudget	   *budget;
+	bool			is_ahead;
+	uint64			number;
+	int				size;		 /* keys per request; 0: no requests */
+	int				hits;		 /* keys that needed no request */
+	int				prefetched;	 /* ids that a lookup requested */
+	List		   *entries;	 /* KeyEntries */
+	List		   *new_entries; /* those not requested yet */
+	int				position;	 /* of the reader in entries */
+	int				record;		 /* its position in the entry's records */
+} KeyBatch;
+
+/* Fetch of the records of a scan by keys, and its position. */
+typedef struct KeyFetch KeyFetch;
+
+/* Counters of the records by id for which the fetch made no request. */
+typedef struct FetchCounters
+{
+	int64 cache_hits; /* records that the cache had */
+	int64 prefetched; /* records that a lookup requested */
+} FetchCounters;
+
 extern KeyCache *key_cache_open(RecordSource *records, const char *field,
 								List *filters, bool may_create);
 extern void		 key_cache_close(KeyCache *cache);
@@ -127,5 +151,22 @@ extern void key_request_make(KeyCache *cache, const Settings *settings,
 							 HttpBudget *budget, List *entries);
 extern void key_request_send_all(KeyField *field);
 extern void key_request_need(KeyEntry *entry);
+
+/* key_batch.c */
+extern KeyBatch *key_batch_create(KeyCache *cache, const Settings *settings,
+								  HttpBudget *budget, bool is_ahead);
+extern void		 key_batch_add(KeyBatch *batch, const pg_uuid_t *key);
+extern bool		 key_batch_is_full(const KeyBatch *batch);
+extern void		 key_batch_send(KeyBatch *batch);
+extern void		 key_batch_release(KeyBatch *batch);
+
+extern KeyFetch *key_fetch_ids(RecordSource *records, const Settings *settings,
+							   const pg_uuid_t *ids, int count, int limit,
+							   HttpBudget *budget, FetchCounters *counters);
+extern KeyFetch *key_fetch_find(RecordSource *records, const Settings *settings,
+								const char *field, List *filters,
+								const pg_uuid_t *key);
+extern bool		 key_fetch_next(KeyFetch *fetch, Record **record);
+extern void		 key_fetch_end(KeyFetch *fetch);
 
 #endif /* OPPORTUNITY_KEY_CACHE_H */

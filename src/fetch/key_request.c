@@ -33,7 +33,6 @@
 
 #include "api/api_records.h"
 #include "base/id.h"
-#include "base/seen_set.h"
 #include "fetch/key_cache.h"
 #include "fetch/page_reader.h"
 
@@ -78,10 +77,7 @@ typedef struct KeyRequest
 	KeyEntry *entries[FLEXIBLE_ARRAY_MEMBER];
 } KeyRequest;
 
-/*
- * Returns the maximum number of keys in one request; 0: each key would have its
- * own, so requests are of no use.
- */
+/* Returns the maximum keys per request; 0: each would have its own. */
 int
 key_request_size(const KeyField *field, const Settings *settings)
 {
@@ -233,10 +229,7 @@ give_up_query(KeyRequest *request)
 	split_request(request, REQUEST_GET, 1, NULL);
 }
 
-/*
- * Makes a query again, for the keys whose records are incomplete.  Gives it up
- * if it does not progress.
- */
+/* Makes a query again for incomplete keys, or gives it up. */
 static void
 restart_query(KeyRequest *request)
 {
@@ -314,8 +307,8 @@ keep_record(KeyRequest *request, KeyEntry *entry, Record *record)
 }
 
 /*
- * Keeps a record that has one of the keys.  Sets *has_new to true if the query
- * progresses by it.  Returns false if its key cannot be read.
+ * Keeps a record that has one of the keys, and sets *has_new if it is new.
+ * Returns false if its key cannot be read.
  */
 static bool
 take_record(KeyRequest *request, Record *record, bool *has_new)
@@ -541,9 +534,8 @@ take_query(KeyRequest *request, bool is_needed)
 }
 
 /*
- * Processes the response to a request.  A response to a query that is not a
- * page, and one to a GET that is an error, is set aside unless it is needed.
- * Then it does not count against the concurrency.
+ * Processes a response.  One that is not a page or a record is set aside unless
+ * it is needed, and does not count against the concurrency then.
  */
 static void
 read_response(KeyRequest *request, bool is_needed)
@@ -744,10 +736,7 @@ wait_for_any(KeyField *field)
 	pfree(transfers);
 }
 
-/*
- * Takes a step towards the records of a pending key: processes a response, or
- * waits for one.  Raises an error only if this key needs the response.
- */
+/* Takes a step towards a key.  Raises an error only if it needs the response. */
 void
 key_request_need(KeyEntry *entry)
 {

@@ -24,10 +24,7 @@
 #include "api/api_facts.h"
 #include "fetch/page_fetch.h"
 
-/*
- * Starts or restarts the first reader, without a rejected sort or filter.
- * Without the sort, all records must be read before they can be sorted.
- */
+/* Starts the first reader again; without its sort, it must read all records. */
 static void
 begin_fetch(PageFetch *fetch)
 {
@@ -36,15 +33,16 @@ begin_fetch(PageFetch *fetch)
 	const RemoteUse sort = {spec->sort, REMOTE_SORT, NULL};
 	RangeReader	   *reader = linitial(fetch->readers);
 	ApiQuery	   *query = &reader->pages->query;
-	bool			must_read_all;
 
 	fetch->is_sorted =
 		spec->sort != NULL && !fetch->is_capped && !api_refuses(api, &sort);
-	must_read_all = spec->sort != NULL && !fetch->is_sorted;
-	fetch->limit = must_read_all ? 0 : spec->limit;
-	fetch->is_on_demand = !must_read_all && spec->is_on_demand;
+	if (spec->sort != NULL && !fetch->is_sorted)
+	{
+		fetch->limit = 0;
+		fetch->is_on_demand = false;
+	}
 	fetch->range_state = !fetch->is_sorted && spec->may_split &&
-								 fetch->limit <= 0 && !fetch->is_on_demand &&
+								 fetch->limit == 0 && !fetch->is_on_demand &&
 								 fetch->settings->max_concurrency >= 2 &&
 								 !created_at_is_refused(api, !spec->is_dated)
 							 ? RANGES_NOT_YET
@@ -67,10 +65,7 @@ begin_fetch(PageFetch *fetch)
 	page_reader_restart(reader->pages);
 }
 
-/*
- * Returns a fetch of the records that a spec describes, in the current context.
- * All arguments must live as long.  Makes no request yet.
- */
+/* Returns a fetch in the current context; all arguments must live as long. */
 PageFetch *
 page_fetch_create(RecordSource *records, const Settings *settings,
 				  const PageSpec *spec, HttpBudget *budget,
@@ -87,6 +82,8 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 												ALLOCSET_DEFAULT_SIZES);
 	fetch->settings = settings;
 	fetch->spec = spec;
+	fetch->limit = spec->limit;
+	fetch->is_on_demand = spec->is_on_demand;
 	fetch->counters = counters;
 	fetch->found_at_cap = -1;
 	page_source_init(&fetch->source, records, settings, budget);
@@ -99,7 +96,7 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 		if (!api_refuses(fetch->source.api, filter->uses))
 			fetch->filters = lappend(fetch->filters, filter);
 	}
-	range_add_reader(fetch, RANGE_ALL, NIL, NULL, false);
+	range_add_reader(fetch, RANGE_ALL, NO_TIME);
 	begin_fetch(fetch);
 	MemoryContextSwitchTo(old_context);
 	return fetch;
@@ -143,10 +140,7 @@ page_fetch_end(PageFetch *fetch)
 
 /* --- Results that the API limits --- */
 
-/*
- * Raises the error for a query that the API limits to the records received, and
- * that cannot be resumed.
- */
+/* Raises the error for a limited query that cannot be resumed. */
 pg_noreturn static void
 raise_cap(int64 received, bool is_by_time)
 {
@@ -225,19 +219,16 @@ has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 }
 
 /*
- * Verifies the queries that ended with many records of the same created_at.
- * They cannot be resumed, so their first and last records by id are read: two
- * pages, because the reader of the newest page may have returned one.  Raises
- * an error if a record is new.
+ * Verifies the queries that ended within equal created_at by their first and last
+ * records by id.  It reads two pages of each, because the reader of the newest
+ * page may have returned one.
  */
 static void
 verify_ids(PageFetch *fetch)
 {
-	ApiQuery  query = {0};
+	ApiQuery  query = {.sort = ID_FIELD, .limit = fetch->source.page_size};
 	ListCell *cell;
 
-	query.sort = ID_FIELD;
-	query.limit = fetch->source.page_size;
 	foreach(cell, fetch->unproven)
 	{
 		query.filters = lfirst(cell);
@@ -253,10 +244,9 @@ verify_ids(PageFetch *fetch)
 }
 
 /*
- * Verifies the end, if the API may have limited the result of a query.  Returns
- * true if there may be more records, which are now read by created_at.  A sorted
- * query is read again only if its first page in the opposite order has new
- * records.  Raises an error if it has, but created_at cannot be used.
+ * Verifies the end, if the API may have limited a query.  Returns true if there
+ * may be more records, which are now read by created_at.  A sorted query is read
+ * again only if its first page in the opposite order has new records.
  */
 static bool
 verify_end(PageFetch *fetch)
@@ -322,10 +312,7 @@ note_end(PageFetch *fetch, RangeReader *reader)
 
 /* --- Queries that the API refuses --- */
 
-/*
- * Resumes or restarts a query that the API does not continue: its cursor has
- * expired, or the API limits its results.
- */
+/* Handles an expired cursor, or a limit of the API. */
 static void
 settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
@@ -444,8 +431,7 @@ is_worth_asking(const PageFetch *fetch)
 
 /*
  * Requests the next pages within the statement's concurrency, but at least one,
- * so that a fetch never waits for another scan.  is_ahead: the current page has
- * unread records.
+ * so that no fetch waits for another scan.  is_ahead: before it needs them.
  */
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)
@@ -585,11 +571,7 @@ release_page(PageFetch *fetch)
 	MemoryContextReset(fetch->page_context);
 }
 
-/*
- * Sets *record to the next record, which is valid until the next call.  Returns
- * false at the end.  Raises the errors of api_finish_query, and an error for
- * pages that do not end.
- */
+/* Sets *record, which is valid until the next call.  Returns false at the end. */
 bool
 page_fetch_next(PageFetch *fetch, Record **record)
 {

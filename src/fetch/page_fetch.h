@@ -12,10 +12,10 @@
 
 #include "postgres.h"
 
-#include "base/seen_set.h"
+#include "base/id.h"
 #include "fetch/page_reader.h"
 
-/* The records to read.  Must live as long as the fetch. */
+/* The records to read. */
 typedef struct PageSpec
 {
 	List	   *filters; /* RemoteFilters, joined by AND */
@@ -54,11 +54,13 @@ typedef struct PageFetch
 	MemoryContext	page_context; /* context of the current page */
 	const Settings *settings;
 	const PageSpec *spec;
+	List		   *filters; /* of the spec, without the rejected ones */
+	int				limit;	 /* of the spec; 0 if all records must be read */
+	bool			is_on_demand;
 	PageCounters   *counters;
 	PageSource		source;
 	int				created_at; /* index among the wanted attributes */
 	SeenSet		   *seen;		/* ids of the records that were returned */
-	List *filters; /* the spec's, without those that the API has rejected */
 
 	/* the readers */
 	List *readers; /* RangeReaders; the first is RANGE_ALL and never dropped */
@@ -74,9 +76,7 @@ typedef struct PageFetch
 	bool  is_capped; /* the API limits a query's results, so created_at is used
 					  * to read on */
 	bool  is_sorted; /* as the spec requests; valid from the first record on */
-	int	  limit;	 /* limit of the spec; 0 if all records must be read */
-	bool  is_on_demand;
-	int64 found; /* number of records returned */
+	int64 found;	 /* number of records returned */
 
 	bool is_waiting; /* it returned false because of nowait, not at the end */
 
@@ -134,8 +134,7 @@ extern void		  page_fetch_end(PageFetch *fetch);
 
 /* range.c */
 extern RangeReader *range_add_reader(PageFetch *fetch, RangeKind kind,
-									 List *filters, const char *sort,
-									 bool is_descending);
+									 int64 lower);
 extern void			range_open(PageFetch *fetch);
 extern RangeReader *range_note_page(PageFetch *fetch, RangeReader *reader,
 									const RecordPage *page);

@@ -39,10 +39,7 @@ page_source_init(PageSource *source, const RecordSource *records,
 	source->page_size = api_page_size(records->api, settings->page_size);
 }
 
-/*
- * Returns a reader of a query's pages, in the current context.  Copies the
- * query, but not what it points to.  Makes no request.
- */
+/* Returns a reader in the current context.  Copies the query, but no strings. */
 PageReader *
 page_reader_create(PageSource *source, const ApiQuery *query)
 {
@@ -56,10 +53,7 @@ page_reader_create(PageSource *source, const ApiQuery *query)
 	return reader;
 }
 
-/*
- * Requests the next page, when the page before it was read.  Leaves the text in
- * the current context.  Raises an error if the budget is exhausted.
- */
+/* Requests the next page.  Leaves the text in the current context. */
 void
 page_reader_send(PageReader *reader)
 {
@@ -73,10 +67,7 @@ page_reader_send(PageReader *reader)
 	source->statement->pending++;
 }
 
-/*
- * Passes the transfer to the caller.  A page shows that the API has accepted the
- * filters, and has the next page's cursor.
- */
+/* Passes the transfer to the caller, and notes what its page shows. */
 static void
 take_response(PageReader *reader, PageResponse *response)
 {
@@ -123,9 +114,8 @@ take_response(PageReader *reader, PageResponse *response)
 }
 
 /*
- * Waits for the requested page and reads it into the current context.  The
- * caller must release its transfer by http_end.  Raises the errors of
- * api_finish_query.
+ * Waits for the page and reads it into the current context.  The caller must
+ * release its transfer by http_end.  Raises the errors of api_finish_query.
  */
 PageResponse
 page_reader_read(PageReader *reader)
@@ -139,10 +129,7 @@ page_reader_read(PageReader *reader)
 	return response;
 }
 
-/*
- * Reads a page that has arrived in the same way.  Returns false for another
- * response, which page_reader_read can still read.
- */
+/* Returns false for a response other than a page, which can still be read. */
 bool
 page_reader_try(PageReader *reader, PageResponse *response)
 {
@@ -210,8 +197,8 @@ try_query(PageReader *reader, List *filters, const ApiQuery *sort)
 }
 
 /*
- * Reduces the page size if it caused a refusal.  It did if a query for one record
- * is accepted, or if the page is larger than the one before it.
+ * Reduces the page size if a query for one record is accepted, or if the page is
+ * larger than the one before it.
  */
 static bool
 reduce_size(PageReader *reader)
@@ -301,10 +288,7 @@ page_progress_note(PageProgress *progress, bool has_new)
 	return progress->stale_pages <= MAX_STALE_PAGES + progress->stale_allowed;
 }
 
-/*
- * Restarts a reader; the caller must skip the records received before.  Returns
- * false instead after MAX_RESTARTS without a new record.
- */
+/* Returns false instead after MAX_RESTARTS without a new record. */
 bool
 page_progress_restart(PageProgress *progress, PageReader *reader)
 {

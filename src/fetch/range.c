@@ -41,22 +41,44 @@
 /* Number of pages before further readers start, if the scan may stop. */
 #define PAGES_BEFORE_STOP 3
 
-/* Adds a reader of a query, whose filters must live as long. */
+/* Returns the filters from a second or an exact time on. */
+static List *
+filters_from(PageFetch *fetch, int64 seconds, const char *exact)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
+	List		 *from = exact != NULL
+							 ? list_make1(remote_filter_create(
+								   "created_at", OPERATOR_GTE, json_quote(exact)))
+							 : created_at_filters(OPERATOR_GTE, seconds);
+	List		 *filters = list_concat_copy(fetch->filters, from);
+
+	MemoryContextSwitchTo(old_context);
+	return filters;
+}
+
+/* Adds a reader of a kind, from a time on. */
 RangeReader *
-range_add_reader(PageFetch *fetch, RangeKind kind, List *filters,
-				 const char *sort, bool is_descending)
+range_add_reader(PageFetch *fetch, RangeKind kind, int64 lower)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	RangeReader	 *reader = palloc0(sizeof(RangeReader));
-	ApiQuery	  query = {0};
+	ApiQuery	  query = {.limit = fetch->source.page_size};
 
-	query.filters = filters;
-	query.sort = sort;
-	query.is_descending = is_descending;
-	query.limit = fetch->source.page_size;
+	if (kind == RANGE_UNDATED)
+		query.filters = lappend(
+			list_copy(fetch->filters),
+			remote_filter_create("created_at", OPERATOR_NOT_EXISTS, NULL));
+	else if (kind != RANGE_ALL)
+	{
+		query.filters = filters_from(fetch, lower, NULL);
+		query.sort = "created_at";
+		query.is_descending = kind == RANGE_NEWEST;
+	}
 	reader->kind = kind;
-	reader->lower = reader->position = reader->no_split = NO_TIME;
+	reader->is_by_time = kind == RANGE_PART;
+	reader->lower = lower;
 	reader->upper = END_OF_TIME;
+	reader->position = reader->no_split = NO_TIME;
 	reader->pages = page_reader_create(&fetch->source, &query);
 	fetch->readers = lappend(fetch->readers, reader);
 	MemoryContextSwitchTo(old_context);
@@ -82,46 +104,16 @@ drop_readers(PageFetch *fetch, bool only_done)
 	}
 }
 
-/*
- * Returns the filters of the fetch and of a range that begins at a second, or at
- * an exact time, in the context of the readers.
- */
-static List *
-filters_from(PageFetch *fetch, int64 seconds, const char *exact)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
-	List		 *from = exact != NULL
-							 ? list_make1(remote_filter_create(
-								   "created_at", OPERATOR_GTE, json_quote(exact)))
-							 : created_at_filters(OPERATOR_GTE, seconds);
-	List		 *filters = list_concat_copy(fetch->filters, from);
-
-	MemoryContextSwitchTo(old_context);
-	return filters;
-}
-
 /* Opens a reader of the records without created_at, if they are needed. */
 static void
 read_undated(PageFetch *fetch)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
-	RemoteFilter *filter;
-
 	if (!fetch->spec->is_dated && !fetch->has_undated)
-	{
-		filter = remote_filter_create("created_at", OPERATOR_NOT_EXISTS, NULL);
-		range_add_reader(fetch, RANGE_UNDATED,
-						 lappend(list_copy(fetch->filters), filter), NULL,
-						 false);
-		fetch->has_undated = true;
-	}
-	MemoryContextSwitchTo(old_context);
+		range_add_reader(fetch, RANGE_UNDATED, NO_TIME);
+	fetch->has_undated = true;
 }
 
-/*
- * Returns true if the budget allows this number of additional readers, which may
- * cost a request each, in addition to the estimated unread pages.
- */
+/* Returns true if requests remain for the pages and for additional readers. */
 static bool
 budget_allows(const PageFetch *fetch, int readers, double pages)
 {
@@ -181,11 +173,7 @@ split_largest(PageFetch *fetch)
 
 	middle = split_from(largest);
 	middle += (largest->upper - middle) / 2;
-	half =
-		range_add_reader(fetch, RANGE_PART, filters_from(fetch, middle, NULL),
-						 "created_at", false);
-	half->is_by_time = true;
-	half->lower = middle;
+	half = range_add_reader(fetch, RANGE_PART, middle);
 	half->upper = largest->upper;
 	half->density = largest->density;
 	largest->upper = middle;
@@ -193,10 +181,7 @@ split_largest(PageFetch *fetch)
 	return true;
 }
 
-/*
- * Replaces the readers that are done by as many as are permitted and useful.
- * The current page must have been used up.
- */
+/* Replaces the readers that are done.  The current page must be used up. */
 void
 range_open(PageFetch *fetch)
 {
@@ -207,10 +192,7 @@ range_open(PageFetch *fetch)
 		!first->is_done && budget_allows(fetch, 2, 0) &&
 		(!fetch->spec->may_stop || fetch->pages >= PAGES_BEFORE_STOP))
 	{
-		range_add_reader(fetch, RANGE_NEWEST,
-						 filters_from(fetch, first->position, NULL),
-						 "created_at", true)
-			->lower = first->position;
+		range_add_reader(fetch, RANGE_NEWEST, first->position);
 		read_undated(fetch);
 		fetch->counters->ranges += list_length(fetch->readers);
 		fetch->range_state = RANGES_OPEN;
@@ -243,10 +225,7 @@ fall_back(PageFetch *fetch)
 	}
 }
 
-/*
- * Ends the first reader's range where the page from the opposite end begins.
- * Returns false if that is not in descending order.
- */
+/* Returns false if the page from the opposite end is not in descending order. */
 static bool
 note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
@@ -286,10 +265,7 @@ keep_text(PageFetch *fetch, char **kept, const char *text)
 	*kept = copy;
 }
 
-/*
- * Returns a new reader's range to the reader before it.  A whole page precedes
- * the range, because one second has more records than that.
- */
+/* Undoes a split within a second that has more records than a page. */
 static void
 give_back(PageFetch *fetch, RangeReader *reader)
 {
@@ -378,10 +354,7 @@ is_undated(const PageFetch *fetch, const RecordPage *page)
 	return true;
 }
 
-/*
- * Checks the times on a reader's page, and ends the reader at its upper bound.
- * Returns the reader, or the first one if that has to continue alone.
- */
+/* Returns the reader, or the first one if that has to continue alone. */
 RangeReader *
 range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
@@ -399,10 +372,7 @@ range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	return linitial(fetch->readers);
 }
 
-/*
- * Lets the first reader continue alone after the rejection of a range's query.
- * Returns false if the query has no range.
- */
+/* Returns false if the rejected query has no range. */
 bool
 range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {

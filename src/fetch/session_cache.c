@@ -25,7 +25,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "fetch/session_cache.h"
+#include "fetch/statement.h"
 
 /* Hash key; it contains no padding. */
 typedef struct SessionKey
@@ -117,7 +117,8 @@ session_cache_scope(Oid umid, const char *record_type)
 static void
 prepare_records(void)
 {
-	HASHCTL		  control = {0};
+	HASHCTL		  control = {.keysize = sizeof(SessionKey),
+							 .entrysize = sizeof(SessionRecord)};
 	MemoryContext new_context;
 
 	if (kept_generation != generation)
@@ -129,8 +130,6 @@ prepare_records(void)
 	new_context =
 		AllocSetContextCreate(CurrentMemoryContext, "opportunity_fdw session",
 							  ALLOCSET_DEFAULT_SIZES);
-	control.keysize = sizeof(SessionKey);
-	control.entrysize = sizeof(SessionRecord);
 	control.hcxt = new_context;
 	records = hash_create("opportunity_fdw session", 256, &control,
 						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -151,10 +150,7 @@ forget_record(SessionRecord *record)
 	hash_search(records, &record->key, HASH_REMOVE, NULL);
 }
 
-/*
- * Finds a record that was kept at most ttl seconds ago.  *text is NULL if it is
- * known not to exist, and otherwise valid until the next call.
- */
+/* *text is NULL if there is no record, and valid until the next call. */
 bool
 session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
 				   const char **text, int *length)
@@ -179,10 +175,7 @@ session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
 	return true;
 }
 
-/*
- * Keeps a copy of a record; text NULL: it does not exist.  Does nothing if
- * options have changed since the scope was made.
- */
+/* Keeps a copy, unless options have changed; text NULL: there is no record. */
 void
 session_cache_keep(SessionScope scope, const pg_uuid_t *id, const char *text,
 				   int length)

@@ -116,18 +116,13 @@ statement_note_lookup(Statement *statement, Oid relid)
 HttpBudget
 statement_budget(Statement *statement, int max_requests)
 {
-	HttpBudget budget = {0};
-
-	budget.limit = max_requests;
-	budget.total = &statement->request_total;
-	budget.watch = progress_interval > 0 ? &statement->watch : NULL;
-	return budget;
+	return (HttpBudget){.limit = max_requests,
+						.total = &statement->request_total,
+						.watch =
+							progress_interval > 0 ? &statement->watch : NULL};
 }
 
-/*
- * Returns the source of a table's records for a user, which lives as long as the
- * executor state.  Raises an error if the user may not use the table's server.
- */
+/* Raises an error if the user may not use the table's server. */
 RecordSource *
 statement_source(EState *estate, const Settings *settings, Oid userid)
 {
@@ -164,10 +159,7 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 	return source;
 }
 
-/*
- * Returns true if the statement has max_concurrency or more requests in flight.
- * A request that backs off does not count.
- */
+/* A request that backs off does not count. */
 bool
 statement_is_busy(const RecordSource *source, const Settings *settings)
 {

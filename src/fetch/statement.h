@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * statement.h
- *	  State that the scans of one running statement share.
+ *	  State that the scans of one running statement share, and the records that
+ *	  a session keeps across statements.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,10 +14,18 @@
 
 #include "lib/ilist.h"
 #include "nodes/execnodes.h"
+#include "utils/uuid.h"
 
 #include "api/api.h"
 #include "api/record.h"
-#include "fetch/session_cache.h"
+
+/* Records of one type, for one user mapping, as they are now. */
+typedef struct SessionScope
+{
+	Oid	   umid;
+	int32  type; /* number of the record type */
+	uint64 generation;
+} SessionScope;
 
 /* A running statement.  It lives as long as its executor state. */
 typedef struct Statement
@@ -63,5 +72,12 @@ extern RecordSource *statement_source(EState *estate, const Settings *settings,
 extern bool			 statement_is_busy(const RecordSource *source,
 									   const Settings	  *settings);
 extern HttpBudget	 statement_budget(Statement *statement, int max_requests);
+
+/* session_cache.c */
+extern SessionScope session_cache_scope(Oid umid, const char *record_type);
+extern bool session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
+							   const char **text, int *length);
+extern void session_cache_keep(SessionScope scope, const pg_uuid_t *id,
+							   const char *text, int length);
 
 #endif /* OPPORTUNITY_STATEMENT_H */
