@@ -28,7 +28,7 @@ COLUMNS = {
 
 # Functions to count, each with all functions that it calls: the entries of their files.
 WHOLE = "scan_iterate"
-PARTS = {"receive": "http_pool_drive", "parse": "record_parse_page", "convert": "column_reader_read"}
+PARTS = {"receive": "http_pool_drive", "parse": "record_parse_page", "convert": "row_reader_read"}
 
 
 def render_records(path):

@@ -219,22 +219,6 @@ add_columns(List *columns, const SchemaAttribute *attribute)
 	return columns;
 }
 
-/* Returns a set of operators in the form of the option filter_operators. */
-static char *
-join_operators(int operators)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (int i = 0; i <= OPERATOR_NOT_EXISTS; i++)
-	{
-		if ((operators & OPERATOR_BIT(i)) != 0)
-			appendStringInfo(&text, "%s%s", text.len > 0 ? "," : "",
-							 remote_operator_name(i));
-	}
-	return text.data;
-}
-
 /* Sets the options of a column whose defaults do not fit the schema. */
 static void
 add_options(ColumnDefinition *column, const char *record_type)
@@ -243,9 +227,10 @@ add_options(ColumnDefinition *column, const char *record_type)
 	const ValueType			  *type = value_type_find(attribute->value_type);
 	const DocumentedAttribute *documented =
 		documented_attribute_find(record_type, attribute->name);
-	int		  operators = 0;
-	int		  known = type != NULL ? type->operators : 0;
-	ListCell *cell;
+	int			   operators = 0;
+	int			   known = type != NULL ? type->operators : 0;
+	ListCell	  *cell;
+	StringInfoData names;
 
 	/* Other columns are never pushed down: lists, keys, and display values. */
 	if (type == NULL || attribute->is_list ||
@@ -267,7 +252,16 @@ add_options(ColumnDefinition *column, const char *record_type)
 
 	/* The schema must have all documented operators; others are not used. */
 	if (known == 0 ? operators != 0 : (operators & known) != known)
-		column->filter_operators = join_operators(operators);
+	{
+		initStringInfo(&names);
+		for (int i = 0; i <= OPERATOR_NOT_EXISTS; i++)
+		{
+			if ((operators & OPERATOR_BIT(i)) != 0)
+				appendStringInfo(&names, "%s%s", names.len > 0 ? "," : "",
+								 remote_operator_name(i));
+		}
+		column->filter_operators = names.data;
+	}
 	if (documented == NULL && type->is_sortable && attribute->is_sortable)
 		column->sortable = "true";
 	else if (documented != NULL && !attribute->is_sortable &&

@@ -67,21 +67,6 @@ plan_member(const ForeignScanState *node, ScanPrivate which)
 }
 
 /*
- * Returns true if the rows are read through a cursor, whose reader may stop at
- * any time.  Then the scan must not read ahead.
- *
- * PostgreSQL has no flag for this.  It sets CURSOR_OPT_FAST_PLAN for DECLARE
- * CURSOR and for the explicit cursors of PL/pgSQL.  A client that fetches in
- * portions by the protocol is not recognized.
- */
-static bool
-is_read_on_demand(void)
-{
-	return ActivePortal != NULL &&
-		   (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
-}
-
-/*
  * Prepares a scan that reads pages.  Requests created_at, by which a scan is
  * split into ranges: this must precede the first record.
  */
@@ -97,7 +82,15 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 	attribute_set_add(scan->records->wanted, "created_at");
 	scan->page_spec.limit = Max(limit, 0);
 	scan->page_spec.may_stop = limit == UNKNOWN_LIMIT;
-	scan->page_spec.is_on_demand = is_read_on_demand();
+
+	/*
+	 * The reader of a cursor may stop at any time.  PostgreSQL sets this flag for
+	 * DECLARE CURSOR and for the explicit cursors of PL/pgSQL.  A client that
+	 * fetches in portions by the protocol is not recognized.
+	 */
+	scan->page_spec.is_on_demand =
+		ActivePortal != NULL &&
+		(ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
 	scan->page_spec.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
 	scan->page_spec.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
 	if (sort == NIL)
