@@ -6,9 +6,7 @@
  *	  usage, one set per server.
  *
  * A connection outlives statements and transactions.  It is closed when its
- * user mapping or server changes, and is never shared between user mappings.
- *
- * The pool, the attempts, api.c, key_batch.c and scan.c increment the counters.
+ * user mapping or server changes.
  *
  * Must not read requests or responses.
  *
@@ -45,9 +43,9 @@ is_stale(const Connection *connection)
 }
 
 /*
- * Closes a stale connection without users.  Does not drive its pool, because
- * the memory that its transfers refer to may be gone.  A pool with abandoned
- * handles would block, so it is closed later.
+ * Closes a stale connection without users.  The end of a pool with abandoned
+ * handles would block, so it is closed later.  Does not drive its pool, because
+ * the memory that its transfers refer to may be gone.
  */
 static void
 close_if_unused(Connection *connection)
@@ -75,9 +73,8 @@ close_stale(void)
 }
 
 /*
- * Syscache callback: marks the connections of a server or user mapping as
- * changed.  hash_value 0 matches all.  Closes none, because invalidations
- * arrive at arbitrary points.
+ * Syscache callback: marks connections as changed; hash_value 0 matches all.
+ * Closes none, because invalidations arrive at arbitrary points.
  */
 static void
 connection_invalidate(Datum arg, int cache_id, uint32 hash_value)
@@ -154,7 +151,7 @@ create_connection(Oid umid, Oid serverid)
 	return connection;
 }
 
-/* Memory context callback: releases a statement's reference to a connection. */
+/* Memory context callback: releases a reference to a connection. */
 static void
 release_connection(void *arg)
 {
@@ -165,10 +162,8 @@ release_connection(void *arg)
 }
 
 /*
- * Returns the session's connection for a user mapping, creating it if
- * necessary.  The current memory context holds a reference until it is reset or
- * deleted.  Clears facts that have expired.  Raises an error if no pool can be
- * created.
+ * Returns the session's connection for a user mapping; creates it if necessary.
+ * The current memory context holds a reference.  Clears expired facts.
  */
 Connection *
 connection_acquire(Oid umid, Oid serverid)
@@ -204,9 +199,8 @@ connection_acquire(Oid umid, Oid serverid)
 }
 
 /*
- * SQL function opportunity_fdw_disconnect: closes the session's connections.  A
- * connection in use, for example by an open cursor, is closed when it is
- * released.
+ * SQL function: closes the session's connections.  A connection in use, for
+ * example by an open cursor, is closed when it is released.
  */
 Datum
 opportunity_fdw_disconnect(PG_FUNCTION_ARGS)
@@ -272,10 +266,7 @@ opportunity_fdw_stats(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/*
- * SQL function: sets all counters of the session to zero.  Outcomes of attempts
- * in flight are not counted later.
- */
+/* SQL function.  Outcomes of attempts in flight are not counted later. */
 Datum
 opportunity_fdw_stats_reset(PG_FUNCTION_ARGS)
 {

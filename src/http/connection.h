@@ -24,10 +24,9 @@ typedef enum ApiEndpoint
 	ENDPOINT_RECORD,
 	ENDPOINT_QUERY,
 	ENDPOINT_SCHEMA,
-	ENDPOINT_HEALTH
+	ENDPOINT_HEALTH,
+	ENDPOINT_COUNT
 } ApiEndpoint;
-
-#define ENDPOINT_COUNT (ENDPOINT_HEALTH + 1)
 
 /* Counters of a session for one server; valid until the session ends. */
 typedef struct SessionStats

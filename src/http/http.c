@@ -241,7 +241,7 @@ http_wait_any(HttpTransfer **transfers, int count)
 		{
 			if (transfers[i]->outcome != HTTP_PENDING)
 				return transfers[i];
-			held_back = held_back && transfers[i]->place == HTTP_IN_QUEUE;
+			held_back = held_back && transfers[i]->list == &first->pool->queue;
 		}
 		slept = -http_now();
 		if (watch != NULL)
@@ -353,8 +353,7 @@ time_of(CURL *easy, CURLINFO what)
 {
 	curl_off_t value = 0;
 
-	http_attempt_check(curl_easy_getinfo(easy, what, &value),
-					   "CURLINFO_..._TIME_T");
+	curl_easy_getinfo(easy, what, &value);
 	return value;
 }
 
@@ -375,9 +374,7 @@ http_times(const HttpTransfer *transfer)
 	/* An abandoned handle is no longer the transfer's: see http_pool_remove. */
 	if (easy == NULL)
 		return times;
-	http_attempt_check(
-		curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections),
-		"CURLINFO_NUM_CONNECTS");
+	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
 	times.was_connected = connections == 0 &&
 						  transfer->outcome != HTTP_NOT_CONNECTED &&
 						  http_attempt_was_sent(transfer);

@@ -418,14 +418,12 @@ attempt_is_transient(const HttpTransfer *transfer)
 bool
 http_attempt_was_sent(const HttpTransfer *transfer)
 {
-	curl_off_t connected = 0;
-	long	   size = 0;
+	curl_off_t connected = 1;
+	long	   size = 1;
 
-	return curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T,
-							 &connected) != CURLE_OK ||
-		   curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size) !=
-			   CURLE_OK ||
-		   (connected > 0 && size > 0);
+	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
+	return connected > 0 && size > 0;
 }
 
 /*

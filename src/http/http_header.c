@@ -4,12 +4,8 @@
  * http_header.c
  *	  Reads the wait that a response requests from its headers.
  *
- * Servers differ in header, unit and clock.  A number therefore means seconds,
- * unless it is too large for that.  A point in time is compared with the
- * response's own Date.
- *
- * Raises no error, because it runs within libcurl's callbacks.  Must not know
- * the API or SQL.
+ * Servers differ in header, unit and clock.  Raises no error, because it runs
+ * within libcurl's callbacks.  Must not know the API or SQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,10 +17,7 @@
 
 #include "http/http_pool.h"
 
-/*
- * Smallest numbers that are points in time since 1970, in seconds and in
- * milliseconds.
- */
+/* Smallest numbers that are points in time, in seconds and milliseconds. */
 #define FIRST_TIME 1e9
 #define FIRST_TIME_IN_MILLISECONDS 1e11
 
@@ -34,7 +27,7 @@
 static const char *const names[HTTP_HEADER_COUNT] = {
 	"Retry-After", "X-RateLimit-Reset", "RateLimit-Reset", "RateLimit", "Date"};
 
-/* Keeps a line if it is one of the headers of HttpHeader. */
+/* Keeps a line if it is one of the headers of HttpHeader, and not too long. */
 void
 http_header_keep(HttpHeaders *headers, const char *line, size_t length)
 {
@@ -86,7 +79,6 @@ read_number(const char *text, double *number)
 		   end[strspn(end, " \t")] == '\0';
 }
 
-/* Reads an HTTP date as seconds since 1970. */
 static bool
 header_read_date(const char *text, double *seconds)
 {
@@ -102,8 +94,8 @@ header_read_date(const char *text, double *seconds)
 
 /*
  * Reads a number or a date as a wait in milliseconds, which is 0 if it has
- * passed.  Returns -1 for any other text.  A point in time counts from the
- * response's Date, or from the local time without one.
+ * passed.  A point in time counts from the response's Date, or else from now.
+ * Returns -1 for any other text.
  */
 static double
 read_wait(const HttpHeaders *headers, const char *text)
@@ -128,10 +120,8 @@ read_wait(const HttpHeaders *headers, const char *text)
 }
 
 /*
- * Returns the longest wait in a RateLimit header, as read_wait does.  Policies
- * that have requests left do not count.
- *
- * Older drafts of the standard (draft-ietf-httpapi-ratelimit-headers) have the
+ * Returns the longest wait of the policies without requests left in a RateLimit
+ * header, or -1.  Older drafts of draft-ietf-httpapi-ratelimit-headers have the
  * form `limit=100, remaining=0, reset=5`, and newer ones `"default";r=0;t=5`.
  */
 static double
@@ -175,8 +165,8 @@ http_header_is_retry_after(const HttpHeaders *headers)
 
 /*
  * Returns the wait that the server requests in milliseconds, and sets *line to
- * the header line.  Returns -1 if it requests none, or zero.  throttles:
- * headers with the renewal time of a quota count, too.
+ * its header line.  Returns -1 for none or zero.  throttles: headers with the
+ * renewal time of a quota count, too.
  */
 long
 http_header_wait(const HttpHeaders *headers, bool throttles, const char **line)

@@ -2,23 +2,19 @@
 /*-------------------------------------------------------------------------
  *
  * http_pace.c
- *	  Paces requests, so that a server uses its rate limit and rarely rejects
- *	  one.
+ *	  Paces requests by an estimate of a server's rate limit.
  *
- * A server does not publish its limit; it only rejects a request as one too
- * many now and then, which is called a complaint here.  The rate of requests
- * follows AIMD, as in TCP: it grows slowly and linearly until a complaint, and
- * then drops to a fraction.  The first complaint says little, because a server
- * that accepts fifty requests a second may reject the second of two simultaneous
- * ones.  From the first to the second complaint, the rate therefore doubles
- * again and again, as in TCP's slow start.
+ * A server does not publish its limit; it rejects a request as one too many now
+ * and then, which is called a complaint here.  The rate of requests follows AIMD,
+ * as in TCP: it grows linearly until a complaint, and then drops to a fraction.
+ * It grows more slowly if each complaint costs a pause that the server requests.
  *
- * A server that requests a pause with each complaint makes complaints expensive.
- * There the rate grows more slowly.
+ * The first complaint says little, because a server that accepts fifty requests a
+ * second may reject the second of two simultaneous ones.  Until the second
+ * complaint, the rate therefore doubles again and again, as in TCP's slow start.
  *
- * bench/throttle measures the result against ten kinds of servers.
- *
- * Must not know HTTP, only a clock and the times of requests.
+ * bench/throttle measures the result against ten kinds of servers.  Must not know
+ * HTTP, only a clock and the times of requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,13 +51,11 @@
 #define PACE_FORGIVE_AFTER (60 * SECOND)
 
 /*
- * Idle time after which the estimate is cleared.  The next requests may be
- * treated differently, and a complaint costs less than a session that stays
- * slow.
+ * Idle time after which the estimate is cleared, because a complaint costs less
+ * than a session that stays slow.
  */
 #define PACE_QUIET_TIME (2 * SECOND)
 
-/* Returns the time in microseconds, on the monotonic clock. */
 int64
 http_now(void)
 {
@@ -71,7 +65,6 @@ http_now(void)
 	return (int64) time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* Clears the estimate. */
 static void
 pace_forget(HttpPace *pace)
 {
@@ -108,8 +101,8 @@ pace_turn_second(HttpPace *pace, int64 now)
 }
 
 /*
- * Returns the number of responses during the last second.  The responses of the
- * clock's previous second count in part, as if they had been evenly spread.
+ * Returns the number of responses during the last second, as if the responses of
+ * the clock's previous second had been evenly spread.
  */
 static double
 pace_responses(HttpPace *pace, int64 now)
@@ -131,10 +124,7 @@ pace_wait_until(HttpPace *pace, int64 time, bool is_asked_for)
 	pace->resumed_at = pace->next_send;
 }
 
-/*
- * Prepares for requests after the pool was empty.  Ends a pause that the server
- * did not request, because it was made for requests that are gone.
- */
+/* Prepares for the first requests of an empty pool.  Ends a pause of our own. */
 void
 http_pace_begin(HttpPace *pace, int64 now)
 {
@@ -145,9 +135,8 @@ http_pace_begin(HttpPace *pace, int64 now)
 }
 
 /*
- * Notes that a request is sent, and sets the earliest time of the next one.  A
- * late call is not made up for, because some servers reject a request that
- * follows another one too closely.
+ * Notes that a request is sent, and sets the earliest time of the next one.  Lost
+ * time is not made up for: some servers reject requests in close succession.
  */
 void
 http_pace_sent(HttpPace *pace, int64 now)
@@ -171,10 +160,7 @@ http_pace_responded(HttpPace *pace, int64 now)
 		pace_forget(pace);
 }
 
-/*
- * Reverts http_pace_responded for a response that turned out to be a complaint.
- * when: the time of that call.
- */
+/* Reverts http_pace_responded, called at when: it was a complaint after all. */
 void
 http_pace_take_back(HttpPace *pace, int64 when)
 {
@@ -188,9 +174,8 @@ http_pace_take_back(HttpPace *pace, int64 when)
 
 /*
  * Estimates the limit from the rate at which the rejected request was sent and
- * from the responses per second before the complaint.  A rate far above the
- * responses and the last estimate was never tried, except in the first second
- * after a pause.
+ * the responses per second before.  Except in the first second after a pause, a
+ * rate far above the responses and the last estimate was never tried.
  */
 static void
 pace_estimate(HttpPace *pace, const HttpRefusal *refusal, double responses)
@@ -212,14 +197,13 @@ pace_estimate(HttpPace *pace, const HttpRefusal *refusal, double responses)
 }
 
 /*
- * Notes a complaint: pauses the requests, and limits the following ones.
+ * Notes a complaint: pauses the requests, and limits the following ones.  Returns
+ * true if the refusal's pause applies unshortened.
  *
- * Several requests that were in flight together may be rejected.  Only the
- * first complaint changes the estimate; the others can only lengthen a pause
- * that the server requests.  A complaint before any other response starts
- * probing.  A probe that is rejected does not change the estimate.
- *
- * Returns true if the refusal's pause applies unshortened.
+ * Of several requests in flight together, only the first complaint changes the
+ * estimate; the others can lengthen a pause that the server requests.  A
+ * complaint before any other response starts probing.  A rejected probe does not
+ * change the estimate.
  */
 bool
 http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
@@ -242,10 +226,9 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 	pace->responded = 0;
 
 	/*
-	 * A server that just responded to others is neither down nor overloaded.
-	 * The time of one request at the new rate is enough.  If the same request
-	 * is rejected again, it is up to a second, because many servers count by
-	 * the second.
+	 * A server that just responded to others is not overloaded: pause for one
+	 * request at the new rate.  If the same request is rejected again, pause
+	 * up to a second, because many servers count by the second.
 	 */
 	if (!refusal->is_asked_for && responses > 0)
 	{

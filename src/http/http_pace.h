@@ -2,8 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * http_pace.h
- *	  Paces requests, so that a server uses its rate limit and rarely rejects
- *	  one.
+ *	  Paces requests by an estimate of a server's rate limit.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,15 +26,13 @@ typedef struct HttpPace
 	int64  resumed_at;	 /* end of the last pause */
 	int64  refused_at;	 /* time of the last complaint; 0: none */
 	int64  last_send;
-	int	   responded; /* responses since the last complaint */
-
-	/* responses of the current second of the clock, and of the one before */
-	int64 second;
-	int	  count;
-	int	  last_count;
+	int	   responded;  /* responses since the last complaint */
+	int64  second;	   /* current one of the clock */
+	int	   count;	   /* responses of it */
+	int	   last_count; /* responses of the second before */
 } HttpPace;
 
-/* A complaint: the server rejected a request as one too many. */
+/* A complaint: see http_pace.c. */
 typedef struct HttpRefusal
 {
 	int64 sent_at;

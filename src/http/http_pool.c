@@ -317,7 +317,7 @@ http_pool_enqueue(HttpTransfer *transfer, int64 delay)
 		}
 	}
 	dlist_insert_after(before, &transfer->node);
-	transfer->place = HTTP_IN_QUEUE;
+	transfer->list = &pool->queue;
 	transfer->outcome = HTTP_PENDING;
 }
 
@@ -371,7 +371,7 @@ send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 
 	http_pace_sent(&pool->pace, now);
 	dlist_delete(&transfer->node);
-	transfer->place = HTTP_IN_NO_LIST;
+	transfer->list = NULL;
 	transfer->sent_at = now;
 	transfer->attended_at_send = pool->attended;
 	transfer->attempts++;
@@ -387,7 +387,7 @@ send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 		check_multi(pool, "curl_multi_add_handle()", code);
 		return;
 	}
-	transfer->place = HTTP_IN_FLIGHT;
+	transfer->list = &pool->in_flight;
 	dlist_push_tail(&pool->in_flight, &transfer->node);
 }
 
@@ -425,12 +425,10 @@ http_pool_quits_lookups(void)
 static bool
 is_stuck_in_lookup(CURL *easy)
 {
-	curl_off_t looked_up = 0;
+	curl_off_t looked_up = 1;
 
-	return !http_pool_quits_lookups() &&
-		   curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up) ==
-			   CURLE_OK &&
-		   looked_up == 0;
+	curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
+	return looked_up == 0 && !http_pool_quits_lookups();
 }
 
 /* CURLOPT_WRITEFUNCTION of an abandoned handle */
@@ -485,17 +483,18 @@ http_pool_remove(HttpTransfer *transfer)
 	/* A caller that is about to wait may wait for this transfer. */
 	if (pool->wake_at != NEVER)
 		pool->wake_at = 0;
-	if (transfer->place == HTTP_IN_NO_LIST)
+	if (transfer->list == NULL)
 		return;
 	dlist_delete(&transfer->node);
-	if (transfer->place == HTTP_IN_FLIGHT && is_stuck_in_lookup(transfer->easy))
+	if (transfer->list == &pool->in_flight &&
+		is_stuck_in_lookup(transfer->easy))
 	{
 		abandon(pool, transfer->easy);
 		transfer->easy = NULL;
 	}
-	else if (transfer->place == HTTP_IN_FLIGHT)
+	else if (transfer->list == &pool->in_flight)
 		curl_multi_remove_handle(pool->multi, transfer->easy);
-	transfer->place = HTTP_IN_NO_LIST;
+	transfer->list = NULL;
 }
 
 /* Adds a transfer that is in no list to the finished ones. */
@@ -504,7 +503,7 @@ pool_finish(HttpTransfer *transfer, CURLcode code)
 {
 	transfer->code = code;
 	transfer->ended_at = http_now();
-	transfer->place = HTTP_IN_FINISHED;
+	transfer->list = &transfer->pool->finished;
 	dlist_push_tail(&transfer->pool->finished, &transfer->node);
 }
 
@@ -564,14 +563,12 @@ static int64
 deadline_of(const HttpTransfer *transfer)
 {
 	const HttpTarget *target = transfer->target;
-	curl_off_t		  connected = 0;
+	curl_off_t		  connected = 1;
 	int64			  deadline =
 		transfer->attended_at_send + target->request_timeout * (int64) 1000;
 
-	if (transfer->attended_at_connect >= 0 &&
-		curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T,
-						  &connected) == CURLE_OK &&
-		connected == 0)
+	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	if (connected == 0 && transfer->attended_at_connect >= 0)
 		deadline = Min(deadline, transfer->attended_at_connect +
 									 target->connect_timeout * (int64) 1000);
 	return deadline;

@@ -144,15 +144,6 @@ typedef enum HttpFault
 	HTTP_FAULT_THROTTLED /* too many requests */
 } HttpFault;
 
-/* The list of its pool that contains a transfer. */
-typedef enum HttpPlace
-{
-	HTTP_IN_NO_LIST,
-	HTTP_IN_QUEUE,
-	HTTP_IN_FLIGHT,
-	HTTP_IN_FINISHED
-} HttpPlace;
-
 /* Headers that are kept.  The first one with a wait takes precedence. */
 typedef enum HttpHeader
 {
@@ -206,13 +197,13 @@ typedef struct HttpTransfer
 	char				 *url;
 	char				 *request_body; /* NULL: a GET */
 
-	HttpPlace  place;
-	dlist_node node;
-	int64	   number; /* creation order; the lowest is sent first */
-	int64	   queued_at;
-	int64	   due; /* earliest time to send from the queue */
-	int64	   sent_at;
-	int64	   ended_at;
+	dlist_head *list; /* of the pool, with this transfer; NULL: none */
+	dlist_node	node;
+	int64		number; /* creation order; the lowest is sent first */
+	int64		queued_at;
+	int64		due; /* earliest time to send from the queue */
+	int64		sent_at;
+	int64		ended_at;
 
 	/* use of the retry limits */
 	int64 waited;		 /* microseconds in the queue between attempts */

@@ -20,59 +20,42 @@
  * a record that SQL would keep, regardless of the API's treatment of case, NULL
  * and rounding.  Its order of texts is not documented.
  */
-#define IDENTITY                                                 \
-	(OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_NE) |     \
-	 OPERATOR_BIT(OPERATOR_IN) | OPERATOR_BIT(OPERATOR_NOT_IN) | \
-	 OPERATOR_BIT(OPERATOR_EXISTS))
-#define TEXT                                      \
-	(IDENTITY | OPERATOR_BIT(OPERATOR_CONTAINS) | \
-	 OPERATOR_BIT(OPERATOR_STARTS_WITH) | OPERATOR_BIT(OPERATOR_ENDS_WITH))
-#define TRUTH                                                \
-	(OPERATOR_BIT(OPERATOR_EQ) | OPERATOR_BIT(OPERATOR_NE) | \
-	 OPERATOR_BIT(OPERATOR_EXISTS))
-#define RANGE                                                 \
-	(OPERATOR_BIT(OPERATOR_GT) | OPERATOR_BIT(OPERATOR_GTE) | \
-	 OPERATOR_BIT(OPERATOR_LT) | OPERATOR_BIT(OPERATOR_LTE) | \
-	 OPERATOR_BIT(OPERATOR_BETWEEN) | OPERATOR_BIT(OPERATOR_EXISTS))
+#define BIT(name) OPERATOR_BIT(OPERATOR_##name)
+#define TRUTH (BIT(EQ) | BIT(NE) | BIT(EXISTS))
+#define IDENTITY (TRUTH | BIT(IN) | BIT(NOT_IN))
+#define TEXT (IDENTITY | BIT(CONTAINS) | BIT(STARTS_WITH) | BIT(ENDS_WITH))
+#define RANGE \
+	(BIT(GT) | BIT(GTE) | BIT(LT) | BIT(LTE) | BIT(BETWEEN) | BIT(EXISTS))
 #define NOTHING 0
 
 /* A value type whose value is the scalar itself. */
-#define SCALAR(name, type, operators, is_sortable)            \
-	{                                                         \
-		name, type, NULL, NULL, false, operators, is_sortable \
-	}
+#define SCALAR(name, type) name, type, NULL, NULL, false
 
-/*
- * A value type with a display value: selects and stages.  The form of their
- * values in filters is not documented.
- */
-#define SELECT(name)                                              \
-	{                                                             \
-		name, "text", "display_value", "id", true, NOTHING, false \
-	}
+/* A select or a stage.  The form of its value in filters is not documented. */
+#define SELECT "text", "display_value", "id", true, NOTHING, false
 
 static const ValueType value_types[] = {
-	SCALAR("uuid", "uuid", IDENTITY, false),
-	SCALAR("string", "text", TEXT, false),
-	SCALAR("long_text", "text", TEXT, false),
-	SCALAR("rich_text", "text", NOTHING, false),
-	SCALAR("enum", "text", IDENTITY, false),
-	SCALAR("email", "text", TEXT, false),
-	SCALAR("phone_number", "text", TEXT, false),
-	SCALAR("url", "text", TEXT, false),
-	SCALAR("number", "numeric", RANGE, true),
-	SCALAR("percent", "numeric", RANGE, true),
-	SCALAR("boolean", "boolean", TRUTH, false),
-	SCALAR("date", "date", RANGE, true),
-	SCALAR("time", "time", NOTHING, false),
-	SCALAR("timestamp", "timestamptz", RANGE, true),
+	{SCALAR("uuid", "uuid"), IDENTITY, false},
+	{SCALAR("string", "text"), TEXT, false},
+	{SCALAR("long_text", "text"), TEXT, false},
+	{SCALAR("rich_text", "text"), NOTHING, false},
+	{SCALAR("enum", "text"), IDENTITY, false},
+	{SCALAR("email", "text"), TEXT, false},
+	{SCALAR("phone_number", "text"), TEXT, false},
+	{SCALAR("url", "text"), TEXT, false},
+	{SCALAR("number", "numeric"), RANGE, true},
+	{SCALAR("percent", "numeric"), RANGE, true},
+	{SCALAR("boolean", "boolean"), TRUTH, false},
+	{SCALAR("date", "date"), RANGE, true},
+	{SCALAR("time", "time"), NOTHING, false},
+	{SCALAR("timestamp", "timestamptz"), RANGE, true},
 	{"currency", "numeric", "amount", NULL, false, RANGE, true},
 	{"record_reference", "uuid", "related_record_id", NULL, false, IDENTITY,
 	 false},
-	SELECT("select"),
-	SELECT("opportunity_stage"),
-	SELECT("contact_stage"),
-	SELECT("account_stage"),
+	{"select", SELECT},
+	{"opportunity_stage", SELECT},
+	{"contact_stage", SELECT},
+	{"account_stage", SELECT},
 };
 
 /* Attributes of an opportunity, in the order of the documented response. */
