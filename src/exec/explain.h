@@ -18,7 +18,7 @@
 #include "commands/explain_state.h"
 #endif
 
-#include "http/http_pool.h"
+#include "http/http.h"
 
 /* Counters of one lookup, for EXPLAIN ANALYZE. */
 typedef struct LookupCounters

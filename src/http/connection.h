@@ -16,7 +16,7 @@
 #include "lib/ilist.h"
 #include "nodes/pg_list.h"
 
-#include "http/http_pool.h"
+#include "http/http.h"
 
 /* Kinds of API requests. */
 typedef enum ApiEndpoint

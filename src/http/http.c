@@ -117,16 +117,21 @@ url_parse(const char *url, UrlParts *parts)
 static void
 make_progress(HttpTransfer *transfer)
 {
-	HttpPool	 *pool = transfer->pool;
-	HttpWatch	 *watch = transfer->budget->watch;
-	HttpTransfer *finished;
+	HttpPool  *pool = transfer->pool;
+	HttpWatch *watch = transfer->budget->watch;
 
 	/* The ends of attempts cause retries and change the pace. */
 	for (http_pool_drive(pool); !dlist_is_empty(&pool->finished);
 		 http_pool_drive(pool))
 	{
-		while ((finished = http_pool_next_finished(pool)) != NULL)
+		while (!dlist_is_empty(&pool->finished))
+		{
+			HttpTransfer *finished =
+				dlist_head_element(HttpTransfer, node, &pool->finished);
+
+			http_pool_remove(finished);
 			http_attempt_end(finished);
+		}
 	}
 
 	if (pool->broken[0] != '\0')

@@ -20,7 +20,7 @@
 
 #include "base/redact.h"
 #include "base/version.h"
-#include "http/http_pool.h"
+#include "http/http.h"
 
 StaticAssertDecl(HTTP_ERROR_SIZE >= CURL_ERROR_SIZE, "libcurl's error texts");
 
@@ -95,31 +95,27 @@ http_allows(const HttpBudget *budget)
 
 /* --- Callbacks of libcurl --- */
 
-static void
-note_connect(HttpTransfer *transfer)
-{
-	if (transfer->attended_at_connect < 0)
-		transfer->attended_at_connect = transfer->pool->attended;
-}
-
-/* CURLOPT_RESOLVER_START_FUNCTION */
+/* CURLOPT_RESOLVER_START_FUNCTION: starts the connect timeout. */
 static int
-on_lookup(void *resolver, void *reserved, void *arg)
+on_connect(void *resolver, void *reserved, void *arg)
 {
+	HttpTransfer *transfer = arg;
+
 	(void) resolver;
 	(void) reserved;
-	note_connect(arg);
+	if (transfer->attended_at_connect < 0)
+		transfer->attended_at_connect = transfer->pool->attended;
 	return 0;
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION */
+/* CURLOPT_OPENSOCKETFUNCTION, without a lookup if the address is known */
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	HttpTransfer *transfer = arg;
 
 	(void) purpose;
-	note_connect(transfer);
+	on_connect(NULL, NULL, transfer);
 	return http_pool_open_socket(transfer->pool, address->family,
 								 address->socktype, address->protocol);
 }
@@ -277,7 +273,7 @@ set_options(HttpTransfer *transfer)
 	SET_OPTION(easy, CURLOPT_ACCEPT_ENCODING, "");
 
 	SET_OPTION(easy, CURLOPT_CONNECTTIMEOUT_MS, HTTP_NO_CONNECT_TIMEOUT);
-	SET_OPTION(easy, CURLOPT_RESOLVER_START_FUNCTION, on_lookup);
+	SET_OPTION(easy, CURLOPT_RESOLVER_START_FUNCTION, on_connect);
 	SET_OPTION(easy, CURLOPT_RESOLVER_START_DATA, transfer);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETDATA, transfer);

@@ -15,7 +15,7 @@
 #include <curl/curl.h>
 #include <time.h>
 
-#include "http/http_pool.h"
+#include "http/http.h"
 
 /* Smallest numbers that are points in time, in seconds and milliseconds. */
 #define FIRST_TIME 1e9

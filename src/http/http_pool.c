@@ -33,7 +33,7 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
-#include "http/http_pool.h"
+#include "http/http.h"
 
 /* Events taken from the epoll descriptor in one call. */
 #define HTTP_EVENTS_AT_ONCE 32
@@ -237,14 +237,10 @@ open_multi(HttpPool *pool)
 	if (pool->multi == NULL || pool->share == NULL)
 		return false;
 #if LIBCURL_VERSION_NUM >= 0x081400
-	{
-		/* Otherwise closing the pool would wait for name lookups. */
-		CURLMcode code =
-			curl_multi_setopt(pool->multi, CURLMOPT_QUICK_EXIT, 1L);
-
-		if (code != CURLM_OK && code != CURLM_UNKNOWN_OPTION)
-			return false;
-	}
+	/* Otherwise closing the pool would wait for name lookups. */
+	if (curl_multi_setopt(pool->multi, CURLMOPT_QUICK_EXIT, 1L) ==
+		CURLM_OUT_OF_MEMORY)
+		return false;
 #endif
 	return curl_share_setopt(pool->share, CURLSHOPT_SHARE,
 							 CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
@@ -266,7 +262,6 @@ http_pool_create(void)
 		CurrentMemoryContext, "opportunity_fdw pool", ALLOCSET_SMALL_SIZES);
 	HttpPool *pool = MemoryContextAllocZero(context, sizeof(HttpPool));
 
-	pool->context = context;
 	pool->epoll_fd = -1;
 	pool->timer_fd = -1;
 	pool->curl_due = NEVER;
@@ -505,19 +500,6 @@ pool_finish(HttpTransfer *transfer, CURLcode code)
 	transfer->ended_at = http_now();
 	transfer->list = &transfer->pool->finished;
 	dlist_push_tail(&transfer->pool->finished, &transfer->node);
-}
-
-/* Takes the transfer whose attempt ended first out of the pool, or returns NULL. */
-HttpTransfer *
-http_pool_next_finished(HttpPool *pool)
-{
-	HttpTransfer *transfer;
-
-	if (dlist_is_empty(&pool->finished))
-		return NULL;
-	transfer = dlist_head_element(HttpTransfer, node, &pool->finished);
-	http_pool_remove(transfer);
-	return transfer;
 }
 
 /* Ends the attempts that libcurl has finished, and frees abandoned handles. */
