@@ -18,7 +18,7 @@
 #include "utils/guc.h"
 
 #include "admin/admin.h"
-#include "api/api_schema.h"
+#include "api/api_records.h"
 #include "base/version.h"
 #include "exec/explain.h"
 #include "exec/lookup_scan.h"

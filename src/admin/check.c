@@ -26,7 +26,6 @@
 
 #include "admin/admin.h"
 #include "api/api_records.h"
-#include "api/api_schema.h"
 #include "base/id.h"
 #include "option/option.h"
 

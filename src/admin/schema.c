@@ -34,7 +34,7 @@
 #include "utils/rel.h"
 
 #include "admin/admin.h"
-#include "api/api_schema.h"
+#include "api/api_records.h"
 #include "option/option.h"
 
 /* Name of the only remote schema, which this extension defines. */

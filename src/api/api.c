@@ -10,9 +10,8 @@
  * are all understood.  Nothing that the API sends is trusted, and the key is
  * removed from any text of it that is shown.
  *
- * The files of the endpoints are above this one: api_records.c and
- * api_schema.c.  None of the three knows SQL, and each uses HTTP through http.h
- * only.
+ * api_records.c has the endpoints.  Neither knows SQL, and both use HTTP through
+ * http.h only.
  *
  *-------------------------------------------------------------------------
  */

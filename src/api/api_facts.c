@@ -6,9 +6,8 @@
  *	  facts about them that a session has learned.
  *
  * The facts are features and sizes that the API refuses, per user mapping and
- * record type.  Each fact is derived from responses, and connection.c clears
- * them after FACTS_LIFETIME.  Size limits expire sooner, so that sizes can grow
- * again.
+ * record type.  connection.c clears them after FACTS_LIFETIME.  Size limits
+ * expire sooner, so that sizes can grow again.
  *
  * Must not know SQL, and makes no requests.
  *
@@ -33,7 +32,7 @@
 typedef struct KnownRefusal
 {
 	const RemoteUse *uses;
-	int				 count; /* successive refusals, see TELLING_REFUSALS */
+	int				 count; /* see TELLING_REFUSALS */
 	int	  limit; /* values of a filter, or records of a page; 0: unlimited */
 	int64 since; /* time at which the limit was set, by http_now */
 } KnownRefusal;
@@ -131,14 +130,8 @@ remote_uses_text(const RemoteUse *uses)
 /* --- Filters by created_at --- */
 
 /*
- * created_at never changes, so a table can be divided by it.  Its times are whole
- * seconds since PostgreSQL's epoch, so that an API which truncates timestamps
- * sorts the records on either side of a time in the same way.
- */
-
-/*
- * Returns true if a column's options permit to sort and filter by created_at.
- * A column of another attribute has no effect.
+ * Returns true if a column's options permit to sort and filter by created_at,
+ * which never changes, so that a table can be divided by it.
  */
 bool
 created_at_is_allowed(const ColumnSettings *column)
@@ -150,9 +143,10 @@ created_at_is_allowed(const ColumnSettings *column)
 }
 
 /*
- * Returns the filters of records from a second on (OPERATOR_GTE), which begin
- * CREATED_AT_MARGIN earlier, or before a second (OPERATOR_LT).  Returns NIL if
- * ISO 8601 cannot represent the year.
+ * Returns the filters of records before a second since PostgreSQL's epoch
+ * (OPERATOR_LT), or from CREATED_AT_MARGIN before it on (OPERATOR_GTE), or NIL
+ * if ISO 8601 cannot represent the year.  An API that truncates timestamps
+ * sorts the records around a whole second in the same way.
  */
 List *
 created_at_filters(RemoteOperator operation, int64 seconds)
@@ -260,7 +254,6 @@ api_note_refusal(Api *api, const RemoteUse *uses, QueryResult result)
 		find_refusal(api, uses, true)->count++;
 }
 
-/* Notes that the API accepted features. */
 void
 api_note_accepted(Api *api, const RemoteUse *uses)
 {

@@ -2,7 +2,8 @@
 /*-------------------------------------------------------------------------
  *
  * api_records.h
- *	  The endpoints for records: one by its id, pages of a query, and health.
+ *	  The endpoints for records: one by its id, pages of a query, health, and
+ *	  the schema.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,12 +12,8 @@
 
 #include "postgres.h"
 
-#include "nodes/pg_list.h"
-#include "utils/uuid.h"
-
 #include "api/api.h"
 #include "api/api_facts.h"
-#include "base/compat.h"
 
 /* Doubt whether the last page of a query ends its records. */
 typedef enum EndDoubt
@@ -34,6 +31,19 @@ typedef struct ApiQuery
 	bool		is_descending;
 	int			limit; /* records per page */
 } ApiQuery;
+
+/* An attribute in the API's schema, in UTF-8. */
+typedef struct SchemaAttribute
+{
+	char *name;
+	char *display_name; /* NULL: none */
+	char *description;	/* NULL: none */
+	char *value_type;
+	bool  is_list;
+	bool  is_custom;
+	bool  is_sortable;
+	List *operators; /* names of filter operators */
+} SchemaAttribute;
 
 extern HttpTransfer *api_query_first(Api *api, const ApiQuery *query,
 									 HttpBudget *budget);
@@ -66,5 +76,10 @@ extern HttpTransfer	   *api_ask_health(Api *api, HttpBudget *budget);
 extern bool				api_finish_health(Api *api, HttpTransfer *transfer);
 pg_noreturn extern void api_raise_unhealthy(const Api	 *api,
 											HttpTransfer *transfer);
+
+extern HttpTransfer *api_ask_schema(Api *api, HttpBudget *budget);
+extern List			*api_finish_schema(const Api *api, HttpTransfer *transfer,
+									   bool for_import);
+extern char			*api_json_library_version(void);
 
 #endif /* OPPORTUNITY_API_RECORDS_H */

@@ -4,9 +4,8 @@
  * place.c
  *	  Roles of the JSON values in a response, by the names of their keys.
  *
- * The API documents "data" and "next_cursor".  Other keys are those by which APIs
- * report a failure with HTTP status 200, or announce further records.  Must not
- * know records.
+ * The API documents "data" and "next_cursor".  By the others, APIs report a
+ * failure with HTTP status 200, or announce records.  Must not know records.
  *
  *-------------------------------------------------------------------------
  */

@@ -38,7 +38,7 @@ attribute_set_create(void)
 	return set;
 }
 
-/* Returns the number of an attribute, or -1 if it is not in the set. */
+/* Returns the number of an attribute, or -1. */
 int
 attribute_set_find(const AttributeSet *set, const char *name)
 {
@@ -183,7 +183,7 @@ void
 record_write_cut(const AttributeSet *wanted, const Record *record,
 				 StringInfo target)
 {
-	bool first = true;
+	const char *separator = "";
 
 	if (wanted->wants_record)
 	{
@@ -201,9 +201,8 @@ record_write_cut(const AttributeSet *wanted, const Record *record,
 
 		if (!attribute->is_present || attribute->raw.length == 0)
 			continue;
-		if (!first)
-			appendStringInfoChar(target, ',');
-		first = false;
+		appendStringInfoString(target, separator);
+		separator = ",";
 		escape_json(target, name->name);
 		appendStringInfoChar(target, ':');
 		appendBinaryStringInfo(target, attribute->raw.start,

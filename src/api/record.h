@@ -26,19 +26,11 @@ typedef struct JsonSlice
 	int			length;
 } JsonSlice;
 
-/*
- * A JSON value.
- *
- * - kind: its first token, which is JSON_TOKEN_STRING, _NUMBER, _TRUE, _FALSE,
- *   _NULL, _OBJECT_START or _ARRAY_START
- * - text: the unescaped text of a scalar
- * - raw: the value's text in the response
- */
 typedef struct JsonValue
 {
-	JsonTokenType kind;
-	char		 *text;
-	JsonSlice	  raw;
+	JsonTokenType kind; /* its first token */
+	char		 *text; /* unescaped text of a scalar */
+	JsonSlice	  raw;	/* the value in the response */
 } JsonValue;
 
 /* A key of a value that is an object. */
@@ -145,7 +137,6 @@ extern void record_write_cut(const AttributeSet *wanted, const Record *record,
 							 StringInfo target);
 
 /* record_parser.c */
-extern RecordPage  *record_page_create(void);
 extern RecordStatus record_parse(const AttributeSet *wanted, char *body,
 								 int length, Record **record, char **problem);
 extern RecordStatus record_parse_page(const AttributeSet *wanted, char *body,

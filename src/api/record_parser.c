@@ -4,12 +4,10 @@
  * record_parser.c
  *	  Parses records and pages of records from JSON.
  *
- * PostgreSQL's streaming parser reads the response buffer once.  It builds no
- * tree, numbers stay text, and only the wanted attributes are kept.
- *
- * Knows the shape of a record and of a page from the API's documentation of GET
- * /opportunity/{id} and POST /opportunity/_query.  Must not know columns or
- * transfers.
+ * PostgreSQL's streaming parser reads the response once.  It builds no tree,
+ * numbers stay text, and only the wanted attributes are kept.  The shapes are
+ * those that the API documents for GET /opportunity/{id} and POST
+ * /opportunity/_query.  Must not know columns or transfers.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,14 +53,10 @@ typedef struct RecordParser
 	bool				reports_failure;
 	const char		   *message; /* NULL: none */
 
-	/*
-	 * places[depth] is the role of the current value at that depth.  The
-	 * response has depth 0, its members have depth 1, and so on.
-	 */
-	int			depth;
-	Place		places[RECORD_MAX_NESTING + 1];
-	const char *value_start; /* start of the latest value */
-	bool		is_complete; /* the response has ended */
+	int			depth; /* the response has 0, its members have 1, ... */
+	Place		places[RECORD_MAX_NESTING + 1]; /* of the values around */
+	const char *value_start;					/* start of the latest value */
+	bool		is_complete;					/* the response has ended */
 
 	/* first invalid escape, and the string that contains it */
 	JsonParseErrorType escape_error;
@@ -86,7 +80,6 @@ typedef void JsonActionResult;
 #define JSON_ACTION_RETURN return
 #endif
 
-/* Makes a JSON lexer, allocated with palloc.  PostgreSQL 17 added an argument. */
 static JsonLexContext *
 make_lexer(char *json, int length, bool need_escapes)
 {
@@ -488,7 +481,6 @@ add_member(RecordParser *parser, char *name)
 	return PLACE_MEMBER;
 }
 
-/* Returns the role of a key of the current object. */
 static Place
 place_of_key(RecordParser *parser, char *name)
 {
@@ -747,16 +739,6 @@ record_parse(const AttributeSet *wanted, char *body, int length,
 	return status;
 }
 
-/* Returns an empty page, palloc'd. */
-RecordPage *
-record_page_create(void)
-{
-	RecordPage *page = palloc0(sizeof(RecordPage));
-
-	page->total = -1;
-	return page;
-}
-
 /*
  * Parses the response to a query, {"data": [{...}, ...], "next_cursor":
  * "..."}, like record_parse.  The API does not document the place of the
@@ -769,6 +751,7 @@ record_parse_page(const AttributeSet *wanted, char *body, int length,
 	RecordParser parser = {0};
 
 	parser.wanted = wanted;
-	parser.page = *page = record_page_create();
+	parser.page = *page = palloc0(sizeof(RecordPage));
+	parser.page->total = -1;
 	return parse(&parser, body, length, problem);
 }

@@ -229,8 +229,8 @@ is_deterministic(Oid collation)
 }
 
 /*
- * Returns the condition of a column; or NIL if it restricts no requests, or if
- * the column is NULL or the expression is not known before rel's row is read.
+ * Returns the condition of a column, which may be NULL; or NIL if it restricts
+ * no requests, or the expression is not known before rel's row is read.
  */
 static List *
 leaf(const Search *search, ConditionKind kind, const RemoteColumn *column,

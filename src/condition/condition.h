@@ -75,8 +75,7 @@ typedef enum LeafPosition
 	LEAF_FIELD,		  /* name of the API attribute, in UTF-8 */
 	LEAF_REMOTE_KIND, /* RemoteKind */
 	LEAF_OPERATORS,	  /* usable operators, a set of OPERATOR_BIT */
-	LEAF_EXPRESSION	  /* while planning, the expression; in a plan, its number
-					   * in the plan's list; NULL: CONDITION_EXISTS */
+	LEAF_EXPRESSION	  /* or its number in a plan; NULL: CONDITION_EXISTS */
 } LeafPosition;
 
 /* The expressions of a plan's conditions, and how to show them. */
@@ -133,16 +132,12 @@ typedef enum ScanFlag
 	SCAN_FLAG_HAS_CREATED_AT /* the query excludes records without created_at */
 } ScanFlag;
 
-/*
- * Dependence of a filter on the rows of other relations of the same query
- * level.  A filter of any role may depend on an outer query's row.
- */
+/* Dependence of a filter on other relations' rows, except an outer query's. */
 typedef enum FilterRole
 {
 	FILTER_RESTRICTION, /* none: made of a restriction clause */
-	FILTER_KEY, /* an equality with a key that another relation supplies:
-						 * see condition_is_key */
-	FILTER_JOIN /* any other dependence, or a subplan */
+	FILTER_KEY,			/* condition_is_key, with a key of another relation */
+	FILTER_JOIN			/* any other dependence, or a subplan */
 } FilterRole;
 
 /*
@@ -164,14 +159,12 @@ condition_kind(const List *condition)
 	return intVal(linitial(condition));
 }
 
-/* Returns true if a condition has arms. */
 static inline bool
 condition_is_group(const List *condition)
 {
 	return condition_kind(condition) <= CONDITION_OR;
 }
 
-/* Returns a number at one of a leaf's positions. */
 static inline int
 leaf_number(const List *leaf, LeafPosition position)
 {
@@ -204,6 +197,6 @@ extern KeySet condition_evaluate_keys(const List *condition, const List *states,
 									  ExprContext *econtext);
 extern bool condition_evaluate_filter(const List *condition, const List *states,
 									  ExprContext *econtext, const Api *api,
-									  RemoteFilter **filter);
+									  List **filters);
 
 #endif /* OPPORTUNITY_CONDITION_H */

@@ -44,7 +44,7 @@ typedef struct Evaluation
 {
 	const List	*states; /* ExprStates of the condition's expressions */
 	ExprContext *econtext;
-	const Api	*api; /* knows the operators that it has rejected */
+	const Api	*api;
 } Evaluation;
 
 /* Values that a column is compared with. */
@@ -59,10 +59,11 @@ typedef struct Values
 /* Condition on one column, and the filters that are made of it. */
 typedef struct Leaf
 {
+	const Api	 *api; /* knows the operators that it has rejected */
 	ConditionKind kind;
 	const char	 *field;
 	RemoteKind	  remote_kind;
-	int			  operators; /* usable and not rejected, of OPERATOR_BIT */
+	int			  operators; /* usable, a set of OPERATOR_BIT */
 	Values		  values;
 	List		**filters; /* RemoteFilters, joined by AND */
 } Leaf;
@@ -83,7 +84,6 @@ typedef enum BoundDirection
 
 /* --- SQL values as JSON --- */
 
-/* Returns a text or a name as a string in the server's encoding. */
 static char *
 value_text(Datum value, Oid type)
 {
@@ -401,7 +401,10 @@ condition_evaluate_keys(const List *condition, const List *states,
 static bool
 is_allowed(const Leaf *leaf, RemoteOperator remote_operator)
 {
-	return (leaf->operators & OPERATOR_BIT(remote_operator)) != 0;
+	RemoteUse use = {leaf->field, remote_operator, NULL};
+
+	return (leaf->operators & OPERATOR_BIT(remote_operator)) != 0 &&
+		   !api_refuses(leaf->api, &use);
 }
 
 /*
@@ -418,7 +421,7 @@ add_filter(const Leaf *leaf, RemoteOperator used, const char *value)
 	return true;
 }
 
-/* Returns a JSON array of the elements, Strings of JSON. */
+/* Returns a JSON array of Strings of JSON. */
 static char *
 list_json(const List *elements)
 {
@@ -569,7 +572,8 @@ static bool
 evaluate_leaf(const Evaluation *evaluation, const List *condition,
 			  List **filters)
 {
-	Leaf leaf = {.kind = condition_kind(condition),
+	Leaf leaf = {.api = evaluation->api,
+				 .kind = condition_kind(condition),
 				 .field = condition_field(condition),
 				 .remote_kind = leaf_number(condition, LEAF_REMOTE_KIND),
 				 .operators = leaf_number(condition, LEAF_OPERATORS),
@@ -578,20 +582,9 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 		leaf.kind == CONDITION_NOT_EQUAL || leaf.kind == CONDITION_NOT_ANY;
 	char *text;
 
-	for (int i = 0; i <= OPERATOR_NOT_EXISTS; i++)
-	{
-		RemoteUse use = {leaf.field, i, NULL};
-
-		if (is_allowed(&leaf, i) && api_refuses(evaluation->api, &use))
-			leaf.operators &= ~OPERATOR_BIT(i);
-	}
-
 	if (leaf.kind != CONDITION_EXISTS)
 	{
-		/*
-		 * No comparison with a NULL is true, and no value is in an empty list.
-		 * Every value differs from the elements of an empty list.
-		 */
+		/* No comparison with NULL is true, and with {} only <> ALL is. */
 		leaf.values =
 			read_values(condition, evaluation->states, evaluation->econtext);
 		if (is_negative ? leaf.values.has_null : leaf.values.count == 0)
@@ -686,22 +679,20 @@ evaluate_condition(const Evaluation *evaluation, const List *condition,
 }
 
 /*
- * Sets *filter to the filter of a condition to push down, or to NULL if every
- * record may match.  Returns false if no record can match: then no request is
- * needed.  states: of the plan's expressions.
+ * Adds the filter of a condition to push down to *filters, unless every record
+ * may match.  Returns false if no record can match: then no request is needed.
+ * states: of the plan's expressions.
  */
 bool
 condition_evaluate_filter(const List *condition, const List *states,
-						  ExprContext *econtext, const Api *api,
-						  RemoteFilter **filter)
+						  ExprContext *econtext, const Api *api, List **filters)
 {
 	Evaluation evaluation = {states, econtext, api};
-	List	  *filters = NIL;
+	List	  *joined = NIL;
 
-	*filter = NULL;
-	if (!evaluate_condition(&evaluation, condition, &filters))
+	if (!evaluate_condition(&evaluation, condition, &joined))
 		return false;
-	if (filters != NIL)
-		*filter = group("and", filters);
+	if (joined != NIL)
+		*filters = lappend(*filters, group("and", joined));
 	return true;
 }

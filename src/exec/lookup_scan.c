@@ -149,14 +149,10 @@ evaluate_lookup_filters(LookupState *state, List **filters)
 	*filters = NIL;
 	foreach(cell, private_member(state, LOOKUP_PRIVATE_FILTERS))
 	{
-		RemoteFilter *filter;
-
 		if (!condition_evaluate_filter(lfirst(cell), state->expressions,
 									   state->css.ss.ps.ps_ExprContext,
-									   state->records->api, &filter))
+									   state->records->api, filters))
 			return false;
-		if (filter != NULL)
-			*filters = lappend(*filters, filter);
 	}
 	return true;
 }

@@ -180,17 +180,14 @@ evaluate_filters(ForeignScanState *node)
 	forboth(cell, plan_member(node, SCAN_PRIVATE_FILTERS), role_cell,
 			plan_member(node, SCAN_PRIVATE_ROLES))
 	{
-		RemoteFilter *filter;
+		List *added = NIL;
 
 		if (!condition_evaluate_filter(lfirst(cell), scan->expressions,
-									   node->ss.ps.ps_ExprContext, api,
-									   &filter))
+									   node->ss.ps.ps_ExprContext, api, &added))
 			return false;
-		if (filter == NULL)
-			continue;
-		scan->page_spec.filters = lappend(scan->page_spec.filters, filter);
+		scan->page_spec.filters = list_concat(scan->page_spec.filters, added);
 		if (lfirst_int(role_cell) == FILTER_RESTRICTION)
-			scan->own_filters = lappend(scan->own_filters, filter);
+			scan->own_filters = list_concat(scan->own_filters, added);
 	}
 	return true;
 }
