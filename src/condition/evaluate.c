@@ -580,7 +580,6 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 				 .filters = filters};
 	bool is_negative =
 		leaf.kind == CONDITION_NOT_EQUAL || leaf.kind == CONDITION_NOT_ANY;
-	char *text;
 
 	if (leaf.kind != CONDITION_EXISTS)
 	{
@@ -603,12 +602,13 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 			add_values(&leaf, OPERATOR_NE, OPERATOR_NOT_IN);
 			break;
 		case CONDITION_LIKE:
+			add_pattern(&leaf,
+						value_text(leaf.values.values[0], leaf.values.type));
+			break;
 		case CONDITION_STARTS_WITH:
-			text = value_text(leaf.values.values[0], leaf.values.type);
-			if (leaf.kind == CONDITION_LIKE)
-				add_pattern(&leaf, text);
-			else
-				add_match(&leaf, text, OPERATOR_STARTS_WITH);
+			add_match(&leaf,
+					  value_text(leaf.values.values[0], leaf.values.type),
+					  OPERATOR_STARTS_WITH);
 			break;
 		default:
 			if (leaf.remote_kind >= REMOTE_TIMESTAMP)
