@@ -208,7 +208,10 @@ key_fetch_find(RecordSource *records, const Settings *settings,
 	return fetch;
 }
 
-/* Until the limit is reached, it limits the ids in flight, too. */
+/*
+ * Returns true if another batch may be started.  Until the limit is reached, it
+ * limits the ids in flight, too.
+ */
 static bool
 may_start_batch(const KeyFetch *fetch)
 {

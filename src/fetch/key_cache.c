@@ -257,7 +257,7 @@ key_entry_release(KeyEntry *entry)
 		key_entry_remove(entry);
 }
 
-/* parsed: the record in the store's response, or NULL. */
+/* Adds a copy of a record.  parsed: it in the store's response, or NULL. */
 void
 key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 {

@@ -94,10 +94,10 @@ key_request_size(const KeyField *field, const Settings *settings)
 																	  : size;
 }
 
-/* Returns a request with room for size keys, in no list yet. */
+/* Returns a request with room for size keys, to be sent before the next one. */
 static KeyRequest *
 create_request(KeyCache *cache, const Settings *settings, HttpBudget *budget,
-			   RequestKind kind, int size)
+			   RequestKind kind, int size, dlist_node *next)
 {
 	KeyField	 *field = cache->field;
 	MemoryContext context = AllocSetContextCreate(
@@ -113,6 +113,7 @@ create_request(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	page_source_init(&request->source, field->records, settings, budget);
 	if (field->is_id)
 		request->source.page_size = size;
+	dlist_insert_before(next, &request->node);
 	return request;
 }
 
@@ -147,11 +148,9 @@ key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 		if (entry->state != KEY_PENDING || entry->request != NULL)
 			continue;
 		if (target == NULL || target->count == size)
-		{
 			target = create_request(cache, settings, budget,
-									is_bad ? REQUEST_GET : REQUEST_QUERY, size);
-			dlist_push_tail(&field->requests, &target->node);
-		}
+									is_bad ? REQUEST_GET : REQUEST_QUERY, size,
+									&field->requests.head);
 		add_entry(target, entry);
 		if (!is_bad)
 			request = target;
@@ -209,10 +208,10 @@ split_request(KeyRequest *request, RequestKind kind, int size,
 
 		if (count == 1 && !request->field->is_id)
 			continue;
-		piece = create_request(request->cache, request->settings,
-							   request->source.budget, kind, count);
+		piece =
+			create_request(request->cache, request->settings,
+						   request->source.budget, kind, count, &request->node);
 		piece->half_of = half_of;
-		dlist_insert_before(&request->node, &piece->node);
 		for (int j = i; j < i + count; j++)
 		{
 			key_entry_drop_records(request->entries[j]);
@@ -238,17 +237,11 @@ restart_query(KeyRequest *request)
 		give_up_query(request);
 }
 
-/* Ends a query with a doubtful end.  is_verified: it has the newest records. */
+/* half_of: the query, if the API refused it, or NULL. */
 static void
-end_verification(KeyRequest *request, bool is_verified)
+halve_query(KeyRequest *request, RefusedQuery *half_of)
 {
-	if (!is_verified)
-	{
-		split_request(request, REQUEST_QUERY, (request->count + 1) / 2, NULL);
-		return;
-	}
-	api_note_end(request->source.api, request->doubt);
-	finish_request(request, KEY_KNOWN);
+	split_request(request, REQUEST_QUERY, (request->count + 1) / 2, half_of);
 }
 
 /*
@@ -275,7 +268,7 @@ complete_query(KeyRequest *request, bool has_new)
 	else if (pages->doubt == DOUBT_NONE)
 		finish_request(request, KEY_KNOWN);
 	else if (2 * request->known >= pages->received)
-		end_verification(request, false);
+		halve_query(request, NULL);
 	else
 	{
 		request->doubt = pages->doubt;
@@ -384,8 +377,13 @@ take_page(KeyRequest *request, const PageResponse *response)
 	else if (field->is_id && unrequested > 1 &&
 			 2 * unrequested > pages->received)
 		split_request(request, REQUEST_CHECK, 1, NULL);
+	else if (request->doubt != DOUBT_NONE && has_new)
+		halve_query(request, NULL);
 	else if (request->doubt != DOUBT_NONE)
-		end_verification(request, !has_new);
+	{
+		api_note_end(api, request->doubt);
+		finish_request(request, KEY_KNOWN);
+	}
 	else if (pages->is_at_end)
 		complete_query(request, has_new);
 	else if (!is_progressing)
@@ -415,7 +413,7 @@ split_in_halves(KeyRequest *request)
 	refused = MemoryContextAllocZero(request->field->store->context,
 									 sizeof(RefusedQuery));
 	refused->size = request->count;
-	split_request(request, REQUEST_QUERY, (request->count + 1) / 2, refused);
+	halve_query(request, refused);
 }
 
 /* If the API has no queries, a GET shows if it can be reached at all. */
@@ -428,7 +426,7 @@ settle_key_refusal(KeyRequest *request, QueryResult result)
 
 	if (request->doubt != DOUBT_NONE)
 	{
-		end_verification(request, false);
+		halve_query(request, NULL);
 		return;
 	}
 	if (result == QUERY_REFUSED && field->limit_is_fine)

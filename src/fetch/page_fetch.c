@@ -499,15 +499,14 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->page_context);
 	PageResponse  response = page_reader_read(reader->pages);
 
+	MemoryContextSwitchTo(old_context);
 	if (response.is_circle)
 		raise_endless(psprintf("The response to page %d contains the cursor "
 							   "that requested page %d.",
 							   reader->pages->pages, reader->pages->pages));
 	if (response.result != QUERY_PAGE)
-		settle_refusal(fetch, reader, &response);
-	MemoryContextSwitchTo(old_context);
-	if (response.result != QUERY_PAGE)
 	{
+		settle_refusal(fetch, reader, &response);
 		http_end(response.transfer);
 		return false;
 	}

@@ -53,7 +53,10 @@ page_reader_create(PageSource *source, const ApiQuery *query)
 	return reader;
 }
 
-/* Requests the next page.  Leaves the text in the current context. */
+/*
+ * Requests the next page.  Leaves the text in the current context.  Raises an
+ * error if the budget is exhausted.
+ */
 void
 page_reader_send(PageReader *reader)
 {
@@ -219,30 +222,6 @@ reduce_size(PageReader *reader)
 	return true;
 }
 
-/* Tests several suspects one by one.  Returns RefusedFilters. */
-static List *
-find_filters(PageReader *reader, QueryResult result, List *suspects)
-{
-	bool	  is_alone = list_length(reader->query.filters) == 1;
-	List	 *found = NIL;
-	ListCell *cell;
-
-	foreach(cell, suspects)
-	{
-		RefusedFilter *refused;
-
-		if (!is_alone)
-			result = try_query(reader, list_make1(lfirst(cell)), NULL);
-		if (result == QUERY_PAGE)
-			continue;
-		refused = palloc(sizeof(RefusedFilter));
-		refused->filter = lfirst(cell);
-		refused->result = result;
-		found = lappend(found, refused);
-	}
-	return found;
-}
-
 /*
  * Finds the part of a reader's query that the API has refused, perhaps by
  * further queries.  The suspects are the filters whose refusal the caller can
@@ -254,6 +233,7 @@ refusal_find(PageReader *reader, QueryResult result, List *suspects,
 			 List **refused)
 {
 	const ApiQuery *query = &reader->query;
+	ListCell	   *cell;
 
 	CHECK_FOR_INTERRUPTS();
 	*refused = NIL;
@@ -273,7 +253,20 @@ refusal_find(PageReader *reader, QueryResult result, List *suspects,
 		api_note_refusal(reader->source->api, &use, QUERY_SORT_REFUSED);
 		return REFUSED_SORT;
 	}
-	*refused = find_filters(reader, result, suspects);
+	foreach(cell, suspects)
+	{
+		RefusedFilter *filter;
+
+		/* The API may not name the filter, so several are tested one by one. */
+		if (list_length(query->filters) > 1)
+			result = try_query(reader, list_make1(lfirst(cell)), NULL);
+		if (result == QUERY_PAGE)
+			continue;
+		filter = palloc(sizeof(RefusedFilter));
+		filter->filter = lfirst(cell);
+		filter->result = result;
+		*refused = lappend(*refused, filter);
+	}
 	return *refused != NIL ? REFUSED_FILTERS : REFUSED_OTHER;
 }
 
@@ -288,7 +281,10 @@ page_progress_note(PageProgress *progress, bool has_new)
 	return progress->stale_pages <= MAX_STALE_PAGES + progress->stale_allowed;
 }
 
-/* Returns false instead after MAX_RESTARTS without a new record. */
+/*
+ * Restarts a reader; the caller must skip the records received before.  Returns
+ * false instead after MAX_RESTARTS without a new record.
+ */
 bool
 page_progress_restart(PageProgress *progress, PageReader *reader)
 {

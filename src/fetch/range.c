@@ -354,7 +354,10 @@ is_undated(const PageFetch *fetch, const RecordPage *page)
 	return true;
 }
 
-/* Returns the reader, or the first one if that has to continue alone. */
+/*
+ * Checks the times on a reader's page, and ends the reader at its upper bound.
+ * Returns the reader, or the first one if that has to continue alone.
+ */
 RangeReader *
 range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
@@ -372,7 +375,7 @@ range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	return linitial(fetch->readers);
 }
 
-/* Returns false if the rejected query has no range. */
+/* Continues without ranges.  Returns false if the rejected query has none. */
 bool
 range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {

@@ -150,7 +150,10 @@ forget_record(SessionRecord *record)
 	hash_search(records, &record->key, HASH_REMOVE, NULL);
 }
 
-/* *text is NULL if there is no record, and valid until the next call. */
+/*
+ * Finds a record that was kept at most ttl seconds ago.  *text is NULL if it is
+ * known not to exist, and otherwise valid until the next call.
+ */
 bool
 session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
 				   const char **text, int *length)

@@ -122,7 +122,10 @@ statement_budget(Statement *statement, int max_requests)
 							progress_interval > 0 ? &statement->watch : NULL};
 }
 
-/* Raises an error if the user may not use the table's server. */
+/*
+ * Returns the source of a table's records for a user, which lives as long as the
+ * executor state.  Raises an error if the user may not use the table's server.
+ */
 RecordSource *
 statement_source(EState *estate, const Settings *settings, Oid userid)
 {
@@ -159,7 +162,7 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 	return source;
 }
 
-/* A request that backs off does not count. */
+/* Returns true at max_concurrency; a request that backs off does not count. */
 bool
 statement_is_busy(const RecordSource *source, const Settings *settings)
 {
