@@ -148,7 +148,7 @@ make_progress(HttpTransfer *transfer)
 		watch->tell(watch, http_now());
 }
 
-/* Memory context callback. */
+/* Memory context callback */
 static void
 release_transfer(void *arg)
 {
@@ -288,7 +288,6 @@ http_raise(HttpTransfer *transfer)
 	const char		 *detail = NULL;
 	const char		 *hint;
 
-	/* A pending cancel may be the cause, and takes precedence. */
 	CHECK_FOR_INTERRUPTS();
 
 	switch (transfer->outcome)
@@ -375,6 +374,7 @@ http_times(const HttpTransfer *transfer)
 	long	  connections = 0;
 	int64	  connected;
 	int64	  secured;
+	int64	  ready;
 
 	/* An abandoned handle is no longer the transfer's: see http_pool_remove. */
 	if (easy == NULL)
@@ -388,16 +388,15 @@ http_times(const HttpTransfer *transfer)
 	/* With a reused connection, these two are close to zero. */
 	connected = time_of(easy, CURLINFO_CONNECT_TIME_T);
 	secured = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
+	ready = Max(connected, secured);
 	if (connections > 0 && connected > 0)
 		times.connect = connected;
 	if (connections > 0 && secured > 0)
 		times.handshake = secured - connected;
 	if (transfer->outcome == HTTP_RESPONDED)
 	{
-		times.first_byte = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T) -
-						   Max(connected, secured);
-		times.response =
-			time_of(easy, CURLINFO_TOTAL_TIME_T) - Max(connected, secured);
+		times.first_byte = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T) - ready;
+		times.response = time_of(easy, CURLINFO_TOTAL_TIME_T) - ready;
 	}
 	return times;
 }

@@ -40,8 +40,7 @@ typedef struct HttpPool
 	int					  reserved_fds;
 	int	  sockets[HTTP_COUNTED_SOCKETS]; /* each with a reserved descriptor */
 	int	  socket_count;
-	int64 curl_due;	 /* time of libcurl's next call; PG_INT64_MAX: none */
-	int64 timer_due; /* time of the timer; PG_INT64_MAX: none */
+	int64 curl_due; /* time of libcurl's next call; PG_INT64_MAX: none */
 
 	dlist_head queue;	  /* transfers to be sent */
 	dlist_head in_flight; /* transfers handed to libcurl */
@@ -155,7 +154,7 @@ typedef enum HttpHeader
 	HTTP_HEADER_COUNT
 } HttpHeader;
 
-/* Header lines; empty if absent. */
+/* Header lines; "" if absent */
 typedef struct HttpHeaders
 {
 	char lines[HTTP_HEADER_COUNT][HTTP_HEADER_SIZE];
@@ -169,12 +168,9 @@ typedef struct HttpTransfer
 {
 	HttpOutcome outcome;
 
-	/*
-	 * Response, if outcome is HTTP_RESPONDED.  A NUL follows the body, which may
-	 * be NULL if it is empty.
-	 */
+	/* response, if outcome is HTTP_RESPONDED */
 	long		status;
-	char	   *body;
+	char	   *body; /* with a NUL after it; may be NULL if empty */
 	size_t		length;
 	const char *content_type; /* libcurl's copy; NULL: absent */
 	long		retry_after;  /* requested wait in milliseconds, or -1 */

@@ -467,7 +467,6 @@ classify_failure(HttpTransfer *transfer)
 			 !http_attempt_was_sent(transfer))
 		transfer->outcome = HTTP_NOT_CONNECTED;
 
-	/* A callback's own text says more than libcurl's. */
 	if (transfer->callback_error != NULL)
 		strlcpy(transfer->error, transfer->callback_error,
 				sizeof(transfer->error));

@@ -49,8 +49,6 @@
 #define SET_MULTI(pool, option, value) \
 	(curl_multi_setopt((pool)->multi, option, value) == CURLM_OK)
 
-/* --- Failures of libcurl and of the operating system --- */
-
 /* Marks a pool as broken for good.  Raises no error. */
 static void
 break_pool(HttpPool *pool, const char *what, const char *why, int sqlstate)
@@ -169,7 +167,7 @@ on_timer(CURLM *multi, long timeout, void *arg)
 
 /* --- Creation --- */
 
-/* Memory context callback. */
+/* Memory context callback */
 static void
 release_pool(void *arg)
 {
@@ -265,7 +263,6 @@ http_pool_create(void)
 	pool->epoll_fd = -1;
 	pool->timer_fd = -1;
 	pool->curl_due = NEVER;
-	pool->timer_due = NEVER;
 	pool->wake_at = NEVER;
 	dlist_init(&pool->queue);
 	dlist_init(&pool->in_flight);
@@ -657,10 +654,6 @@ arm_timer(HttpPool *pool)
 
 		due = Min(due, now + deadline_of(transfer) - pool->attended);
 	}
-
-	if (due == pool->timer_due)
-		return;
-	pool->timer_due = due;
 
 	/* All zero disarms it; a time in the past fires immediately. */
 	if (due != NEVER)

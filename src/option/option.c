@@ -224,10 +224,7 @@ parse_operators(const char *name, const char *text)
 	return operators;
 }
 
-/*
- * Checks api_key, which must not end the header that contains it.  The error does
- * not show the key.
- */
+/* Checks api_key, which a header contains.  The error does not show the key. */
 static void
 check_api_key(const char *name, const char *value)
 {
@@ -296,7 +293,7 @@ typedef struct OptionDef
 	double		min;		   /* of a number, or of a size in MB */
 	double		max;
 
-	/* raises an error for a text that is not acceptable; NULL: none */
+	/* of a text: raises an error if it is not acceptable */
 	void (*check)(const char *name, const char *value);
 } OptionDef;
 
@@ -356,10 +353,6 @@ find_option(const char *name, int context)
 	return NULL;
 }
 
-/*
- * Raises the error for a name that is not an option in that context.  The hint
- * names the closest option, and before PostgreSQL 16 all of them.
- */
 pg_noreturn static void
 report_unknown_option(const char *name, int context)
 {
@@ -454,8 +447,7 @@ parse_option(const OptionDef *option, const char *text, void *object)
 			*(int *) target = size;
 			break;
 		case OPTION_TEXT:
-			if (option->check != NULL)
-				option->check(option->name, text);
+			option->check(option->name, text);
 			*(char **) target = pstrdup(text);
 			break;
 		case OPTION_OPERATORS:
@@ -639,10 +631,7 @@ settings_read(Oid relid)
 	return settings;
 }
 
-/*
- * Returns the settings that a new table of a record type would have, palloc'd.
- * Raises an error if the name is not valid for a record type.
- */
+/* Returns the settings that a new table of a record type would have, palloc'd. */
 Settings *
 settings_read_server(Oid serverid, const char *record_type)
 {
@@ -677,10 +666,7 @@ column_settings_read(const Settings *table, Form_pg_attribute attribute)
 	return column;
 }
 
-/*
- * Returns the only option of IMPORT FOREIGN SCHEMA.  Raises the validator's
- * errors, because PostgreSQL does not call the validator.
- */
+/* Checks the options of IMPORT FOREIGN SCHEMA, and returns the only one. */
 bool
 import_option_discover(List *options)
 {
