@@ -25,7 +25,6 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 
 #include "api/api_records.h"
 #include "api/json_tree.h"
@@ -213,8 +212,8 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 }
 
 /*
- * Returns true if a transfer is over and a retry does not help, but another
- * query may: the response is too large, or not a page as documented.
+ * Returns true if a retry of a transfer, which is over, does not help, but
+ * another query may: the response is too large, or not a page as documented.
  */
 bool
 api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
@@ -255,10 +254,7 @@ api_note_end(const Api *api, EndDoubt doubt)
 		api_facts(api)->has_false_counts = true;
 }
 
-/*
- * Returns true if a transfer is over because the key lacks a permission or is
- * invalid.
- */
+/* Returns true if a transfer, which is over, was refused because of the key. */
 bool
 api_is_denial(const Api *api, HttpTransfer *transfer)
 {

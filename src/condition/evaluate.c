@@ -170,17 +170,12 @@ text_json(const char *text)
 static char *
 value_json(RemoteKind kind, Datum value, Oid type)
 {
-	switch (kind)
-	{
-		case REMOTE_UUID:
-			return json_quote(id_text(DatumGetUUIDP(value)));
-		case REMOTE_BOOLEAN:
-			return DatumGetBool(value) ? "true" : "false";
-		case REMOTE_TEXT:
-			return text_json(value_text(value, type));
-		default:
-			return NULL;
-	}
+	if (kind == REMOTE_UUID)
+		return json_quote(id_text(DatumGetUUIDP(value)));
+	if (kind == REMOTE_BOOLEAN)
+		return DatumGetBool(value) ? "true" : "false";
+	Assert(kind == REMOTE_TEXT);
+	return text_json(value_text(value, type));
 }
 
 /*
@@ -221,7 +216,7 @@ read_date(Datum value, Oid type, int64 *days)
 static bool
 read_bound(RemoteKind kind, Datum value, Oid type, Bound *bound)
 {
-	memset(bound, 0, sizeof(*bound));
+	*bound = (Bound){0};
 	if (kind == REMOTE_TIMESTAMP)
 		return read_timestamp(value, type, &bound->time);
 	if (kind == REMOTE_DATE)
