@@ -416,10 +416,7 @@ api_retry(const ApiProblem *problem)
 	return is_pending;
 }
 
-/*
- * Returns the start of a remote text for a message, palloc'd: without the key
- * and control characters, and in the server encoding.
- */
+/* Returns the start of a remote text, without the key or control characters. */
 static char *
 excerpt(const Api *api, const char *text, size_t length)
 {
@@ -501,10 +498,7 @@ api_raise_malformed(const ApiProblem *problem, const char *what,
 				   excerpt(problem->api, transfer->body, transfer->length))));
 }
 
-/*
- * Raises an error with a message, to which the HTTP status is added, and a
- * hint, or NULL.
- */
+/* Raises an error with a message, the HTTP status, and a hint, or NULL. */
 void
 api_raise(const ApiProblem *problem, int sqlstate, const char *message,
 		  const char *hint)

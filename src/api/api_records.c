@@ -165,10 +165,10 @@ parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Waits for the response to a query and parses it.  *page is made in the current
- * memory context and points into the response, which lives until http_end.
- * Raises an error for a response that QueryResult does not describe, and if
- * there is none.
+ * Waits for the response to a query.  *page is made in the current memory
+ * context and points into the response, which lives until http_end.  Raises an
+ * error for a response that QueryResult does not describe, and if there is
+ * none.
  */
 QueryResult
 api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
@@ -194,10 +194,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 	return classify_refusal(&problem);
 }
 
-/*
- * Like api_finish_query, if a page has arrived.  Returns false for anything
- * else, and raises no error.
- */
+/* Like api_finish_query, but returns false unless a page has arrived. */
 bool
 api_try_page(const Api *api, const HttpTransfer *transfer,
 			 const AttributeSet *wanted, RecordPage **page)
@@ -423,9 +420,9 @@ parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Like api_finish_record, if the response has arrived and needs no error,
- * warning or further request.  *record is NULL if there is no such record.
- * Returns false for any other response.
+ * Like api_finish_record, but returns false unless a response has arrived that
+ * needs no error, warning or further request.  *record is NULL if there is
+ * none.
  */
 bool
 api_try_record(const Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -527,10 +524,7 @@ load_owned(const HttpTransfer *transfer, bool *is_cut)
 	return callback->arg;
 }
 
-/*
- * Returns true if a response with status 200 reports a failure, even with a
- * schema.
- */
+/* Returns true if status 200 hides a failure, with or without a schema. */
 static bool
 reports_failure(const HttpTransfer *transfer, const json_t *root,
 				const ApiProblem *problem)

@@ -77,10 +77,7 @@ static const struct
 	{"*truncated*", PLACE_FLAG},   {"*exceeded*", PLACE_FLAG},
 };
 
-/*
- * Copies the letters of a text in lower case: rateLimitExceeded, RATE_LIMITED
- * and "Rate limit exceeded" are alike.
- */
+/* Copies the letters in lower case: RATE_LIMIT and "Rate limit" are alike. */
 static void
 copy_letters(const char *text, char *letters, size_t size)
 {

@@ -80,10 +80,7 @@ envelope_member(const Envelope *envelope, const char *name)
 	return NULL;
 }
 
-/*
- * Returns the key of the scalar in a value that is an object, for a uuid
- * column or any other; NULL: none.
- */
+/* Returns the key of an object's scalar, for a uuid column or any other. */
 const char *
 envelope_scalar_key(const Envelope *envelope, bool as_uuid)
 {
@@ -142,10 +139,7 @@ record_key_read(const Record *record, int attribute, pg_uuid_t *key)
 			   : RECORD_KEY_ODD;
 }
 
-/*
- * Returns the created_at of a record in the API's form, or NULL.  number: of
- * created_at among the wanted attributes.
- */
+/* Returns the created_at, attribute number, in the API's form; or NULL. */
 const char *
 created_at_text(const Record *record, int number)
 {

@@ -337,10 +337,7 @@ comparison_condition(const Search *search, OpExpr *clause)
 	return NIL;
 }
 
-/*
- * Returns the condition of column = ANY (expression) or column <> ALL
- * (expression), to which the parser converts IN and NOT IN; or NIL.
- */
+/* Returns the condition of IN, NOT IN, = ANY or <> ALL; or NIL. */
 static List *
 array_condition(const Search *search, ScalarArrayOpExpr *clause)
 {
@@ -465,10 +462,7 @@ is_several(const List *condition)
 			leaf_number(condition, LEAF_REMOTE_KIND) >= REMOTE_TIMESTAMP);
 }
 
-/*
- * Returns the depth of the groups in a condition's filters, without the
- * outermost.
- */
+/* Returns the depth of the groups of filters, without the outermost. */
 static int
 group_depth(const List *condition)
 {
@@ -564,10 +558,7 @@ condition_is_single(const List *condition)
 	return false;
 }
 
-/*
- * Returns the name of the attribute of a condition on the id or a key, in
- * UTF-8.
- */
+/* Returns the attribute of a condition on the id or a key, in UTF-8. */
 const char *
 condition_field(const List *condition)
 {

@@ -347,8 +347,8 @@ intersect(KeySet a, KeySet b)
 }
 
 /*
- * Returns the keys that a condition on the id or on a key allows.  NULLs and
- * texts that are not UUIDs allow no key.  states: of the plan's expressions.
+ * Returns the keys that a condition allows, and none for NULLs and texts that
+ * are not UUIDs.  states: of the plan's expressions.
  */
 KeySet
 condition_evaluate_keys(const List *condition, const List *states,
@@ -465,10 +465,7 @@ add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 	add_equality(leaf, json, one, many);
 }
 
-/*
- * Adds a bound, moved outwards, by one step more if the API can only exclude
- * it.
- */
+/* Adds a bound, moved outwards, once more if the API can only exclude it. */
 static void
 add_bound(const Leaf *leaf, Bound bound, BoundDirection direction)
 {
