@@ -346,22 +346,15 @@ choose_gap(Sample *sample, int *at, int64 *from)
 static PageReader *
 choose_page(Sample *sample, int *at, int64 *from)
 {
-	Stretch *last = NULL;
-
 	if (sample->phase == SAMPLE_GAPS)
 		return choose_gap(sample, at, from);
 	*at = sample->stretch_count;
-	*from = PG_INT64_MIN;
+	*from = *at > 0 ? sample->stretches[*at - 1].to : PG_INT64_MIN;
+	if (*at > 0 && sample->phase == SAMPLE_FIRST &&
+		(sample->first == NULL || sample->pages * FIRST_PART >= sample->limit))
+		return reader_from(sample, *from, true);
 	if (*at > 0)
-	{
-		last = &sample->stretches[*at - 1];
-		*from = last->to;
-		if (sample->phase == SAMPLE_FIRST &&
-			(sample->first == NULL ||
-			 sample->pages * FIRST_PART >= sample->limit))
-			return reader_from(sample, *from, true);
-		last->reader = NULL;
-	}
+		sample->stretches[*at - 1].reader = NULL;
 	return sample->first;
 }
 

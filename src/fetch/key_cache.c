@@ -207,12 +207,10 @@ KeyEntry *
 key_entry_find(KeyCache *cache, const pg_uuid_t *key, bool may_create)
 {
 	KeyStore  *store = cache->field->store;
-	KeyEntryId id;
+	KeyEntryId id = {*key, cache};
 	KeyEntry  *entry;
 	bool	   found;
 
-	id.key = *key;
-	id.cache = cache;
 	entry = hash_search(store->entries, &id,
 						may_create ? HASH_ENTER : HASH_FIND, &found);
 	if (entry != NULL && !found)
