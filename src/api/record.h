@@ -48,7 +48,6 @@ typedef struct Envelope
 	bool		has_value;
 	JsonValue	value;
 	int			member_count;
-	int			member_capacity;
 	JsonMember *members;
 } Envelope;
 
@@ -59,7 +58,6 @@ typedef struct RecordAttribute
 	bool	  is_list;
 	JsonSlice raw;
 	int		  count; /* 0 for null and for an empty list */
-	int		  capacity;
 	Envelope *envelopes;
 } RecordAttribute;
 
@@ -79,7 +77,6 @@ typedef struct Record
 typedef struct RecordPage
 {
 	int		 count;
-	int		 capacity;
 	Record **records;
 	char	*next_cursor; /* NULL: last page */
 	int64	 total;		  /* the API's count for the query, or -1 */

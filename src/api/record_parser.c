@@ -62,8 +62,9 @@ typedef struct RecordParser
 	JsonParseErrorType escape_error;
 	const char		  *escape_place;
 
-	bool	  seen[PLACE_COUNT];	   /* for "data" and the record's keys */
-	JsonValue top_values[PLACE_COUNT]; /* for the record's keys */
+	bool	  has_data;				   /* of the response */
+	bool	  seen[PLACE_COUNT];	   /* for the record's keys */
+	JsonValue top_values[PLACE_COUNT]; /* likewise */
 
 	/* current position */
 	const char		*attribute_name;
@@ -199,17 +200,17 @@ read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
 }
 
 /*
- * Returns the array, reallocated if necessary, with one more element, zeroed.
+ * Returns the array with room for one more element, which is zeroed.  Before the
+ * first element, the array is NULL.  It has room for count elements rounded up
+ * to a power of two, so it is reallocated when count is one.
  */
 static void *
-grow_array(void *array, int count, int *capacity, size_t element_size)
+grow_array(void *array, int count, size_t element_size)
 {
-	if (count == *capacity)
-	{
-		*capacity = Max(4, *capacity * 2);
-		array = array == NULL ? palloc(*capacity * element_size)
-							  : repalloc(array, *capacity * element_size);
-	}
+	if (count == 0)
+		array = palloc(element_size);
+	else if ((count & (count - 1)) == 0)
+		array = repalloc(array, 2 * count * element_size);
 	memset((char *) array + count * element_size, 0, element_size);
 	return array;
 }
@@ -218,22 +219,18 @@ grow_array(void *array, int count, int *capacity, size_t element_size)
 static void
 begin_record(RecordParser *parser)
 {
-	Record *record = palloc0(sizeof(Record));
+	RecordPage *page = parser->page;
+	Record	   *record = palloc0(sizeof(Record));
 
 	record->attributes =
 		palloc0(Max(parser->wanted->count, 1) * sizeof(RecordAttribute));
 	parser->record = record;
-	for (size_t i = 0; i < lengthof(record_keys); i++)
+	memset(parser->seen, 0, sizeof(parser->seen));
+	memset(parser->top_values, 0, sizeof(parser->top_values));
+	if (page != NULL)
 	{
-		parser->seen[record_keys[i].place] = false;
-		memset(&parser->top_values[record_keys[i].place], 0, sizeof(JsonValue));
-	}
-	if (parser->page != NULL)
-	{
-		RecordPage *page = parser->page;
-
-		page->records = grow_array(page->records, page->count, &page->capacity,
-								   sizeof(Record *));
+		page->records =
+			grow_array(page->records, page->count, sizeof(Record *));
 		page->records[page->count++] = record;
 	}
 }
@@ -247,12 +244,11 @@ apply_top_values(RecordParser *parser)
 {
 	for (size_t i = 0; i < lengthof(record_keys); i++)
 	{
-		JsonValue		*top = &parser->top_values[record_keys[i].place];
-		int				 number;
+		JsonValue *top = &parser->top_values[record_keys[i].place];
+		int number = attribute_set_find(parser->wanted, record_keys[i].name);
 		RecordAttribute *attribute;
 		Envelope		*envelope;
 
-		number = attribute_set_find(parser->wanted, record_keys[i].name);
 		if (number < 0 || record_keys[i].value_type == NULL ||
 			top->kind != JSON_TOKEN_STRING)
 			continue;
@@ -269,14 +265,13 @@ apply_top_values(RecordParser *parser)
 			continue;
 		}
 
-		memset(attribute, 0, sizeof(RecordAttribute));
-		envelope = palloc0(sizeof(Envelope));
-		envelope->value_type = unconstify(char *, record_keys[i].value_type);
-		envelope->has_value = true;
-		envelope->value = *top;
-		attribute->is_present = true;
-		attribute->count = 1;
-		attribute->envelopes = envelope;
+		envelope = palloc(sizeof(Envelope));
+		*envelope = (Envelope){
+			.value_type = unconstify(char *, record_keys[i].value_type),
+			.has_value = true,
+			.value = *top};
+		*attribute = (RecordAttribute){
+			.is_present = true, .count = 1, .envelopes = envelope};
 		/* record_write_cut copies this. */
 		attribute->raw.start =
 			psprintf("{\"value\":%.*s,\"value_type\":\"%s\"}", top->raw.length,
@@ -423,7 +418,7 @@ place_of_outer_key(RecordParser *parser, const char *name)
 	if (parser->places[parser->depth] != PLACE_RESPONSE)
 		return PLACE_IGNORED;
 	if (strcmp(name, "data") == 0)
-		return first_occurrence(parser, &parser->seen[data], data);
+		return first_occurrence(parser, &parser->has_data, data);
 	if (strcmp(name, "meta") == 0 || strcmp(name, "pagination") == 0)
 		return PLACE_PAGING;
 	return PLACE_IGNORED;
@@ -474,9 +469,8 @@ add_member(RecordParser *parser, char *name)
 {
 	Envelope *envelope = parser->envelope;
 
-	envelope->members =
-		grow_array(envelope->members, envelope->member_count,
-				   &envelope->member_capacity, sizeof(JsonMember));
+	envelope->members = grow_array(envelope->members, envelope->member_count,
+								   sizeof(JsonMember));
 	envelope->members[envelope->member_count++].name = name;
 	return PLACE_MEMBER;
 }
@@ -551,9 +545,8 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 	{
 		RecordAttribute *attribute = parser->attribute;
 
-		attribute->envelopes =
-			grow_array(attribute->envelopes, attribute->count,
-					   &attribute->capacity, sizeof(Envelope));
+		attribute->envelopes = grow_array(attribute->envelopes,
+										  attribute->count, sizeof(Envelope));
 		parser->envelope = &attribute->envelopes[attribute->count++];
 	}
 	else if (place == PLACE_VALUE_TYPE && kind == JSON_TOKEN_STRING)
@@ -657,17 +650,20 @@ on_scalar(void *state, char *token, JsonTokenType kind)
 	JSON_ACTION_RETURN;
 }
 
-static char *
-not_json_at(ptrdiff_t position)
-{
-	return psprintf("invalid JSON at byte %d", (int) position);
-}
-
 static RecordStatus
 parse(RecordParser *parser, char *body, int length, char **problem)
 {
-	JsonSemAction	   actions = {0};
+	JsonSemAction	   actions = {.semstate = parser,
+								  .object_start = on_object_start,
+								  .object_end = on_object_end,
+								  .array_start = on_array_start,
+								  .object_field_start = on_field_start,
+								  .object_field_end = on_field_end,
+								  .array_element_start = on_element_start,
+								  .array_element_end = on_element_end,
+								  .scalar = on_scalar};
 	JsonParseErrorType error;
+	const char		  *error_place;
 	int				   valid = pg_encoding_verifymbstr(PG_UTF8, body, length);
 
 	/* A truncated body may end within a character. */
@@ -683,38 +679,31 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 
 	parser->lexer = make_lexer(body, length, false);
 	parser->places[0] = PLACE_RESPONSE;
-
-	actions.semstate = parser;
-	actions.object_start = on_object_start;
-	actions.object_end = on_object_end;
-	actions.array_start = on_array_start;
-	actions.object_field_start = on_field_start;
-	actions.object_field_end = on_field_end;
-	actions.array_element_start = on_element_start;
-	actions.array_element_end = on_element_end;
-	actions.scalar = on_scalar;
-
 	error = pg_parse_json(parser->lexer, &actions);
+	error_place = parser->lexer->token_start;
 	if (parser->escape_error != JSON_SUCCESS)
 	{
-		*problem = not_json_at(parser->escape_place - body);
-		return parser->escape_error == JSON_UNICODE_CODE_POINT_ZERO
-				   ? RECORD_UNTRANSLATABLE
-				   : RECORD_MALFORMED;
+		error = parser->escape_error;
+		error_place = parser->escape_place;
 	}
 	if (error != JSON_SUCCESS)
 	{
-		*problem = not_json_at(parser->lexer->token_start == NULL
-								   ? 0
-								   : parser->lexer->token_start - body);
-		return ended_early(parser, error) ? RECORD_CUT : RECORD_MALFORMED;
+		*problem =
+			psprintf("invalid JSON at byte %d",
+					 error_place == NULL ? 0 : (int) (error_place - body));
+		if (error == JSON_UNICODE_CODE_POINT_ZERO)
+			return RECORD_UNTRANSLATABLE;
+		return parser->escape_error == JSON_SUCCESS &&
+					   ended_early(parser, error)
+				   ? RECORD_CUT
+				   : RECORD_MALFORMED;
 	}
 
 	if (parser->reports_failure ||
 		(parser->page != NULL && parser->page->count == 0 &&
 		 parser->message != NULL && place_explains_failure(parser->message)))
 		return RECORD_FAILURE;
-	if (!parser->seen[parser->page != NULL ? PLACE_PAGE : PLACE_DATA])
+	if (!parser->has_data)
 		report(parser, "\"data\" is missing");
 	*problem = parser->problem;
 	return parser->problem == NULL ? RECORD_OK : RECORD_MALFORMED;
@@ -730,11 +719,9 @@ RecordStatus
 record_parse(const AttributeSet *wanted, char *body, int length,
 			 Record **record, char **problem)
 {
-	RecordParser parser = {0};
-	RecordStatus status;
+	RecordParser parser = {.wanted = wanted};
+	RecordStatus status = parse(&parser, body, length, problem);
 
-	parser.wanted = wanted;
-	status = parse(&parser, body, length, problem);
 	*record = parser.record;
 	return status;
 }
@@ -748,9 +735,8 @@ RecordStatus
 record_parse_page(const AttributeSet *wanted, char *body, int length,
 				  RecordPage **page, char **problem)
 {
-	RecordParser parser = {0};
+	RecordParser parser = {.wanted = wanted};
 
-	parser.wanted = wanted;
 	parser.page = *page = palloc0(sizeof(RecordPage));
 	parser.page->total = -1;
 	return parse(&parser, body, length, problem);
