@@ -14,8 +14,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "fmgr.h"
-#include "foreign/foreign.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"

@@ -14,19 +14,12 @@
 
 #include "access/relation.h"
 #include "catalog/heap.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
-#include "fmgr.h"
-#include "foreign/fdwapi.h"
-#include "foreign/foreign.h"
 #include "funcapi.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
-#include "nodes/value.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -118,14 +111,11 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 	Api			 *api = api_open(settings, credentials, NULL);
 	List		 *attributes;
 
-	/* The transfer points to both, and may outlive this function's frame. */
 	budget->limit = settings->max_requests;
-	budget->total = palloc(sizeof(int64));
-	*budget->total = *request_total;
+	budget->total = request_total;
 	MemoryContextSwitchTo(old_context);
 	attributes =
 		api_finish_schema(api, api_ask_schema(api, budget), for_import);
-	*request_total = *budget->total;
 	MemoryContextDelete(context);
 	return attributes;
 }
@@ -444,7 +434,7 @@ List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 {
 	List	 *commands = NIL;
-	int64	  request_total = 0;
+	int64	 *request_total = palloc0(sizeof(int64));
 	ListCell *cell;
 
 	if (strcmp(statement->remote_schema, REMOTE_SCHEMA) != 0)
@@ -461,7 +451,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 	{
 		char *record_type = lfirst(cell);
 		List *attributes = schema_read(
-			settings_read_server(serverid, record_type), &request_total, true);
+			settings_read_server(serverid, record_type), request_total, true);
 
 		commands =
 			lappend(commands,
@@ -504,11 +494,10 @@ opportunity_fdw_attributes(PG_FUNCTION_ARGS)
 	ForeignServer *server = server_find(NameStr(*PG_GETARG_NAME(0)));
 	Settings	  *settings = settings_read_server(
 			 server->serverid, text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	int64	  request_total = 0;
 	ListCell *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(cell, schema_read(settings, &request_total, false))
+	foreach(cell, schema_read(settings, palloc0(sizeof(int64)), false))
 	{
 		const SchemaAttribute *attribute = lfirst(cell);
 		Datum				   values[ATTRIBUTES_COLUMNS];
@@ -575,13 +564,13 @@ opportunity_fdw_columns(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rows = (ReturnSetInfo *) fcinfo->resultinfo;
 	List		  *names = table_column_names(relid);
 	Settings	  *settings = settings_read(relid);
-	int64		   request_total = 0;
 	List		  *columns;
 	ListCell	  *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
-	columns = columns_of_schema(settings->record_type,
-								schema_read(settings, &request_total, false));
+	columns =
+		columns_of_schema(settings->record_type,
+						  schema_read(settings, palloc0(sizeof(int64)), false));
 	assign_names(columns, names);
 	foreach(cell, columns)
 	{

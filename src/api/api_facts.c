@@ -16,7 +16,6 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
-#include "lib/stringinfo.h"
 #include "utils/json.h"
 
 #include "api/api_facts.h"

@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "nodes/pg_list.h"
-#include "utils/uuid.h"
 
 #include "api/api.h"
 

@@ -24,7 +24,6 @@
  */
 #include "postgres.h"
 
-#include "lib/stringinfo.h"
 
 #include "api/api_records.h"
 #include "api/json_tree.h"

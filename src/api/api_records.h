@@ -12,7 +12,6 @@
 
 #include "postgres.h"
 
-#include "api/api.h"
 #include "api/api_facts.h"
 
 /* Doubt whether the last page of a query ends its records. */
