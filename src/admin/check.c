@@ -25,10 +25,8 @@
 #include "admin/admin.h"
 #include "api/api_records.h"
 #include "base/id.h"
-#include "option/option.h"
 
 #define CHECK_MAX_REQUESTS 5
-#define CHECK_COLUMNS 5
 
 typedef enum CheckVerdict
 {
@@ -120,7 +118,7 @@ query_response(Check *check)
 
 	if (check->query != NULL || !check->settings->use_query)
 		return check->query;
-	check->query = api_query_first(check->api, &query, &check->budget);
+	check->query = api_start_query(check->api, &query, NULL, &check->budget);
 	await(check, check->query);
 	if (api_try_page(check->api, check->query, check->wanted, &page))
 		check->page = page;
@@ -404,7 +402,7 @@ step_archived(Check *check, CheckResult *result)
 		return;
 
 	query.filters = list_make1(&filter);
-	transfer = api_query_first(check->api, &query, &check->budget);
+	transfer = api_start_query(check->api, &query, NULL, &check->budget);
 	await(check, transfer);
 	outcome = api_finish_query(check->api, transfer, check->wanted, &page);
 	result->took = http_times(transfer).response;
@@ -506,19 +504,16 @@ run_step(Check *check, const CheckStep *step, CheckResult *result)
 static void
 put_row(ReturnSetInfo *rows, const char *name, const CheckResult *result)
 {
-	Datum values[CHECK_COLUMNS] = {0};
-	bool  nulls[CHECK_COLUMNS] = {false, result->verdict == CHECK_UNDECIDED,
-								  result->took < 0, result->detail == NULL,
-								  result->hint == NULL};
+	const char *detail = result->detail != NULL ? result->detail : "";
+	const char *hint = result->hint != NULL ? result->hint : "";
+	Datum		values[] = {
+			  CStringGetTextDatum(name),
+			  BoolGetDatum(result->verdict == CHECK_PASSED),
+			  NumericGetDatum(int64_div_fast_to_numeric(result->took, 3)),
+			  CStringGetTextDatum(detail), CStringGetTextDatum(hint)};
+	bool nulls[] = {false, result->verdict == CHECK_UNDECIDED, result->took < 0,
+					result->detail == NULL, result->hint == NULL};
 
-	values[0] = CStringGetTextDatum(name);
-	values[1] = BoolGetDatum(result->verdict == CHECK_PASSED);
-	if (!nulls[2])
-		values[2] = NumericGetDatum(int64_div_fast_to_numeric(result->took, 3));
-	if (!nulls[3])
-		values[3] = CStringGetTextDatum(result->detail);
-	if (!nulls[4])
-		values[4] = CStringGetTextDatum(result->hint);
 	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 }
 

@@ -52,46 +52,39 @@ count_records(const Api *api, int count)
 
 /* --- Queries --- */
 
-static HttpTransfer *
-start_query(Api *api, const char *body, HttpBudget *budget)
-{
-	return api_start(api, ENDPOINT_QUERY,
-					 psprintf(API_QUERY_PATH, api->settings->record_type), body,
-					 budget);
-}
-
-/* Starts a query.  The transfer lives until http_end, or as long as the Api. */
+/*
+ * Starts the request for a query's first page, or with a cursor for the page
+ * that it stands for.  The API takes the filters and the sort from the cursor.
+ * The transfer lives until http_end, or as long as the Api.  Leaves the text in
+ * the current context.  Raises an error if the budget is exhausted.
+ */
 HttpTransfer *
-api_query_first(Api *api, const ApiQuery *query, HttpBudget *budget)
+api_start_query(Api *api, const ApiQuery *query, const char *cursor,
+				HttpBudget *budget)
 {
+	List		  *filters = cursor == NULL ? query->filters : NIL;
 	StringInfoData body;
 	ListCell	  *cell;
 
 	initStringInfo(&body);
 	appendStringInfoChar(&body, '{');
-	foreach(cell, query->filters)
+	if (cursor != NULL)
+		appendStringInfo(&body, "\"cursor\":%s,", json_quote(cursor));
+	foreach(cell, filters)
 		appendStringInfo(&body, "%s%s",
 						 foreach_current_index(cell) > 0 ? ","
 														 : "\"filters\":[",
 						 ((RemoteFilter *) lfirst(cell))->json);
-	if (query->filters != NIL)
+	if (filters != NIL)
 		appendStringInfoString(&body, "],");
-	if (query->sort != NULL)
+	if (cursor == NULL && query->sort != NULL)
 		appendStringInfo(
 			&body, "\"sort\":[{\"field\":%s,\"direction\":\"%s\"}],",
 			json_quote(query->sort), query->is_descending ? "desc" : "asc");
 	appendStringInfo(&body, "\"limit\":%d}", query->limit);
-	return start_query(api, body.data, budget);
-}
-
-/* Starts the request for the next page, like api_query_first. */
-HttpTransfer *
-api_query_next(Api *api, const char *cursor, int limit, HttpBudget *budget)
-{
-	return start_query(
-		api,
-		psprintf("{\"cursor\":%s,\"limit\":%d}", json_quote(cursor), limit),
-		budget);
+	return api_start(api, ENDPOINT_QUERY,
+					 psprintf(API_QUERY_PATH, api->settings->record_type),
+					 body.data, budget);
 }
 
 /*
@@ -330,7 +323,7 @@ api_raise_unhealthy(const Api *api, HttpTransfer *transfer)
 
 /* --- Records --- */
 
-/* Starts GET /api/v2/{record_type}/{id}, like api_query_first. */
+/* Starts GET /api/v2/{record_type}/{id}, like api_start_query. */
 HttpTransfer *
 api_get_record(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 {
@@ -389,7 +382,7 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 		return is_healthy_api(api, budget);
 	query.filters = list_make1(remote_filter_create(
 		ID_FIELD, OPERATOR_IN, psprintf("[\"%s\"]", id_text(id))));
-	transfer = api_query_first(api, &query, budget);
+	transfer = api_start_query(api, &query, NULL, budget);
 	if (api_finish_query(api, transfer, attribute_set_create(), &page) ==
 		QUERY_PAGE)
 	{
@@ -494,7 +487,7 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 
 /* --- The schema --- */
 
-/* Starts GET /api/v2/_schema/{record_type}, like api_query_first. */
+/* Starts GET /api/v2/_schema/{record_type}, like api_start_query. */
 HttpTransfer *
 api_ask_schema(Api *api, HttpBudget *budget)
 {

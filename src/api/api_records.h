@@ -44,10 +44,8 @@ typedef struct SchemaAttribute
 	List *operators; /* names of filter operators */
 } SchemaAttribute;
 
-extern HttpTransfer *api_query_first(Api *api, const ApiQuery *query,
-									 HttpBudget *budget);
-extern HttpTransfer *api_query_next(Api *api, const char *cursor, int limit,
-									HttpBudget *budget);
+extern HttpTransfer *api_start_query(Api *api, const ApiQuery *query,
+									 const char *cursor, HttpBudget *budget);
 extern QueryResult	 api_finish_query(Api *api, HttpTransfer *transfer,
 									  const AttributeSet *wanted,
 									  RecordPage		**page);

@@ -62,11 +62,8 @@ page_reader_send(PageReader *reader)
 {
 	const PageSource *source = reader->source;
 
-	reader->transfer =
-		reader->cursor == NULL
-			? api_query_first(source->api, &reader->query, source->budget)
-			: api_query_next(source->api, reader->cursor, reader->query.limit,
-							 source->budget);
+	reader->transfer = api_start_query(source->api, &reader->query,
+									   reader->cursor, source->budget);
 	source->statement->pending++;
 }
 
