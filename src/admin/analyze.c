@@ -29,12 +29,9 @@
 #include "utils/rel.h"
 
 #include "admin/admin.h"
-#include "api/api_facts.h"
-#include "base/compat.h"
 #include "base/id.h"
 #include "exec/row.h"
 #include "fetch/page_reader.h"
-#include "option/option.h"
 #include "plan/plan.h"
 
 /* Limit of the requests, and so of the pages, of a sample. */

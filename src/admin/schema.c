@@ -28,7 +28,6 @@
 
 #include "admin/admin.h"
 #include "api/api_records.h"
-#include "option/option.h"
 
 /* Name of the only remote schema, which this extension defines. */
 #define REMOTE_SCHEMA "reevo"

@@ -39,14 +39,6 @@
 /* Absolute value below which systems treat numbers differently, except zero. */
 #define SMALLEST_BOUND 1e-9
 
-/* Arguments of the evaluation of filters. */
-typedef struct Evaluation
-{
-	const List	*states; /* ExprStates of the condition's expressions */
-	ExprContext *econtext;
-	const Api	*api;
-} Evaluation;
-
 /* Values that a column is compared with. */
 typedef struct Values
 {
@@ -74,13 +66,6 @@ typedef struct Bound
 	int64  time; /* microseconds of a timestamp, or days of a date */
 	double number;
 } Bound;
-
-/* Direction in which a bound is moved. */
-typedef enum BoundDirection
-{
-	BOUND_DOWN = -1,
-	BOUND_UP = 1
-} BoundDirection;
 
 /* --- SQL values as JSON --- */
 
@@ -238,14 +223,14 @@ bound_is_less(Bound a, Bound b)
  * the last place, so that it is certainly beyond the value; NULL: not finite.
  */
 static char *
-number_bound(double number, BoundDirection direction, int steps)
+number_bound(double number, int steps)
 {
 	char *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
 
-	for (int i = 0; i < steps; i++)
-		number = nextafter(number, direction * HUGE_VAL);
+	for (int i = 0; i < abs(steps); i++)
+		number = nextafter(number, steps * HUGE_VAL);
 	if (fabs(number) < SMALLEST_BOUND)
-		number = direction * SMALLEST_BOUND;
+		number = copysign(SMALLEST_BOUND, steps);
 	if (!isfinite(number))
 		return NULL;
 	double_to_shortest_decimal_buf(number, text);
@@ -258,18 +243,18 @@ number_bound(double number, BoundDirection direction, int steps)
  * NULL if there is none.
  */
 static char *
-bound_json(RemoteKind kind, Bound bound, BoundDirection direction, int steps)
+bound_json(RemoteKind kind, Bound bound, int steps)
 {
 	char *text;
 
 	if (kind == REMOTE_NUMBER)
-		return number_bound(bound.number, direction, steps);
+		return number_bound(bound.number, steps);
 	if (kind == REMOTE_DATE)
-		text = iso8601_write_date(bound.time + direction * steps);
+		text = iso8601_write_date(bound.time + steps);
 	else
 	{
-		bound.time += direction * steps * USECS_PER_SEC;
-		if (direction == BOUND_UP)
+		bound.time += steps * USECS_PER_SEC;
+		if (steps > 0)
 			bound.time += USECS_PER_SEC - 1;
 		text = iso8601_write(bound.time);
 	}
@@ -467,13 +452,13 @@ add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 
 /* Adds a bound, moved outwards, once more if the API can only exclude it. */
 static void
-add_bound(const Leaf *leaf, Bound bound, BoundDirection direction)
+add_bound(const Leaf *leaf, Bound bound, bool is_lower)
 {
-	bool		   is_lower = direction == BOUND_DOWN;
 	RemoteOperator including = is_lower ? OPERATOR_GTE : OPERATOR_LTE;
 	RemoteOperator excluding = is_lower ? OPERATOR_GT : OPERATOR_LT;
-	char		  *json = bound_json(leaf->remote_kind, bound, direction,
-							 is_allowed(leaf, including) ? 1 : 2);
+	int			   steps = is_allowed(leaf, including) ? 1 : 2;
+	char		  *json =
+		bound_json(leaf->remote_kind, bound, is_lower ? -steps : steps);
 
 	if (json != NULL && !add_filter(leaf, including, json))
 		add_filter(leaf, excluding, json);
@@ -499,9 +484,9 @@ add_range(const Leaf *leaf)
 			greatest = bound;
 	}
 	if (leaf->kind != CONDITION_LESS)
-		add_bound(leaf, least, BOUND_DOWN);
+		add_bound(leaf, least, true);
 	if (leaf->kind != CONDITION_GREATER)
-		add_bound(leaf, greatest, BOUND_UP);
+		add_bound(leaf, greatest, false);
 }
 
 /*
@@ -561,10 +546,10 @@ add_pattern(const Leaf *leaf, const char *pattern)
  * match.  Returns false if no record can match.
  */
 static bool
-evaluate_leaf(const Evaluation *evaluation, const List *condition,
-			  List **filters)
+evaluate_leaf(const List *condition, const List *states, ExprContext *econtext,
+			  const Api *api, List **filters)
 {
-	Leaf leaf = {.api = evaluation->api,
+	Leaf leaf = {.api = api,
 				 .kind = condition_kind(condition),
 				 .field = condition_field(condition),
 				 .remote_kind = leaf_number(condition, LEAF_REMOTE_KIND),
@@ -576,8 +561,7 @@ evaluate_leaf(const Evaluation *evaluation, const List *condition,
 	if (leaf.kind != CONDITION_EXISTS)
 	{
 		/* No comparison with NULL is true, and with {} only <> ALL is. */
-		leaf.values =
-			read_values(condition, evaluation->states, evaluation->econtext);
+		leaf.values = read_values(condition, states, econtext);
 		if (is_negative ? leaf.values.has_null : leaf.values.count == 0)
 			return false;
 		if (leaf.values.count == 0)
@@ -635,8 +619,8 @@ group(const char *name, const List *filters)
 
 /* Adds the filters of a condition, like evaluate_leaf. */
 static bool
-evaluate_condition(const Evaluation *evaluation, const List *condition,
-				   List **filters)
+evaluate_condition(const List *condition, const List *states,
+				   ExprContext *econtext, const Api *api, List **filters)
 {
 	List	 *arms = NIL;
 	ListCell *cell;
@@ -646,7 +630,8 @@ evaluate_condition(const Evaluation *evaluation, const List *condition,
 		case CONDITION_AND:
 			for_each_from(cell, condition, 1)
 			{
-				if (!evaluate_condition(evaluation, lfirst(cell), filters))
+				if (!evaluate_condition(lfirst(cell), states, econtext, api,
+										filters))
 					return false;
 			}
 			return true;
@@ -655,7 +640,8 @@ evaluate_condition(const Evaluation *evaluation, const List *condition,
 			{
 				List *arm = NIL;
 
-				if (!evaluate_condition(evaluation, lfirst(cell), &arm))
+				if (!evaluate_condition(lfirst(cell), states, econtext, api,
+										&arm))
 					continue;
 				if (arm == NIL)
 					return true;
@@ -666,7 +652,7 @@ evaluate_condition(const Evaluation *evaluation, const List *condition,
 			*filters = lappend(*filters, group("or", arms));
 			return true;
 		default:
-			return evaluate_leaf(evaluation, condition, filters);
+			return evaluate_leaf(condition, states, econtext, api, filters);
 	}
 }
 
@@ -679,10 +665,9 @@ bool
 condition_evaluate_filter(const List *condition, const List *states,
 						  ExprContext *econtext, const Api *api, List **filters)
 {
-	Evaluation evaluation = {states, econtext, api};
-	List	  *joined = NIL;
+	List *joined = NIL;
 
-	if (!evaluate_condition(&evaluation, condition, &joined))
+	if (!evaluate_condition(condition, states, econtext, api, &joined))
 		return false;
 	if (joined != NIL)
 		*filters = lappend(*filters, group("and", joined));
