@@ -10,6 +10,10 @@
  * are all understood.  Nothing that the API sends is trusted, and the key is
  * removed from any text of it that is shown.
  *
+ * api_read_problem describes a response that is not as expected.  api_retry then
+ * repeats the request if the failure may be temporary.  Otherwise, one of the
+ * api_raise functions raises its error, so that it is the same for each endpoint.
+ *
  * api_records.c has the endpoints.  Neither knows SQL, and both use HTTP through
  * http.h only.
  *
@@ -27,7 +31,10 @@
 #include "api/place.h"
 #include "base/redact.h"
 
-/* Largest body, in bytes, that is searched for an error's code. */
+/*
+ * Largest body, in bytes, that is searched for an error's code.  The tree of a
+ * body takes many times its memory.
+ */
 #define API_MAX_ERROR_BODY (1024 * 1024)
 
 /* Maximum size of a response's excerpt in a message, in bytes. */
@@ -35,7 +42,10 @@
 
 /* --- Requests --- */
 
-/* Memory context callback: wipes the copies of the key and the password. */
+/*
+ * Memory context callback: wipes the statement's copies of the key and of the
+ * proxy's password.  The compiler must not omit explicit_bzero.
+ */
 static void
 wipe_secrets(void *arg)
 {
@@ -50,9 +60,10 @@ wipe_secrets(void *arg)
 
 /*
  * Returns the API for a user.  The current memory context holds it and the
- * user's connection.  settings and credentials must live as long; the secrets
- * are wiped at its end.  The number of records received is added to
- * *record_total, unless it is NULL.  Makes no request.
+ * user's connection.  settings and credentials must live as long.  The secrets
+ * in credentials are wiped at its end, even after an error in this function.
+ * The number of records received is added to *record_total, unless it is NULL.
+ * Makes no request.  Raises an error if base_url is invalid.
  */
 Api *
 api_open(const Settings *settings, Credentials *credentials,
@@ -93,8 +104,12 @@ api_open(const Settings *settings, Credentials *credentials,
 }
 
 /*
- * Starts a request for a path below the base URL, like http_start, in the Api's
- * context: the transfer must not outlive the reference to its connection.
+ * Starts a request for a path below the base URL: a GET, or a POST of json if
+ * that is not NULL.  Only the health endpoint gets no key.
+ *
+ * The transfer is made in the Api's context, because it must not outlive the
+ * reference to its connection.  budget must live as long.  Raises the errors of
+ * http_start.
  */
 HttpTransfer *
 api_start(Api *api, ApiEndpoint endpoint, const char *path, const char *json,
@@ -122,7 +137,11 @@ api_wait(HttpTransfer *transfer)
 		http_raise(transfer);
 }
 
-/* Returns a response's body for a parser: a copy if the parser modifies it. */
+/*
+ * Returns a response's body, which may be empty, for a parser.  If the server
+ * encoding is not UTF-8, the parser modifies it (json_rewrite_escapes), so each
+ * call returns a palloc'd copy.
+ */
 char *
 api_body(const HttpTransfer *transfer)
 {
@@ -140,8 +159,12 @@ api_body(const HttpTransfer *transfer)
 /* --- Descriptions of errors --- */
 
 /*
- * Parses the body of a response, for json_decref.  Returns NULL if it is not
- * JSON, and sets *is_cut if it is only incomplete.
+ * Parses the body of a response.  The caller passes the result to json_decref.
+ * Returns NULL if it is not JSON, and sets *is_cut if it is only incomplete.  A
+ * body of white space is neither.  Raises an error if memory is out.
+ *
+ * Without the flags, jansson rejects integers of more than 64 bits and strings
+ * that contain \u0000.
  */
 json_t *
 api_load_json(const HttpTransfer *transfer, bool *is_cut)
@@ -160,7 +183,11 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 	return root;
 }
 
-/* Returns the first element or member, through up to three lists; or NULL. */
+/*
+ * Returns the first element of a list or member of an object, through up to
+ * three nested lists; NULL: none.  Examples of errors in lists are [{...}],
+ * {"field": ["text"]} and [[{...}]].
+ */
 static const json_t *
 first_in(const json_t *value)
 {
@@ -176,7 +203,10 @@ first_in(const json_t *value)
 	return NULL;
 }
 
-/* Returns an HTTP error status among the members of an object; 0: none. */
+/*
+ * Returns an HTTP error status among the members of an object, a number or a
+ * string that begins with one; 0: none.
+ */
 static long
 status_in(const json_t *object)
 {
@@ -198,7 +228,10 @@ status_in(const json_t *object)
 	return 0;
 }
 
-/* Copies a JSON string, and no other value, to a text that is still empty. */
+/*
+ * Copies a JSON string, without the key, to a text of this size that is still
+ * empty.  Ignores other values, so the first string that is found counts.
+ */
 static void
 copy_string(const ApiProblem *problem, const json_t *value, char *target,
 			size_t size)
@@ -209,7 +242,11 @@ copy_string(const ApiProblem *problem, const json_t *value, char *target,
 					size);
 }
 
-/* Sets the fields that are still empty from the members of an object. */
+/*
+ * Sets the fields that are still empty from the members of an object.  The
+ * names are from common forms: RFC 9457 (type, title, detail), OAuth 2
+ * (error_description), GraphQL (extensions), Apigee (faultstring, errorcode).
+ */
 static void
 read_members(ApiProblem *problem, const json_t *error)
 {
@@ -241,7 +278,11 @@ read_members(ApiProblem *problem, const json_t *error)
 			problem->message, sizeof(problem->message));
 }
 
-/* Reads errors from an object: from its members, or from the object itself. */
+/*
+ * Reads errors from an object: from its members, or from the object itself.  A
+ * member describes the error in more detail than the object around it, so it
+ * comes first.
+ */
 static void
 read_object(ApiProblem *problem, const json_t *object)
 {
@@ -276,7 +317,10 @@ read_object(ApiProblem *problem, const json_t *object)
 	}
 }
 
-/* Returns the HTTP status that a code of a lasting failure stands for; or 0. */
+/*
+ * Returns the HTTP status that a code stands for; 0: none.  judge recognizes
+ * the codes of temporary failures.
+ */
 static long
 status_of_code(const char *code)
 {
@@ -302,8 +346,9 @@ status_of_code(const char *code)
 }
 
 /*
- * Judges a code, message or member name: sets is_throttling, or the status 500
- * for a temporary failure without a status.
+ * Sets is_throttling if a code, message or member name reports too many
+ * requests.  Sets the status 500, which api_retry repeats, if it reports a
+ * temporary failure and there is no status.
  */
 static void
 judge(ApiProblem *problem, const char *text)
@@ -323,7 +368,10 @@ judge(ApiProblem *problem, const char *text)
 		problem->status = 500;
 }
 
-/* Judges the status of an object, and the names of members that are true. */
+/*
+ * Judges the status of an object, and the names of members that are true, such
+ * as in {"throttled": true} and {"status": "timeout"}.
+ */
 static void
 judge_members(ApiProblem *problem, const json_t *object)
 {
@@ -340,7 +388,11 @@ judge_members(ApiProblem *problem, const json_t *object)
 	}
 }
 
-/* Searches a response for an error, in the likeliest forms first. */
+/*
+ * Searches a response for an error, in the likeliest forms first.  Words are
+ * judged only if nothing stands for a status.  Must not raise an error, because
+ * nothing but the caller's frame owns the tree.
+ */
 static void
 find_problem(ApiProblem *problem, const json_t *root)
 {
@@ -361,7 +413,11 @@ find_problem(ApiProblem *problem, const json_t *root)
 		judge_members(problem, sections[i]);
 }
 
-/* Describes the failure that a response reports, even with HTTP status 200. */
+/*
+ * Describes the failure that a response reports, even with HTTP status 200.  The
+ * transfer must be over, and live as long as the result.  Raises an error only
+ * if memory is out.
+ */
 ApiProblem
 api_read_problem(const Api *api, HttpTransfer *transfer)
 {
@@ -385,7 +441,7 @@ api_read_problem(const Api *api, HttpTransfer *transfer)
 		find_problem(&problem, root);
 	json_decref(root);
 
-	/* Any other status is reliable. */
+	/* Any other status is reliable.  Some APIs throttle with 403. */
 	if (problem.status == 403 || transfer->status == 200)
 	{
 		judge(&problem, problem.code);
@@ -416,7 +472,12 @@ api_retry(const ApiProblem *problem)
 	return is_pending;
 }
 
-/* Returns the start of a remote text, without the key or control characters. */
+/*
+ * Returns the start of a remote text for a message, palloc'd: without the key
+ * and control characters, and in the server encoding.  A question mark stands
+ * for each control character, and for each byte beyond ASCII unless both the
+ * text and the server encoding are UTF-8.
+ */
 static char *
 excerpt(const Api *api, const char *text, size_t length)
 {
@@ -428,7 +489,7 @@ excerpt(const Api *api, const char *text, size_t length)
 	if (length == 0)
 		return pstrdup("(nothing)");
 
-	/* The excerpt may end within a character. */
+	/* The excerpt may end within a character, of up to four bytes. */
 	kept = redact_copy(api->credentials->api_key, text, length, copy,
 					   API_EXCERPT + 1);
 	valid = pg_encoding_verifymbstr(PG_UTF8, copy, (int) kept);
@@ -447,7 +508,10 @@ excerpt(const Api *api, const char *text, size_t length)
 	return length > API_EXCERPT ? psprintf("%s...", copy) : copy;
 }
 
-/* Describes an error response, or the header by which it requests a pause. */
+/*
+ * Returns the detail of an error, palloc'd: the header by which a throttled
+ * response requests a pause, or its code and message, or the start of its body.
+ */
 static char *
 describe(const ApiProblem *problem)
 {
@@ -479,7 +543,10 @@ describe(const ApiProblem *problem)
 	return text.data;
 }
 
-/* Raises the error of a response that is not what, such as "record". */
+/*
+ * Raises the error of a response that is not a valid what, such as "record",
+ * for the given reason.
+ */
 void
 api_raise_malformed(const ApiProblem *problem, const char *what,
 					const char *reason)
@@ -498,7 +565,10 @@ api_raise_malformed(const ApiProblem *problem, const char *what,
 				   excerpt(problem->api, transfer->body, transfer->length))));
 }
 
-/* Raises an error with a message, the HTTP status, and a hint, or NULL. */
+/*
+ * Raises an error with a message, to which the HTTP status is added, and a hint,
+ * or NULL.  Its detail describes the response.  A pending cancel comes first.
+ */
 void
 api_raise(const ApiProblem *problem, int sqlstate, const char *message,
 		  const char *hint)
@@ -511,7 +581,7 @@ api_raise(const ApiProblem *problem, int sqlstate, const char *message,
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* Raises the error of a path that does not exist. */
+/* Raises the error of a path that does not exist, below base_url or at all. */
 void
 api_raise_not_found(const ApiProblem *problem)
 {
@@ -524,7 +594,10 @@ api_raise_not_found(const ApiProblem *problem)
 					   settings->base_url));
 }
 
-/* Raises the error of a response that reports a failure. */
+/*
+ * Raises the error of a response that reports a failure, by its status.  The
+ * status 0 means that a body with HTTP status 200 has an unknown error.
+ */
 void
 api_raise_problem(const ApiProblem *problem)
 {
@@ -585,10 +658,12 @@ api_raise_problem(const ApiProblem *problem)
 
 /*
  * Checks the parser's status of a response, which should contain what, such as
- * "record".  It is RECORD_FAILURE for an HTTP status other than 200.  Returns
- * true for RECORD_OK.  Returns false if the response reports a failure or is
- * truncated, and describes that in *problem.  Raises an error for any other
- * response.  where: the place of a character that cannot be stored.
+ * "record".  For an HTTP status other than 200, it is RECORD_FAILURE.
+ *
+ * Returns true for RECORD_OK.  Returns false if the response reports a failure
+ * or is truncated, and describes that in *problem.  Raises an error for any
+ * other response.  where: the place of a character that cannot be stored, for
+ * its message.  reason: the parser's description of a malformed response.
  */
 bool
 api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
@@ -606,6 +681,7 @@ api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
 	*problem = api_read_problem(api, transfer);
 	if (status == RECORD_CUT)
 		problem->is_cut = true;
+	/* An error without data has not the shape of a record, either. */
 	if (status == RECORD_MALFORMED &&
 		(!problem->is_json || problem->has_data ||
 		 (problem->code[0] == '\0' && problem->message[0] == '\0')))

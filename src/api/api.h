@@ -18,6 +18,7 @@
 #include "http/http.h"
 #include "option/option.h"
 
+/* Paths below base_url, with a record type, and an id as the second %s. */
 #define API_HEALTH_PATH "/api/v2/health"
 #define API_RECORD_PATH "/api/v2/%s/%s"
 #define API_QUERY_PATH "/api/v2/%s/_query"
@@ -27,34 +28,36 @@
 #define API_RECORD_NOT_FOUND "record_not_found"
 #define API_UNKNOWN_TYPE "unknown_record_type"
 
+/* The API for one user and one record type, for a statement. */
 typedef struct Api
 {
 	MemoryContext	context; /* of all transfers; holds the connection */
 	const Settings *settings;
-	Credentials	   *credentials;
-	Connection	   *connection;
-	int64		   *record_total; /* NULL: not counted */
-	int				merged_total; /* number of merged records */
+	Credentials	   *credentials;  /* wiped at the end of the context */
+	Connection	   *connection;	  /* of the session, for the user mapping */
+	int64		   *record_total; /* received records; NULL: not counted */
+	int				merged_total; /* merged records: see report_merged */
 	HttpTarget		target;
 	HttpTarget		anonymous_target; /* the same without the key */
 } Api;
 
 /*
  * Description of an error response.  For HTTP status 200, the status is the
- * one that the body's error stands for, or 0.
+ * one that the body's error stands for, or 0.  The code and the message are in
+ * UTF-8, without the key, and truncated to their size.
  */
 typedef struct ApiProblem
 {
 	const Api	 *api;
 	HttpTransfer *transfer;
 	long		  status;
-	bool		  is_json;
-	bool		  is_cut; /* body is a truncated JSON text */
-	bool		  has_data;
-	bool		  is_healthy; /* "data" reports a healthy API */
-	bool		  is_throttling;
-	bool		  is_gateway; /* sent by a gateway in front of the API */
-	char		  code[128];  /* empty: none */
+	bool		  is_json;		 /* body is a JSON object */
+	bool		  is_cut;		 /* body is a truncated JSON text */
+	bool		  has_data;		 /* "data" is present, and not null */
+	bool		  is_healthy;	 /* "data" reports a healthy API */
+	bool		  is_throttling; /* too many requests */
+	bool		  is_gateway;	 /* sent by a gateway in front of the API */
+	char		  code[128];	 /* empty: none */
 	char		  message[1024];
 } ApiProblem;
 
@@ -65,7 +68,7 @@ extern HttpTransfer *api_start(Api *api, ApiEndpoint endpoint, const char *path,
 extern void			 api_wait(HttpTransfer *transfer);
 extern char			*api_body(const HttpTransfer *transfer);
 
-/* for the endpoints */
+/* for the endpoints: responses that are not as expected */
 extern bool		  api_check_response(const Api *api, HttpTransfer *transfer,
 									 const char *what, const char *where,
 									 RecordStatus status, const char *reason,

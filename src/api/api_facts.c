@@ -21,7 +21,10 @@
 #include "api/api_facts.h"
 #include "base/iso8601.h"
 
-/* Time in microseconds for which a size limit is kept. */
+/*
+ * Time in microseconds for which a size limit is kept.  The cause may have been
+ * temporary, such as a timeout of a gateway under load.
+ */
 #define SIZE_LIFETIME (60 * (int64) 1000000)
 
 /* Successive refusals after which features count as refused for any value. */
@@ -42,7 +45,10 @@ const RemoteUse created_at_absence = {"created_at", OPERATOR_NOT_EXISTS, NULL};
 
 /* --- Filters and their features --- */
 
-/* Returns a text in UTF-8 as a JSON string, in any server encoding. */
+/*
+ * Returns a text in UTF-8 as a JSON string, palloc'd.  escape_json examines
+ * single bytes, so the server's encoding does not matter.
+ */
 char *
 json_quote(const char *text)
 {
@@ -54,7 +60,8 @@ json_quote(const char *text)
 }
 
 /*
- * Returns a filter on one field.  The value is JSON, or NULL if there is none.
+ * Returns a filter on one field, in the current context.  The value is JSON, or
+ * NULL if the operator has none.
  */
 RemoteFilter *
 remote_filter_create(const char *field, RemoteOperator operation,
@@ -91,8 +98,9 @@ are_same_uses(const RemoteUse *a, const RemoteUse *b)
 }
 
 /*
- * Returns the features with copies of others that they lack.  The result
- * refers to the former, which never change.
+ * Returns the features, preceded by copies of others that they lack, in the
+ * current context.  The result ends with uses itself, which never changes.
+ * With uses NULL, it is a copy of others in their order.
  */
 const RemoteUse *
 remote_uses_unite(const RemoteUse *uses, const RemoteUse *others)
@@ -114,7 +122,10 @@ remote_uses_unite(const RemoteUse *uses, const RemoteUse *others)
 	return added;
 }
 
-/* Returns the features of a filter: "field operator, ...", in UTF-8. */
+/*
+ * Returns the features of a filter in the order of their addition: "field
+ * operator", separated by commas, in UTF-8 and palloc'd.  No sorts.
+ */
 char *
 remote_uses_text(const RemoteUse *uses)
 {
@@ -129,8 +140,9 @@ remote_uses_text(const RemoteUse *uses)
 /* --- Filters by created_at --- */
 
 /*
- * Returns true if a column's options permit to sort and filter by created_at,
- * which never changes, so that a table can be divided by it.
+ * Returns true if a column's options permit to sort and filter by created_at.
+ * A column of another attribute has no effect.  created_at never changes, so
+ * that a table can be divided by it.
  */
 bool
 created_at_is_allowed(const ColumnSettings *column)
@@ -143,9 +155,11 @@ created_at_is_allowed(const ColumnSettings *column)
 
 /*
  * Returns the filters of records before a second since PostgreSQL's epoch
- * (OPERATOR_LT), or from CREATED_AT_MARGIN before it on (OPERATOR_GTE), or NIL
- * if ISO 8601 cannot represent the year.  An API that truncates timestamps
- * sorts the records around a whole second in the same way.
+ * (OPERATOR_LT), or from CREATED_AT_MARGIN before it on (OPERATOR_GTE).  Returns
+ * NIL if ISO 8601 cannot represent the year.
+ *
+ * The times are whole seconds, so that an API which truncates timestamps sorts
+ * the records on either side of a time in the same way.
  */
 List *
 created_at_filters(RemoteOperator operation, int64 seconds)
@@ -191,7 +205,8 @@ api_facts(const Api *api)
 
 /*
  * Returns what is known of features that are used together.  If nothing is,
- * returns NULL, or a new entry if create is true.
+ * returns NULL, or a new entry if create is true.  An entry belongs to the
+ * connection's facts.
  */
 static KnownRefusal *
 find_refusal(const Api *api, const RemoteUse *uses, bool create)
@@ -217,7 +232,10 @@ find_refusal(const Api *api, const RemoteUse *uses, bool create)
 	return refusal;
 }
 
-/* Returns true if the API is known to refuse features that are used together. */
+/*
+ * Returns true if the API is known to refuse features that are used together.
+ * The refusal of one of them by itself is another fact.
+ */
 bool
 api_refuses(const Api *api, const RemoteUse *uses)
 {
@@ -253,6 +271,10 @@ api_note_refusal(Api *api, const RemoteUse *uses, QueryResult result)
 		find_refusal(api, uses, true)->count++;
 }
 
+/*
+ * Notes that the API accepted features, so that earlier refusals without a
+ * reason were due to their values.  A refusal with a reason remains.
+ */
 void
 api_note_accepted(Api *api, const RemoteUse *uses)
 {
@@ -264,7 +286,10 @@ api_note_accepted(Api *api, const RemoteUse *uses)
 
 /* --- Sizes that the API refuses --- */
 
-/* Returns the maximum number of values in one filter of a field; 0: unknown. */
+/*
+ * Returns the maximum number of values in one filter of a field, or for
+ * PAGE_FIELD of records in a page; 0: not known, or known for too long.
+ */
 int
 api_values_at_once(const Api *api, const char *field)
 {
@@ -276,7 +301,10 @@ api_values_at_once(const Api *api, const char *field)
 			   : refusal->limit;
 }
 
-/* Limits the number of values in one filter of a field; never raises a limit. */
+/*
+ * Limits the number of values in one filter of a field, like api_values_at_once.
+ * Does not raise a known limit, or extend its time.
+ */
 void
 api_limit_values(const Api *api, const char *field, int limit)
 {

@@ -5,6 +5,9 @@
  *	  Filters of the API's queries, the features and sizes of queries, and the
  *	  facts about them that a session has learned.
  *
+ * A fact saves requests that the API would refuse.  It is never needed for a
+ * right result, so a lost or wrong one only costs requests.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef OPPORTUNITY_API_FACTS_H
@@ -22,16 +25,25 @@
 /* The field whose limit of values is the page size. */
 #define PAGE_FIELD ""
 
-/* Limit of the values of an "in", and of the arms of an "or". */
+/*
+ * Limit of the values of an "in", and of the arms of an "or".  The API does not
+ * document one.
+ */
 #define MAX_REMOTE_VALUES 100
 
 /* A feature other than a RemoteOperator on a field: the sort by a field. */
 #define REMOTE_SORT (-1)
 
-/* Seconds by which a query for records from a time on begins earlier. */
+/*
+ * Seconds by which a query for records from a time on begins earlier, because
+ * the API may round timestamps before it compares them.
+ */
 #define CREATED_AT_MARGIN 1
 
-/* A feature that a query uses, and that the API may refuse. */
+/*
+ * A feature that a query uses, and that the API may refuse.  A list of them
+ * never changes, so longer lists can share its members.
+ */
 typedef struct RemoteUse
 {
 	const char			   *field;	   /* in UTF-8 */
@@ -46,7 +58,7 @@ typedef struct RemoteFilter
 	const RemoteUse *uses; /* its features, distinct; the last one first */
 } RemoteFilter;
 
-/* Result of a query. */
+/* Result of a query, by the code or the status of the response. */
 typedef enum QueryResult
 {
 	QUERY_PAGE,			  /* a page of records */
@@ -71,8 +83,8 @@ typedef struct ApiFacts
 	bool	  has_false_counts; /* the API has announced further records where
 							 * there were none, so counts are no evidence */
 	bool	  has_warned;		/* of an end that cannot be verified */
-	List	 *refusals;			/* of api_facts.c */
-	int		  bad_id_total;
+	List	 *refusals;			/* KnownRefusals of api_facts.c */
+	int		  bad_id_total;		/* including evicted ones */
 	pg_uuid_t bad_ids[MAX_BAD_IDS]; /* see api_note_bad_id */
 } ApiFacts;
 

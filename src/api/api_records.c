@@ -42,6 +42,7 @@
 #define NO_DISCOVERY_HINT \
 	"Import the documented columns with OPTIONS (discover 'false')."
 
+/* Counts received records for the session, and for the statement. */
 static void
 count_records(const Api *api, int count)
 {
@@ -89,8 +90,8 @@ api_start_query(Api *api, const ApiQuery *query, const char *cursor,
 
 /*
  * Returns the result that a refusal means for a query.  A server without
- * queries may not know the path or the method, or take "_query" for a record's
- * id.
+ * queries may not know the path or the method, or treat "_query" as a record's
+ * id.  Raises an error if the failure does not depend on the query.
  */
 static QueryResult
 classify_refusal(const ApiProblem *problem)
@@ -138,8 +139,9 @@ classify_refusal(const ApiProblem *problem)
 }
 
 /*
- * Parses a complete response, like record_parse_page.  Status 204 is an empty
- * page, and any other status but 200 is RECORD_FAILURE.
+ * Parses a complete response to a query, like record_parse_page.  Status 204,
+ * a response without content, is an empty page, and any other status but 200 is
+ * RECORD_FAILURE.
  */
 static RecordStatus
 parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
@@ -157,10 +159,11 @@ parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Waits for the response to a query.  *page is made in the current memory
- * context and points into the response, which lives until http_end.  Raises an
- * error for a response that QueryResult does not describe, and if there is
- * none.
+ * Waits for the response to a query, parses it, and counts its records.
+ *
+ * *page is made in the current memory context and points into the response,
+ * which lives until http_end.  It is NULL without QUERY_PAGE.  Raises an error
+ * for a response that QueryResult does not describe, and if there is none.
  */
 QueryResult
 api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
@@ -186,7 +189,10 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 	return classify_refusal(&problem);
 }
 
-/* Like api_finish_query, but returns false unless a page has arrived. */
+/*
+ * Parses a response to a query that has arrived, like api_finish_query, if it
+ * is a page as documented.  Returns false for anything else.  Does not wait.
+ */
 bool
 api_try_page(const Api *api, const HttpTransfer *transfer,
 			 const AttributeSet *wanted, RecordPage **page)
@@ -201,8 +207,9 @@ api_try_page(const Api *api, const HttpTransfer *transfer,
 }
 
 /*
- * Returns true if a retry of a transfer, which is over, does not help, but
- * another query may: the response is too large, or not a page as documented.
+ * Returns true if a retry does not help, but another query may: the response is
+ * too large, or complete and not a page as documented.  The transfer must be
+ * over.
  */
 bool
 api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
@@ -218,9 +225,9 @@ api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
 }
 
 /*
- * Returns the doubt about a query with its last page, after this number of
- * records.  They suggest a cap if they are many and round, or fill the last
- * page.
+ * Returns the doubt about a query whose last page was read.  The number of
+ * records suggests a cap if it is large and round, or large with a full last
+ * page.  received: number of the query's records.  limit: of its pages.
  */
 EndDoubt
 api_doubt_end(const Api *api, const RecordPage *page, int64 received, int limit)
@@ -235,7 +242,10 @@ api_doubt_end(const Api *api, const RecordPage *page, int64 received, int limit)
 			   : DOUBT_NONE;
 }
 
-/* Notes that a doubtful end was the end: the API's counts are no evidence. */
+/*
+ * Notes that a doubtful end was the end, so that the API's counts are no
+ * evidence for the rest of the session's facts.
+ */
 void
 api_note_end(const Api *api, EndDoubt doubt)
 {
@@ -243,7 +253,10 @@ api_note_end(const Api *api, EndDoubt doubt)
 		api_facts(api)->has_false_counts = true;
 }
 
-/* Returns true if a transfer, which is over, was refused because of the key. */
+/*
+ * Returns true if the API refuses a request for lack of a valid key or a
+ * permission.  The transfer must be over.  A gateway's 403 is not about the key.
+ */
 bool
 api_is_denial(const Api *api, HttpTransfer *transfer)
 {
@@ -273,9 +286,9 @@ api_ask_health(Api *api, HttpBudget *budget)
 }
 
 /*
- * Waits for the response, and returns true if the API is healthy, which is
- * kept for the session.  Raises an error if there is no complete response, or
- * if it reports a temporary failure.
+ * Waits for the response to api_ask_health, and returns true if the API is
+ * healthy.  Only a healthy state is kept for the session.  Raises an error if
+ * there is no complete response, or if it reports a temporary failure.
  */
 bool
 api_finish_health(Api *api, HttpTransfer *transfer)
@@ -351,8 +364,9 @@ report_merged(Api *api, const pg_uuid_t *old_id, const pg_uuid_t *id)
 }
 
 /*
- * Returns true if the record is known to be missing, by the response's code,
- * or because the path has worked before.  Notes that the path works.
+ * Returns true if the record is known to be missing, without a request: by the
+ * response's code, or because the path has worked before.  Notes that the path
+ * works.
  */
 static bool
 is_known_missing(const Api *api, const ApiProblem *problem)
@@ -367,8 +381,9 @@ is_known_missing(const Api *api, const ApiProblem *problem)
 
 /*
  * Returns true if a query does not find the record of a response with status
- * 404 or 410 either, so that the path is correct.  Without queries, the health
- * endpoint decides whether the server is the API.
+ * 404 or 410 either, so that the record is missing, and not the path.  The path
+ * then counts as correct from now on.  If no query is possible, returns true if
+ * the health endpoint shows that the server is the API.
  */
 static bool
 is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
@@ -400,7 +415,10 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 	return is_missing;
 }
 
-/* Like record_parse.  Any status but 200 is RECORD_FAILURE. */
+/*
+ * Parses a complete response to api_get_record, like record_parse.  Any status
+ * but 200 is RECORD_FAILURE.
+ */
 static RecordStatus
 parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
 					  Record **record, char **reason)
@@ -412,9 +430,9 @@ parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Like api_finish_record, but returns false unless a response has arrived that
- * needs no error, warning or further request.  *record is NULL if there is
- * none.
+ * Parses a response to api_get_record like api_finish_record, if it has arrived
+ * and needs no error, warning or further request.  *record is NULL if there is
+ * no such record.  Returns false for any other response.  Does not wait.
  */
 bool
 api_try_record(const Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -443,9 +461,12 @@ api_try_record(const Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 }
 
 /*
- * Waits for the response, and returns true if the API has the record.  *record
- * is like api_finish_query's *page.  A record that was merged into another one
- * is missing, with a warning.  Raises an error for any other response.
+ * Waits for the response to api_get_record and parses it.
+ *
+ * Returns true if the API has the record.  *record is made in the current
+ * memory context and points into the response, which lives until http_end.  A
+ * record that was merged into another one is missing, with a warning.  Raises
+ * an error for any other response, and if there is none.
  */
 bool
 api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -503,7 +524,11 @@ release_tree(void *arg)
 	json_decref(arg);
 }
 
-/* Parses a response into a tree that the current memory context owns. */
+/*
+ * Parses the body of a response, like api_load_json, into a tree that the
+ * current memory context owns.  Its callback is registered first, because
+ * api_load_json allocates outside of memory contexts.
+ */
 static json_t *
 load_owned(const HttpTransfer *transfer, bool *is_cut)
 {
@@ -516,7 +541,10 @@ load_owned(const HttpTransfer *transfer, bool *is_cut)
 	return callback->arg;
 }
 
-/* Returns true if status 200 hides a failure, with or without a schema. */
+/*
+ * Returns true if a response with status 200 reports a failure, possibly in
+ * addition to a schema.  The parser of pages knows the forms of such reports.
+ */
 static bool
 reports_failure(const HttpTransfer *transfer, const json_t *root,
 				const ApiProblem *problem)
@@ -556,7 +584,10 @@ read_operators(json_t *list)
 	return operators;
 }
 
-/* Returns an attribute.  Sets *problem if it is not as documented. */
+/*
+ * Returns one palloc'd attribute.  If it is not as documented, sets *problem to
+ * a description.
+ */
 static SchemaAttribute *
 schema_read_attribute(const json_t *value, const char **problem)
 {
@@ -582,7 +613,10 @@ schema_read_attribute(const json_t *value, const char **problem)
 	return attribute;
 }
 
-/* Returns the attributes of a schema, or raises an error. */
+/*
+ * Returns the attributes of a schema, palloc'd copies in its order.  Raises an
+ * error if it is not as documented; root NULL: not JSON.
+ */
 static List *
 read_attributes(const ApiProblem *response, const json_t *root)
 {
@@ -613,8 +647,8 @@ read_attributes(const ApiProblem *response, const json_t *root)
 }
 
 /*
- * Raises the error of a key without this permission, a server without this
- * path, or any other refusal.
+ * Raises the error of a refusal.  A key may lack just this permission, and a
+ * server just this path, so these have their own messages and hints.
  */
 pg_noreturn static void
 raise_unavailable(const ApiProblem *problem, bool for_import)
@@ -648,8 +682,9 @@ raise_unavailable(const ApiProblem *problem, bool for_import)
 }
 
 /*
- * Waits for the response and returns its SchemaAttributes, in the API's order.
- * Raises an error if there are none.  for_import: the hint names the import
+ * Waits for the response to api_ask_schema and returns its attributes: a list
+ * of SchemaAttributes in the current memory context, in the API's order.
+ * Raises an error if there is no schema.  for_import: the hint names the import
  * option discover.
  */
 List *
@@ -678,7 +713,7 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 	raise_unavailable(&problem, for_import);
 }
 
-/* Returns jansson's version as a palloc'd string. */
+/* Returns jansson's version as a palloc'd string: of its header, as compiled. */
 char *
 api_json_library_version(void)
 {

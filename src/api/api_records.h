@@ -22,11 +22,11 @@ typedef enum EndDoubt
 	DOUBT_CAP	  /* the API may limit the number of a query's records */
 } EndDoubt;
 
-/* A query for records. */
+/* A query for records.  All members must live until its last page is read. */
 typedef struct ApiQuery
 {
 	List	   *filters; /* RemoteFilters, ANDed */
-	const char *sort;	 /* field; NULL: unordered */
+	const char *sort;	 /* field, in UTF-8; NULL: unordered */
 	bool		is_descending;
 	int			limit; /* records per page */
 } ApiQuery;
@@ -37,11 +37,11 @@ typedef struct SchemaAttribute
 	char *name;
 	char *display_name; /* NULL: none */
 	char *description;	/* NULL: none */
-	char *value_type;
+	char *value_type;	/* may be unknown to value_type_find */
 	bool  is_list;
 	bool  is_custom;
 	bool  is_sortable;
-	List *operators; /* names of filter operators */
+	List *operators; /* names of filter operators; NIL: not filterable */
 } SchemaAttribute;
 
 extern HttpTransfer *api_start_query(Api *api, const ApiQuery *query,

@@ -4,6 +4,9 @@
  * json_tree.h
  *	  jansson, and the body of a response as its tree.  See api.c.
  *
+ * For errors and the schema, which are small and of many forms.  Records go
+ * through record_parser.c, which builds no tree.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef OPPORTUNITY_JSON_TREE_H

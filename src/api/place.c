@@ -42,7 +42,10 @@ static const struct
 	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" must be a string"},
 };
 
-/* Returns the message about a value of an undocumented kind, or NULL. */
+/*
+ * Returns the message about a value whose kind, its first token, is not the
+ * documented one; or NULL.
+ */
 const char *
 place_mismatch(Place place, JsonTokenType kind)
 {
@@ -54,8 +57,10 @@ place_mismatch(Place place, JsonTokenType kind)
 }
 
 /*
- * Keys at the top or in PLACE_PAGING with a meaning, except "data" and the
- * paging, reduced to their letters.  The API documents only next_cursor.
+ * Keys of a response with a meaning, in addition to "data" and the paging,
+ * reduced to their letters in lower case.  They are at the top or in
+ * PLACE_PAGING.  The API documents only next_cursor.  The first entry that
+ * matches counts.
  */
 static const struct
 {
@@ -77,7 +82,10 @@ static const struct
 	{"*truncated*", PLACE_FLAG},   {"*exceeded*", PLACE_FLAG},
 };
 
-/* Copies the letters in lower case: RATE_LIMIT and "Rate limit" are alike. */
+/*
+ * Copies the letters of a text in lower case, as far as they fit, to ignore the
+ * spelling: rateLimitExceeded, RATE_LIMITED, "Rate limit".
+ */
 static void
 copy_letters(const char *text, char *letters, size_t size)
 {
@@ -108,7 +116,10 @@ place_of_response_key(const char *name)
 	return PLACE_IGNORED;
 }
 
-/* Returns true if the letters of a text contain one of the words. */
+/*
+ * Returns true if the letters of a text, which copy_letters reduces, contain
+ * one of the words, in lower case.
+ */
 bool
 place_letters_contain(const char *text, const char *const *words, size_t count)
 {
@@ -135,8 +146,11 @@ is_one_of(const char *text, const char *const *words, size_t count)
 }
 
 /*
- * Returns true if a value reports a failure.  In PLACE_ERROR, any nonempty
- * scalar does, at any depth, but "no" only within an error.
+ * Returns true if a value reports a failure.  text: of a scalar, or NULL.
+ *
+ * In PLACE_ERROR, any scalar that is not empty does, at any depth.  The text
+ * "no" denies an error as the value of the error's own key, but within an error
+ * it is a message.  container: the role of the value around it.
  */
 bool
 place_reports_failure(Place container, Place place, JsonTokenType kind,
@@ -174,7 +188,10 @@ place_reports_failure(Place container, Place place, JsonTokenType kind,
 	}
 }
 
-/* Returns true if a message without records explains a failure. */
+/*
+ * Returns true if the message of a response without records explains a failure.
+ * With records, the same words may be a remark.
+ */
 bool
 place_explains_failure(const char *message)
 {

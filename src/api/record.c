@@ -38,7 +38,7 @@ attribute_set_create(void)
 	return set;
 }
 
-/* Returns the number of an attribute, or -1. */
+/* Returns the number of an attribute by its name in UTF-8, or -1. */
 int
 attribute_set_find(const AttributeSet *set, const char *name)
 {
@@ -49,7 +49,10 @@ attribute_set_find(const AttributeSet *set, const char *name)
 	return found == NULL ? -1 : found->number;
 }
 
-/* Adds a copy of an attribute's name in UTF-8, and returns its number. */
+/*
+ * Adds an attribute by its name in UTF-8, which is copied, unless the set has
+ * it.  Returns its number, which never changes.
+ */
 int
 attribute_set_add(AttributeSet *set, const char *name)
 {
@@ -68,7 +71,7 @@ attribute_set_add(AttributeSet *set, const char *name)
 
 /* --- Values --- */
 
-/* Returns the member of a value that is an object, or NULL. */
+/* Returns the member of a value that is an object, or NULL if it has none. */
 const JsonValue *
 envelope_member(const Envelope *envelope, const char *name)
 {
@@ -80,7 +83,10 @@ envelope_member(const Envelope *envelope, const char *name)
 	return NULL;
 }
 
-/* Returns the key of an object's scalar, for a uuid column or any other. */
+/*
+ * Returns the key of the scalar in a value that is an object, for a uuid column
+ * or any other, by the value type.  Returns NULL if there is no such key.
+ */
 const char *
 envelope_scalar_key(const Envelope *envelope, bool as_uuid)
 {
@@ -113,8 +119,9 @@ record_has_value(const RecordAttribute *attribute)
 }
 
 /*
- * Reads the value that a uuid column of a whole attribute would have.  Raises
- * no error: RECORD_KEY_ODD leaves that to the column's conversion.
+ * Reads the value that a uuid column of a whole attribute, given by its number in
+ * the AttributeSet, would have.  Raises no error: RECORD_KEY_ODD leaves that to
+ * the column's conversion.
  */
 RecordKey
 record_key_read(const Record *record, int attribute, pg_uuid_t *key)
@@ -139,7 +146,10 @@ record_key_read(const Record *record, int attribute, pg_uuid_t *key)
 			   : RECORD_KEY_ODD;
 }
 
-/* Returns the created_at, attribute number, in the API's form; or NULL. */
+/*
+ * Returns the created_at of a record in the API's form, or NULL if it has none.
+ * number: of created_at in the AttributeSet.  The text belongs to the record.
+ */
 const char *
 created_at_text(const Record *record, int number)
 {
@@ -151,7 +161,10 @@ created_at_text(const Record *record, int number)
 			   : NULL;
 }
 
-/* Sets *seconds to the creation time.  Returns false if there is none. */
+/*
+ * Sets *seconds to the creation time, in whole seconds since PostgreSQL's
+ * epoch.  Returns false if the record has none.
+ */
 bool
 created_at_read(const Record *record, int number, int64 *seconds)
 {
@@ -163,7 +176,10 @@ created_at_read(const Record *record, int number, int64 *seconds)
 
 /* --- JSON --- */
 
-/* Appends a record in a form that record_parse can parse. */
+/*
+ * Appends a record in a form that record_parse can parse, with all members that
+ * it had in the response.
+ */
 void
 record_write_whole(const Record *record, StringInfo target)
 {
@@ -172,7 +188,10 @@ record_write_whole(const Record *record, StringInfo target)
 	appendStringInfoChar(target, '}');
 }
 
-/* Like record_write_whole, with only the wanted attributes.  For caches. */
+/*
+ * Like record_write_whole, with only the id and the wanted attributes, so that a
+ * cache needs less memory.
+ */
 void
 record_write_cut(const AttributeSet *wanted, const Record *record,
 				 StringInfo target)

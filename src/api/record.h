@@ -26,11 +26,13 @@ typedef struct JsonSlice
 	int			length;
 } JsonSlice;
 
+/* A JSON value.  Numbers stay text, so they lose no digits. */
 typedef struct JsonValue
 {
-	JsonTokenType kind; /* its first token */
-	char		 *text; /* unescaped text of a scalar */
-	JsonSlice	  raw;	/* the value in the response */
+	JsonTokenType
+			  kind; /* its first token; for an object JSON_TOKEN_OBJECT_START */
+	char	 *text; /* unescaped text of a scalar; NULL: another kind */
+	JsonSlice raw;	/* the value in the response */
 } JsonValue;
 
 /* A key of a value that is an object. */
@@ -43,12 +45,12 @@ typedef struct JsonMember
 /* {"value": ..., "value_type": "..."} */
 typedef struct Envelope
 {
-	char	   *value_type; /* NULL: absent */
-	bool		has_value_type;
+	char	   *value_type;		/* NULL: absent, or null */
+	bool		has_value_type; /* the keys are present, even with null */
 	bool		has_value;
 	JsonValue	value;
 	int			member_count;
-	JsonMember *members;
+	JsonMember *members; /* of a value that is an object, sorted by name */
 } Envelope;
 
 /* An attribute of a record: one envelope, or a list of them. */
@@ -56,14 +58,15 @@ typedef struct RecordAttribute
 {
 	bool	  is_present; /* in the response, even as null */
 	bool	  is_list;
-	JsonSlice raw;
-	int		  count; /* 0 for null and for an empty list */
+	JsonSlice raw;	 /* its value: the envelope or the list */
+	int		  count; /* of envelopes; 0 for null and for an empty list */
 	Envelope *envelopes;
 } RecordAttribute;
 
 /*
- * A record, in the memory context that was current during parsing.  It points
- * into the parsed text.  All text is UTF-8, in any server encoding.
+ * A record.  All of it is palloc'd in the memory context that was current
+ * during parsing.  It points into the parsed text, which must live as long.
+ * All text is UTF-8, in any server encoding.
  */
 typedef struct Record
 {
@@ -83,7 +86,7 @@ typedef struct RecordPage
 	bool	 has_more;	  /* the API announces further records */
 } RecordPage;
 
-/* Result of the parser. */
+/* Result of the parser.  For its use, see api_check_response. */
 typedef enum RecordStatus
 {
 	RECORD_OK,
@@ -108,10 +111,13 @@ typedef struct AttributeName
 	int			number;
 } AttributeName;
 
-/* The wanted attributes of a record. */
+/*
+ * The wanted attributes of a record.  The parser skips all others.  A set may
+ * grow only before its records are parsed, which have an array of its size.
+ */
 typedef struct AttributeSet
 {
-	MemoryContext  context;
+	MemoryContext  context;		 /* of the set and the names */
 	bool		   wants_record; /* the whole record is wanted */
 	int			   count;
 	AttributeName *sorted; /* by name */

@@ -7,7 +7,12 @@
  * PostgreSQL's streaming parser reads the response once.  It builds no tree,
  * numbers stay text, and only the wanted attributes are kept.  The shapes are
  * those that the API documents for GET /opportunity/{id} and POST
- * /opportunity/_query.  Must not know columns or transfers.
+ * /opportunity/_query.  Unknown keys are ignored.
+ *
+ * The parser calls the functions on_*.  They keep the role of each value around
+ * the current one, so a key's role follows from the role of its object.
+ *
+ * Must not know columns or transfers.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,6 +48,7 @@ static const struct
 /* Maximum depth of nesting, so that no response exhausts the stack. */
 #define RECORD_MAX_NESTING 64
 
+/* State of the parser, from the response down to the current value. */
 typedef struct RecordParser
 {
 	const AttributeSet *wanted;
@@ -53,10 +59,14 @@ typedef struct RecordParser
 	bool				reports_failure;
 	const char		   *message; /* NULL: none */
 
-	int			depth; /* the response has 0, its members have 1, ... */
-	Place		places[RECORD_MAX_NESTING + 1]; /* of the values around */
-	const char *value_start;					/* start of the latest value */
-	bool		is_complete;					/* the response has ended */
+	/*
+	 * places[depth] is the role of the current value, and the others are around
+	 * it.  The response has depth 0, its members have 1, ...
+	 */
+	int			depth;
+	Place		places[RECORD_MAX_NESTING + 1];
+	const char *value_start; /* start of the latest value */
+	bool		is_complete; /* the response has ended */
 
 	/* first invalid escape, and the string that contains it */
 	JsonParseErrorType escape_error;
@@ -66,7 +76,7 @@ typedef struct RecordParser
 	bool	  seen[PLACE_COUNT];	   /* for the record's keys */
 	JsonValue top_values[PLACE_COUNT]; /* likewise */
 
-	/* current position */
+	/* current position in a record; the name is NULL between attributes */
 	const char		*attribute_name;
 	RecordAttribute *attribute;
 	Envelope		*envelope;
@@ -81,6 +91,10 @@ typedef void JsonActionResult;
 #define JSON_ACTION_RETURN return
 #endif
 
+/*
+ * Returns a palloc'd lexer of a text in UTF-8.  PostgreSQL 17 added an argument.
+ * need_escapes: the lexer unescapes strings into its buffer strval.
+ */
 static JsonLexContext *
 make_lexer(char *json, int length, bool need_escapes)
 {
@@ -91,7 +105,10 @@ make_lexer(char *json, int length, bool need_escapes)
 		json, length, PG_UTF8, need_escapes);
 }
 
-/* Notes the first deviation from the documented shape, with its position. */
+/*
+ * Notes the first deviation from the documented shape, with its position: the
+ * record's number from 1 on, and the attribute.
+ */
 static void
 report(RecordParser *parser, const char *problem)
 {
@@ -113,7 +130,8 @@ report(RecordParser *parser, const char *problem)
 
 /*
  * Returns true if a JSON text was truncated: its end is missing, or it ends
- * within a token.  Texts that were never JSON, such as HTML, are not.
+ * within a token.  That excludes texts that were never JSON, such as HTML, and
+ * those that continue after their end.
  */
 static bool
 ended_early(const RecordParser *parser, JsonParseErrorType error)
@@ -139,8 +157,9 @@ ended_early(const RecordParser *parser, JsonParseErrorType error)
 }
 
 /*
- * Returns the key, with its quotes, whose colon the lexer has just passed.  A
- * quote within the key is preceded by an odd number of backslashes.
+ * Returns the key of the value that has just started, as it is in the response,
+ * with its quotes.  The lexer has just passed the colon after it.  A quote
+ * within the key is preceded by an odd number of backslashes.
  */
 static JsonSlice
 key_before_value(const RecordParser *parser)
@@ -164,9 +183,12 @@ key_before_value(const RecordParser *parser)
 }
 
 /*
- * Returns the unescaped text of a string token if it is wanted, or NULL.
- * Notes the first invalid escape.  The lexer would unescape every string byte
- * by byte, although few need it.
+ * Returns the unescaped text of a string token, palloc'd, or NULL if it is not
+ * wanted.  Notes the first invalid escape.
+ *
+ * The lexer would unescape every string byte by byte, although few have an
+ * escape and most are not wanted.  For one column of large records, that took
+ * a fifth of a statement's instructions.
  */
 static char *
 read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
@@ -200,9 +222,9 @@ read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
 }
 
 /*
- * Returns the array with room for one more element, which is zeroed.  Before the
- * first element, the array is NULL.  It has room for count elements rounded up
- * to a power of two, so it is reallocated when count is one.
+ * Returns a palloc'd array of count elements with one more, which is zeroed.
+ * Its size is always a power of two, so it is full when count is one.  Without
+ * elements, array is NULL.
  */
 static void *
 grow_array(void *array, int count, size_t element_size)
@@ -236,8 +258,9 @@ begin_record(RecordParser *parser)
 }
 
 /*
- * Copies wanted values from the top of the record if the attributes lack them.
- * The id must be the same in both places.
+ * Copies wanted values from the top of the record if the attributes lack them,
+ * in the form that an attribute would have.  The id must be the same in both
+ * places.
  */
 static void
 apply_top_values(RecordParser *parser)
@@ -297,7 +320,7 @@ end_record(RecordParser *parser)
 	parser->record->whole = parser->top_values[PLACE_DATA].raw;
 }
 
-/* Returns the JsonValue in which the current value is kept, or NULL. */
+/* Returns the JsonValue that keeps the current value; NULL: it is not kept. */
 static JsonValue *
 value_under_way(RecordParser *parser)
 {
@@ -321,7 +344,10 @@ value_under_way(RecordParser *parser)
 	}
 }
 
-/* Starts a value.  The lexer is at its first token. */
+/*
+ * Starts a value.  The lexer is at its first token.  Raises an error if it is
+ * nested too deeply.
+ */
 static void
 begin_value(RecordParser *parser, Place place)
 {
@@ -348,7 +374,10 @@ compare_members(const void *a, const void *b)
 				  ((const JsonMember *) b)->name);
 }
 
-/* Sorts the keys of a value, and reports duplicates. */
+/*
+ * Sorts the keys of a value, and reports duplicates.  A search in add_member
+ * would take quadratic time for a value with many keys.
+ */
 static void
 check_members(RecordParser *parser)
 {
@@ -390,8 +419,8 @@ end_value(RecordParser *parser)
 }
 
 /*
- * Returns place, but reports a repeated key: JSON does not define which one
- * counts (RFC 8259, section 4).
+ * Returns place for a key's first occurrence, and reports any other, because
+ * JSON does not define which one counts (RFC 8259, section 4).
  */
 static Place
 first_occurrence(RecordParser *parser, bool *seen, Place place)
@@ -405,7 +434,10 @@ first_occurrence(RecordParser *parser, bool *seen, Place place)
 	return place;
 }
 
-/* Returns the role of a key of the response, or of its paging. */
+/*
+ * Returns the role of a key of the response, or of its paging.  One record has
+ * no cursor and counts.
+ */
 static Place
 place_of_outer_key(RecordParser *parser, const char *name)
 {
@@ -437,6 +469,7 @@ place_of_record_key(RecordParser *parser, const char *name)
 	return PLACE_IGNORED;
 }
 
+/* Returns the role of an attribute, and makes a wanted one the current one. */
 static Place
 place_of_attribute(RecordParser *parser, const char *name)
 {
@@ -475,6 +508,10 @@ add_member(RecordParser *parser, char *name)
 	return PLACE_MEMBER;
 }
 
+/*
+ * Returns the role of a key of the current object.  name: unescaped, or NULL
+ * if the object itself is ignored.
+ */
 static Place
 place_of_key(RecordParser *parser, char *name)
 {
@@ -520,7 +557,10 @@ see_response_member(RecordParser *parser, Place place, JsonTokenType kind,
 		parser->reports_failure = true;
 }
 
-/* Processes the kind of the current value, and the text of a scalar. */
+/*
+ * Processes the kind of the current value, its first token, and the text of a
+ * scalar.
+ */
 static void
 see_value(RecordParser *parser, JsonTokenType kind, char *text)
 {
@@ -557,6 +597,11 @@ see_value(RecordParser *parser, JsonTokenType kind, char *text)
 	else
 		see_response_member(parser, place, kind, text);
 }
+
+/*
+ * The callbacks of pg_parse_json.  name and isnull are not used: the lexer does
+ * not unescape the name, and see_value gets each null.
+ */
 
 static JsonActionResult
 on_object_start(void *state)
@@ -650,6 +695,10 @@ on_scalar(void *state, char *token, JsonTokenType kind)
 	JSON_ACTION_RETURN;
 }
 
+/*
+ * Parses a response, like record_parse, into the parser's page or record.  A
+ * failure report has priority over deviations from the documented shape.
+ */
 static RecordStatus
 parse(RecordParser *parser, char *body, int length, char **problem)
 {
@@ -710,10 +759,13 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 }
 
 /*
- * Parses the response to a GET of one record, {"data": {...}}.  The body may
- * be modified in place.  Unless it is RECORD_OK, *problem describes the
- * deviation and its position.  Raises errors only for memory, interrupts and
- * nesting beyond RECORD_MAX_NESTING.
+ * Parses the response to a GET of one record, {"data": {...}}.
+ *
+ * body has length bytes, is not trusted, and may be modified in place.  On
+ * RECORD_OK, *record is the record.  Otherwise *problem is a palloc'd
+ * description of the deviation and its position; RECORD_FAILURE does not set it.
+ * Raises errors only for memory, interrupts and nesting beyond
+ * RECORD_MAX_NESTING.
  */
 RecordStatus
 record_parse(const AttributeSet *wanted, char *body, int length,
@@ -727,9 +779,9 @@ record_parse(const AttributeSet *wanted, char *body, int length,
 }
 
 /*
- * Parses the response to a query, {"data": [{...}, ...], "next_cursor":
- * "..."}, like record_parse.  The API does not document the place of the
- * cursor: the top, "meta" or "pagination".
+ * Parses the response to a query, {"data": [{...}, ...], "next_cursor": "..."},
+ * like record_parse.  The API does not document the place of the cursor, so it
+ * may be at the top, in "meta" or in "pagination".
  */
 RecordStatus
 record_parse_page(const AttributeSet *wanted, char *body, int length,
