@@ -10,12 +10,12 @@
  * are all understood.  Nothing that the API sends is trusted, and the key is
  * removed from any text of it that is shown.
  *
- * api_read_problem describes a response that is not as expected.  api_retry then
+ * api_read_problem describes a response that is not as expected.  api_retry
  * repeats the request if the failure may be temporary.  Otherwise, one of the
- * api_raise functions raises its error, so that it is the same for each endpoint.
+ * api_raise functions raises its error, which is the same for each endpoint.
  *
- * api_records.c has the endpoints.  Neither knows SQL, and both use HTTP through
- * http.h only.
+ * api_records.c has the endpoints.  Neither knows SQL, and both use HTTP only
+ * through http.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,10 +31,7 @@
 #include "api/place.h"
 #include "base/redact.h"
 
-/*
- * Largest body, in bytes, that is searched for an error's code.  The tree of a
- * body takes many times its memory.
- */
+/* Largest error body to parse, in bytes; a tree takes many times the memory. */
 #define API_MAX_ERROR_BODY (1024 * 1024)
 
 /* Maximum size of a response's excerpt in a message, in bytes. */
@@ -42,10 +39,7 @@
 
 /* --- Requests --- */
 
-/*
- * Memory context callback: wipes the statement's copies of the key and of the
- * proxy's password.  The compiler must not omit explicit_bzero.
- */
+/* Memory context callback: wipes the statement's copies of the secrets. */
 static void
 wipe_secrets(void *arg)
 {
@@ -203,10 +197,7 @@ first_in(const json_t *value)
 	return NULL;
 }
 
-/*
- * Returns an HTTP error status among the members of an object, a number or a
- * string that begins with one; 0: none.
- */
+/* Returns an HTTP error status among an object's numbers and strings, or 0. */
 static long
 status_in(const json_t *object)
 {
@@ -228,10 +219,7 @@ status_in(const json_t *object)
 	return 0;
 }
 
-/*
- * Copies a JSON string, without the key, to a text of this size that is still
- * empty.  Ignores other values, so the first string that is found counts.
- */
+/* Copies a JSON string, without the key, to a text that is still empty. */
 static void
 copy_string(const ApiProblem *problem, const json_t *value, char *target,
 			size_t size)
@@ -279,9 +267,8 @@ read_members(ApiProblem *problem, const json_t *error)
 }
 
 /*
- * Reads errors from an object: from its members, or from the object itself.  A
- * member describes the error in more detail than the object around it, so it
- * comes first.
+ * Reads errors from an object: first from its members, which describe them in
+ * more detail, and then from the object itself.
  */
 static void
 read_object(ApiProblem *problem, const json_t *object)
@@ -317,10 +304,7 @@ read_object(ApiProblem *problem, const json_t *object)
 	}
 }
 
-/*
- * Returns the HTTP status that a code stands for; 0: none.  judge recognizes
- * the codes of temporary failures.
- */
+/* Returns the HTTP status of a lasting failure's code, or 0; see also judge. */
 static long
 status_of_code(const char *code)
 {
@@ -346,9 +330,8 @@ status_of_code(const char *code)
 }
 
 /*
- * Sets is_throttling if a code, message or member name reports too many
- * requests.  Sets the status 500, which api_retry repeats, if it reports a
- * temporary failure and there is no status.
+ * Judges a code, message or member name: sets is_throttling, or the status 500,
+ * which api_retry repeats, for a temporary failure without a status.
  */
 static void
 judge(ApiProblem *problem, const char *text)
@@ -414,9 +397,9 @@ find_problem(ApiProblem *problem, const json_t *root)
 }
 
 /*
- * Describes the failure that a response reports, even with HTTP status 200.  The
- * transfer must be over, and live as long as the result.  Raises an error only
- * if memory is out.
+ * Describes the failure that a response reports, even with HTTP status 200.
+ * The transfer must be over, and live as long as the result.  Raises an error
+ * only if memory is out.
  */
 ApiProblem
 api_read_problem(const Api *api, HttpTransfer *transfer)
@@ -543,10 +526,7 @@ describe(const ApiProblem *problem)
 	return text.data;
 }
 
-/*
- * Raises the error of a response that is not a valid what, such as "record",
- * for the given reason.
- */
+/* Raises the error of a response that is not a valid what, such as "record". */
 void
 api_raise_malformed(const ApiProblem *problem, const char *what,
 					const char *reason)
@@ -566,8 +546,8 @@ api_raise_malformed(const ApiProblem *problem, const char *what,
 }
 
 /*
- * Raises an error with a message, to which the HTTP status is added, and a hint,
- * or NULL.  Its detail describes the response.  A pending cancel comes first.
+ * Raises an error with a message, to which the HTTP status is added, and a
+ * hint, or NULL.  Its detail describes the response.  A cancel comes first.
  */
 void
 api_raise(const ApiProblem *problem, int sqlstate, const char *message,

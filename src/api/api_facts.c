@@ -155,8 +155,8 @@ created_at_is_allowed(const ColumnSettings *column)
 
 /*
  * Returns the filters of records before a second since PostgreSQL's epoch
- * (OPERATOR_LT), or from CREATED_AT_MARGIN before it on (OPERATOR_GTE).  Returns
- * NIL if ISO 8601 cannot represent the year.
+ * (OPERATOR_LT), or from CREATED_AT_MARGIN before it on (OPERATOR_GTE); or NIL
+ * if ISO 8601 cannot represent the year.
  *
  * The times are whole seconds, so that an API which truncates timestamps sorts
  * the records on either side of a time in the same way.
@@ -205,8 +205,7 @@ api_facts(const Api *api)
 
 /*
  * Returns what is known of features that are used together.  If nothing is,
- * returns NULL, or a new entry if create is true.  An entry belongs to the
- * connection's facts.
+ * returns NULL, or a new entry if create is true.
  */
 static KnownRefusal *
 find_refusal(const Api *api, const RemoteUse *uses, bool create)
@@ -232,10 +231,7 @@ find_refusal(const Api *api, const RemoteUse *uses, bool create)
 	return refusal;
 }
 
-/*
- * Returns true if the API is known to refuse features that are used together.
- * The refusal of one of them by itself is another fact.
- */
+/* Returns true if the API is known to refuse features that are used together. */
 bool
 api_refuses(const Api *api, const RemoteUse *uses)
 {
@@ -301,10 +297,7 @@ api_values_at_once(const Api *api, const char *field)
 			   : refusal->limit;
 }
 
-/*
- * Limits the number of values in one filter of a field, like api_values_at_once.
- * Does not raise a known limit, or extend its time.
- */
+/* Limits the number of values in one filter of a field; never raises a limit. */
 void
 api_limit_values(const Api *api, const char *field, int limit)
 {

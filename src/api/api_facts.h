@@ -25,10 +25,7 @@
 /* The field whose limit of values is the page size. */
 #define PAGE_FIELD ""
 
-/*
- * Limit of the values of an "in", and of the arms of an "or".  The API does not
- * document one.
- */
+/* Limit of an "in"'s values, and of an "or"'s arms; none is documented. */
 #define MAX_REMOTE_VALUES 100
 
 /* A feature other than a RemoteOperator on a field: the sort by a field. */

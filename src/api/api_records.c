@@ -255,7 +255,7 @@ api_note_end(const Api *api, EndDoubt doubt)
 
 /*
  * Returns true if the API refuses a request for lack of a valid key or a
- * permission.  The transfer must be over.  A gateway's 403 is not about the key.
+ * permission.  The transfer must be over.
  */
 bool
 api_is_denial(const Api *api, HttpTransfer *transfer)
@@ -713,7 +713,7 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 	raise_unavailable(&problem, for_import);
 }
 
-/* Returns jansson's version as a palloc'd string: of its header, as compiled. */
+/* Returns jansson's version, as compiled, as a palloc'd string. */
 char *
 api_json_library_version(void)
 {

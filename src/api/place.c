@@ -42,10 +42,7 @@ static const struct
 	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" must be a string"},
 };
 
-/*
- * Returns the message about a value whose kind, its first token, is not the
- * documented one; or NULL.
- */
+/* Returns the message about a value of an undocumented kind, or NULL. */
 const char *
 place_mismatch(Place place, JsonTokenType kind)
 {
@@ -116,10 +113,7 @@ place_of_response_key(const char *name)
 	return PLACE_IGNORED;
 }
 
-/*
- * Returns true if the letters of a text, which copy_letters reduces, contain
- * one of the words, in lower case.
- */
+/* Returns true if the letters of a text contain one of the words. */
 bool
 place_letters_contain(const char *text, const char *const *words, size_t count)
 {
@@ -188,10 +182,7 @@ place_reports_failure(Place container, Place place, JsonTokenType kind,
 	}
 }
 
-/*
- * Returns true if the message of a response without records explains a failure.
- * With records, the same words may be a remark.
- */
+/* Returns true if a message without records explains a failure. */
 bool
 place_explains_failure(const char *message)
 {

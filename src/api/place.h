@@ -4,9 +4,6 @@
  * place.h
  *	  Roles of the JSON values in a response, by the names of their keys.
  *
- * For record_parser.c, which knows the role of each value around the current
- * one, and for the words of errors in api.c.
- *
  *-------------------------------------------------------------------------
  */
 #ifndef OPPORTUNITY_PLACE_H

@@ -49,10 +49,7 @@ attribute_set_find(const AttributeSet *set, const char *name)
 	return found == NULL ? -1 : found->number;
 }
 
-/*
- * Adds an attribute by its name in UTF-8, which is copied, unless the set has
- * it.  Returns its number, which never changes.
- */
+/* Adds a copy of an attribute's name in UTF-8.  Returns its lasting number. */
 int
 attribute_set_add(AttributeSet *set, const char *name)
 {
@@ -119,9 +116,9 @@ record_has_value(const RecordAttribute *attribute)
 }
 
 /*
- * Reads the value that a uuid column of a whole attribute, given by its number in
- * the AttributeSet, would have.  Raises no error: RECORD_KEY_ODD leaves that to
- * the column's conversion.
+ * Reads the value that a uuid column of a whole attribute, given by its number,
+ * would have.  Raises no error: RECORD_KEY_ODD leaves that to the column's
+ * conversion.
  */
 RecordKey
 record_key_read(const Record *record, int attribute, pg_uuid_t *key)
@@ -176,10 +173,7 @@ created_at_read(const Record *record, int number, int64 *seconds)
 
 /* --- JSON --- */
 
-/*
- * Appends a record in a form that record_parse can parse, with all members that
- * it had in the response.
- */
+/* Appends a record in a form that record_parse can parse. */
 void
 record_write_whole(const Record *record, StringInfo target)
 {
@@ -188,10 +182,7 @@ record_write_whole(const Record *record, StringInfo target)
 	appendStringInfoChar(target, '}');
 }
 
-/*
- * Like record_write_whole, with only the id and the wanted attributes, so that a
- * cache needs less memory.
- */
+/* Like record_write_whole, with only the wanted attributes.  For caches. */
 void
 record_write_cut(const AttributeSet *wanted, const Record *record,
 				 StringInfo target)

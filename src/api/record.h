@@ -29,10 +29,9 @@ typedef struct JsonSlice
 /* A JSON value.  Numbers stay text, so they lose no digits. */
 typedef struct JsonValue
 {
-	JsonTokenType
-			  kind; /* its first token; for an object JSON_TOKEN_OBJECT_START */
-	char	 *text; /* unescaped text of a scalar; NULL: another kind */
-	JsonSlice raw;	/* the value in the response */
+	JsonTokenType kind; /* its first token */
+	char		 *text; /* unescaped text of a scalar; NULL: another kind */
+	JsonSlice	  raw;	/* the value in the response */
 } JsonValue;
 
 /* A key of a value that is an object. */
@@ -112,8 +111,8 @@ typedef struct AttributeName
 } AttributeName;
 
 /*
- * The wanted attributes of a record.  The parser skips all others.  A set may
- * grow only before its records are parsed, which have an array of its size.
+ * The wanted attributes of a record.  The set may grow only before the parser
+ * reads a record, which has an array of its size.
  */
 typedef struct AttributeSet
 {

@@ -91,10 +91,7 @@ typedef void JsonActionResult;
 #define JSON_ACTION_RETURN return
 #endif
 
-/*
- * Returns a palloc'd lexer of a text in UTF-8.  PostgreSQL 17 added an argument.
- * need_escapes: the lexer unescapes strings into its buffer strval.
- */
+/* Makes a palloc'd lexer for UTF-8.  PostgreSQL 17 added an argument. */
 static JsonLexContext *
 make_lexer(char *json, int length, bool need_escapes)
 {
@@ -105,10 +102,7 @@ make_lexer(char *json, int length, bool need_escapes)
 		json, length, PG_UTF8, need_escapes);
 }
 
-/*
- * Notes the first deviation from the documented shape, with its position: the
- * record's number from 1 on, and the attribute.
- */
+/* Notes the first deviation from the documented shape, with its position. */
 static void
 report(RecordParser *parser, const char *problem)
 {
@@ -258,9 +252,8 @@ begin_record(RecordParser *parser)
 }
 
 /*
- * Copies wanted values from the top of the record if the attributes lack them,
- * in the form that an attribute would have.  The id must be the same in both
- * places.
+ * Copies wanted values from the top of the record if the attributes lack them.
+ * The id must be the same in both places.
  */
 static void
 apply_top_values(RecordParser *parser)
@@ -344,10 +337,7 @@ value_under_way(RecordParser *parser)
 	}
 }
 
-/*
- * Starts a value.  The lexer is at its first token.  Raises an error if it is
- * nested too deeply.
- */
+/* Starts a value.  The lexer is at its first token. */
 static void
 begin_value(RecordParser *parser, Place place)
 {
@@ -434,10 +424,7 @@ first_occurrence(RecordParser *parser, bool *seen, Place place)
 	return place;
 }
 
-/*
- * Returns the role of a key of the response, or of its paging.  One record has
- * no cursor and counts.
- */
+/* Returns the role of a key of the response, or of its paging. */
 static Place
 place_of_outer_key(RecordParser *parser, const char *name)
 {
@@ -508,10 +495,7 @@ add_member(RecordParser *parser, char *name)
 	return PLACE_MEMBER;
 }
 
-/*
- * Returns the role of a key of the current object.  name: unescaped, or NULL
- * if the object itself is ignored.
- */
+/* Returns the role of a key; name is NULL within an ignored object. */
 static Place
 place_of_key(RecordParser *parser, char *name)
 {
@@ -557,10 +541,7 @@ see_response_member(RecordParser *parser, Place place, JsonTokenType kind,
 		parser->reports_failure = true;
 }
 
-/*
- * Processes the kind of the current value, its first token, and the text of a
- * scalar.
- */
+/* Processes the kind of the current value, and the text of a scalar. */
 static void
 see_value(RecordParser *parser, JsonTokenType kind, char *text)
 {
@@ -763,7 +744,7 @@ parse(RecordParser *parser, char *body, int length, char **problem)
  *
  * body has length bytes, is not trusted, and may be modified in place.  On
  * RECORD_OK, *record is the record.  Otherwise *problem is a palloc'd
- * description of the deviation and its position; RECORD_FAILURE does not set it.
+ * description of the deviation and its position, except for RECORD_FAILURE.
  * Raises errors only for memory, interrupts and nesting beyond
  * RECORD_MAX_NESTING.
  */
