@@ -94,7 +94,10 @@ typedef struct Sample
 	double	   records; /* number of records, including those left out */
 } Sample;
 
-/* Avoids created_at if the table's options forbid to sort or filter by it. */
+/*
+ * Returns the numbers of the columns that have statistics.  Avoids created_at
+ * if the table's options forbid to sort or filter by it.
+ */
 static List *
 columns_to_read(Sample *sample, const Settings *settings)
 {
@@ -355,7 +358,11 @@ choose_page(Sample *sample, int *at, int64 *from)
 	return sample->first;
 }
 
-/* Adds a row.  A full sample is a random choice of all rows so far. */
+/*
+ * Adds a row of the current page, which it takes over.  A full sample is a
+ * random choice of all rows so far: each new row takes the place of another one
+ * or is dropped.
+ */
 static void
 add_row(Sample *sample, HeapTuple row)
 {
@@ -414,9 +421,10 @@ add_page(Sample *sample)
  * and half of the unread ones of each gap next to it.  Returns the estimated
  * number of rows of the table.
  *
- * A page cannot have more rows than were read.  So in a large table, a row of an
- * average page stays with a chance of one half.  In a table that was read whole,
- * all rows stay.
+ * Unread records are assumed to have the same share of rows as the read ones.
+ * A page cannot have more rows than were read.  So in a large table, a row of
+ * an average page stays with a chance of one half.  In a table that was read
+ * whole, all rows stay.
  */
 static double
 weigh_rows(Sample *sample)
@@ -454,8 +462,13 @@ weigh_rows(Sample *sample)
 }
 
 /*
- * ANALYZE callback.  Reads as the current user, which is the owner of the table,
- * or of its parent if that is analyzed.
+ * ANALYZE callback: stores at most wanted sample rows, in ANALYZE's memory
+ * context.  Sets *total_rows to the estimated number of rows, and returns the
+ * number of rows stored.  If the last record was not reached, the table's last
+ * known number of rows is the least estimate.
+ *
+ * Reads as the current user, which is the owner of the table, or of its parent
+ * if that is analyzed.
  */
 static int
 acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
@@ -503,7 +516,11 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	return sample.count;
 }
 
-/* FDW callback: estimates *pages from the last known number of rows. */
+/*
+ * FDW callback: returns true if the table can be analyzed, which takes queries.
+ * Sets *sampler, and *pages to an estimate from the last known number of rows.
+ * Makes no request.
+ */
 bool
 analyze_table(Relation relation, AcquireSampleRowsFunc *sampler,
 			  BlockNumber *pages)

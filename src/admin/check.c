@@ -26,6 +26,7 @@
 #include "api/api_records.h"
 #include "base/id.h"
 
+/* Limit of the requests of all steps; step_archived keeps it. */
 #define CHECK_MAX_REQUESTS 5
 
 typedef enum CheckVerdict
@@ -44,7 +45,10 @@ typedef struct CheckResult
 	const char	*hint;	 /* NULL: none.  Replaces the hint of an error. */
 } CheckResult;
 
-/* State that the steps share.  All members live as long. */
+/*
+ * State that the steps share.  All members live in the memory context of the
+ * check, which also holds the connection.
+ */
 typedef struct Check
 {
 	ForeignServer *server;
@@ -148,7 +152,7 @@ record_response(Check *check)
 /*
  * Returns a completed request that shows whether the API accepts the key: the
  * query, if it worked or was denied, or else the request for a record.  Returns
- * NULL if neither shows it.
+ * NULL if neither shows it, such as after a server error.
  */
 static HttpTransfer *
 authorized_response(Check *check)
@@ -255,7 +259,7 @@ step_tls(Check *check, CheckResult *result)
 static void
 step_health(Check *check, CheckResult *result)
 {
-	/* Further requests would only wait for their timeouts. */
+	/* Without a response, further requests would only wait for timeouts. */
 	if (check->health->outcome != HTTP_RESPONDED)
 		check->obstacle = "health";
 	if (!api_finish_health(check->api, check->health))
@@ -321,8 +325,8 @@ step_query(Check *check, CheckResult *result)
 }
 
 /*
- * Checks that a record can be read by its id, or that the API returns none if
- * none is known to exist.
+ * Checks that a record can be read by its id.  The response that there is no
+ * such record is sufficient, if none is known to exist.
  */
 static void
 step_record(Check *check, CheckResult *result)
@@ -381,6 +385,8 @@ step_round_trip(Check *check, CheckResult *result)
 
 /*
  * Checks that queries return archived records, which only such a record proves.
+ * An API that ignores the filter proves nothing, so the record must have the
+ * date.  Without a proof, the step has no verdict.
  */
 static void
 step_archived(Check *check, CheckResult *result)
@@ -462,9 +468,11 @@ is_finding(int sqlerrcode)
 }
 
 /*
- * Runs a step in a subtransaction, which ends before anything else can fail.  An
- * error that concerns the server becomes the step's result.  Another one, such as
- * a cancel, is raised again.
+ * Runs a step in a subtransaction.  An error that concerns the server becomes
+ * the step's result.  Another one, such as a cancel, is raised again.
+ *
+ * The subtransaction ends before anything else can fail.  Otherwise an error
+ * would leave the session in it.
  */
 static void
 run_step(Check *check, const CheckStep *step, CheckResult *result)
@@ -501,6 +509,7 @@ run_step(Check *check, const CheckStep *step, CheckResult *result)
 	PG_END_TRY();
 }
 
+/* Adds a step's row to the result.  The column took is in milliseconds. */
 static void
 put_row(ReturnSetInfo *rows, const char *name, const CheckResult *result)
 {
@@ -550,7 +559,10 @@ opportunity_fdw_check(PG_FUNCTION_ARGS)
 		const CheckStep *step = &check_steps[i];
 		CheckResult		 result = {.took = -1};
 
-		/* A measured round trip needs no request. */
+		/*
+		 * The failure of an earlier step can make this one useless, but a
+		 * measured round trip needs no request.
+		 */
 		if (check->obstacle != NULL &&
 			(step->run != step_round_trip || check->round_trip < 0))
 			result.detail = psprintf("Skipped because step \"%s\" failed.",

@@ -52,7 +52,10 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_columns);
 
 extern PGDLLEXPORT Datum opportunity_fdw_handler(PG_FUNCTION_ARGS);
 
-/* Returns true if the server's wrapper has this module's handler. */
+/*
+ * Returns true if the server's wrapper has this module's handler.  The wrapper
+ * may have another name than the extension's.
+ */
 static bool
 server_is_ours(const ForeignServer *server)
 {
@@ -66,8 +69,9 @@ server_is_ours(const ForeignServer *server)
 }
 
 /*
- * Returns the server of that name.  Raises an error if there is none that the
- * current user may use, or if it belongs to another wrapper.
+ * Returns the server of that name, palloc'd.  Raises an error if there is none,
+ * if the current user has no USAGE privilege on it, or if it belongs to another
+ * wrapper.
  */
 ForeignServer *
 server_find(const char *name)
@@ -96,8 +100,9 @@ server_find(const char *name)
 
 /*
  * Returns the attributes of a table's records, which the current user may read:
- * a list of SchemaAttributes in the current context.  Makes one request, which
- * it adds to *request_total, and raises the errors of api_finish_schema.
+ * a list of SchemaAttributes in the current context.  Makes one request, and
+ * adds it to *request_total, which must live as long as the current context.
+ * Raises the errors of api_finish_schema.
  */
 static List *
 schema_read(const Settings *settings, int64 *request_total, bool for_import)
@@ -208,7 +213,10 @@ add_columns(List *columns, const SchemaAttribute *attribute)
 	return columns;
 }
 
-/* Sets the options of a column whose defaults do not fit the schema. */
+/*
+ * Sets a column's options filter_operators and sortable, if the defaults do not
+ * fit the schema.
+ */
 static void
 add_options(ColumnDefinition *column, const char *record_type)
 {
@@ -221,7 +229,10 @@ add_options(ColumnDefinition *column, const char *record_type)
 	ListCell	  *cell;
 	StringInfoData names;
 
-	/* Other columns are never pushed down: lists, keys, and display values. */
+	/*
+	 * Conditions on other columns are never pushed down: not on a list, a key
+	 * of a value, or the display value of a select.
+	 */
 	if (type == NULL || attribute->is_list ||
 		strcmp(column->path, schema_text(attribute->name)) != 0 ||
 		(type->is_select ? strncmp(column->type, "uuid", 4) != 0 : known == 0))
@@ -239,7 +250,10 @@ add_options(ColumnDefinition *column, const char *record_type)
 		 strcmp(documented->value_type, attribute->value_type) != 0))
 		known = 0;
 
-	/* The schema must have all documented operators; others are not used. */
+	/*
+	 * The defaults are documented operators, so the schema must have all of
+	 * them.  Additional operators are not used.
+	 */
 	if (known == 0 ? operators != 0 : (operators & known) != known)
 	{
 		initStringInfo(&names);
@@ -427,7 +441,8 @@ table_command(const ImportForeignSchemaStmt *statement, const char *record_type,
 /*
  * FDW callback: returns CREATE FOREIGN TABLE commands for the record types that
  * LIMIT TO names, or for opportunities.  Makes one request per record type,
- * unless the option discover is false.
+ * unless the option discover is false.  Raises an error for another remote
+ * schema, and the errors of schema_read.
  */
 List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
@@ -484,7 +499,8 @@ operator_array(List *operators)
 
 /*
  * SQL function: returns a row for each attribute of a record type, in the API's
- * order, as the current user's key reads them.  Makes one request.
+ * order, as the current user's key reads them.  Makes one request.  Raises the
+ * errors of server_find, settings_read_server and schema_read.
  */
 Datum
 opportunity_fdw_attributes(PG_FUNCTION_ARGS)
@@ -553,8 +569,9 @@ table_column_names(Oid relid)
 
 /*
  * SQL function: returns a row for each column that IMPORT would make for a
- * foreign table, in the API's order, with a name that is free in the table.  Makes
- * one request with the current user's key.
+ * foreign table, in the order of the API's attributes.  The names are free in
+ * the table.  Makes one request with the current user's key.  Raises the errors
+ * of table_column_names and schema_read.
  */
 Datum
 opportunity_fdw_columns(PG_FUNCTION_ARGS)

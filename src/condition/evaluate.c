@@ -113,7 +113,11 @@ is_plain(const char *text)
 	return !is_space_character(character);
 }
 
-/* Returns a text in UTF-8, or NULL if it has no unambiguous form there. */
+/*
+ * Returns a text in UTF-8, or NULL if it has no representation there or if the
+ * representation is ambiguous.  PostgreSQL's recheck finds the rows of such a
+ * text.
+ */
 static char *
 text_to_utf8(const char *text)
 {
@@ -219,8 +223,10 @@ bound_is_less(Bound a, Bound b)
 }
 
 /*
- * Returns the JSON of the double nearest to an SQL value, moved by units in
- * the last place, so that it is certainly beyond the value; NULL: not finite.
+ * Returns the JSON of a number, moved by steps of one unit in the last place of
+ * a double, down if steps is negative.  The number is the double nearest to the
+ * SQL value, so its neighbour is certainly beyond the value.  Returns NULL if
+ * the result is not finite.
  */
 static char *
 number_bound(double number, int steps)
@@ -238,9 +244,9 @@ number_bound(double number, int steps)
 }
 
 /*
- * Returns the JSON of a bound, moved outwards by at least this number of
- * seconds, to a whole one, of days, or of units in the last place.  Returns
- * NULL if there is none.
+ * Returns the JSON of a bound, moved by at least this number of steps, which is
+ * negative for a lower bound.  A step is a second, rounded to a whole one, a
+ * day, or a unit in the last place.  Returns NULL if there is no such JSON.
  */
 static char *
 bound_json(RemoteKind kind, Bound bound, int steps)
@@ -263,7 +269,10 @@ bound_json(RemoteKind kind, Bound bound, int steps)
 
 /* --- Keys --- */
 
-/* Evaluates the expression of a leaf in the current context. */
+/*
+ * Evaluates the expression of a leaf in the current context.  The values of
+ * CONDITION_ANY and CONDITION_NOT_ANY are the elements of its array.
+ */
 static Values
 read_values(const List *condition, const List *states, ExprContext *econtext)
 {
@@ -308,6 +317,7 @@ compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(pg_uuid_t));
 }
 
+/* Appends the keys of b to a, with duplicates and unsorted. */
 static KeySet
 unite(KeySet a, KeySet b)
 {
@@ -317,6 +327,7 @@ unite(KeySet a, KeySet b)
 	return a;
 }
 
+/* Removes from a the keys that b, which is sorted, does not have. */
 static KeySet
 intersect(KeySet a, KeySet b)
 {
@@ -332,8 +343,9 @@ intersect(KeySet a, KeySet b)
 }
 
 /*
- * Returns the keys that a condition allows, and none for NULLs and texts that
- * are not UUIDs.  states: of the plan's expressions.
+ * Returns the keys that a condition on the id or on a key allows, in the
+ * current context.  states: ExprStates of the plan's expressions.  NULLs and
+ * texts that are not UUIDs allow no key.
  */
 KeySet
 condition_evaluate_keys(const List *condition, const List *states,
@@ -378,6 +390,7 @@ condition_evaluate_keys(const List *condition, const List *states,
 
 /* --- Filters --- */
 
+/* Returns true if the API has an operator, and is not known to reject it. */
 static bool
 is_allowed(const Leaf *leaf, RemoteOperator remote_operator)
 {
@@ -450,7 +463,10 @@ add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 	add_equality(leaf, json, one, many);
 }
 
-/* Adds a bound, moved outwards, once more if the API can only exclude it. */
+/*
+ * Adds a bound, moved outwards.  If the API has only the operator that excludes
+ * the bound itself, it is moved by one step more.
+ */
 static void
 add_bound(const Leaf *leaf, Bound bound, bool is_lower)
 {
@@ -560,7 +576,10 @@ evaluate_leaf(const List *condition, const List *states, ExprContext *econtext,
 
 	if (leaf.kind != CONDITION_EXISTS)
 	{
-		/* No comparison with NULL is true, and with {} only <> ALL is. */
+		/*
+		 * No comparison with a NULL is true, and no value is in an empty list.
+		 * Every value differs from the elements of an empty list.
+		 */
 		leaf.values = read_values(condition, states, econtext);
 		if (is_negative ? leaf.values.has_null : leaf.values.count == 0)
 			return false;
@@ -657,9 +676,13 @@ evaluate_condition(const List *condition, const List *states,
 }
 
 /*
- * Adds the filter of a condition to push down to *filters, unless every record
- * may match.  Returns false if no record can match: then no request is needed.
- * states: of the plan's expressions.
+ * Adds the filter of a condition to push down to *filters, in the current
+ * context, unless every record may match.  Returns false if no record can
+ * match: then no request is needed.  states: ExprStates of the plan's
+ * expressions.
+ *
+ * The filter does not use an operator that the API has rejected, but may use
+ * another operator instead.
  */
 bool
 condition_evaluate_filter(const List *condition, const List *states,
