@@ -257,7 +257,7 @@ read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 		api_raise_refusal(sample->source.api, response->transfer);
 	if (part == REFUSED_FILTERS)
 		api_note_refusal(sample->source.api, &created_at_from,
-						 ((RefusedFilter *) linitial(refused))->result);
+						 ((RemoteFilter *) linitial(refused))->refusal);
 	sample->phase = SAMPLE_PLAIN;
 	if (sample->first != NULL)
 		sample->first->query.sort = NULL;

@@ -48,13 +48,6 @@ typedef struct RemoteUse
 	const struct RemoteUse *next;	   /* another feature, or NULL */
 } RemoteUse;
 
-/* A filter of a query, in UTF-8. */
-typedef struct RemoteFilter
-{
-	char			*json; /* {"field": ...}, or a group */
-	const RemoteUse *uses; /* its features, distinct; the last one first */
-} RemoteFilter;
-
 /* Result of a query, by the code or the status of the response. */
 typedef enum QueryResult
 {
@@ -66,6 +59,14 @@ typedef enum QueryResult
 	QUERY_SORT_REFUSED,	  /* unsupported sort */
 	QUERY_NOT_SUPPORTED	  /* no query endpoint */
 } QueryResult;
+
+/* A filter of a query, in UTF-8. */
+typedef struct RemoteFilter
+{
+	char			*json; /* {"field": ...}, or a group */
+	const RemoteUse *uses; /* its features, distinct; the last one first */
+	QueryResult refusal; /* set by refusal_find, for a filter that it returns */
+} RemoteFilter;
 
 /* Maximum number of ids known to be refused; the oldest is evicted. */
 #define MAX_BAD_IDS 64

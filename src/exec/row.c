@@ -42,6 +42,7 @@
 /* Input function of a type. */
 typedef struct TypeInput
 {
+	Oid		 type;
 	FmgrInfo function;
 	Oid		 param;
 } TypeInput;
@@ -74,7 +75,6 @@ typedef struct ColumnReader
 	bool  element_byval;
 	char  element_align;
 	Oid	  array_domain; /* InvalidOid: no domain over the array */
-	void *domain_extra;
 } ColumnReader;
 
 struct RowReader
@@ -197,7 +197,7 @@ call_input(ColumnReader *column, TypeInput *input, const char *text,
 	char	   *source = unconstify(char *, text);
 	const char *problem = NULL;
 
-	if (column->is_strict || !may_catch_errors(column->type))
+	if (column->is_strict || !may_catch_errors(input->type))
 		*value =
 			InputFunctionCall(&input->function, source, input->param, typmod);
 	else
@@ -474,12 +474,6 @@ check_array(ColumnReader *column, Datum array)
 	Oid	 function;
 	bool is_varlena;
 
-	if (column->is_strict || !may_catch_errors(column->array_domain))
-	{
-		domain_check(array, false, column->array_domain, &column->domain_extra,
-					 column->row->context);
-		return true;
-	}
 	getTypeOutputInfo(getBaseType(column->array_domain), &function,
 					  &is_varlena);
 	return call_input(column, &column->whole_input,
@@ -609,6 +603,7 @@ find_input(TypeInput *input, Oid type)
 
 	getTypeInputInfo(type, &function, &input->param);
 	fmgr_info(function, &input->function);
+	input->type = type;
 }
 
 /* Looks up the type of a column, and its input functions. */

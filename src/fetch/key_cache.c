@@ -129,32 +129,10 @@ name_of(const KeyField *field, List *filters)
 	return name.data;
 }
 
-static KeyCache *
-create_cache(KeyField *field, const char *name)
+static size_t
+size_of(const KeyCache *cache)
 {
-	KeyStore	 *store = field->store;
-	MemoryContext context = AllocSetContextCreate(
-		store->context, "opportunity_fdw filters", ALLOCSET_SMALL_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-	char		 *copy = pstrdup(name);
-	char		 *filters = strchr(copy, ',');
-	RemoteFilter *filter = palloc0(sizeof(RemoteFilter));
-	KeyCache	 *cache;
-
-	cache = hash_search(store->caches, &copy, HASH_ENTER, NULL);
-	cache->context = context;
-	cache->field = field;
-	cache->filters = NIL;
-	if (filters != NULL)
-	{
-		filter->json = filters + 1;
-		cache->filters = list_make1(filter);
-	}
-	cache->users = 0;
-	cache->size = sizeof(KeyCache) + MemoryContextMemAllocated(context, false);
-	store->size += cache->size;
-	MemoryContextSwitchTo(old_context);
-	return cache;
+	return sizeof(KeyCache) + GetMemoryChunkSpace(cache->name);
 }
 
 /*
@@ -171,6 +149,8 @@ key_cache_open(RecordSource *records, const char *field, List *filters,
 	KeyField  *found;
 	KeyCache  *cache;
 	char	  *name;
+	char	  *comma;
+	bool	   is_old;
 
 	if (statement->store == NULL && !may_create)
 		return NULL;
@@ -180,9 +160,18 @@ key_cache_open(RecordSource *records, const char *field, List *filters,
 	if (found == NULL)
 		return NULL;
 	name = name_of(found, filters);
-	cache = hash_search(found->store->caches, &name, HASH_FIND, NULL);
-	if (cache == NULL && may_create)
-		cache = create_cache(found, name);
+	cache = hash_search(statement->store->caches, &name,
+						may_create ? HASH_ENTER : HASH_FIND, &is_old);
+	if (cache != NULL && !is_old)
+	{
+		cache->name = MemoryContextStrdup(statement->store->context, name);
+		cache->field = found;
+		comma = strchr(cache->name, ',');
+		cache->filter =
+			(RemoteFilter){.json = comma != NULL ? comma + 1 : NULL};
+		cache->users = 0;
+		statement->store->size += size_of(cache);
+	}
 	if (cache != NULL)
 		cache->users++;
 	pfree(name);
@@ -192,14 +181,14 @@ key_cache_open(RecordSource *records, const char *field, List *filters,
 void
 key_cache_close(KeyCache *cache)
 {
-	MemoryContext context = cache->context;
-	KeyStore	 *store = cache->field->store;
+	KeyStore *store = cache->field->store;
+	char	 *name = cache->name;
 
 	if (--cache->users > 0)
 		return;
-	store->size -= cache->size;
-	hash_search(store->caches, &cache->name, HASH_REMOVE, NULL);
-	MemoryContextDelete(context);
+	store->size -= size_of(cache);
+	hash_search(store->caches, &name, HASH_REMOVE, NULL);
+	pfree(name);
 }
 
 /* Returns the entry of a key.  A new one, if it may create it, has no users. */
@@ -228,19 +217,14 @@ void
 key_entry_use(KeyEntry *entry)
 {
 	if (entry->users++ == 0 && entry->state != KEY_PENDING)
-	{
 		dlist_delete(&entry->unused_node);
-		entry->id.cache->field->store->unused_size -= entry->size;
-	}
 }
 
 static void
 become_unused(KeyEntry *entry)
 {
-	KeyStore *store = entry->id.cache->field->store;
-
-	dlist_push_tail(&store->unused, &entry->unused_node);
-	store->unused_size += entry->size;
+	dlist_push_tail(&entry->id.cache->field->store->unused,
+					&entry->unused_node);
 }
 
 /* Removes the entry if it has no other users and was not requested. */
@@ -319,25 +303,26 @@ key_store_end_response(KeyStore *store)
 	MemoryContextReset(store->page_context);
 }
 
-/* Returns true if the records in use take work_mem or more. */
+/*
+ * Returns true if the records in use exceed work_mem.  Unused ones do not count,
+ * because each growth of the store is followed by key_store_evict.
+ */
 bool
 key_store_is_full(const KeyStore *store)
 {
-	return store->size - store->unused_size >= (size_t) work_mem * 1024;
+	return store->size > (size_t) work_mem * 1024;
 }
 
-/* Evicts unused entries until the rest fits in work_mem. */
+/* Evicts the least recently used entries until the rest fits in work_mem. */
 void
 key_store_evict(KeyStore *store)
 {
-	while (store->size > (size_t) work_mem * 1024 &&
-		   !dlist_is_empty(&store->unused))
+	while (key_store_is_full(store) && !dlist_is_empty(&store->unused))
 	{
 		KeyEntry *entry =
 			dlist_head_element(KeyEntry, unused_node, &store->unused);
 
 		dlist_delete(&entry->unused_node);
-		store->unused_size -= entry->size;
 		key_entry_remove(entry);
 	}
 }

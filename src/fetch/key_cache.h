@@ -31,10 +31,9 @@ typedef struct KeyStore
 	HTAB		 *entries;		   /* KeyEntries */
 	List		 *fields;		   /* KeyFields */
 	uint64		  batch_total;
-	dlist_head	  unused;	   /* entries without users, the least recently used
+	dlist_head	  unused; /* entries without users, the least recently used
 								* first */
-	size_t		  size;		   /* bytes of all caches and entries */
-	size_t		  unused_size; /* bytes of the entries in unused */
+	size_t		  size;	  /* bytes of all caches and entries */
 } KeyStore;
 
 /* An attribute that is a key of records.  At most one has an id. */
@@ -56,12 +55,10 @@ typedef struct KeyField
 /* Records by one attribute and under the same further filters. */
 typedef struct KeyCache
 {
-	const char	 *name; /* hash key, see name_of */
-	MemoryContext context;
-	KeyField	 *field;
-	List  *filters; /* the further filters, as one RemoteFilter, or NIL */
-	int	   users;	/* reference count: entries and callers */
-	size_t size;
+	char		*name; /* hash key, see name_of */
+	KeyField	*field;
+	RemoteFilter filter; /* the further filters as one; json NULL: none */
+	int			 users;	 /* reference count: entries and callers */
 } KeyCache;
 
 typedef enum KeyState
@@ -142,8 +139,8 @@ extern void		 key_entry_settle(KeyEntry *entry, KeyState state);
 extern void		 key_entry_drop_records(KeyEntry *entry);
 extern void		 key_entry_remove(KeyEntry *entry);
 extern void		 key_store_end_response(KeyStore *store);
-extern bool		 key_store_is_full(const KeyStore *store);
 extern void		 key_store_evict(KeyStore *store);
+extern bool		 key_store_is_full(const KeyStore *store);
 
 /* key_request.c */
 extern int	key_request_size(const KeyField *field, const Settings *settings);

@@ -449,7 +449,7 @@ settle_key_refusal(KeyRequest *request, QueryResult result)
 			break;
 		case REFUSED_FILTERS:
 			field->limit_is_fine = true;
-			reason = ((RefusedFilter *) linitial(refused))->result;
+			reason = ((RemoteFilter *) linitial(refused))->refusal;
 			if (reason != QUERY_FILTER_REFUSED)
 			{
 				split_in_halves(request);
@@ -563,17 +563,14 @@ begin_query(KeyRequest *request)
 
 	initStringInfo(&json);
 	for (int i = 0; i < request->count; i++)
-	{
-		char *text = id_text(&request->entries[i]->id.key);
-
-		appendStringInfo(&json, "%c\"%s\"", i > 0 ? ',' : '[', text);
-		pfree(text);
-	}
+		appendStringInfo(&json, "%c\"%s\"", i > 0 ? ',' : '[',
+						 id_text(&request->entries[i]->id.key));
 	appendStringInfoChar(&json, ']');
 	request->filter =
 		remote_filter_create(request->field->name, OPERATOR_IN, json.data);
-	query.filters =
-		list_concat(list_make1(request->filter), request->cache->filters);
+	query.filters = list_make1(request->filter);
+	if (request->cache->filter.json != NULL)
+		query.filters = lappend(query.filters, &request->cache->filter);
 	query.limit = request->source.page_size;
 	if (!request->field->is_id)
 		request->seen = seen_set_create();
@@ -683,6 +680,7 @@ key_request_send_all(KeyField *field)
 		else if (transfer_of(request) == NULL)
 			split_if_too_long(request);
 	}
+	key_store_evict(field->store);
 	dlist_foreach_modify(iter, &field->requests)
 	{
 		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
@@ -694,23 +692,6 @@ key_request_send_all(KeyField *field)
 			return;
 		send_request(request);
 	}
-}
-
-/* Processes the responses that have arrived, and sends further requests. */
-static void
-process_arrived(KeyField *field)
-{
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &field->requests)
-	{
-		KeyRequest *request = dlist_container(KeyRequest, node, iter.cur);
-
-		if (transfer_of(request) != NULL && !is_in_flight(request) &&
-			!request->is_set_aside)
-			read_response(request, false);
-	}
-	key_request_send_all(field);
 }
 
 /* Waits until one of the requests by an attribute that are in flight is over. */
@@ -738,8 +719,9 @@ wait_for_any(KeyField *field)
 void
 key_request_need(KeyEntry *entry)
 {
-	KeyRequest *request = entry->request;
-	KeyField   *field = request->field;
+	KeyRequest		  *request = entry->request;
+	KeyField		  *field = request->field;
+	dlist_mutable_iter iter;
 
 	/* Other requests by the attribute may have to end first. */
 	if (transfer_of(request) == NULL)
@@ -757,7 +739,15 @@ key_request_need(KeyEntry *entry)
 		key_request_send_all(field);
 		return;
 	}
-	process_arrived(field);
+	dlist_foreach_modify(iter, &field->requests)
+	{
+		KeyRequest *other = dlist_container(KeyRequest, node, iter.cur);
+
+		if (transfer_of(other) != NULL && !is_in_flight(other) &&
+			!other->is_set_aside)
+			read_response(other, false);
+	}
+	key_request_send_all(field);
 	if (entry->request == request &&
 		(transfer_of(request) == NULL || is_in_flight(request)))
 		wait_for_any(field);

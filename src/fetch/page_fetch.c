@@ -33,14 +33,13 @@ begin_fetch(PageFetch *fetch)
 	const RemoteUse sort = {spec->sort, REMOTE_SORT, NULL};
 	RangeReader	   *reader = linitial(fetch->readers);
 	ApiQuery	   *query = &reader->pages->query;
+	bool			needs_all;
 
 	fetch->is_sorted =
 		spec->sort != NULL && !fetch->is_capped && !api_refuses(api, &sort);
-	if (spec->sort != NULL && !fetch->is_sorted)
-	{
-		fetch->limit = 0;
-		fetch->is_on_demand = false;
-	}
+	needs_all = spec->sort != NULL && !fetch->is_sorted;
+	fetch->limit = needs_all ? 0 : spec->limit;
+	fetch->is_on_demand = spec->is_on_demand && !needs_all;
 	fetch->range_state = !fetch->is_sorted && spec->may_split &&
 								 fetch->limit == 0 && !fetch->is_on_demand &&
 								 fetch->settings->max_concurrency >= 2 &&
@@ -82,8 +81,6 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 												ALLOCSET_DEFAULT_SIZES);
 	fetch->settings = settings;
 	fetch->spec = spec;
-	fetch->limit = spec->limit;
-	fetch->is_on_demand = spec->is_on_demand;
 	fetch->counters = counters;
 	fetch->found_at_cap = -1;
 	page_source_init(&fetch->source, records, settings, budget);
@@ -346,12 +343,12 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 
 /* Notes the rejection of a filter, and continues without it. */
 static void
-drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
+drop_filter(PageFetch *fetch, RemoteFilter *filter)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	char		 *uses = remote_uses_text(filter->uses);
 
-	api_note_refusal(fetch->source.api, filter->uses, result);
+	api_note_refusal(fetch->source.api, filter->uses, filter->refusal);
 	fetch->filters = list_delete_ptr(list_copy(fetch->filters), filter);
 	MemoryContextSwitchTo(old_context);
 	ereport(WARNING,
@@ -361,7 +358,7 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter, QueryResult result)
 					pg_any_to_server(uses, strlen(uses), PG_UTF8)),
 			 errdetail("The scan fetches more records than needed, and "
 					   "PostgreSQL checks the condition."),
-			 result == QUERY_FILTER_REFUSED
+			 filter->refusal == QUERY_FILTER_REFUSED
 				 ? errhint("Set the column option \"filter_operators\" to "
 						   "the operators that the API accepts.")
 				 : 0));
@@ -372,8 +369,9 @@ static void
 settle_refusal(PageFetch *fetch, RangeReader *reader,
 			   const PageResponse *response)
 {
-	List	 *refused;
-	ListCell *cell;
+	List		 *refused;
+	RemoteFilter *last;
+	ListCell	 *cell;
 
 	if (reader->pages->cursor == NULL &&
 		range_note_refusal(fetch, reader, response->result))
@@ -390,11 +388,7 @@ settle_refusal(PageFetch *fetch, RangeReader *reader,
 			break;
 		case REFUSED_FILTERS:
 			foreach(cell, refused)
-			{
-				const RefusedFilter *filter = lfirst(cell);
-
-				drop_filter(fetch, filter->filter, filter->result);
-			}
+				drop_filter(fetch, lfirst(cell));
 			break;
 		case REFUSED_ENDPOINT:
 			api_raise_refusal(fetch->source.api, response->transfer);
@@ -402,7 +396,9 @@ settle_refusal(PageFetch *fetch, RangeReader *reader,
 			/* If each filter is accepted, their combination is not. */
 			if (fetch->filters == NIL)
 				api_raise_refusal(fetch->source.api, response->transfer);
-			drop_filter(fetch, llast(fetch->filters), QUERY_VALUE_REFUSED);
+			last = llast(fetch->filters);
+			last->refusal = QUERY_VALUE_REFUSED;
+			drop_filter(fetch, last);
 	}
 	begin_fetch(fetch);
 }

@@ -117,8 +117,8 @@ typedef struct RangeReader
 	int64		position; /* time of the last record read, or NO_TIME */
 	int			position_nanoseconds; /* the fraction of that time */
 	char	   *position_text; /* created_at of the last record read, or NULL */
-	char	   *bound_text;	   /* created_at that is the query's exact lower
-								* bound; NULL: none */
+	int	   bound_nanoseconds;  /* the fraction of the query's exact lower bound;
+							* -1: it has none */
 	bool   is_exact; /* all records were in the order of exact times so far */
 	int64  no_split; /* time at which a split had no use, or NO_TIME */
 	double density;	 /* records per second on the last page */

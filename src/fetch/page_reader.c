@@ -133,8 +133,7 @@ page_reader_read(PageReader *reader)
 bool
 page_reader_try(PageReader *reader, PageResponse *response)
 {
-	memset(response, 0, sizeof(*response));
-	response->result = QUERY_PAGE;
+	*response = (PageResponse){.result = QUERY_PAGE};
 	if (!api_try_page(reader->source->api, reader->transfer,
 					  reader->source->wanted, &response->page))
 		return false;
@@ -178,15 +177,11 @@ page_reader_end(PageReader *reader)
 
 /* Returns the result of a query for one record. */
 static QueryResult
-try_query(PageReader *reader, List *filters, const ApiQuery *sort)
+try_query(PageReader *reader, ApiQuery query)
 {
-	ApiQuery	 query = {0};
 	PageReader	*probe;
 	PageResponse response;
 
-	if (sort != NULL)
-		query = *sort;
-	query.filters = filters;
 	query.limit = 1;
 	probe = page_reader_create(reader->source, &query);
 	page_reader_send(probe);
@@ -208,8 +203,7 @@ reduce_size(PageReader *reader)
 
 	if (reader->cursor != NULL)
 		limit = reader->accepted_limit;
-	else if (query->limit == 1 ||
-			 try_query(reader, query->filters, query) != QUERY_PAGE)
+	else if (query->limit == 1 || try_query(reader, *query) != QUERY_PAGE)
 		return false;
 	if (limit >= query->limit)
 		return false;
@@ -222,8 +216,8 @@ reduce_size(PageReader *reader)
 /*
  * Finds the part of a reader's query that the API has refused, perhaps by
  * further queries.  The suspects are the filters whose refusal the caller can
- * handle; *refused is set to those that the API refuses, as RefusedFilters in
- * the current context.
+ * handle; *refused is set to those that the API refuses, a list in the
+ * current context.
  */
 RefusedPart
 refusal_find(PageReader *reader, QueryResult result, List *suspects,
@@ -243,7 +237,8 @@ refusal_find(PageReader *reader, QueryResult result, List *suspects,
 	if (query->sort != NULL &&
 		(result == QUERY_SORT_REFUSED ||
 		 (result == QUERY_REFUSED &&
-		  try_query(reader, query->filters, NULL) == QUERY_PAGE)))
+		  try_query(reader, (ApiQuery){.filters = query->filters}) ==
+			  QUERY_PAGE)))
 	{
 		RemoteUse use = {query->sort, REMOTE_SORT, NULL};
 
@@ -252,16 +247,15 @@ refusal_find(PageReader *reader, QueryResult result, List *suspects,
 	}
 	foreach(cell, suspects)
 	{
-		RefusedFilter *filter;
+		RemoteFilter *filter = lfirst(cell);
 
 		/* The API may not name the filter, so several are tested one by one. */
 		if (list_length(query->filters) > 1)
-			result = try_query(reader, list_make1(lfirst(cell)), NULL);
+			result =
+				try_query(reader, (ApiQuery){.filters = list_make1(filter)});
 		if (result == QUERY_PAGE)
 			continue;
-		filter = palloc(sizeof(RefusedFilter));
-		filter->filter = lfirst(cell);
-		filter->result = result;
+		filter->refusal = result;
 		*refused = lappend(*refused, filter);
 	}
 	return *refused != NIL ? REFUSED_FILTERS : REFUSED_OTHER;

@@ -60,13 +60,6 @@ typedef enum RefusedPart
 	REFUSED_OTHER	  /* an unknown part */
 } RefusedPart;
 
-/* A filter that the API refuses. */
-typedef struct RefusedFilter
-{
-	RemoteFilter *filter;
-	QueryResult	  result; /* of a query with it */
-} RefusedFilter;
-
 /* Progress of queries that may be restarted.  It starts with zeros. */
 typedef struct PageProgress
 {

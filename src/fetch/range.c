@@ -79,6 +79,7 @@ range_add_reader(PageFetch *fetch, RangeKind kind, int64 lower)
 	reader->lower = lower;
 	reader->upper = END_OF_TIME;
 	reader->position = reader->no_split = NO_TIME;
+	reader->bound_nanoseconds = -1;
 	reader->pages = page_reader_create(&fetch->source, &query);
 	fetch->readers = lappend(fetch->readers, reader);
 	MemoryContextSwitchTo(old_context);
@@ -253,18 +254,6 @@ note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	return true;
 }
 
-/* Replaces a reader's string by a copy of text, or by NULL. */
-static void
-keep_text(PageFetch *fetch, char **kept, const char *text)
-{
-	char *copy =
-		text != NULL ? MemoryContextStrdup(fetch->context, text) : NULL;
-
-	if (*kept != NULL)
-		pfree(*kept);
-	*kept = copy;
-}
-
 /* Undoes a split within a second that has more records than a page. */
 static void
 give_back(PageFetch *fetch, RangeReader *reader)
@@ -325,7 +314,9 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	}
 	if (text == NULL)
 		return true;
-	keep_text(fetch, &reader->position_text, text);
+	if (reader->position_text != NULL)
+		pfree(reader->position_text);
+	reader->position_text = MemoryContextStrdup(fetch->context, text);
 
 	/* There were further records after the end at which it was resumed. */
 	if (reader->kind == RANGE_ALL && reader->lower != NO_TIME &&
@@ -410,11 +401,10 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 							  needs_undated && !fetch->spec->is_dated))
 		return false;
 	if (reader->position != reader->lower)
-		keep_text(fetch, &reader->bound_text, NULL);
+		reader->bound_nanoseconds = -1;
 	else if (reader->is_exact &&
-			 (reader->bound_text == NULL ||
-			  strcmp(reader->position_text, reader->bound_text) != 0))
-		keep_text(fetch, &reader->bound_text, reader->position_text);
+			 reader->position_nanoseconds != reader->bound_nanoseconds)
+		reader->bound_nanoseconds = reader->position_nanoseconds;
 	else if (!pages->is_at_end || pages->received >= fetch->most_received)
 		return false;
 	else
@@ -428,8 +418,9 @@ range_resume(PageFetch *fetch, RangeReader *reader)
 		read_undated(fetch);
 	reader->lower = reader->position;
 	reader->is_done = false;
-	pages->query.filters =
-		filters_from(fetch, reader->lower, reader->bound_text);
+	pages->query.filters = filters_from(
+		fetch, reader->lower,
+		reader->bound_nanoseconds >= 0 ? reader->position_text : NULL);
 	reader->position = NO_TIME;
 	page_reader_restart(pages);
 	return true;

@@ -171,8 +171,7 @@ session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
 		forget_record(record);
 		return false;
 	}
-	dlist_delete(&record->node);
-	dlist_push_tail(&used, &record->node);
+	dlist_move_tail(&used, &record->node);
 	*text = record->text;
 	*length = record->length;
 	return true;

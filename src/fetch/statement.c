@@ -138,8 +138,9 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 	foreach(cell, statement->sources)
 	{
 		source = lfirst(cell);
-		if (source->umid == credentials->umid &&
-			strcmp(source->record_type, settings->record_type) == 0)
+		if (source->session.umid == credentials->umid &&
+			strcmp(source->api->settings->record_type, settings->record_type) ==
+				0)
 		{
 			MemoryContextSwitchTo(old_context);
 			return source;
@@ -151,11 +152,10 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 		statement->context, "opportunity_fdw source", ALLOCSET_DEFAULT_SIZES));
 	source = palloc0(sizeof(RecordSource));
 	source->statement = statement;
-	source->umid = credentials->umid;
-	source->record_type = pstrdup(settings->record_type);
 	source->api = api_open(settings, credentials, &statement->record_total);
 	source->wanted = attribute_set_create();
-	source->session = session_cache_scope(source->umid, source->record_type);
+	source->session =
+		session_cache_scope(credentials->umid, settings->record_type);
 	MemoryContextSwitchTo(statement->context);
 	statement->sources = lappend(statement->sources, source);
 	MemoryContextSwitchTo(old_context);

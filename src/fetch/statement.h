@@ -57,8 +57,6 @@ typedef struct Statement
 typedef struct RecordSource
 {
 	Statement	 *statement;
-	Oid			  umid;
-	const char	 *record_type;
 	Api			 *api;
 	AttributeSet *wanted;
 	SessionScope  session; /* made before any record is requested */
