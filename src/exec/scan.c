@@ -389,12 +389,18 @@ scan_iterate(ForeignScanState *node)
 	return ExecClearTuple(slot);
 }
 
-/* FDW callback: returns the scan to the state before its first row. */
+/*
+ * FDW callback for a rescan and for the end: returns the scan to the state
+ * before its first row.  The statement's cache keeps the records that were read
+ * by id.
+ */
 static void
 scan_rescan(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 
+	if (scan == NULL) /* EXPLAIN without ANALYZE */
+		return;
 	if (scan->by_keys != NULL)
 		key_fetch_end(scan->by_keys);
 	if (scan->by_pages != NULL)
@@ -410,14 +416,6 @@ scan_rescan(ForeignScanState *node)
 	scan->is_prefetched = false;
 	scan->page_spec.filters = NIL;
 	MemoryContextReset(scan->scan_context);
-}
-
-/* FDW callback: ends the fetch. */
-static void
-scan_end(ForeignScanState *node)
-{
-	if (node->fdw_state != NULL)
-		scan_rescan(node);
 }
 
 /* Returns the counters of a scan that has begun. */
@@ -517,50 +515,40 @@ complete_ready(AsyncRequest *request)
 }
 
 /*
- * Notes that the Append waits for a request's descriptor.  Returns false if it
- * already does, for another request that shares the descriptor.
+ * Returns true if a request is the first pending one of its Append that needs
+ * its descriptor, which must be registered only once.
  */
 static bool
-note_wait(AsyncRequest *request)
+is_first_to_wait(const AsyncRequest *request)
 {
-	AppendState *append = (AppendState *) request->requestor;
-	Statement	*statement = scan_of(request)->records->statement;
-	bool is_new_wait = GetNumRegisteredWaitEvents(append->as_eventset) == 1;
-	MemoryContext old_context;
-	ListCell	 *cell;
+	ListCell *cell;
 
-	foreach(cell, statement->async_waits)
+	foreach(cell, scan_of(request)->records->statement->async_requests)
 	{
-		AsyncRequest *other = lfirst(cell);
+		const AsyncRequest *other = lfirst(cell);
 
-		if (other->requestor != request->requestor)
-			continue;
-		/* The set has only the event of the postmaster's death. */
-		if (is_new_wait)
-			statement->async_waits =
-				foreach_delete_current(statement->async_waits, cell);
-		else if (pool_of(other) == pool_of(request))
-			return false;
+		if (other->callback_pending && other->requestor == request->requestor &&
+			pool_of(other) == pool_of(request))
+			return other == request;
 	}
-	old_context = MemoryContextSwitchTo(statement->context);
-	statement->async_waits = lappend(statement->async_waits, request);
-	MemoryContextSwitchTo(old_context);
-	return true;
+	return false;
 }
 
 /*
  * FDW callback: registers the descriptor that the Append waits for.  Completes
- * all requests that are ready first, since the Append would wait nevertheless
- * once an event is registered.
+ * all requests that are ready before the first event is registered, since the
+ * Append would wait nevertheless then.
  */
 static void
 scan_configure_wait(AsyncRequest *request)
 {
 	AppendState *append = (AppendState *) request->requestor;
 
-	complete_ready(request);
+	/* The first event is the postmaster's death. */
+	if (GetNumRegisteredWaitEvents(append->as_eventset) == 1)
+		complete_ready(request);
 	if (!request->callback_pending || append->as_needrequest != NULL ||
-		!note_wait(request))
+		!is_first_to_wait(request))
 		return;
 	http_pool_prepare_wait(pool_of(request));
 	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
@@ -583,7 +571,7 @@ scan_set_callbacks(FdwRoutine *routine)
 	routine->BeginForeignScan = scan_begin;
 	routine->IterateForeignScan = scan_iterate;
 	routine->ReScanForeignScan = scan_rescan;
-	routine->EndForeignScan = scan_end;
+	routine->EndForeignScan = scan_rescan;
 	routine->ForeignAsyncRequest = scan_request;
 	routine->ForeignAsyncConfigureWait = scan_configure_wait;
 	routine->ForeignAsyncNotify = scan_notify;

@@ -42,7 +42,6 @@ typedef struct Statement
 	struct KeyStore *store; /* see key_cache.c; NULL: no record cached yet */
 	List *lookup_tables;	/* OIDs of tables whose records lookups prefetch */
 	List *async_requests;	/* pending: see exec/scan.c */
-	List *async_waits;		/* those whose descriptor is waited for */
 	int64 started;			/* time of http_now */
 	int64 noticed_at;		/* time of the last NOTICE */
 	int64 noticed_records;
