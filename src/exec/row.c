@@ -79,13 +79,12 @@ typedef struct ColumnReader
 
 struct RowReader
 {
-	const char	 *table_name;
-	const char	 *secret; /* the API key; NULL: none */
-	int			  natts;
-	List		 *columns;		  /* ColumnReaders */
-	List		**warned_columns; /* keys of columns, of the whole statement */
-	int			  archived_at;	  /* attribute number; -1: no filter */
-	MemoryContext context;
+	const char *table_name;
+	const char *secret; /* the API key; NULL: none */
+	int			natts;
+	List	   *columns; /* ColumnReaders */
+	Statement  *statement;
+	int			archived_at; /* attribute number; -1: no filter */
 
 	/* for messages */
 	const Record	   *record;
@@ -101,6 +100,7 @@ reject(ColumnReader *column, int sqlstate, const char *message,
 	   const char *hint)
 {
 	RowReader	 *row = column->row;
+	Statement	 *statement = row->statement;
 	MemoryContext old_context;
 
 	if (column->is_strict)
@@ -108,10 +108,11 @@ reject(ColumnReader *column, int sqlstate, const char *message,
 						hint != NULL ? errhint("%s", hint) : 0));
 
 	column->is_invalid = true;
-	if (list_member(*row->warned_columns, column->key))
+	if (list_member(statement->warned_columns, column->key))
 		return;
-	old_context = MemoryContextSwitchTo(row->context);
-	*row->warned_columns = lappend(*row->warned_columns, column->key);
+	old_context = MemoryContextSwitchTo(statement->context);
+	statement->warned_columns =
+		lappend(statement->warned_columns, list_copy(column->key));
 	MemoryContextSwitchTo(old_context);
 
 	ereport(WARNING,
@@ -696,8 +697,7 @@ row_reader_create(const Settings *settings, Relation relation, List *columns,
 	row->table_name = RelationGetRelationName(relation);
 	row->secret = records->api->credentials->api_key;
 	row->natts = tupdesc->natts;
-	row->warned_columns = &records->statement->warned_columns;
-	row->context = CurrentMemoryContext;
+	row->statement = records->statement;
 	foreach(cell, columns)
 		row->columns =
 			lappend(row->columns,

@@ -46,7 +46,7 @@ typedef struct SessionRecord
 } SessionRecord;
 
 static MemoryContext context = NULL; /* owner of all records */
-static HTAB			*records;
+static HTAB			*records = NULL;
 static dlist_head	 used; /* the least recently used first */
 static size_t		 size; /* bytes of all records */
 static uint64		 kept_generation;
@@ -75,6 +75,7 @@ forget_all(void)
 	if (context != NULL)
 		MemoryContextDelete(context);
 	context = NULL;
+	records = NULL;
 }
 
 /* SQL function opportunity_fdw_clear_cache. */
@@ -87,7 +88,10 @@ opportunity_fdw_clear_cache(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Returns the scope of records that will be requested. */
+/*
+ * Returns the scope of records that will be requested.  It must be made before,
+ * so that records requested under older options are not kept.
+ */
 SessionScope
 session_cache_scope(Oid umid, const char *record_type)
 {
@@ -117,27 +121,23 @@ session_cache_scope(Oid umid, const char *record_type)
 static void
 prepare_records(void)
 {
-	HASHCTL		  control = {.keysize = sizeof(SessionKey),
-							 .entrysize = sizeof(SessionRecord)};
-	MemoryContext new_context;
+	HASHCTL control = {.keysize = sizeof(SessionKey),
+					   .entrysize = sizeof(SessionRecord)};
 
 	if (kept_generation != generation)
 		forget_all();
-	if (context != NULL)
+	if (records != NULL)
 		return;
-
-	/* Assign context last, when its contents are complete. */
-	new_context =
-		AllocSetContextCreate(CurrentMemoryContext, "opportunity_fdw session",
-							  ALLOCSET_DEFAULT_SIZES);
-	control.hcxt = new_context;
+	if (context == NULL)
+		context =
+			AllocSetContextCreate(TopMemoryContext, "opportunity_fdw session",
+								  ALLOCSET_DEFAULT_SIZES);
+	control.hcxt = context;
 	records = hash_create("opportunity_fdw session", 256, &control,
 						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	dlist_init(&used);
 	size = 0;
 	kept_generation = generation;
-	MemoryContextSetParent(new_context, TopMemoryContext);
-	context = new_context;
 }
 
 static void

@@ -124,12 +124,13 @@ statement_budget(Statement *statement, int max_requests)
 
 /*
  * Returns the source of a table's records for a user, which lives as long as the
- * executor state.  Raises an error if the user may not use the table's server.
+ * executor state.  Its query context must be the current one.  Raises an error if
+ * the user may not use the table's server.  Makes no request.
  */
 RecordSource *
 statement_source(EState *estate, const Settings *settings, Oid userid)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(estate->es_query_cxt);
+	MemoryContext old_context = CurrentMemoryContext;
 	Credentials	 *credentials = credentials_read(settings, userid);
 	Statement	 *statement = statement_of(estate);
 	RecordSource *source;
@@ -141,10 +142,7 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 		if (source->session.umid == credentials->umid &&
 			strcmp(source->api->settings->record_type, settings->record_type) ==
 				0)
-		{
-			MemoryContextSwitchTo(old_context);
 			return source;
-		}
 	}
 
 	/* Holds the transfers, too. */
@@ -162,7 +160,10 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 	return source;
 }
 
-/* Returns true at max_concurrency; a request that backs off does not count. */
+/*
+ * Returns true if the statement has max_concurrency or more requests in flight
+ * or unread.  A request that waits before its next attempt does not count.
+ */
 bool
 statement_is_busy(const RecordSource *source, const Settings *settings)
 {
