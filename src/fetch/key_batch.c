@@ -31,8 +31,8 @@ struct KeyFetch
 	const pg_uuid_t *ids;
 	int				 count;
 	int	  limit;   /* number of records that are likely to be read; 0: all */
-	int	  added;   /* number of ids in all batches */
-	int	  ended;   /* number of ids in those that ended */
+	int	  added;   /* number of ids in all batches, including ended ones */
+	int	  ended;   /* number of ids in the batches that ended */
 	int	  found;   /* number of records returned */
 	List *batches; /* KeyBatches, the oldest first */
 };
@@ -76,7 +76,11 @@ find_in_session(KeyEntry *entry, const Settings *settings)
 	return true;
 }
 
-/* A query's omission of a record is final only for tables that trust queries. */
+/*
+ * Returns true if an entry has its final state.  A query's omission of a record
+ * is final only for tables that trust queries; for others it becomes pending.
+ * Two tables of one record type may differ in this, and share the entry.
+ */
 static bool
 is_settled(KeyEntry *entry, const Settings *settings)
 {
@@ -85,7 +89,10 @@ is_settled(KeyEntry *entry, const Settings *settings)
 	return entry->state != KEY_PENDING;
 }
 
-/* Adds a key to a batch, whose memory context must be the current one. */
+/*
+ * Adds a key to a batch, unless it is there.  Does not request it yet.  The
+ * current memory context must be the batch's.
+ */
 void
 key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
 {
@@ -123,7 +130,7 @@ key_batch_is_full(const KeyBatch *batch)
 	return list_length(batch->new_entries) >= batch->size;
 }
 
-/* Makes the requests that a batch needs, and sends what concurrency allows. */
+/* Makes the requests that a batch needs.  They are sent as limits allow. */
 void
 key_batch_send(KeyBatch *batch)
 {
@@ -134,7 +141,10 @@ key_batch_send(KeyBatch *batch)
 	key_request_send_all(batch->cache->field);
 }
 
-/* Releases a batch, and its references to entries and to the cache. */
+/*
+ * Releases a batch, and its references to entries and to the cache.  Requests
+ * that no batch needs any more are dropped before the next ones are sent.
+ */
 void
 key_batch_release(KeyBatch *batch)
 {
@@ -151,10 +161,13 @@ key_batch_release(KeyBatch *batch)
 }
 
 /*
- * Returns a fetch of the records with distinct ids, in their order.  The limit
- * is the number of records that are likely to be read; 0 for all.  The fetch
- * lives in the current context; all arguments must live as long, settings and
- * budget as long as the statement.
+ * Returns a fetch of the records with the given ids, which must be distinct, in
+ * their order.  The limit is the number of records that are likely to be read; 0
+ * for all.
+ *
+ * Charges requests to the budget, and adds the number of records that needed
+ * none to *counters.  The fetch lives in the current context; all arguments must
+ * live as long, settings and budget as long as the statement.
  */
 KeyFetch *
 key_fetch_ids(RecordSource *records, const Settings *settings,
@@ -175,8 +188,10 @@ key_fetch_ids(RecordSource *records, const Settings *settings,
 }
 
 /*
- * Waits for the records of a key, if a lookup has requested them.  Returns NULL
- * if the caller has to make a query of its own.
+ * Returns a fetch of the records of a key in the current memory context, if a
+ * lookup's batch has requested them.  Waits for the response.  Returns NULL if
+ * the caller has to make a query of its own.  Raises the errors of
+ * key_request_need.
  */
 KeyFetch *
 key_fetch_find(RecordSource *records, const Settings *settings,
@@ -209,8 +224,9 @@ key_fetch_find(RecordSource *records, const Settings *settings,
 }
 
 /*
- * Returns true if another batch may be started.  Until the limit is reached, it
- * limits the ids in flight, too.
+ * Returns true if another batch may be started.  Until the limit is reached, the
+ * ids in flight do not exceed it.  Afterwards all ids may be needed, because some
+ * records before the limit did not exist or did not match.
  */
 static bool
 may_start_batch(const KeyFetch *fetch)
@@ -235,7 +251,7 @@ may_start_batch(const KeyFetch *fetch)
 		   !statement_is_busy(fetch->records, fetch->settings);
 }
 
-/* Starts a batch with the next ids, for one request. */
+/* Starts a batch with the next ids, as many as one request can have. */
 static void
 start_batch(KeyFetch *fetch)
 {
@@ -263,7 +279,11 @@ end_batch(KeyFetch *fetch)
 	key_batch_release(batch);
 }
 
-/* Parses a kept record, unless it is in the response read last. */
+/*
+ * Returns a kept record.  Parses it into the current memory context, unless it
+ * is in the response read last.  A second parse would cost up to a quarter of
+ * the processor time of a read by ids.
+ */
 static Record *
 parse_record(const KeyBatch *batch, KeptRecord *kept)
 {
@@ -278,7 +298,11 @@ parse_record(const KeyBatch *batch, KeptRecord *kept)
 	return record;
 }
 
-/* Sets *record, which is valid until the next call or reset of the context. */
+/*
+ * Sets *record to the next record.  Returns false at the end.  The record is
+ * valid until the next call, or until the current context is reset.  Raises the
+ * errors of key_request_need.
+ */
 bool
 key_fetch_next(KeyFetch *fetch, Record **record)
 {
@@ -319,6 +343,7 @@ key_fetch_next(KeyFetch *fetch, Record **record)
 	}
 }
 
+/* Releases the fetch.  Its requests go on only if other batches need them. */
 void
 key_fetch_end(KeyFetch *fetch)
 {

@@ -43,6 +43,7 @@ match_names(const void *a, const void *b, Size size)
 	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
+/* Returns the empty store of a statement, which lives as long. */
 static KeyStore *
 create_store(Statement *statement)
 {
@@ -71,7 +72,10 @@ create_store(Statement *statement)
 	return store;
 }
 
-/* Returns NULL if the attribute has no cache yet, and it may not create one. */
+/*
+ * Returns a key attribute of a source.  name: of the attribute, in UTF-8.  Adds
+ * it to the wanted ones if it is new, or returns NULL if it may not create it.
+ */
 static KeyField *
 find_field(KeyStore *store, RecordSource *records, const char *name,
 		   bool may_create)
@@ -112,7 +116,11 @@ compare_filters(const ListCell *a, const ListCell *b)
 				  ((RemoteFilter *) lfirst(b))->json);
 }
 
-/* Returns the attribute's address, and the filters in a defined order. */
+/*
+ * Returns the identity of a cache, palloc'd: the address of the attribute, and
+ * the filters in a defined order, separated by commas.  The text after the first
+ * comma is one filter that joins them by AND.
+ */
 static char *
 name_of(const KeyField *field, List *filters)
 {
@@ -129,6 +137,7 @@ name_of(const KeyField *field, List *filters)
 	return name.data;
 }
 
+/* Returns the memory of a cache without its entries, in bytes. */
 static size_t
 size_of(const KeyCache *cache)
 {
@@ -178,6 +187,7 @@ key_cache_open(RecordSource *records, const char *field, List *filters,
 	return cache;
 }
 
+/* Releases a reference to a cache, and frees it after the last one. */
 void
 key_cache_close(KeyCache *cache)
 {
@@ -191,7 +201,10 @@ key_cache_close(KeyCache *cache)
 	pfree(name);
 }
 
-/* Returns the entry of a key.  A new one, if it may create it, has no users. */
+/*
+ * Returns the entry of a key.  If there is none, creates it pending and without
+ * users, or returns NULL if it may not.
+ */
 KeyEntry *
 key_entry_find(KeyCache *cache, const pg_uuid_t *key, bool may_create)
 {
@@ -213,6 +226,7 @@ key_entry_find(KeyCache *cache, const pg_uuid_t *key, bool may_create)
 	return entry;
 }
 
+/* Adds a reference to an entry, so that it is not evicted. */
 void
 key_entry_use(KeyEntry *entry)
 {
@@ -220,26 +234,26 @@ key_entry_use(KeyEntry *entry)
 		dlist_delete(&entry->unused_node);
 }
 
-static void
-become_unused(KeyEntry *entry)
-{
-	dlist_push_tail(&entry->id.cache->field->store->unused,
-					&entry->unused_node);
-}
-
-/* Removes the entry if it has no other users and was not requested. */
+/*
+ * Releases a reference to an entry.  After the last one, the entry may be evicted
+ * if it has a final state.  It is removed if it was never requested.
+ */
 void
 key_entry_release(KeyEntry *entry)
 {
 	if (--entry->users > 0)
 		return;
 	if (entry->state != KEY_PENDING)
-		become_unused(entry);
+		dlist_push_tail(&entry->id.cache->field->store->unused,
+						&entry->unused_node);
 	else if (entry->request == NULL)
 		key_entry_remove(entry);
 }
 
-/* Adds a copy of a record.  parsed: it in the store's response, or NULL. */
+/*
+ * Adds a copy of a record to the pending entry of its key.  parsed: the record
+ * in the store's response; NULL: it comes from elsewhere.
+ */
 void
 key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 {
@@ -258,6 +272,7 @@ key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 	MemoryContextSwitchTo(old_context);
 }
 
+/* Sets the final state of an entry, whose request ends. */
 void
 key_entry_settle(KeyEntry *entry, KeyState state)
 {
@@ -266,7 +281,8 @@ key_entry_settle(KeyEntry *entry, KeyState state)
 	entry->state = state;
 	entry->request = NULL;
 	if (entry->users == 0)
-		become_unused(entry);
+		dlist_push_tail(&entry->id.cache->field->store->unused,
+						&entry->unused_node);
 }
 
 /* Frees the records of an entry that has users or is pending. */
@@ -290,17 +306,6 @@ key_entry_remove(KeyEntry *entry)
 	store->size -= entry->size;
 	hash_search(store->entries, &entry->id, HASH_REMOVE, NULL);
 	key_cache_close(cache);
-}
-
-/* Frees the response read last, so that its records are parsed again. */
-void
-key_store_end_response(KeyStore *store)
-{
-	if (store->response != NULL)
-		http_end(store->response);
-	store->response = NULL;
-	store->response_number++;
-	MemoryContextReset(store->page_context);
 }
 
 /*

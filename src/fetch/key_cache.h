@@ -26,7 +26,7 @@ typedef struct KeyStore
 	MemoryContext context;
 	MemoryContext page_context;	   /* of the response read last */
 	HttpTransfer *response;		   /* owner of its text, or NULL */
-	uint64		  response_number; /* from 1 on */
+	uint64		  response_number; /* from 1 on; 0 is no response */
 	HTAB		 *caches;		   /* KeyCaches, by name */
 	HTAB		 *entries;		   /* KeyEntries */
 	List		 *fields;		   /* KeyFields */
@@ -36,7 +36,10 @@ typedef struct KeyStore
 	size_t		  size;	  /* bytes of all caches and entries */
 } KeyStore;
 
-/* An attribute that is a key of records.  At most one has an id. */
+/*
+ * An attribute whose values are keys of a source's records.  The id is a key
+ * that at most one record has, and that GET accepts.
+ */
 typedef struct KeyField
 {
 	KeyStore	 *store;
@@ -63,13 +66,16 @@ typedef struct KeyCache
 
 typedef enum KeyState
 {
-	KEY_PENDING,
+	KEY_PENDING,	/* the request, if any, is not complete */
 	KEY_KNOWN,		/* the entry has all records of the key */
 	KEY_NOT_LISTED, /* omitted by a query for ids, which may suffice */
 	KEY_OWN_QUERY	/* to be fetched with a query of its own */
 } KeyState;
 
-/* A record as JSON with the wanted attributes. */
+/*
+ * A record as JSON in UTF-8.  It has the attributes that were wanted when it was
+ * kept, or the whole record if the session keeps it, too.
+ */
 typedef struct KeptRecord
 {
 	Record *parsed;			 /* in the store's page_context */
@@ -95,18 +101,21 @@ typedef struct KeyEntry
 	bool			   is_ahead; /* prefetched, and not used since */
 	int				   users;	 /* reference count */
 	List			  *records;	 /* KeptRecords, in the order of arrival */
-	size_t			   size;
+	size_t			   size;	 /* bytes, with the records */
 	dlist_node		   unused_node;
 } KeyEntry;
 
-/* A batch of distinct keys, and the position of its reader. */
+/*
+ * A batch of distinct keys, and the position of its reader.  It holds a
+ * reference to the cache and to each entry, so that none is evicted.
+ */
 typedef struct KeyBatch
 {
 	KeyCache	   *cache;
 	const Settings *settings;
-	HttpBudget	   *budget;
-	bool			is_ahead;
-	uint64			number;
+	HttpBudget	   *budget;		 /* of its requests; NULL: it makes none */
+	bool			is_ahead;	 /* it prefetches for other scans */
+	uint64			number;		 /* unique in the store, from 1 on */
 	int				size;		 /* keys per request; 0: no requests */
 	int				hits;		 /* keys that needed no request */
 	int				prefetched;	 /* ids that a lookup requested */
@@ -138,7 +147,6 @@ extern void		 key_entry_add(KeyEntry *entry, const char *text, int length,
 extern void		 key_entry_settle(KeyEntry *entry, KeyState state);
 extern void		 key_entry_drop_records(KeyEntry *entry);
 extern void		 key_entry_remove(KeyEntry *entry);
-extern void		 key_store_end_response(KeyStore *store);
 extern void		 key_store_evict(KeyStore *store);
 extern bool		 key_store_is_full(const KeyStore *store);
 

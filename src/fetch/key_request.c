@@ -77,7 +77,10 @@ typedef struct KeyRequest
 	KeyEntry *entries[FLEXIBLE_ARRAY_MEMBER];
 } KeyRequest;
 
-/* Returns the maximum keys per request; 0: each would have its own. */
+/*
+ * Returns the maximum number of keys in one request.  0: requests are of no use,
+ * because each key would have its own.
+ */
 int
 key_request_size(const KeyField *field, const Settings *settings)
 {
@@ -126,7 +129,8 @@ add_entry(KeyRequest *request, KeyEntry *entry)
 
 /*
  * Makes requests for the entries that have neither a final state nor a request.
- * An id that the API refuses in queries is fetched with GET.
+ * They are sent as concurrency allows.  Settings and budget must live as long as
+ * the statement.  An id that the API refuses in queries is fetched with GET.
  */
 void
 key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
@@ -157,7 +161,7 @@ key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	}
 }
 
-/* Returns NULL if a request has no transfer. */
+/* Returns the transfer in flight or not yet read; NULL: nothing was sent. */
 static HttpTransfer *
 transfer_of(const KeyRequest *request)
 {
@@ -172,7 +176,10 @@ is_in_flight(const KeyRequest *request)
 	return transfer != NULL && transfer->outcome == HTTP_PENDING;
 }
 
-/* Ends a request, and sets the state of its remaining keys. */
+/*
+ * Ends a request, and sets the state of the keys that no other request has taken
+ * over.  A set-aside response does not count as pending, unlike others.
+ */
 static void
 finish_request(KeyRequest *request, KeyState state)
 {
@@ -228,7 +235,10 @@ give_up_query(KeyRequest *request)
 	split_request(request, REQUEST_GET, 1, NULL);
 }
 
-/* Makes a query again for incomplete keys, or gives it up. */
+/*
+ * Makes a query again, for the keys whose records are incomplete: its cursor has
+ * expired, or its end is doubtful.  Gives it up if it does not progress.
+ */
 static void
 restart_query(KeyRequest *request)
 {
@@ -237,7 +247,10 @@ restart_query(KeyRequest *request)
 		give_up_query(request);
 }
 
-/* half_of: the query, if the API refused it, or NULL. */
+/*
+ * Makes two queries, with half of the keys each.  half_of: the query, if the API
+ * refused it, so that two accepted halves show a limit of values; or NULL.
+ */
 static void
 halve_query(KeyRequest *request, RefusedQuery *half_of)
 {
@@ -245,10 +258,15 @@ halve_query(KeyRequest *request, RefusedQuery *half_of)
 }
 
 /*
- * Decides about the keys of a query whose last page was read.  If the end is
- * doubtful, because the API may have capped the result, the newest records are
- * the next page.  Missing ids are fetched with GET, unless the table trusts
- * queries.  So are merged records, so that a warning can name them.
+ * Decides about the keys of a query whose last page was read.  has_new: the page
+ * had a new record.
+ *
+ * Missing ids are fetched with GET, unless the table trusts queries.  So are
+ * merged records, so that a warning can name them.
+ *
+ * If the end of another query is doubtful, because the API may have capped the
+ * result, the newest records are the next page.  If all of them are known, the
+ * result is complete.  A query whose records mostly have its keys is halved.
  */
 static void
 complete_query(KeyRequest *request, bool has_new)
@@ -300,8 +318,9 @@ keep_record(KeyRequest *request, KeyEntry *entry, Record *record)
 }
 
 /*
- * Keeps a record that has one of the keys, and sets *has_new if it is new.
- * Returns false if its key cannot be read.
+ * Keeps a record that has one of the keys.  Sets *has_new to true if the query
+ * progresses by it.  Returns false if the key cannot be read as a uuid: then a
+ * scan might raise an error for it, and needs a query of its own.
  */
 static bool
 take_record(KeyRequest *request, Record *record, bool *has_new)
@@ -395,7 +414,10 @@ take_page(KeyRequest *request, const PageResponse *response)
 	}
 }
 
-/* Halves a refused query, because the API may refuse one of its keys. */
+/*
+ * Halves a refused query, because the API may refuse one of its keys.  A single
+ * refused id is noted, and fetched with GET.
+ */
 static void
 split_in_halves(KeyRequest *request)
 {
@@ -416,7 +438,10 @@ split_in_halves(KeyRequest *request)
 	halve_query(request, refused);
 }
 
-/* If the API has no queries, a GET shows if it can be reached at all. */
+/*
+ * Handles a refused query or page.  If the API has no queries, a GET shows if it
+ * can be reached at all.
+ */
 static void
 settle_key_refusal(KeyRequest *request, QueryResult result)
 {
@@ -501,7 +526,10 @@ take_get(KeyRequest *request, bool is_needed)
 	return true;
 }
 
-/* Processes the response to a query.  Returns false if it must be needed first. */
+/*
+ * Processes the response to a query.  Returns false if it must be needed first.
+ * The scans' own queries raise the error of an unusable page.
+ */
 static bool
 take_query(KeyRequest *request, bool is_needed)
 {
@@ -532,8 +560,9 @@ take_query(KeyRequest *request, bool is_needed)
 }
 
 /*
- * Processes a response.  One that is not a page or a record is set aside unless
- * it is needed, and does not count against the concurrency then.
+ * Processes the response to a request.  A response to a query that is not a page,
+ * and one to a GET that is an error, is set aside unless it is needed.  Then it
+ * does not count against the concurrency.
  */
 static void
 read_response(KeyRequest *request, bool is_needed)
@@ -542,7 +571,12 @@ read_response(KeyRequest *request, bool is_needed)
 	KeyStore	 *store = request->field->store;
 	MemoryContext old_context = MemoryContextSwitchTo(store->page_context);
 
-	key_store_end_response(store);
+	/* The records of the last response are parsed again from now on. */
+	if (store->response != NULL)
+		http_end(store->response);
+	store->response = NULL;
+	store->response_number++;
+	MemoryContextReset(store->page_context);
 	statement->pending += request->is_set_aside;
 	request->is_set_aside = false;
 	if (!(request->pages != NULL ? take_query(request, is_needed)
@@ -554,7 +588,7 @@ read_response(KeyRequest *request, bool is_needed)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Creates the reader of a query's pages, in the current context. */
+/* Creates the reader of a query's pages, in the request's context. */
 static void
 begin_query(KeyRequest *request)
 {
@@ -577,7 +611,10 @@ begin_query(KeyRequest *request)
 	request->pages = page_reader_create(&request->source, &query);
 }
 
-/* Sends a request, or the one for a query's next page. */
+/*
+ * Sends a request, or the one for a query's next page.  Raises an error if it
+ * would exceed the budget.
+ */
 static void
 send_request(KeyRequest *request)
 {
@@ -611,7 +648,10 @@ send_request(KeyRequest *request)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Splits a query that is not sent yet, and returns true, if it is too long. */
+/*
+ * Splits a query that is not sent yet if it has too many keys: the limit may
+ * have decreased since it was made.  Returns true if the request is gone.
+ */
 static bool
 split_if_too_long(KeyRequest *request)
 {
@@ -625,8 +665,9 @@ split_if_too_long(KeyRequest *request)
 }
 
 /*
- * The statement's requests share its concurrency.  One request by an attribute
- * may always be in flight or unread, so that no attribute waits for another.
+ * Returns true if a request may be sent.  The statement's requests share its
+ * concurrency.  One request by an attribute may always be in flight or unread, so
+ * that no attribute waits for another.
  */
 static bool
 may_send(const KeyRequest *request)
@@ -715,7 +756,12 @@ wait_for_any(KeyField *field)
 	pfree(transfers);
 }
 
-/* Takes a step towards a key.  Raises an error only if it needs the response. */
+/*
+ * Waits for a response that the request for a pending key depends on, and
+ * processes it.  The caller repeats this until the key has a final state.  Raises
+ * the errors of api_finish_query and api_finish_record, only if this key needs
+ * the response.
+ */
 void
 key_request_need(KeyEntry *entry)
 {

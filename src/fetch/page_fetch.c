@@ -24,7 +24,10 @@
 #include "api/api_facts.h"
 #include "fetch/page_fetch.h"
 
-/* Starts the first reader again; without its sort, it must read all records. */
+/*
+ * Starts or restarts the first reader, without a rejected sort or filter.  If the
+ * sort is rejected, all records must be read before they can be sorted.
+ */
 static void
 begin_fetch(PageFetch *fetch)
 {
@@ -64,21 +67,22 @@ begin_fetch(PageFetch *fetch)
 	page_reader_restart(reader->pages);
 }
 
-/* Returns a fetch in the current context; all arguments must live as long. */
+/*
+ * Returns a fetch of the records that a spec describes.  It lives in the current
+ * context; all arguments must live as long.  Charges requests to the budget.
+ * Makes no request yet.
+ */
 PageFetch *
 page_fetch_create(RecordSource *records, const Settings *settings,
 				  const PageSpec *spec, HttpBudget *budget,
 				  PageCounters *counters)
 {
-	MemoryContext context = AllocSetContextCreate(
-		CurrentMemoryContext, "opportunity_fdw fetch", ALLOCSET_SMALL_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-	PageFetch	 *fetch = palloc0(sizeof(PageFetch));
-	ListCell	 *cell;
+	PageFetch *fetch = palloc0(sizeof(PageFetch));
+	ListCell  *cell;
 
-	fetch->context = context;
-	fetch->page_context = AllocSetContextCreate(context, "opportunity_fdw page",
-												ALLOCSET_DEFAULT_SIZES);
+	fetch->context = CurrentMemoryContext;
+	fetch->page_context = AllocSetContextCreate(
+		fetch->context, "opportunity_fdw page", ALLOCSET_DEFAULT_SIZES);
 	fetch->settings = settings;
 	fetch->spec = spec;
 	fetch->counters = counters;
@@ -95,7 +99,6 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 	}
 	range_add_reader(fetch, RANGE_ALL, NO_TIME);
 	begin_fetch(fetch);
-	MemoryContextSwitchTo(old_context);
 	return fetch;
 }
 
@@ -122,7 +125,10 @@ page_fetch_is_ready(const PageFetch *fetch)
 	return !is_under_way;
 }
 
-/* Releases the fetch and its requests. */
+/*
+ * Cancels the requests of a fetch, and releases its response.  The rest of its
+ * memory is released with its context.
+ */
 void
 page_fetch_end(PageFetch *fetch)
 {
@@ -132,12 +138,14 @@ page_fetch_end(PageFetch *fetch)
 		http_end(fetch->response.transfer);
 	foreach(cell, fetch->readers)
 		page_reader_stop(((RangeReader *) lfirst(cell))->pages);
-	MemoryContextDelete(fetch->context);
 }
 
 /* --- Results that the API limits --- */
 
-/* Raises the error for a limited query that cannot be resumed. */
+/*
+ * Raises the error for a query whose results the API limits, and that cannot be
+ * resumed.  received: the number of records that it returned.
+ */
 pg_noreturn static void
 raise_cap(int64 received, bool is_by_time)
 {
@@ -179,6 +187,7 @@ can_read_by_time(const PageFetch *fetch)
 		   !created_at_is_refused(fetch->source.api, !fetch->spec->is_dated);
 }
 
+/* Starts to read all records again, by created_at. */
 static void
 read_by_time(PageFetch *fetch)
 {
@@ -187,7 +196,11 @@ read_by_time(PageFetch *fetch)
 	begin_fetch(fetch);
 }
 
-/* Returns true if a query's first pages have a record that was not returned. */
+/*
+ * Returns true if one of a query's first pages, at most page_count of them, has a
+ * record that was not returned.  Warns if the API refuses the query, because that
+ * proves nothing.
+ */
 static bool
 has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 {
@@ -216,9 +229,12 @@ has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 }
 
 /*
- * Verifies the queries that ended within equal created_at by their first and last
- * records by id.  It reads two pages of each, because the reader of the newest
- * page may have returned one.
+ * Verifies the queries that ended with many records of the same created_at.  They
+ * cannot be resumed, so their first and last records by id are read.  Raises an
+ * error if one of them was not returned.
+ *
+ * Two pages are read from each end, because the reader of the newest page may
+ * have returned the records of one end.
  */
 static void
 verify_ids(PageFetch *fetch)
@@ -241,9 +257,10 @@ verify_ids(PageFetch *fetch)
 }
 
 /*
- * Verifies the end, if the API may have limited a query.  Returns true if there
- * may be more records, which are now read by created_at.  A sorted query is read
- * again only if its first page in the opposite order has new records.
+ * Verifies the end after all queries ended, if the API may have limited one.
+ * Returns true if there may be more records, which are now read by created_at.
+ * A sorted query is read again only if its first page in the opposite order has
+ * new records.  Raises an error if created_at cannot be used for these.
  */
 static bool
 verify_end(PageFetch *fetch)
@@ -282,7 +299,11 @@ verify_end(PageFetch *fetch)
 	return true;
 }
 
-/* Resumes a reader with a doubtful end, or notes that it must be verified. */
+/*
+ * Handles the doubtful end of a reader's query, whose result the API may have
+ * limited: resumes the reader at its position, or notes that the end must be
+ * verified.  A reader that has passed its upper bound needs neither.
+ */
 static void
 note_end(PageFetch *fetch, RangeReader *reader)
 {
@@ -309,7 +330,11 @@ note_end(PageFetch *fetch, RangeReader *reader)
 
 /* --- Queries that the API refuses --- */
 
-/* Handles an expired cursor, or a limit of the API. */
+/*
+ * Handles a query that the API does not continue: its cursor has expired, or the
+ * API limits its results.  The reader is resumed at its position, or restarted;
+ * its duplicates are skipped.  Raises an error if neither is possible.
+ */
 static void
 settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
@@ -341,7 +366,10 @@ settle_cursor(PageFetch *fetch, RangeReader *reader, QueryResult result)
 	reader->position = NO_TIME;
 }
 
-/* Notes the rejection of a filter, and continues without it. */
+/*
+ * Continues without a filter, with a warning.  Notes the rejection for the
+ * session, unless it concerned only the filter's value, or may have.
+ */
 static void
 drop_filter(PageFetch *fetch, RemoteFilter *filter)
 {
@@ -364,7 +392,10 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter)
 				 : 0));
 }
 
-/* Continues without the rejected parts of a query, or raises an error. */
+/*
+ * Handles the rejection of a reader's query: omits the rejected filters or the
+ * sort, reduces the page size, or raises an error.
+ */
 static void
 settle_refusal(PageFetch *fetch, RangeReader *reader,
 			   const PageResponse *response)
@@ -413,21 +444,12 @@ raise_endless(const char *detail)
 					errdetail_internal("%s", detail)));
 }
 
-/* Returns true if another page is likely to be needed after the current one. */
-static bool
-is_worth_asking(const PageFetch *fetch)
-{
-	int left = fetch->response.page->count - fetch->next;
-
-	if (fetch->is_on_demand || fetch->pages < 2)
-		return false;
-	return fetch->limit == 0 || fetch->found >= fetch->limit ||
-		   fetch->found + left < fetch->limit;
-}
-
 /*
- * Requests the next pages within the statement's concurrency, but at least one,
- * so that no fetch waits for another scan.  is_ahead: before it needs them.
+ * Requests the next page of each reader that has no request in flight, within the
+ * statement's concurrency.  Requests at least one if none is in flight, so that a
+ * fetch never waits for another scan.
+ *
+ * is_ahead: the current page has unread records, so that no request is needed.
  */
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)
@@ -436,7 +458,11 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 	bool			  is_needed = !is_ahead;
 	ListCell		 *cell;
 
-	if (is_ahead && !is_worth_asking(fetch))
+	/* Another page must be likely to be needed after the current one. */
+	if (is_ahead && (fetch->is_on_demand || fetch->pages < 2 ||
+					 (fetch->found < fetch->limit &&
+					  fetch->limit - fetch->found <=
+						  fetch->response.page->count - fetch->next)))
 		return;
 	foreach(cell, fetch->readers)
 	{
@@ -488,7 +514,10 @@ wait_for_page(PageFetch *fetch)
 	return NULL;
 }
 
-/* Reads a response.  Returns false if it is no page. */
+/*
+ * Reads the response for a reader.  Returns true if there is a new current page;
+ * otherwise another request is needed.  Raises the errors of api_finish_query.
+ */
 static bool
 read_page(PageFetch *fetch, RangeReader *reader)
 {
@@ -545,7 +574,10 @@ next_page(PageFetch *fetch)
 	return true;
 }
 
-/* Releases the current page, all records of which were returned. */
+/*
+ * Releases the current page, all records of which were returned.  Raises an error
+ * for too many successive pages without a new record.
+ */
 static void
 release_page(PageFetch *fetch)
 {
@@ -566,7 +598,12 @@ release_page(PageFetch *fetch)
 	MemoryContextReset(fetch->page_context);
 }
 
-/* Sets *record, which is valid until the next call.  Returns false at the end. */
+/*
+ * Sets *record to the next record.  It is in the page's memory and valid until
+ * the next call.  Returns false at the end, and also if the spec says nowait and
+ * it would have to wait: then is_waiting is true.  Raises the errors of
+ * api_finish_query, and an error for pages that do not end.
+ */
 bool
 page_fetch_next(PageFetch *fetch, Record **record)
 {

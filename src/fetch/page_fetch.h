@@ -15,7 +15,7 @@
 #include "base/id.h"
 #include "fetch/page_reader.h"
 
-/* The records to read. */
+/* The records to read; must live as long as the fetch. */
 typedef struct PageSpec
 {
 	List	   *filters; /* RemoteFilters, joined by AND */
@@ -28,13 +28,13 @@ typedef struct PageSpec
 							   * number of records */
 	bool		may_split;	  /* the API can filter and sort by created_at */
 	bool		is_dated;	  /* records without created_at are not needed */
-	bool		nowait;		  /* page_fetch_next must not wait */
+	bool		nowait;		  /* page_fetch_next must not wait; may change */
 } PageSpec;
 
 /* Counters of a fetch, for EXPLAIN ANALYZE. */
 typedef struct PageCounters
 {
-	int64 pages;
+	int64 pages;   /* read, without the ones that only verify the end */
 	int64 records; /* received, including duplicates */
 	int64 ranges;  /* cursors that were opened in parallel */
 } PageCounters;
@@ -42,9 +42,9 @@ typedef struct PageCounters
 /* State of reading several ranges of created_at in parallel. */
 typedef enum RangeState
 {
-	RANGES_NOT_YET,
+	RANGES_NOT_YET, /* possible, if the table turns out to be long */
 	RANGES_OPEN,
-	RANGES_NEVER
+	RANGES_NEVER /* the first reader continues alone */
 } RangeState;
 
 /* Fetch of a query's records, and its position. */
@@ -66,7 +66,7 @@ typedef struct PageFetch
 	List *readers; /* RangeReaders; the first is RANGE_ALL and never dropped */
 	RangeState	 range_state;
 	PageProgress progress;
-	int			 pages;			/* number of pages read */
+	int			 pages;			/* number of pages read by all readers */
 	int			 sparse_pages;	/* number of range pages with at most half of
 								 * their records new */
 	int64		 most_received; /* most records that a query returned: a lower
@@ -106,6 +106,7 @@ typedef enum RangeKind
 #define NO_TIME PG_INT64_MIN
 #define END_OF_TIME PG_INT64_MAX
 
+/* A reader of some of a fetch's records.  Ranges may overlap by some records. */
 typedef struct RangeReader
 {
 	RangeKind	kind;

@@ -67,7 +67,10 @@ page_reader_send(PageReader *reader)
 	source->statement->pending++;
 }
 
-/* Passes the transfer to the caller, and notes what its page shows. */
+/*
+ * Passes the transfer to the caller.  If it has a page, notes that the API has
+ * accepted the filters, the end or the next page's cursor, and the next size.
+ */
 static void
 take_response(PageReader *reader, PageResponse *response)
 {
@@ -129,7 +132,10 @@ page_reader_read(PageReader *reader)
 	return response;
 }
 
-/* Returns false for a response other than a page, which can still be read. */
+/*
+ * Reads a response that has arrived, in the same way.  If it is not a page,
+ * returns false without an error, and page_reader_read can still read it.
+ */
 bool
 page_reader_try(PageReader *reader, PageResponse *response)
 {
@@ -175,7 +181,7 @@ page_reader_end(PageReader *reader)
 
 /* --- Queries that the API refuses, or does not continue --- */
 
-/* Returns the result of a query for one record. */
+/* Returns the result of a query with a limit of one record. */
 static QueryResult
 try_query(PageReader *reader, ApiQuery query)
 {
@@ -192,8 +198,9 @@ try_query(PageReader *reader, ApiQuery query)
 }
 
 /*
- * Reduces the page size if a query for one record is accepted, or if the page is
- * larger than the one before it.
+ * Reduces the page size if it caused a refusal without a reason.  For a first
+ * page a query for one record shows this.  A further page may have been larger
+ * than the page before it.  Returns false if the size was not the reason.
  */
 static bool
 reduce_size(PageReader *reader)
@@ -261,7 +268,10 @@ refusal_find(PageReader *reader, QueryResult result, List *suspects,
 	return *refused != NIL ? REFUSED_FILTERS : REFUSED_OTHER;
 }
 
-/* Returns false if too many pages in succession had no new record. */
+/*
+ * Notes that a page was read, and whether it had a new record.  Returns false if
+ * the pages may never end: too many in succession had none.
+ */
 bool
 page_progress_note(PageProgress *progress, bool has_new)
 {

@@ -41,7 +41,10 @@
 /* Number of pages before further readers start, if the scan may stop. */
 #define PAGES_BEFORE_STOP 3
 
-/* Returns the filters from a second or an exact time on. */
+/*
+ * Returns the filters of the fetch and of a range, which begins at a second or
+ * at the exact time in a text, in the context of the readers.
+ */
 static List *
 filters_from(PageFetch *fetch, int64 seconds, const char *exact)
 {
@@ -114,7 +117,10 @@ read_undated(PageFetch *fetch)
 	fetch->has_undated = true;
 }
 
-/* Returns true if requests remain for the pages and for additional readers. */
+/*
+ * Returns true if the budget allows this number of additional readers.  Each may
+ * cost one additional request.  pages: estimate of the unread ones; 0: unknown.
+ */
 static bool
 budget_allows(const PageFetch *fetch, int readers, double pages)
 {
@@ -254,7 +260,10 @@ note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	return true;
 }
 
-/* Undoes a split within a second that has more records than a page. */
+/*
+ * Returns a new reader's range to the reader before it.  One second has more
+ * records than a page, so both readers would read all of them.
+ */
 static void
 give_back(PageFetch *fetch, RangeReader *reader)
 {
@@ -352,21 +361,19 @@ is_undated(const PageFetch *fetch, const RecordPage *page)
 RangeReader *
 range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
-	bool is_as_expected = true;
-
-	if (reader->kind == RANGE_NEWEST)
-		is_as_expected = note_newest(fetch, reader, page);
-	else if (reader->kind == RANGE_UNDATED)
-		is_as_expected = is_undated(fetch, page);
-	else if (reader->is_by_time)
-		is_as_expected = note_part(fetch, reader, page);
-	if (is_as_expected)
+	if (reader->kind == RANGE_NEWEST ? note_newest(fetch, reader, page)
+		: reader->kind == RANGE_UNDATED
+			? is_undated(fetch, page)
+			: !reader->is_by_time || note_part(fetch, reader, page))
 		return reader;
 	fall_back(fetch);
 	return linitial(fetch->readers);
 }
 
-/* Continues without ranges.  Returns false if the rejected query has none. */
+/*
+ * Handles the rejection of a range's query: the first reader continues alone.
+ * Returns false if the query has no range.
+ */
 bool
 range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
