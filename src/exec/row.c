@@ -55,9 +55,9 @@ typedef struct ColumnReader
 	AttrNumber			  attnum;
 	List				 *key; /* OID of the table, number of the column */
 	const ColumnSettings *options;
-	int					  attribute;  /* number in the AttributeSet */
-	bool				  is_strict;  /* an invalid value is an error */
-	bool				  is_invalid; /* the value becomes NULL */
+	int					  attribute; /* number in the AttributeSet */
+	bool				  is_strict; /* an invalid value is an error */
+	bool is_invalid; /* the value was rejected and becomes NULL */
 
 	/* type of the column, or of an array's elements */
 	Oid		  type;
@@ -146,7 +146,10 @@ may_catch_errors(Oid type)
 #endif
 }
 
-/* Calls an input function.  Returns its message about a bad value, or NULL. */
+/*
+ * Calls the input function of a type for which may_catch_errors is true.  Returns
+ * the function's message about a bad value, palloc'd, or NULL.
+ */
 static const char *
 input_problem(TypeInput *input, char *text, int32 typmod, Datum *value)
 {
@@ -189,7 +192,8 @@ input_problem(TypeInput *input, char *text, int32 typmod, Datum *value)
 
 /*
  * Calls an input function.  A text of NULL means SQL NULL.  Returns false if the
- * value is invalid and becomes NULL.
+ * value is invalid and becomes NULL.  PostgreSQL 16 introduced soft errors.
+ * Before, only the errors of some built-in input functions become NULL.
  */
 static bool
 call_input(ColumnReader *column, TypeInput *input, const char *text,
@@ -370,7 +374,10 @@ normalize_time(ColumnReader *column, const char *text)
 	return copy;
 }
 
-/* Converts UTF-8 text with the type's input function. */
+/*
+ * Converts UTF-8 text with the type's input function.  Returns false if the value
+ * is invalid and becomes NULL.
+ */
 static bool
 input_text(ColumnReader *column, const char *text, Datum *value)
 {
@@ -507,6 +514,7 @@ reject_form(ColumnReader *column, const RecordAttribute *attribute,
 	return false;
 }
 
+/* Reads an attribute into an array.  Returns false if it becomes NULL. */
 static bool
 read_array(ColumnReader *column, const RecordAttribute *attribute, Datum *value)
 {
@@ -544,6 +552,7 @@ read_array(ColumnReader *column, const RecordAttribute *attribute, Datum *value)
 	return !OidIsValid(column->array_domain) || check_array(column, *value);
 }
 
+/* Reads a column's value from a record.  Returns false if it becomes NULL. */
 static bool
 read_column(ColumnReader *column, const Record *record, Datum *value)
 {

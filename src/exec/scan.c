@@ -111,7 +111,10 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 		ExecInitExtraTupleSlot(node->ss.ps.state, tupdesc, &TTSOpsMinimalTuple);
 }
 
-/* Returns the user whose rights and user mapping a scan uses. */
+/*
+ * Returns the user whose rights and user mapping a scan uses.  PostgreSQL 16
+ * stores it in the plan node.
+ */
 static Oid
 scan_user(const ForeignScan *plan, EState *estate)
 {

@@ -163,11 +163,9 @@ key_batch_release(KeyBatch *batch)
 /*
  * Returns a fetch of the records with the given ids, which must be distinct, in
  * their order.  The limit is the number of records that are likely to be read; 0
- * for all.
- *
- * Charges requests to the budget, and adds the number of records that needed
- * none to *counters.  The fetch lives in the current context; all arguments must
- * live as long, settings and budget as long as the statement.
+ * for all.  Charges requests to the budget, and adds the number of records that
+ * needed none to *counters.  The fetch lives in the current context; all
+ * arguments must live as long, settings and budget as long as the statement.
  */
 KeyFetch *
 key_fetch_ids(RecordSource *records, const Settings *settings,

@@ -250,10 +250,7 @@ key_entry_release(KeyEntry *entry)
 		key_entry_remove(entry);
 }
 
-/*
- * Adds a copy of a record to the pending entry of its key.  parsed: the record
- * in the store's response; NULL: it comes from elsewhere.
- */
+/* Adds a copy of a record.  parsed: it in the store's response, or NULL. */
 void
 key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 {

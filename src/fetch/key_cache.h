@@ -72,10 +72,7 @@ typedef enum KeyState
 	KEY_OWN_QUERY	/* to be fetched with a query of its own */
 } KeyState;
 
-/*
- * A record as JSON in UTF-8.  It has the attributes that were wanted when it was
- * kept, or the whole record if the session keeps it, too.
- */
+/* A record as JSON: the wanted attributes, or all of it for the session. */
 typedef struct KeptRecord
 {
 	Record *parsed;			 /* in the store's page_context */
@@ -105,10 +102,7 @@ typedef struct KeyEntry
 	dlist_node		   unused_node;
 } KeyEntry;
 
-/*
- * A batch of distinct keys, and the position of its reader.  It holds a
- * reference to the cache and to each entry, so that none is evicted.
- */
+/* A batch of distinct keys, whose entries it uses, and its reader's position. */
 typedef struct KeyBatch
 {
 	KeyCache	   *cache;

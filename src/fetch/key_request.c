@@ -176,10 +176,7 @@ is_in_flight(const KeyRequest *request)
 	return transfer != NULL && transfer->outcome == HTTP_PENDING;
 }
 
-/*
- * Ends a request, and sets the state of the keys that no other request has taken
- * over.  A set-aside response does not count as pending, unlike others.
- */
+/* Ends a request, and sets the state of the keys that no other took over. */
 static void
 finish_request(KeyRequest *request, KeyState state)
 {
@@ -258,15 +255,11 @@ halve_query(KeyRequest *request, RefusedQuery *half_of)
 }
 
 /*
- * Decides about the keys of a query whose last page was read.  has_new: the page
- * had a new record.
- *
- * Missing ids are fetched with GET, unless the table trusts queries.  So are
- * merged records, so that a warning can name them.
- *
- * If the end of another query is doubtful, because the API may have capped the
- * result, the newest records are the next page.  If all of them are known, the
- * result is complete.  A query whose records mostly have its keys is halved.
+ * Decides about the keys of a query whose last page was read.  Missing ids are
+ * fetched with GET, unless the table trusts queries.  So are merged records, so
+ * that a warning can name them.  If the end is doubtful, because the API may have
+ * capped the result, the newest records are the next page.  If all of them are
+ * known, the result is complete.
  */
 static void
 complete_query(KeyRequest *request, bool has_new)
@@ -648,10 +641,7 @@ send_request(KeyRequest *request)
 	MemoryContextSwitchTo(old_context);
 }
 
-/*
- * Splits a query that is not sent yet if it has too many keys: the limit may
- * have decreased since it was made.  Returns true if the request is gone.
- */
+/* Splits a query that is not sent yet, and returns true, if it is too long. */
 static bool
 split_if_too_long(KeyRequest *request)
 {

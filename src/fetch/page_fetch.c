@@ -142,10 +142,7 @@ page_fetch_end(PageFetch *fetch)
 
 /* --- Results that the API limits --- */
 
-/*
- * Raises the error for a query whose results the API limits, and that cannot be
- * resumed.  received: the number of records that it returned.
- */
+/* Raises the error for a limited query that cannot be resumed. */
 pg_noreturn static void
 raise_cap(int64 received, bool is_by_time)
 {
@@ -196,11 +193,7 @@ read_by_time(PageFetch *fetch)
 	begin_fetch(fetch);
 }
 
-/*
- * Returns true if one of a query's first pages, at most page_count of them, has a
- * record that was not returned.  Warns if the API refuses the query, because that
- * proves nothing.
- */
+/* Returns true if a query's first pages have a record that was not returned. */
 static bool
 has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 {
@@ -230,11 +223,9 @@ has_new(PageFetch *fetch, const ApiQuery *query, int page_count)
 
 /*
  * Verifies the queries that ended with many records of the same created_at.  They
- * cannot be resumed, so their first and last records by id are read.  Raises an
- * error if one of them was not returned.
- *
- * Two pages are read from each end, because the reader of the newest page may
- * have returned the records of one end.
+ * cannot be resumed, so their first and last records by id are read.  Two pages
+ * are read from each end, because the reader of the newest page may have returned
+ * one.  Raises an error if there is a new record.
  */
 static void
 verify_ids(PageFetch *fetch)
