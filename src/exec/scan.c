@@ -224,7 +224,6 @@ find_by_key(ForeignScanState *node)
 									   scan->own_filters, keys.keys);
 		if (scan->by_keys == NULL)
 			continue;
-		scan->page_spec.filters = NIL;
 		scan->is_prefetched = true;
 		scan->records->api->connection->stats->cache_hits++;
 		return true;
@@ -417,7 +416,6 @@ scan_rescan(ForeignScanState *node)
 	scan->sorted = NULL;
 	scan->is_started = false;
 	scan->is_prefetched = false;
-	scan->page_spec.filters = NIL;
 	MemoryContextReset(scan->scan_context);
 }
 

@@ -299,7 +299,7 @@ static void
 note_end(PageFetch *fetch, RangeReader *reader)
 {
 	if (!reader->is_done || reader->kind == RANGE_NEWEST ||
-		(reader->position != NO_TIME && reader->position >= reader->upper))
+		reader->position >= reader->upper)
 		return;
 	if (!reader->is_by_time)
 		fetch->is_doubtful = reader->kind == RANGE_ALL;

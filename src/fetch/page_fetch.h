@@ -103,7 +103,7 @@ typedef enum RangeKind
 } RangeKind;
 
 /* Times are values of created_at, in whole seconds since PostgreSQL's epoch. */
-#define NO_TIME PG_INT64_MIN
+#define NO_TIME PG_INT64_MIN /* before any time */
 #define END_OF_TIME PG_INT64_MAX
 
 /* A reader of some of a fetch's records.  Ranges may overlap by some records. */

@@ -252,7 +252,7 @@ note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	if (page->count == 0)
 		return false;
 	first->upper = last + 1;
-	if (first->position != NO_TIME && first->position >= first->upper)
+	if (first->position >= first->upper)
 	{
 		page_reader_stop(first->pages);
 		first->is_done = true;

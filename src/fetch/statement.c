@@ -12,15 +12,13 @@
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "fetch/statement.h"
 
 #define SECOND 1000000.0 /* in microseconds, the unit of http_now */
-
-/* Longest interval between two NOTICEs, in seconds. */
-#define MAX_INTERVAL 86400.0
 
 static double progress_interval = 0; /* seconds; 0: no NOTICEs */
 
@@ -35,7 +33,7 @@ statement_initialize(void)
 							 "Sets the time between progress notices while a "
 							 "statement reads from the API.",
 							 "Zero turns the notices off.", &progress_interval,
-							 0, 0, MAX_INTERVAL, PGC_USERSET, GUC_UNIT_S, NULL,
+							 0, 0, SECS_PER_DAY, PGC_USERSET, GUC_UNIT_S, NULL,
 							 NULL, NULL);
 }
 
