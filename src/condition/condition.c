@@ -50,7 +50,8 @@
 
 /*
  * The API's operators that can evaluate a condition on a column of a kind, sets
- * of OPERATOR_BIT; 0 if it cannot be pushed down.
+ * of OPERATOR_BIT; 0 if it cannot be pushed down.  The operators of
+ * REMOTE_TIMESTAMP apply to all ordered kinds.
  *
  * Numbers and times are compared with some tolerance: "equal" needs two bounds,
  * and "not equal" has no filter.  The API's order of texts is unknown.  It may
@@ -114,9 +115,10 @@ may_show_id(Oid type)
 }
 
 /*
- * Sets the operators and is_sortable of a column that shows a whole attribute:
- * by the value type if it has the documented type, and by the column's
- * options.
+ * Sets the operators and is_sortable of a column that shows a whole attribute.
+ * The value type defines them if the column has its documented type.  The
+ * column's options override it.  The user is responsible for an undocumented
+ * attribute.
  */
 static void
 read_column_operators(RemoteColumn *column, const Settings *settings,
@@ -230,7 +232,8 @@ is_deterministic(Oid collation)
 
 /*
  * Returns the condition of a column, which may be NULL; or NIL if it restricts
- * no requests, or the expression is not known before rel's row is read.
+ * no requests, or the expression is not known before rel's row is read.  The
+ * expression is NULL for CONDITION_EXISTS.
  */
 static List *
 leaf(const Search *search, ConditionKind kind, const RemoteColumn *column,
@@ -337,7 +340,10 @@ comparison_condition(const Search *search, OpExpr *clause)
 	return NIL;
 }
 
-/* Returns the condition of IN, NOT IN, = ANY or <> ALL; or NIL. */
+/*
+ * Returns the condition of column = ANY (expression) or column <> ALL
+ * (expression), to which the parser converts IN and NOT IN; or NIL.
+ */
 static List *
 array_condition(const Search *search, ScalarArrayOpExpr *clause)
 {
@@ -462,7 +468,10 @@ is_several(const List *condition)
 			leaf_number(condition, LEAF_REMOTE_KIND) >= REMOTE_TIMESTAMP);
 }
 
-/* Returns the depth of the groups of filters, without the outermost. */
+/*
+ * Returns the nesting depth of the groups in a condition's filters, without a
+ * group around the whole condition.
+ */
 static int
 group_depth(const List *condition)
 {
