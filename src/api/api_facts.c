@@ -198,6 +198,7 @@ api_facts(const Api *api)
 	old_context = MemoryContextSwitchTo(connection->facts_context);
 	facts = palloc0(sizeof(ApiFacts));
 	facts->record_type = pstrdup(api->settings->record_type);
+	facts->bad_ids = seen_set_create();
 	connection->facts = lappend(connection->facts, facts);
 	MemoryContextSwitchTo(old_context);
 	return facts;
@@ -327,14 +328,7 @@ api_page_size(const Api *api, int wanted)
 bool
 api_is_bad_id(const Api *api, const pg_uuid_t *id)
 {
-	const ApiFacts *facts = api_facts(api);
-
-	for (int i = 0; i < Min(facts->bad_id_total, MAX_BAD_IDS); i++)
-	{
-		if (memcmp(&facts->bad_ids[i], id, sizeof(*id)) == 0)
-			return true;
-	}
-	return false;
+	return seen_set_has(api_facts(api)->bad_ids, id);
 }
 
 /*
@@ -347,9 +341,7 @@ api_note_bad_id(Api *api, const pg_uuid_t *id)
 {
 	ApiFacts *facts = api_facts(api);
 
-	if (api_is_bad_id(api, id))
-		return;
-	facts->bad_ids[facts->bad_id_total++ % MAX_BAD_IDS] = *id;
-	if (!facts->takes_ids && facts->bad_id_total > 1)
+	if (seen_set_add(facts->bad_ids, id) && ++facts->bad_id_total > 1 &&
+		!facts->takes_ids)
 		api_limit_values(api, ID_FIELD, 1);
 }

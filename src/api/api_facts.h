@@ -18,6 +18,7 @@
 #include "nodes/pg_list.h"
 
 #include "api/api.h"
+#include "base/id.h"
 
 /* The field of record ids. */
 #define ID_FIELD "id"
@@ -68,22 +69,19 @@ typedef struct RemoteFilter
 	QueryResult refusal; /* set by refusal_find, for a filter that it returns */
 } RemoteFilter;
 
-/* Maximum number of ids known to be refused; the oldest is evicted. */
-#define MAX_BAD_IDS 64
-
 /* Facts about a record type, learned from responses in this session. */
 typedef struct ApiFacts
 {
-	char	 *record_type;
-	bool	  has_record_path;	/* the API has returned a record for an id, or
-							 * reported that it does not exist */
-	bool	  takes_ids;		/* a query by ids was accepted */
-	bool	  has_false_counts; /* the API has announced further records where
-							 * there were none, so counts are no evidence */
-	bool	  has_warned;		/* of an end that cannot be verified */
-	List	 *refusals;			/* KnownRefusals of api_facts.c */
-	int		  bad_id_total;		/* including evicted ones */
-	pg_uuid_t bad_ids[MAX_BAD_IDS]; /* see api_note_bad_id */
+	char	*record_type;
+	bool	 has_record_path;  /* the API has returned a record for an id, or
+								* reported that it does not exist */
+	bool	 takes_ids;		   /* a query by ids was accepted */
+	bool	 has_false_counts; /* the API has announced further records where
+								* there were none, so counts are no evidence */
+	bool	 has_warned;	   /* of an end that cannot be verified */
+	List	*refusals;		   /* KnownRefusals of api_facts.c */
+	int		 bad_id_total;	   /* number of bad_ids */
+	SeenSet *bad_ids;		   /* see api_note_bad_id */
 } ApiFacts;
 
 /* Features of queries by created_at. */
