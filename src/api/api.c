@@ -561,19 +561,6 @@ api_raise(const ApiProblem *problem, int sqlstate, const char *message,
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* Raises the error of a path that does not exist, below base_url or at all. */
-void
-api_raise_not_found(const ApiProblem *problem)
-{
-	const Settings *settings = problem->api->settings;
-
-	api_raise(problem, ERRCODE_FDW_TABLE_NOT_FOUND,
-			  psprintf("record type \"%s\" not found", settings->record_type),
-			  psprintf("Check the server option \"base_url\" (\"%s\") and the "
-					   "foreign table option \"record_type\".",
-					   settings->base_url));
-}
-
 /*
  * Raises the error of a response that reports a failure, by its status.  The
  * status 0 means that a body with HTTP status 200 has an unknown error.
@@ -614,6 +601,7 @@ api_raise_problem(const ApiProblem *problem)
 		{500, 999, false, ERRCODE_FDW_ERROR, "API server error",
 		 "Try again later."},
 	};
+	const Settings *settings = problem->api->settings;
 
 	if (problem->is_throttling)
 		api_raise(problem, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
@@ -621,7 +609,12 @@ api_raise_problem(const ApiProblem *problem)
 				  "Try again later, reduce \"max_concurrency\", or increase "
 				  "the server option \"max_retry_wait\".");
 	if (problem->status == 404 || problem->status == 410)
-		api_raise_not_found(problem);
+		api_raise(
+			problem, ERRCODE_FDW_TABLE_NOT_FOUND,
+			psprintf("record type \"%s\" not found", settings->record_type),
+			psprintf("Check the server option \"base_url\" (\"%s\") and "
+					 "the foreign table option \"record_type\".",
+					 settings->base_url));
 	for (size_t i = 0; i < lengthof(errors); i++)
 	{
 		if (problem->status >= errors[i].first_status &&

@@ -78,7 +78,6 @@ extern bool		  api_retry(const ApiProblem *problem);
 pg_noreturn extern void api_raise(const ApiProblem *problem, int sqlstate,
 								  const char *message, const char *hint);
 pg_noreturn extern void api_raise_problem(const ApiProblem *problem);
-pg_noreturn extern void api_raise_not_found(const ApiProblem *problem);
 pg_noreturn extern void api_raise_malformed(const ApiProblem *problem,
 											const char		 *what,
 											const char		 *reason);

@@ -124,7 +124,7 @@ classify_refusal(const ApiProblem *problem)
 		case 404:
 		case 410:
 			if (strcmp(problem->code, API_UNKNOWN_TYPE) == 0)
-				api_raise_not_found(problem);
+				api_raise_problem(problem);
 			return QUERY_NOT_SUPPORTED;
 		case 405:
 		case 501:

@@ -20,13 +20,6 @@
 
 /* --- Wanted attributes --- */
 
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(((const AttributeName *) a)->name,
-				  ((const AttributeName *) b)->name);
-}
-
 /* Returns an empty set in the current memory context, in which it grows. */
 AttributeSet *
 attribute_set_create(void)
@@ -44,7 +37,7 @@ attribute_set_find(const AttributeSet *set, const char *name)
 {
 	AttributeName  key = {name, 0};
 	AttributeName *found = bsearch(&key, set->sorted, set->count,
-								   sizeof(AttributeName), compare_names);
+								   sizeof(AttributeName), pg_qsort_strcmp);
 
 	return found == NULL ? -1 : found->number;
 }
@@ -62,7 +55,7 @@ attribute_set_add(AttributeSet *set, const char *name)
 	set->sorted[number].name = MemoryContextStrdup(set->context, name);
 	set->sorted[number].number = number;
 	set->count++;
-	qsort(set->sorted, set->count, sizeof(AttributeName), compare_names);
+	qsort(set->sorted, set->count, sizeof(AttributeName), pg_qsort_strcmp);
 	return number;
 }
 

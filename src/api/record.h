@@ -37,7 +37,7 @@ typedef struct JsonValue
 /* A key of a value that is an object. */
 typedef struct JsonMember
 {
-	char	 *name;
+	char	 *name; /* first, for pg_qsort_strcmp */
 	JsonValue value;
 } JsonMember;
 
@@ -106,7 +106,7 @@ typedef enum RecordKey
 /* A wanted attribute: its name in UTF-8, and its number from 0 on. */
 typedef struct AttributeName
 {
-	const char *name;
+	const char *name; /* first, for pg_qsort_strcmp */
 	int			number;
 } AttributeName;
 

@@ -357,13 +357,6 @@ begin_value(RecordParser *parser, Place place)
 		value_under_way(parser)->raw.start = parser->value_start;
 }
 
-static int
-compare_members(const void *a, const void *b)
-{
-	return strcmp(((const JsonMember *) a)->name,
-				  ((const JsonMember *) b)->name);
-}
-
 /*
  * Sorts the keys of a value, and reports duplicates.  A search in add_member
  * would take quadratic time for a value with many keys.
@@ -378,10 +371,10 @@ check_members(RecordParser *parser)
 		return;
 	Assert(envelope->members != NULL);
 	qsort(envelope->members, envelope->member_count, sizeof(JsonMember),
-		  compare_members);
+		  pg_qsort_strcmp);
 	for (int i = 1; i < envelope->member_count; i++)
 	{
-		if (compare_members(&envelope->members[i - 1], &envelope->members[i]) ==
+		if (strcmp(envelope->members[i - 1].name, envelope->members[i].name) ==
 			0)
 			report(parser, DUPLICATE_KEY);
 	}
