@@ -139,9 +139,8 @@ classify_refusal(const ApiProblem *problem)
 }
 
 /*
- * Parses a complete response to a query, like record_parse_page.  Status 204,
- * a response without content, is an empty page, and any other status but 200 is
- * RECORD_FAILURE.
+ * Parses a complete response, like record_parse_page.  Status 204 is an empty
+ * page, and any other status but 200 is RECORD_FAILURE.
  */
 static RecordStatus
 parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
@@ -159,11 +158,10 @@ parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
 }
 
 /*
- * Waits for the response to a query, parses it, and counts its records.
- *
- * *page is made in the current memory context and points into the response,
- * which lives until http_end.  It is NULL without QUERY_PAGE.  Raises an error
- * for a response that QueryResult does not describe, and if there is none.
+ * Waits for the response to a query and parses it.  *page is made in the
+ * current memory context and points into the response, which lives until
+ * http_end.  Raises an error for a response that QueryResult does not describe,
+ * and if there is none.
  */
 QueryResult
 api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
@@ -242,10 +240,7 @@ api_doubt_end(const Api *api, const RecordPage *page, int64 received, int limit)
 			   : DOUBT_NONE;
 }
 
-/*
- * Notes that a doubtful end was the end, so that the API's counts are no
- * evidence for the rest of the session's facts.
- */
+/* Notes that a doubtful end was the end: the API's counts are no evidence. */
 void
 api_note_end(const Api *api, EndDoubt doubt)
 {
@@ -381,9 +376,8 @@ is_known_missing(const Api *api, const ApiProblem *problem)
 
 /*
  * Returns true if a query does not find the record of a response with status
- * 404 or 410 either, so that the record is missing, and not the path.  The path
- * then counts as correct from now on.  If no query is possible, returns true if
- * the health endpoint shows that the server is the API.
+ * 404 or 410 either, so that the path is correct.  Without queries, the health
+ * endpoint decides whether the server is the API.
  */
 static bool
 is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
@@ -415,10 +409,7 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 	return is_missing;
 }
 
-/*
- * Parses a complete response to api_get_record, like record_parse.  Any status
- * but 200 is RECORD_FAILURE.
- */
+/* Like record_parse.  Any status but 200 is RECORD_FAILURE. */
 static RecordStatus
 parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
 					  Record **record, char **reason)
@@ -461,12 +452,9 @@ api_try_record(const Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 }
 
 /*
- * Waits for the response to api_get_record and parses it.
- *
- * Returns true if the API has the record.  *record is made in the current
- * memory context and points into the response, which lives until http_end.  A
- * record that was merged into another one is missing, with a warning.  Raises
- * an error for any other response, and if there is none.
+ * Waits for the response, and returns true if the API has the record.  *record
+ * is like api_finish_query's *page.  A record that was merged into another one
+ * is missing, with a warning.  Raises an error for any other response.
  */
 bool
 api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
@@ -525,9 +513,8 @@ release_tree(void *arg)
 }
 
 /*
- * Parses the body of a response, like api_load_json, into a tree that the
- * current memory context owns.  Its callback is registered first, because
- * api_load_json allocates outside of memory contexts.
+ * Parses a response into a tree, which jansson allocates, and which the current
+ * memory context releases.  The callback is registered before that.
  */
 static json_t *
 load_owned(const HttpTransfer *transfer, bool *is_cut)
@@ -541,10 +528,7 @@ load_owned(const HttpTransfer *transfer, bool *is_cut)
 	return callback->arg;
 }
 
-/*
- * Returns true if a response with status 200 reports a failure, possibly in
- * addition to a schema.  The parser of pages knows the forms of such reports.
- */
+/* Returns true if status 200 hides a failure, with or without a schema. */
 static bool
 reports_failure(const HttpTransfer *transfer, const json_t *root,
 				const ApiProblem *problem)
@@ -584,10 +568,7 @@ read_operators(json_t *list)
 	return operators;
 }
 
-/*
- * Returns one palloc'd attribute.  If it is not as documented, sets *problem to
- * a description.
- */
+/* Returns an attribute, palloc'd.  Sets *problem if it is not as documented. */
 static SchemaAttribute *
 schema_read_attribute(const json_t *value, const char **problem)
 {
@@ -613,10 +594,7 @@ schema_read_attribute(const json_t *value, const char **problem)
 	return attribute;
 }
 
-/*
- * Returns the attributes of a schema, palloc'd copies in its order.  Raises an
- * error if it is not as documented; root NULL: not JSON.
- */
+/* Returns the attributes of a schema, or raises an error.  NULL is no JSON. */
 static List *
 read_attributes(const ApiProblem *response, const json_t *root)
 {
