@@ -32,9 +32,6 @@
 /* Name of the only remote schema, which this extension defines. */
 #define REMOTE_SCHEMA "reevo"
 
-#define ATTRIBUTES_COLUMNS 8
-#define COLUMNS_COLUMNS 8
-
 /* Definition of a column; all strings are in the database's encoding. */
 typedef struct ColumnDefinition
 {
@@ -125,18 +122,16 @@ schema_read(const Settings *settings, int64 *request_total, bool for_import)
 }
 
 /*
- * Column for a part of a select's or a stage's value.  Its name begins with the
+ * Columns for the parts of a select's or a stage's value.  Their names begin with the
  * attribute's name without a trailing _id.
  */
-typedef struct SelectColumn
+static const struct
 {
 	const char *suffix;
 	const char *type;
 	const char *key; /* NULL: implied by the type */
 	bool		stage_only;
-} SelectColumn;
-
-static const SelectColumn select_columns[] = {
+} select_columns[] = {
 	{"", "text", NULL, false},
 	{"_id", "uuid", NULL, false},
 	{"_api_name", "text", "api_name", false},
@@ -201,14 +196,15 @@ add_columns(List *columns, const SchemaAttribute *attribute)
 		length -= 3;
 	for (size_t i = 0; i < lengthof(select_columns); i++)
 	{
-		const SelectColumn *part = &select_columns[i];
+		const char *key = select_columns[i].key;
 
-		if (!part->stage_only ||
+		if (!select_columns[i].stage_only ||
 			strcmp(attribute->value_type, "opportunity_stage") == 0)
 			columns = add_column(
 				columns, attribute,
-				psprintf("%.*s%s", length, name, part->suffix), part->type,
-				part->key == NULL ? name : psprintf("%s.%s", name, part->key));
+				psprintf("%.*s%s", length, name, select_columns[i].suffix),
+				select_columns[i].type,
+				key == NULL ? name : psprintf("%s.%s", name, key));
 	}
 	return columns;
 }
@@ -515,18 +511,17 @@ opportunity_fdw_attributes(PG_FUNCTION_ARGS)
 	foreach(cell, schema_read(settings, palloc0(sizeof(int64)), false))
 	{
 		const SchemaAttribute *attribute = lfirst(cell);
-		Datum				   values[ATTRIBUTES_COLUMNS];
-		bool				   nulls[ATTRIBUTES_COLUMNS] = {false};
+		bool				   nulls[8] = {false};
+		Datum values[] = {schema_datum(attribute->name, &nulls[0]),
+						  schema_datum(attribute->value_type, &nulls[1]),
+						  BoolGetDatum(attribute->is_list),
+						  BoolGetDatum(attribute->is_custom),
+						  BoolGetDatum(attribute->is_sortable),
+						  operator_array(attribute->operators),
+						  schema_datum(attribute->display_name, &nulls[6]),
+						  schema_datum(attribute->description, &nulls[7])};
 
 		CHECK_FOR_INTERRUPTS();
-		values[0] = schema_datum(attribute->name, &nulls[0]);
-		values[1] = schema_datum(attribute->value_type, &nulls[1]);
-		values[2] = BoolGetDatum(attribute->is_list);
-		values[3] = BoolGetDatum(attribute->is_custom);
-		values[4] = BoolGetDatum(attribute->is_sortable);
-		values[5] = operator_array(attribute->operators);
-		values[6] = schema_datum(attribute->display_name, &nulls[6]);
-		values[7] = schema_datum(attribute->description, &nulls[7]);
 		tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 	}
 	return (Datum) 0;
@@ -593,18 +588,18 @@ opportunity_fdw_columns(PG_FUNCTION_ARGS)
 		const ColumnDefinition *column = lfirst(cell);
 		const SchemaAttribute  *source = column->source;
 		const ValueType		   *type = value_type_find(source->value_type);
-		Datum					values[COLUMNS_COLUMNS];
-		bool					nulls[COLUMNS_COLUMNS] = {false};
+		bool					nulls[8] = {false};
+		Datum					values[] = {
+							  schema_datum(source->name, &nulls[0]),
+							  schema_datum(source->value_type, &nulls[1]),
+							  BoolGetDatum(source->is_list),
+							  BoolGetDatum(type == NULL || type->scalar_key != NULL),
+							  CStringGetTextDatum(column->path),
+							  DirectFunctionCall1(namein, CStringGetDatum(column->name)),
+							  CStringGetTextDatum(column->type),
+							  CStringGetTextDatum(column_definition(column))};
 
 		CHECK_FOR_INTERRUPTS();
-		values[0] = schema_datum(source->name, &nulls[0]);
-		values[1] = schema_datum(source->value_type, &nulls[1]);
-		values[2] = BoolGetDatum(source->is_list);
-		values[3] = BoolGetDatum(type == NULL || type->scalar_key != NULL);
-		values[4] = CStringGetTextDatum(column->path);
-		values[5] = DirectFunctionCall1(namein, CStringGetDatum(column->name));
-		values[6] = CStringGetTextDatum(column->type);
-		values[7] = CStringGetTextDatum(column_definition(column));
 		tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 	}
 	return (Datum) 0;
