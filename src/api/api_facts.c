@@ -313,15 +313,6 @@ api_limit_values(const Api *api, const char *field, int limit)
 	refusal->since = http_now();
 }
 
-/* Returns the page size: wanted, or a smaller known limit. */
-int
-api_page_size(const Api *api, int wanted)
-{
-	int limit = api_values_at_once(api, PAGE_FIELD);
-
-	return limit == 0 ? wanted : Min(wanted, limit);
-}
-
 /* --- Ids that the API refuses --- */
 
 /* Returns true if the API is known to refuse queries for an id. */

@@ -552,28 +552,15 @@ copy_text(const json_t *object, const char *key)
 	return json_is_string(value) ? pstrdup(json_string_value(value)) : NULL;
 }
 
-/* Returns the strings of a list, palloc'd. */
-static List *
-read_operators(json_t *list)
-{
-	List   *operators = NIL;
-	size_t	i;
-	json_t *name;
-
-	json_array_foreach(list, i, name)
-	{
-		if (json_is_string(name))
-			operators = lappend(operators, pstrdup(json_string_value(name)));
-	}
-	return operators;
-}
-
 /* Returns an attribute, palloc'd.  Sets *problem if it is not as documented. */
 static SchemaAttribute *
 schema_read_attribute(const json_t *value, const char **problem)
 {
 	SchemaAttribute *attribute = palloc0(sizeof(SchemaAttribute));
 	const json_t	*type = json_object_get(value, "type_info");
+	json_t			*operators = NULL;
+	json_t			*name;
+	size_t			 i;
 
 	attribute->name = copy_text(value, "api_name");
 	attribute->display_name = copy_text(value, "display_name");
@@ -584,8 +571,13 @@ schema_read_attribute(const json_t *value, const char **problem)
 	attribute->is_sortable =
 		json_is_true(json_object_get(value, "is_sortable"));
 	if (json_is_true(json_object_get(value, "is_filterable")))
-		attribute->operators =
-			read_operators(json_object_get(value, "filter_operators"));
+		operators = json_object_get(value, "filter_operators");
+	json_array_foreach(operators, i, name)
+	{
+		if (json_is_string(name))
+			attribute->operators =
+				lappend(attribute->operators, pstrdup(json_string_value(name)));
+	}
 
 	if (attribute->name == NULL || attribute->name[0] == '\0')
 		*problem = "\"api_name\" must be a nonempty string";

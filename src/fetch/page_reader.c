@@ -27,16 +27,19 @@
 /* Limit of successive pages without a new record. */
 #define MAX_STALE_PAGES 100
 
-/* Makes records the source of pages of the size that the settings allow. */
+/* Makes records the source of pages of the size that settings and API allow. */
 void
 page_source_init(PageSource *source, const RecordSource *records,
 				 const Settings *settings, HttpBudget *budget)
 {
+	int limit = api_values_at_once(records->api, PAGE_FIELD);
+
 	source->api = records->api;
 	source->statement = records->statement;
 	source->wanted = records->wanted;
 	source->budget = budget;
-	source->page_size = api_page_size(records->api, settings->page_size);
+	source->page_size =
+		limit == 0 ? settings->page_size : Min(settings->page_size, limit);
 }
 
 /* Returns a reader in the current context.  Copies the query, but no strings. */
