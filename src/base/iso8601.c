@@ -22,6 +22,9 @@
 /* Length of a time without a fraction, hh:mm:ss. */
 #define WHOLE_TIME 8
 
+/* Length of YYYY-MM-DDT, which precedes a time of day. */
+#define DATE_AND_T 11
+
 /* Moves *text behind a pattern if it matches; 9 stands for any digit. */
 static bool
 match(const char **text, const char *pattern)
@@ -87,22 +90,23 @@ iso8601_parse(const char *text, Iso8601 *parts)
 
 /*
  * Parses a timestamp as whole seconds since PostgreSQL's epoch, rounded down, and
- * truncated nanoseconds.  Without an offset it is in UTC.
+ * the fraction in nanoseconds, whose further digits are truncated.  Without an
+ * offset the timestamp is in UTC.  Returns false for any other text.
  */
-static bool
-parse_instant(const char *text, Iso8601 *parts, int64 *seconds,
-			  int *nanoseconds)
+bool
+iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
 {
-	const char *clock = text + strlen("YYYY-MM-DDT");
+	const char *clock = text + DATE_AND_T;
 	const char *zone;
+	Iso8601		parts;
 	int			unit = 1000000000;
 	int			year;
 	int			month;
 	int			day;
 	int64		offset = 0;
 
-	if (!iso8601_parse(text, parts) || parts->date_length == 0 ||
-		parts->time_length == 0)
+	if (!iso8601_parse(text, &parts) || parts.date_length == 0 ||
+		parts.time_length == 0)
 		return false;
 	year = number(text) * 100 + number(text + 2);
 	month = number(text + 5);
@@ -111,12 +115,12 @@ parse_instant(const char *text, Iso8601 *parts, int64 *seconds,
 		day > day_tab[isleap(year)][month - 1])
 		return false;
 
-	zone = clock + parts->time_length;
-	if (!parts->zone_is_utc)
+	zone = clock + parts.time_length;
+	if (!parts.zone_is_utc)
 	{
 		offset = number(zone + 1) * SECS_PER_HOUR;
-		if (parts->zone_length > 3)
-			offset += number(zone + parts->zone_length - 2) * SECS_PER_MINUTE;
+		if (parts.zone_length > 3)
+			offset += number(zone + parts.zone_length - 2) * SECS_PER_MINUTE;
 		if (*zone == '-')
 			offset = -offset;
 	}
@@ -124,11 +128,11 @@ parse_instant(const char *text, Iso8601 *parts, int64 *seconds,
 				   SECS_PER_DAY +
 			   number(clock) * SECS_PER_HOUR +
 			   number(clock + 3) * SECS_PER_MINUTE - offset;
-	if (parts->time_length >= WHOLE_TIME)
+	if (parts.time_length >= WHOLE_TIME)
 		*seconds += number(clock + 6);
 
 	*nanoseconds = 0;
-	for (int i = WHOLE_TIME + 1; i < parts->time_length; i++)
+	for (int i = WHOLE_TIME + 1; i < parts.time_length; i++)
 	{
 		unit /= 10;
 		*nanoseconds += (clock[i] - '0') * unit;
@@ -136,29 +140,22 @@ parse_instant(const char *text, Iso8601 *parts, int64 *seconds,
 	return true;
 }
 
-/* Parses a timestamp; see parse_instant. */
-bool
-iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
-{
-	Iso8601 parts;
-
-	return parse_instant(text, &parts, seconds, nanoseconds);
-}
-
 /*
- * Parses a timestamp like timestamptz_in, but faster.  Returns false for one that
- * is not in UTC, has digits beyond microseconds, or a time from 24:00 on.
+ * Parses a timestamp like timestamptz_in, but faster.  It must be in UTC, with
+ * microseconds at most, and a time of day below 24:00.  Returns false for any
+ * other text; the input function then converts or rejects it.
  */
 bool
 iso8601_timestamp(const char *text, TimestampTz *timestamp)
 {
-	const char *clock = text + strlen("YYYY-MM-DDT");
+	const char *clock = text + DATE_AND_T;
 	Iso8601		parts;
 	int64		seconds;
 	int			nanoseconds;
 
-	if (!parse_instant(text, &parts, &seconds, &nanoseconds) ||
-		!parts.zone_is_utc || parts.time_length > WHOLE_TIME + 1 + 6 ||
+	if (!iso8601_instant(text, &seconds, &nanoseconds) ||
+		!iso8601_parse(text, &parts) || !parts.zone_is_utc ||
+		parts.time_length > WHOLE_TIME + 1 + 6 ||
 		number(clock) >= HOURS_PER_DAY || number(clock + 3) >= MINS_PER_HOUR ||
 		(parts.time_length >= WHOLE_TIME &&
 		 number(clock + 6) >= SECS_PER_MINUTE))

@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "mb/pg_wchar.h"
 
 #include "base/json_escape.h"
@@ -20,20 +18,15 @@
 static int
 unicode_escape(const char *text, const char *end)
 {
-	int code = 0;
+	char digits[5] = "";
 
 	if (end - text < 6 || text[0] != '\\' || text[1] != 'u')
 		return -1;
-	for (int i = 2; i < 6; i++)
-	{
-		unsigned char c = (unsigned char) text[i];
-
-		if (!isxdigit(c))
-			return -1;
-		code =
-			code * 16 + (c <= '9' ? c - '0' : pg_ascii_tolower(c) - 'a' + 10);
-	}
-	return code;
+	memcpy(digits, text + 2, 4);
+	/* strtol would also accept a sign and spaces. */
+	return strspn(digits, "0123456789abcdefABCDEF") == 4
+			   ? (int) strtol(digits, NULL, 16)
+			   : -1;
 }
 
 /*
@@ -51,17 +44,14 @@ json_rewrite_escapes(char *body, int *length)
 	while (from < end)
 	{
 		int code = unicode_escape(from, end);
+		int second =
+			is_utf16_surrogate_first(code) ? unicode_escape(from + 6, end) : -1;
 		int width = 6;
 
-		if (code >= 0 && is_utf16_surrogate_first(code))
+		if (is_utf16_surrogate_second(second))
 		{
-			int second = unicode_escape(from + 6, end);
-
-			if (second >= 0 && is_utf16_surrogate_second(second))
-			{
-				code = surrogate_pair_to_codepoint(code, second);
-				width = 12;
-			}
+			code = surrogate_pair_to_codepoint(code, second);
+			width = 12;
 		}
 		if (code >= 0x80 && !is_utf16_surrogate_first(code) &&
 			!is_utf16_surrogate_second(code))
