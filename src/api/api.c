@@ -86,10 +86,10 @@ api_open(const Settings *settings, Credentials *credentials,
 	target->proxy_user = credentials->proxy_user;
 	target->proxy_password = credentials->proxy_password;
 	target->ca_file = settings->ca_file;
-	target->connect_timeout = (long) (settings->connect_timeout * 1000);
-	target->request_timeout = (long) (settings->request_timeout * 1000);
+	target->connect_timeout = (int64) (settings->connect_timeout * 1000000);
+	target->request_timeout = (int64) (settings->request_timeout * 1000000);
 	target->max_retries = settings->max_retries;
-	target->max_retry_wait = (long) (settings->max_retry_wait * 1000);
+	target->max_retry_wait = (int64) (settings->max_retry_wait * 1000000);
 	target->max_response_size =
 		(size_t) settings->max_response_size * 1024 * 1024;
 	api->target = *target;

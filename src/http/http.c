@@ -101,8 +101,6 @@ url_parse(const char *url, UrlParts *parts)
 		!url_is_plain(parts->host) || strchr(parts->host, '%') != NULL)
 		return false;
 
-	for (char *c = parts->scheme; *c != '\0'; c++)
-		*c = pg_ascii_tolower((unsigned char) *c);
 	parts->is_loopback = host_is_loopback(parts->host);
 	return true;
 }
@@ -121,17 +119,16 @@ make_progress(HttpTransfer *transfer)
 	HttpWatch *watch = transfer->budget->watch;
 
 	/* The ends of attempts cause retries and change the pace. */
-	for (http_pool_drive(pool); !dlist_is_empty(&pool->finished);
-		 http_pool_drive(pool))
+	http_pool_drive(pool);
+	while (!dlist_is_empty(&pool->finished))
 	{
-		while (!dlist_is_empty(&pool->finished))
-		{
-			HttpTransfer *finished =
-				dlist_head_element(HttpTransfer, node, &pool->finished);
+		HttpTransfer *finished =
+			dlist_head_element(HttpTransfer, node, &pool->finished);
 
-			http_pool_remove(finished);
-			http_attempt_end(finished);
-		}
+		http_pool_remove(finished);
+		http_attempt_end(finished);
+		if (dlist_is_empty(&pool->finished))
+			http_pool_drive(pool);
 	}
 
 	if (pool->broken[0] != '\0')
@@ -223,22 +220,15 @@ http_is_over(HttpTransfer *transfer)
 HttpTransfer *
 http_wait_any(HttpTransfer **transfers, int count)
 {
-	static uint32 response_event = 0;
-	static uint32 throttle_event = 0;
 	HttpTransfer *first = transfers[0];
 	HttpWatch	 *watch = first->budget->watch;
-
-	if (response_event == 0)
-		response_event = compat_wait_event("OpportunityFdwRequest");
-	if (throttle_event == 0)
-		throttle_event = compat_wait_event("OpportunityFdwThrottled");
 
 	for (;;)
 	{
 		bool  held_back = true;
-		long  timeout = -1;
+		int64 due;
 		int64 slept;
-		int	  events = WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH;
+		int	  events;
 
 		CHECK_FOR_INTERRUPTS();
 		make_progress(first);
@@ -249,14 +239,15 @@ http_wait_any(HttpTransfer **transfers, int count)
 			held_back = held_back && transfers[i]->list == &first->pool->queue;
 		}
 		slept = -http_now();
-		if (watch != NULL)
-		{
-			events |= WL_TIMEOUT;
-			timeout = Max(0, Min((watch->due + slept) / 1000 + 1, INT_MAX));
-		}
-		events =
-			WaitLatchOrSocket(MyLatch, events, first->pool->epoll_fd, timeout,
-							  held_back ? throttle_event : response_event);
+		due = watch != NULL ? watch->due : PG_INT64_MAX;
+		events = WaitLatchOrSocket(
+			MyLatch,
+			WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT |
+				WL_EXIT_ON_PM_DEATH,
+			first->pool->epoll_fd,
+			Max(0, Min((due + slept) / 1000 + 1, INT_MAX)),
+			compat_wait_event(held_back ? "OpportunityFdwThrottled"
+										: "OpportunityFdwRequest"));
 		slept += http_now();
 		http_pool_count_wait(first->pool, slept);
 		if (events & WL_LATCH_SET)

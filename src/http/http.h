@@ -109,16 +109,16 @@ typedef struct HttpCounters
 /* Settings for requests to a host.  The strings must outlive its transfers. */
 typedef struct HttpTarget
 {
-	const char *host;			 /* for messages */
-	const char *proxy;			 /* NULL: none */
-	const char *proxy_user;		 /* NULL: none */
-	const char *proxy_password;	 /* NULL: none */
-	const char *ca_file;		 /* NULL: the system's trust store */
-	const char *bearer_token;	 /* NULL: no Authorization header */
-	long		connect_timeout; /* milliseconds */
-	long		request_timeout; /* milliseconds, per attempt */
-	int			max_retries;
-	long		max_retry_wait;	   /* milliseconds */
+	const char *host;			/* for messages */
+	const char *proxy;			/* NULL: none */
+	const char *proxy_user;		/* NULL: none */
+	const char *proxy_password; /* NULL: none */
+	const char *ca_file;		/* NULL: the system's trust store */
+	const char *bearer_token;	/* NULL: no Authorization header */
+	int64		connect_timeout;
+	int64		request_timeout;   /* per attempt */
+	int			max_retries;	   /* of failures, not of throttling */
+	int64		max_retry_wait;	   /* sum of the pauses of a transfer */
 	size_t		max_response_size; /* bytes, decompressed */
 } HttpTarget;
 
@@ -169,11 +169,11 @@ typedef struct HttpTransfer
 	HttpOutcome outcome;
 
 	/* response, if outcome is HTTP_RESPONDED */
-	long		status;
-	char	   *body; /* with a NUL after it; may be NULL if empty */
-	size_t		length;
-	const char *content_type; /* libcurl's copy; NULL: absent */
-	long		retry_after;  /* requested wait in milliseconds, or -1 */
+	long   status;
+	char  *body; /* with a NUL after it; may be NULL if empty */
+	size_t length;
+	char  *content_type; /* libcurl's copy; NULL: absent */
+	long   retry_after;	 /* requested wait in milliseconds, or -1 */
 
 	/* for messages */
 	int	 attempts;

@@ -306,8 +306,6 @@ http_attempt_create(HttpTransfer *transfer, const char *body)
 	{
 		transfer->request_body = MemoryContextStrdup(transfer->context, body);
 		SET_OPTION(transfer->easy, CURLOPT_POST, 1L);
-		SET_OPTION(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-				   (curl_off_t) strlen(body));
 		SET_OPTION(transfer->easy, CURLOPT_POSTFIELDS, transfer->request_body);
 		add_header(transfer, "Content-Type: application/json");
 
@@ -481,7 +479,6 @@ static void
 attempt_read_response(HttpTransfer *transfer)
 {
 	CURL *easy = transfer->easy;
-	char *content_type = NULL;
 
 	transfer->outcome = HTTP_RESPONDED;
 	transfer->status = 0;
@@ -490,8 +487,7 @@ attempt_read_response(HttpTransfer *transfer)
 		transfer->outcome = HTTP_OUT_OF_MEMORY;
 	else if (transfer->status == 407 && transfer->target->proxy != NULL)
 		transfer->outcome = HTTP_PROXY_REFUSED;
-	curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
-	transfer->content_type = content_type;
+	curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &transfer->content_type);
 	keep_wait(transfer, http_is_throttled(transfer));
 }
 
@@ -542,8 +538,7 @@ pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
 				   ? -1
 				   : (int64) transfer->retry_after * 1000;
 	ceiling = Min((int64) HTTP_FIRST_PAUSE << Min(transfer->pauses, 20),
-				  transfer->target->max_retry_wait * (int64) 1000 /
-					  HTTP_PAUSES_IN_WAIT);
+				  transfer->target->max_retry_wait / HTTP_PAUSES_IN_WAIT);
 	return Min(left, (int64) (ceiling / 2.0 *
 							  (1 + pg_prng_double(&pg_global_prng_state))));
 }
@@ -584,7 +579,7 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 			.pause = wait,
 			.is_asked_for = transfer->retry_after >= 0,
 			.is_first = transfer->attempts == 1,
-			.max_pause = transfer->target->max_retry_wait * 1000,
+			.max_pause = transfer->target->max_retry_wait,
 		};
 
 		if (http_pace_refused(&transfer->pool->pace, &refusal, http_now()))
@@ -633,16 +628,15 @@ count_outcome(const HttpTransfer *transfer)
 	int64 *counts = transfer->counters->counts;
 	long   status = transfer->status;
 	long   connections = 0;
+	int64  bytes = transfer->outcome == HTTP_RESPONDED ? transfer->length : 0;
 
-	if (transfer->outcome == HTTP_RESPONDED)
-		transfer->budget->bytes += transfer->length;
+	transfer->budget->bytes += bytes;
 	if (transfer->sent_at < transfer->counters->reset_at)
 		return;
 	if (transfer->easy != NULL)
 		curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
 	counts[HTTP_COUNT_CONNECTIONS] += connections;
-	if (transfer->outcome == HTTP_RESPONDED)
-		counts[HTTP_COUNT_BYTES] += transfer->length;
+	counts[HTTP_COUNT_BYTES] += bytes;
 	counts[transfer->outcome != HTTP_RESPONDED ? HTTP_COUNT_CONNECTION_ERRORS
 		   : status >= 200 && status < 300	   ? HTTP_COUNT_SUCCEEDED
 		   : status == 404					   ? HTTP_COUNT_NOT_FOUND

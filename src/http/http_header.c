@@ -59,11 +59,7 @@ value_of(const HttpHeaders *headers, HttpHeader header)
 {
 	const char *value = strchr(headers->lines[header], ':');
 
-	if (value == NULL)
-		return "";
-	for (value++; *value == ' ' || *value == '\t'; value++)
-		;
-	return value;
+	return value == NULL ? "" : value + 1 + strspn(value + 1, " \t");
 }
 
 /* Reads an unsigned number, with or without a fraction, and nothing else. */

@@ -320,8 +320,7 @@ http_pool_enqueue(HttpTransfer *transfer, int64 delay)
 int64
 http_pool_wait_left(const HttpTransfer *transfer)
 {
-	return Max(0, transfer->target->max_retry_wait * (int64) 1000 -
-					  transfer->waited);
+	return Max(0, transfer->target->max_retry_wait - transfer->waited);
 }
 
 /* Returns the number of queued transfers that have a delay of their own. */
@@ -543,13 +542,12 @@ deadline_of(const HttpTransfer *transfer)
 {
 	const HttpTarget *target = transfer->target;
 	curl_off_t		  connected = 1;
-	int64			  deadline =
-		transfer->attended_at_send + target->request_timeout * (int64) 1000;
+	int64 deadline = transfer->attended_at_send + target->request_timeout;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
 	if (connected == 0 && transfer->attended_at_connect >= 0)
-		deadline = Min(deadline, transfer->attended_at_connect +
-									 target->connect_timeout * (int64) 1000);
+		deadline = Min(deadline,
+					   transfer->attended_at_connect + target->connect_timeout);
 	return deadline;
 }
 
@@ -567,16 +565,17 @@ end_overdue(HttpPool *pool)
 	{
 		HttpTransfer *transfer = dlist_container(HttpTransfer, node, iter.cur);
 		const HttpTarget *target = transfer->target;
-		int64			  age = pool->attended - transfer->attended_at_send;
-		bool is_late = age >= target->request_timeout * (int64) 1000;
+		bool is_late = pool->attended - transfer->attended_at_send >=
+					   target->request_timeout;
 
 		if (pool->attended < deadline_of(transfer))
 			continue;
 		http_pool_remove(transfer);
 		snprintf(transfer->error, sizeof(transfer->error),
-				 is_late ? "timed out after %ld milliseconds"
-						 : "no connection after %ld milliseconds",
-				 is_late ? target->request_timeout : target->connect_timeout);
+				 is_late ? "timed out after " INT64_FORMAT " milliseconds"
+						 : "no connection after " INT64_FORMAT " milliseconds",
+				 (is_late ? target->request_timeout : target->connect_timeout) /
+					 1000);
 		pool_finish(transfer,
 					is_late ? CURLE_OPERATION_TIMEDOUT : CURLE_COULDNT_CONNECT);
 	}
@@ -595,20 +594,11 @@ handle_events(HttpPool *pool)
 		break_pool(pool, "epoll_wait()", strerror(errno), ERRCODE_SYSTEM_ERROR);
 	for (int i = 0; i < count; i++)
 	{
-		uint32 ready = events[i].events;
-		int	   action = 0;
-
-		if (events[i].data.fd == pool->timer_fd)
-			continue; /* arm_timer sets it again */
-		if (ready & EPOLLIN)
-			action |= CURL_CSELECT_IN;
-		if (ready & EPOLLOUT)
-			action |= CURL_CSELECT_OUT;
-		if (ready & (EPOLLERR | EPOLLHUP))
-			action |= CURL_CSELECT_ERR;
-		check_multi(pool, "curl_multi_socket_action()",
-					curl_multi_socket_action(pool->multi, events[i].data.fd,
-											 action, &running));
+		/* With 0, libcurl tests the socket for events.  arm_timer sets the timer. */
+		if (events[i].data.fd != pool->timer_fd)
+			check_multi(pool, "curl_multi_socket_action()",
+						curl_multi_socket_action(pool->multi, events[i].data.fd,
+												 0, &running));
 	}
 }
 

@@ -454,11 +454,12 @@ parse_option(const OptionDef *option, const char *text, void *object)
 			*(int *) target = parse_operators(option->name, text);
 			break;
 		case OPTION_INVALID_VALUE:
-			if (strcmp(text, "error") != 0 && strcmp(text, "null") != 0)
+			is_true = strcmp(text, "null") == 0;
+			if (!is_true && strcmp(text, "error") != 0)
 				raise_invalid_value(option->name, text,
 									"Valid values are: error, null.");
-			*(int *) target = strcmp(text, "null") == 0 ? INVALID_VALUE_NULL
-														: INVALID_VALUE_ERROR;
+			*(int *) target =
+				is_true ? INVALID_VALUE_NULL : INVALID_VALUE_ERROR;
 			break;
 	}
 }
