@@ -141,10 +141,9 @@ read_policies(const HttpHeaders *headers, const char *text)
 			if (strncmp(parameter, "r=", 2) == 0 &&
 				!read_number(parameter + 2, &left))
 				left = 0;
-			else if (strncmp(parameter, "t=", 2) == 0)
-				wait = read_wait(headers, parameter + 2);
-			else if (strncmp(parameter, "reset=", 6) == 0)
-				wait = read_wait(headers, parameter + 6);
+			else if (strncmp(parameter, "t=", 2) == 0 ||
+					 strncmp(parameter, "reset=", 6) == 0)
+				wait = read_wait(headers, strchr(parameter, '=') + 1);
 		}
 		if (left == 0)
 			longest = Max(longest, wait);

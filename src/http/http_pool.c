@@ -59,13 +59,15 @@ break_pool(HttpPool *pool, const char *what, const char *why, int sqlstate)
 	pool->broken_state = sqlstate;
 }
 
-static void
+/* Returns true if a call of libcurl succeeded; otherwise breaks the pool. */
+static bool
 check_multi(HttpPool *pool, const char *what, CURLMcode code)
 {
 	if (code != CURLM_OK)
 		break_pool(pool, what, curl_multi_strerror(code),
 				   code == CURLM_OUT_OF_MEMORY ? ERRCODE_OUT_OF_MEMORY
 											   : ERRCODE_FDW_ERROR);
+	return code == CURLM_OK;
 }
 
 /* --- Sockets --- */
@@ -218,18 +220,15 @@ open_descriptors(HttpPool *pool)
 }
 
 /*
- * Makes the handles of a pool.  Initializes libcurl at its first use in a backend,
- * never in the postmaster.  Returns false if that fails.
+ * Makes the handles of a pool.  Initializes libcurl here, because that must not
+ * happen in the postmaster; only the first call has an effect.  Returns false if
+ * libcurl fails.  release_pool then frees what was made.
  */
 static bool
 open_multi(HttpPool *pool)
 {
-	static bool initialized = false;
-
-	if (!initialized && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return false;
-	initialized = true;
-
 	pool->multi = curl_multi_init();
 	pool->share = curl_share_init();
 	if (pool->multi == NULL || pool->share == NULL)
@@ -336,30 +335,27 @@ http_pool_delayed(const HttpPool *pool)
 	return count;
 }
 
-/* Returns true if the queue waits for the response to a probe. */
-static bool
-is_probe_in_flight(HttpPool *pool)
-{
-	return pool->pace.is_probing && !dlist_is_empty(&pool->in_flight);
-}
-
 /*
- * Returns the latest time for sending a queued transfer.  When max_retry_wait
- * is used up, its last attempt is made regardless of the pace.
+ * Returns the earliest time for sending a queued transfer.  It is NEVER while the
+ * queue waits for the response to a probe.  When max_retry_wait is used up, the
+ * last attempt is made regardless of the pace.
  */
 static int64
-latest_send(const HttpTransfer *transfer)
+time_to_send(const HttpTransfer *transfer)
 {
-	return transfer->attempts == 0
-			   ? NEVER
-			   : transfer->queued_at + http_pool_wait_left(transfer);
+	HttpPool *pool = transfer->pool;
+	int64	  due = Max(transfer->due, pool->pace.next_send);
+
+	if (pool->pace.is_probing && !dlist_is_empty(&pool->in_flight))
+		due = NEVER;
+	if (transfer->attempts > 0)
+		due = Min(due, transfer->queued_at + http_pool_wait_left(transfer));
+	return due;
 }
 
 static void
 send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 {
-	CURLMcode code;
-
 	http_pace_sent(&pool->pace, now);
 	dlist_delete(&transfer->node);
 	transfer->list = NULL;
@@ -372,12 +368,9 @@ send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 		transfer->counters->counts[HTTP_COUNT_RETRIES]++;
 		transfer->waited += now - transfer->queued_at;
 	}
-	code = curl_multi_add_handle(pool->multi, transfer->easy);
-	if (code != CURLM_OK)
-	{
-		check_multi(pool, "curl_multi_add_handle()", code);
+	if (!check_multi(pool, "curl_multi_add_handle()",
+					 curl_multi_add_handle(pool->multi, transfer->easy)))
 		return;
-	}
 	transfer->list = &pool->in_flight;
 	dlist_push_tail(&pool->in_flight, &transfer->node);
 }
@@ -392,9 +385,7 @@ pool_send_queued(HttpPool *pool)
 	{
 		HttpTransfer *transfer = dlist_container(HttpTransfer, node, iter.cur);
 
-		if ((transfer->due <= now && pool->pace.next_send <= now &&
-			 !is_probe_in_flight(pool)) ||
-			latest_send(transfer) <= now)
+		if (time_to_send(transfer) <= now)
 			send_transfer(pool, transfer, now);
 	}
 }
@@ -446,8 +437,10 @@ refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
  * transfer.  Until then, freeing the pool would block.
  */
 static void
-abandon(HttpPool *pool, CURL *easy)
+abandon(HttpTransfer *transfer)
 {
+	CURL *easy = transfer->easy;
+
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
@@ -457,7 +450,8 @@ abandon(HttpPool *pool, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, NULL);
 	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, NULL);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, refuse_socket);
-	pool->abandoned++;
+	transfer->easy = NULL;
+	transfer->pool->abandoned++;
 }
 
 /* --- The end of attempts --- */
@@ -479,10 +473,7 @@ http_pool_remove(HttpTransfer *transfer)
 	dlist_delete(&transfer->node);
 	if (transfer->list == &pool->in_flight &&
 		is_stuck_in_lookup(transfer->easy))
-	{
-		abandon(pool, transfer->easy);
-		transfer->easy = NULL;
-	}
+		abandon(transfer);
 	else if (transfer->list == &pool->in_flight)
 		curl_multi_remove_handle(pool->multi, transfer->easy);
 	transfer->list = NULL;
@@ -605,17 +596,15 @@ handle_events(HttpPool *pool)
 static void
 handle_timeouts(HttpPool *pool)
 {
-	CURLMcode code;
-	int		  running;
+	int running;
 
 	if (pool->curl_due > http_now())
 		return;
 	pool->curl_due = NEVER;
-	code =
-		curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	check_multi(pool, "curl_multi_socket_action()", code);
-	/* The work is not done, and abandoned handles depend on it. */
-	if (code != CURLM_OK)
+	/* If the work is not done, abandoned handles still depend on it. */
+	if (!check_multi(pool, "curl_multi_socket_action()",
+					 curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT,
+											  0, &running)))
 		pool->curl_due = http_now();
 }
 
@@ -634,9 +623,7 @@ arm_timer(HttpPool *pool)
 	{
 		HttpTransfer *transfer = dlist_container(HttpTransfer, node, iter.cur);
 
-		due = Min(due, latest_send(transfer));
-		if (!is_probe_in_flight(pool))
-			due = Min(due, Max(transfer->due, pool->pace.next_send));
+		due = Min(due, time_to_send(transfer));
 	}
 	dlist_foreach(iter, &pool->in_flight)
 	{

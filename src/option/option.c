@@ -189,36 +189,30 @@ remote_operator_name(RemoteOperator remote_operator)
 static int
 parse_operators(const char *name, const char *text)
 {
-	int			operators = 0;
-	const char *unknown = NULL;
-	List	   *items;
-	ListCell   *cell;
+	int		  operators = 0;
+	List	 *items;
+	ListCell *cell;
 
+	/* A text that is no list is unknown as a whole. */
 	if (!SplitIdentifierString(pstrdup(text), ',', &items))
-	{
-		unknown = text;
-		items = NIL;
-	}
+		items = list_make1(pstrdup(text));
 	foreach(cell, items)
 	{
-		int found = remote_operator_find(lfirst(cell));
-
-		if (found >= 0)
-			operators |= OPERATOR_BIT(found);
-		else if (unknown == NULL)
-			unknown = lfirst(cell);
-	}
-	if (unknown != NULL)
-	{
+		int			   found = remote_operator_find(lfirst(cell));
 		StringInfoData valid;
 
+		if (found >= 0)
+		{
+			operators |= OPERATOR_BIT(found);
+			continue;
+		}
 		initStringInfo(&valid);
 		for (size_t i = 0; i < lengthof(api_operators); i++)
 			appendStringInfo(&valid, "%s%s", i > 0 ? ", " : "",
 							 api_operators[i]);
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 						errmsg("invalid operator in option \"%s\": \"%s\"",
-							   name, unknown),
+							   name, (char *) lfirst(cell)),
 						errhint("Valid operators are: %s.", valid.data)));
 	}
 	return operators;
@@ -536,29 +530,31 @@ static void
 try_ca_file(const char *value)
 {
 	struct stat status;
-	bool  is_special = stat(value, &status) == 0 && !S_ISREG(status.st_mode);
-	FILE *file = is_special ? NULL : AllocateFile(value, PG_BINARY_R);
-	bool  found = false;
-	char  line[256];
+	bool		found = false;
+	char		line[256];
 
-	if (file == NULL && !is_special)
+	if (stat(value, &status) < 0 || S_ISREG(status.st_mode))
 	{
-		ereport(WARNING,
-				(errcode_for_file_access(),
-				 errmsg("could not open file \"%s\" of option \"ca_file\": %m",
-						value),
-				 errhint("Make the file readable for the server process. "
-						 "Until then, requests fail.")));
-		return;
-	}
-	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
-	{
-		CHECK_FOR_INTERRUPTS();
-		found = strncmp(line, "-----BEGIN ", 11) == 0 &&
-				strstr(line, "CERTIFICATE-----") != NULL;
-	}
-	if (file != NULL)
+		FILE *file = AllocateFile(value, PG_BINARY_R);
+
+		if (file == NULL)
+		{
+			ereport(WARNING, (errcode_for_file_access(),
+							  errmsg("could not open file \"%s\" of option "
+									 "\"ca_file\": %m",
+									 value),
+							  errhint("Make the file readable for the server "
+									  "process. Until then, requests fail.")));
+			return;
+		}
+		while (!found && fgets(line, sizeof(line), file) != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			found = strncmp(line, "-----BEGIN ", 11) == 0 &&
+					strstr(line, "CERTIFICATE-----") != NULL;
+		}
 		FreeFile(file);
+	}
 	if (!found)
 		ereport(WARNING,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
