@@ -29,7 +29,7 @@
 #include "api/api.h"
 #include "api/json_tree.h"
 #include "api/place.h"
-#include "base/redact.h"
+#include "base/remote_text.h"
 
 /* Largest error body to parse, in bytes; a tree takes many times the memory. */
 #define API_MAX_ERROR_BODY (1024 * 1024)

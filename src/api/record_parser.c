@@ -24,7 +24,7 @@
 #include "api/place.h"
 #include "api/record.h"
 #include "base/id.h"
-#include "base/json_escape.h"
+#include "base/remote_text.h"
 
 #define DUPLICATE_KEY "duplicate key"
 

@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "utils/builtins.h"
 
 #include "base/id.h"
@@ -20,33 +18,25 @@
 #define UUID_TEXT_LENGTH 36
 
 /*
- * Parses a UUID in the API's canonical form, in either case.  Other spellings
- * that uuid_in accepts do not equal the id as text.
+ * Parses a UUID in the API's canonical form, in either case.  Returns false for
+ * other spellings that uuid_in accepts, because as text they do not equal the
+ * id.  *id may then be partly written.
  */
 bool
 id_parse(const char *text, pg_uuid_t *id)
 {
-	int nibble = 0;
-
 	if (strlen(text) != UUID_TEXT_LENGTH)
 		return false;
-	memset(id, 0, sizeof(*id));
-	for (int i = 0; i < UUID_TEXT_LENGTH; i++)
+	for (int i = 0; i < UUID_LEN; i++, text += 2)
 	{
-		char c = text[i];
-		int	 digit;
+		char digits[3] = "";
 
-		if (i == 8 || i == 13 || i == 18 || i == 23)
-		{
-			if (c != '-')
-				return false;
-			continue;
-		}
-		if (!isxdigit((unsigned char) c))
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
 			return false;
-		digit = c <= '9' ? c - '0' : pg_ascii_tolower(c) - 'a' + 10;
-		id->data[nibble / 2] |= digit << (nibble % 2 == 0 ? 4 : 0);
-		nibble++;
+		memcpy(digits, text, 2);
+		if (strspn(digits, "0123456789abcdefABCDEF") != 2)
+			return false;
+		id->data[i] = (unsigned char) strtol(digits, NULL, 16);
 	}
 	return true;
 }

@@ -30,7 +30,7 @@
 
 #include "base/id.h"
 #include "base/iso8601.h"
-#include "base/redact.h"
+#include "base/remote_text.h"
 #include "exec/row.h"
 
 #define SPACES " \t\n\v\f\r"

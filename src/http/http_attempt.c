@@ -18,7 +18,7 @@
 #include "common/pg_prng.h"
 #include "utils/memutils.h"
 
-#include "base/redact.h"
+#include "base/remote_text.h"
 #include "base/version.h"
 #include "http/http.h"
 

@@ -29,7 +29,7 @@
 
 #include "mb/pg_wchar.h"
 
-#include "base/redact.h"
+#include "base/remote_text.h"
 
 #include "response.h"
 #include "shim.h"

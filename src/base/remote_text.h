@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*-------------------------------------------------------------------------
  *
- * redact.h
- *	  Removes the API key from remote texts that messages show.
+ * remote_text.h
+ *	  Removes the API key from remote texts, and rewrites the escapes of JSON.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef OPPORTUNITY_REDACT_H
-#define OPPORTUNITY_REDACT_H
+#ifndef OPPORTUNITY_REMOTE_TEXT_H
+#define OPPORTUNITY_REMOTE_TEXT_H
 
 #include "postgres.h"
 
 extern char	 *redact_text(const char *key, const char *text);
 extern size_t redact_copy(const char *key, const char *text, size_t length,
 						  char *target, size_t size);
+extern void	  json_rewrite_escapes(char *body, int *length);
 
-#endif /* OPPORTUNITY_REDACT_H */
+#endif /* OPPORTUNITY_REMOTE_TEXT_H */

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*-------------------------------------------------------------------------
+ *
+ * remote_text.c
+ *	  Removes the API key from remote texts, and rewrites the escapes of JSON.
+ *
+ * Messages, DETAILs and log lines can quote a response, and a server can echo
+ * the request in it.  So each quoted text goes through this file first.
+ *
+ * Must not know the origin of the texts, nor records.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+
+#include "base/remote_text.h"
+
+/*
+ * Returns the length of the key at the start of a text, or 0.  Its characters
+ * may be escaped as in JSON (RFC 8259, section 7).
+ */
+static size_t
+match_key(const char *text, const char *end, const char *key)
+{
+	const char *start = text;
+
+	for (; *key != '\0'; key++)
+	{
+		char escape[7];
+
+		snprintf(escape, sizeof(escape), "\\u%04x", *key);
+		if (end - text >= 6 && pg_strncasecmp(text, escape, 6) == 0)
+			text += 6;
+		else if (end - text >= 2 && text[0] == '\\' && text[1] == *key)
+			text += 2;
+		else if (text < end && *text == *key)
+			text++;
+		else
+			return 0;
+	}
+	return text - start;
+}
+
+/*
+ * Copies a text to target, with an asterisk in place of each key, which may be
+ * NULL.  Truncates it to size bytes, including a NUL, after the replacement, so
+ * that no part of the key remains.  Returns the number of bytes without the NUL.
+ */
+size_t
+redact_copy(const char *key, const char *text, size_t length, char *target,
+			size_t size)
+{
+	const char *end = text + length;
+	size_t		copied = 0;
+
+	while (text < end && copied < size - 1)
+	{
+		size_t skipped = key != NULL ? match_key(text, end, key) : 0;
+
+		target[copied++] = skipped > 0 ? '*' : *text;
+		text += skipped > 0 ? skipped : 1;
+	}
+	target[copied] = '\0';
+	return copied;
+}
+
+/* Returns a palloc'd copy of a text, with an asterisk in place of each key. */
+char *
+redact_text(const char *key, const char *text)
+{
+	size_t length = strlen(text);
+	char  *copy = palloc(length + 1);
+
+	redact_copy(key, text, length, copy, length + 1);
+	return copy;
+}
+
+/* Returns the code of the \uXXXX at text, or -1 if there is none. */
+static int
+unicode_escape(const char *text, const char *end)
+{
+	char digits[5] = "";
+
+	if (end - text < 6 || text[0] != '\\' || text[1] != 'u')
+		return -1;
+	memcpy(digits, text + 2, 4);
+	/* strtol would also accept a sign and spaces. */
+	return strspn(digits, "0123456789abcdefABCDEF") == 4
+			   ? (int) strtol(digits, NULL, 16)
+			   : -1;
+}
+
+/*
+ * Replaces \u escapes of characters beyond ASCII with UTF-8, in place.  The
+ * server's lexer would convert them to the server encoding, within a text that
+ * is UTF-8.  It rejects the invalid ones (lone surrogates), which stay.
+ */
+void
+json_rewrite_escapes(char *body, int *length)
+{
+	const char *end = body + *length;
+	const char *from = body;
+	char	   *to = body;
+
+	while (from < end)
+	{
+		int code = unicode_escape(from, end);
+		int second =
+			is_utf16_surrogate_first(code) ? unicode_escape(from + 6, end) : -1;
+		int width = 6;
+
+		if (is_utf16_surrogate_second(second))
+		{
+			code = surrogate_pair_to_codepoint(code, second);
+			width = 12;
+		}
+		if (code >= 0x80 && !is_utf16_surrogate_first(code) &&
+			!is_utf16_surrogate_second(code))
+		{
+			unicode_to_utf8(code, (unsigned char *) to);
+			to += pg_utf_mblen((unsigned char *) to);
+			from += width;
+			continue;
+		}
+		/* Copy both bytes, so that the second one of \\ starts no escape. */
+		if (*from == '\\' && from + 1 < end)
+			*to++ = *from++;
+		*to++ = *from++;
+	}
+	*length = to - body;
+}
