@@ -65,7 +65,6 @@ static const struct
 	{CURLE_SSL_CACERT_BADFILE, HTTP_NOT_CONNECTED, false},
 	{CURLE_SSL_CERTPROBLEM, HTTP_NOT_CONNECTED, false},
 	{CURLE_SSL_CIPHER, HTTP_NOT_CONNECTED, false},
-	{CURLE_SSL_ISSUER_ERROR, HTTP_NOT_CONNECTED, false},
 	{CURLE_PROXY, HTTP_NOT_CONNECTED, false},
 	{CURLE_OPERATION_TIMEDOUT, HTTP_BROKEN, true},
 	{CURLE_PARTIAL_FILE, HTTP_BROKEN, true},
@@ -478,16 +477,15 @@ classify_failure(HttpTransfer *transfer)
 static void
 attempt_read_response(HttpTransfer *transfer)
 {
-	CURL *easy = transfer->easy;
-
 	transfer->outcome = HTTP_RESPONDED;
 	transfer->status = 0;
-	if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &transfer->status) !=
-		CURLE_OK)
+	if (curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE,
+						  &transfer->status) != CURLE_OK)
 		transfer->outcome = HTTP_OUT_OF_MEMORY;
 	else if (transfer->status == 407 && transfer->target->proxy != NULL)
 		transfer->outcome = HTTP_PROXY_REFUSED;
-	curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &transfer->content_type);
+	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE,
+					  &transfer->content_type);
 	keep_wait(transfer, http_is_throttled(transfer));
 }
 

@@ -273,7 +273,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	take_response(transfer);
 	transfer->status = next_status;
 	next_status = 200;
-	transfer->content_type = content_type;
+	transfer->content_type = unconstify(char *, content_type);
 	transfer->retry_after = retry_after;
 	transfer->attempts = 1;
 	return transfer;
