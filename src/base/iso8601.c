@@ -25,7 +25,10 @@
 /* Length of YYYY-MM-DDT, which precedes a time of day. */
 #define DATE_AND_T 11
 
-/* Moves *text behind a pattern if it matches; 9 stands for any digit. */
+/*
+ * Moves *text behind a pattern in which 9 stands for any digit.  Returns false,
+ * and leaves *text, if it does not match.
+ */
 static bool
 match(const char **text, const char *pattern)
 {
@@ -48,8 +51,9 @@ number(const char *digits)
 }
 
 /*
- * Parses a date, a time, or both with T or a space between them, in the extended
- * format.  A time may have an offset from UTC.
+ * Parses a date, a time, or both with T or a space between them, in the
+ * extended format.  A time may have an offset from UTC.  Returns false for any
+ * other text; *parts is then undefined.
  */
 bool
 iso8601_parse(const char *text, Iso8601 *parts)
@@ -89,9 +93,9 @@ iso8601_parse(const char *text, Iso8601 *parts)
 }
 
 /*
- * Parses a timestamp as whole seconds since PostgreSQL's epoch, rounded down, and
- * the fraction in nanoseconds, whose further digits are truncated.  Without an
- * offset the timestamp is in UTC.  Returns false for any other text.
+ * Parses a timestamp as whole seconds since PostgreSQL's epoch, rounded down,
+ * and the fraction in truncated nanoseconds.  Without an offset the timestamp
+ * is in UTC.  Returns false for any other text.
  */
 bool
 iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
@@ -165,8 +169,9 @@ iso8601_timestamp(const char *text, TimestampTz *timestamp)
 }
 
 /*
- * Returns a palloc'd time in UTC, rounded down, such as 2026-06-01T00:00:00Z, or
- * NULL for infinities and outside the years 1 to 9999.
+ * Returns a point in time in UTC, rounded down to the second, such as
+ * 2026-06-01T00:00:00Z, palloc'd.  Returns NULL for infinities and outside the
+ * years 1 to 9999, which the format cannot express.
  */
 char *
 iso8601_write(TimestampTz value)
@@ -182,7 +187,10 @@ iso8601_write(TimestampTz value)
 					tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-/* Returns a date such as 2026-06-01, or NULL, in the same way. */
+/*
+ * Returns a date such as 2026-06-01, palloc'd.  Returns NULL for infinities and
+ * outside the years 1 to 9999.
+ */
 char *
 iso8601_write_date(DateADT value)
 {

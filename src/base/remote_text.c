@@ -18,8 +18,9 @@
 #include "base/remote_text.h"
 
 /*
- * Returns the length of the key at the start of a text, or 0.  Its characters
- * may be escaped as in JSON (RFC 8259, section 7).
+ * Returns the number of bytes of the key at the start of a text, or 0.  Its
+ * characters may be escaped as in JSON (RFC 8259, section 7), as a server may
+ * echo them.
  */
 static size_t
 match_key(const char *text, const char *end, const char *key)
@@ -44,9 +45,11 @@ match_key(const char *text, const char *end, const char *key)
 }
 
 /*
- * Copies a text to target, with an asterisk in place of each key, which may be
- * NULL.  Truncates it to size bytes, including a NUL, after the replacement, so
- * that no part of the key remains.  Returns the number of bytes without the NUL.
+ * Copies a text to target, with an asterisk in place of each occurrence of key,
+ * which may be NULL.  Truncates the result to size bytes, including a NUL,
+ * after the replacement, so that no part of the key remains.  Returns the
+ * number of bytes copied, without the NUL.  Allocates nothing and raises no
+ * error.
  */
 size_t
 redact_copy(const char *key, const char *text, size_t length, char *target,
@@ -77,7 +80,7 @@ redact_text(const char *key, const char *text)
 	return copy;
 }
 
-/* Returns the code of the \uXXXX at text, or -1 if there is none. */
+/* Returns the UTF-16 code of the \uXXXX at text, or -1 if there is none. */
 static int
 unicode_escape(const char *text, const char *end)
 {
@@ -93,9 +96,13 @@ unicode_escape(const char *text, const char *end)
 }
 
 /*
- * Replaces \u escapes of characters beyond ASCII with UTF-8, in place.  The
- * server's lexer would convert them to the server encoding, within a text that
- * is UTF-8.  It rejects the invalid ones (lone surrogates), which stay.
+ * Replaces \u escapes of characters beyond ASCII with UTF-8, in place, which
+ * shortens the text.  *length is its size before and after; it need not end
+ * with a NUL.
+ *
+ * The server's lexer would convert such an escape to the server encoding,
+ * within a text that is UTF-8.  Invalid escapes (lone surrogates) stay, and the
+ * lexer rejects them.
  */
 void
 json_rewrite_escapes(char *body, int *length)

@@ -30,7 +30,7 @@ typedef struct SeenId
 	char	  status; /* for simplehash.h */
 } SeenId;
 
-/* With a random seed, in private_data, an API cannot choose ids that collide. */
+/* The seed in private_data is random: an API cannot choose colliding ids. */
 #define SH_PREFIX seen_ids
 #define SH_ELEMENT_TYPE SeenId
 #define SH_KEY_TYPE pg_uuid_t
@@ -44,7 +44,10 @@ typedef struct SeenId
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* Returns an empty set, in a child of the current memory context. */
+/*
+ * Returns an empty set.  It lives in a child of the current memory context, and
+ * ends with it.
+ */
 SeenSet *
 seen_set_create(void)
 {

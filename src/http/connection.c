@@ -6,7 +6,10 @@
  *	  usage, one set per server.
  *
  * A connection outlives statements and transactions.  It is closed when its
- * user mapping or server changes.
+ * user mapping or server changes, and is never shared between user mappings.
+ *
+ * The pool, the attempts and the readers of higher folders increment the
+ * counters; this file only creates, resets and shows them.
  *
  * Must not read requests or responses.
  *
@@ -57,6 +60,10 @@ close_if_unused(Connection *connection)
 	MemoryContextDelete(connection->context);
 }
 
+/*
+ * Closes the stale connections that no statement holds.  Drives those with
+ * abandoned handles first, because these end when their name lookups do.
+ */
 static void
 close_stale(void)
 {
@@ -73,8 +80,9 @@ close_stale(void)
 }
 
 /*
- * Syscache callback: marks connections as changed; hash_value 0 matches all.
- * Closes none, because invalidations arrive at arbitrary points.
+ * Syscache callback: marks the connections of a server or user mapping as
+ * changed.  hash_value 0 matches all.  Closes none, because invalidations
+ * arrive at arbitrary points.
  */
 static void
 connection_invalidate(Datum arg, int cache_id, uint32 hash_value)
@@ -93,7 +101,10 @@ connection_invalidate(Datum arg, int cache_id, uint32 hash_value)
 	}
 }
 
-/* Returns the session's counters for a server; creates them if necessary. */
+/*
+ * Returns the session's counters for a server; creates them if necessary.  They
+ * live until the session ends, also if the server is dropped.
+ */
 static SessionStats *
 stats_of_server(Oid serverid)
 {
@@ -113,7 +124,10 @@ stats_of_server(Oid serverid)
 	return stats;
 }
 
-/* Makes a connection that lives until the end of the session. */
+/*
+ * Makes a connection that lives until it is closed.  Until all of it exists, it
+ * is a child of the current memory context, so an error leaves nothing behind.
+ */
 static Connection *
 create_connection(Oid umid, Oid serverid)
 {
@@ -162,8 +176,10 @@ release_connection(void *arg)
 }
 
 /*
- * Returns the session's connection for a user mapping; creates it if necessary.
- * The current memory context holds a reference.  Clears expired facts.
+ * Returns the session's connection for a user mapping, creating it if
+ * necessary.  The current memory context holds a reference until it is reset or
+ * deleted.  Clears facts that have expired, unless another statement uses them.
+ * Raises an error if no pool can be created.
  */
 Connection *
 connection_acquire(Oid umid, Oid serverid)
@@ -213,6 +229,10 @@ opportunity_fdw_disconnect(PG_FUNCTION_ARGS)
 
 /* --- Counters --- */
 
+/*
+ * Adds a server's row to the result.  An attempt in flight, or one that ended
+ * with its statement, is a request without an outcome: it counts as unfinished.
+ */
 static void
 put_stats(ReturnSetInfo *rows, const SessionStats *stats)
 {
@@ -266,7 +286,10 @@ opportunity_fdw_stats(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* SQL function.  Outcomes of attempts in flight are not counted later. */
+/*
+ * SQL function: sets all counters of the session to zero.  Outcomes of attempts
+ * in flight are not counted later: see count_outcome.
+ */
 Datum
 opportunity_fdw_stats_reset(PG_FUNCTION_ARGS)
 {

@@ -38,7 +38,10 @@ url_is_plain(const char *text)
 	return true;
 }
 
-/* Copies a part, or "" if it is absent, empty or too long. */
+/*
+ * Copies a part of a URL into a buffer of URL_PART_MAX bytes.  It becomes empty
+ * if the part is absent, empty or too long.  Returns libcurl's code.
+ */
 static CURLUcode
 copy_part(CURLU *handle, CURLUPart what, unsigned int flags, char *target)
 {
@@ -65,9 +68,9 @@ host_is_loopback(const char *host)
 }
 
 /*
- * Parses a URL with its scheme, as libcurl will do for a request.  Returns false
- * if libcurl rejects it, the scheme or the host is missing or too long, or it has
- * a byte that a URL cannot have.
+ * Parses a URL with its scheme, as libcurl will do for a request.  Returns
+ * false if libcurl rejects it, the scheme or the host is missing or too long,
+ * or it has a byte that a URL cannot have.
  */
 bool
 url_parse(const char *url, UrlParts *parts)
@@ -108,9 +111,10 @@ url_parse(const char *url, UrlParts *parts)
 /* --- Transfers --- */
 
 /*
- * Does all the work of a transfer's pool that does not block, and calls the
- * transfer's watch if that is due.  May process interrupts.  Raises an error if
- * the pool is broken, because transfers might then never end.
+ * Does all the work of a transfer's pool that does not block, and ends the
+ * attempts that have finished.  Calls the transfer's watch if that is due.  May
+ * process interrupts.  Raises an error if libcurl or the operating system
+ * failed, because transfers might then never end.
  */
 static void
 make_progress(HttpTransfer *transfer)
@@ -145,7 +149,10 @@ make_progress(HttpTransfer *transfer)
 		watch->tell(watch, http_now());
 }
 
-/* Memory context callback */
+/*
+ * Memory context callback: ends a transfer in any state, and frees what libcurl
+ * allocated for it.
+ */
 static void
 release_transfer(void *arg)
 {
@@ -171,11 +178,13 @@ raise_over_budget(const HttpBudget *budget)
 }
 
 /*
- * Starts a GET, or a POST if body is not NULL, which must be safe to repeat.
- * Copies url and body.  The transfer lives in a new child of the current memory
- * context, and ends with it or by http_end.  target, counters and budget must
- * outlive it.  Raises an error if the budget is used up, libcurl refuses an
- * option or memory is out.
+ * Starts a GET, or a POST if body is not NULL.  A POST must be safe to repeat.
+ *
+ * Charges the budget, and copies url and body.  The transfer lives in a new
+ * child of the current memory context, and ends when that is deleted or by
+ * http_end.  It refers to target, counters and budget, which must outlive it.
+ * May process interrupts.  Raises an error if the budget is used up, libcurl
+ * refuses an option or memory is out.
  */
 HttpTransfer *
 http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
@@ -207,7 +216,10 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	return transfer;
 }
 
-/* Returns true if a transfer is over.  Works on its pool without waiting. */
+/*
+ * Returns true if a transfer is over.  Works on its pool without waiting, and
+ * may process interrupts.
+ */
 bool
 http_is_over(HttpTransfer *transfer)
 {
@@ -216,7 +228,10 @@ http_is_over(HttpTransfer *transfer)
 	return transfer->outcome != HTTP_PENDING;
 }
 
-/* Waits until one of count transfers of one pool is over, and returns it. */
+/*
+ * Waits until one of count transfers of the same pool is over, and returns it.
+ * Processes interrupts, and calls the watch of the first transfer's budget.
+ */
 HttpTransfer *
 http_wait_any(HttpTransfer **transfers, int count)
 {
@@ -261,13 +276,17 @@ http_wait_any(HttpTransfer **transfers, int count)
 	}
 }
 
+/* Ends a transfer in any state, and frees its response. */
 void
 http_end(HttpTransfer *transfer)
 {
 	MemoryContextDelete(transfer->context);
 }
 
-/* Raises the error of a transfer that has no response. */
+/*
+ * Raises the error of a transfer that is over and has no response.  A pending
+ * cancel takes precedence.  The texts contain no secret: see remove_secrets.
+ */
 void
 http_raise(HttpTransfer *transfer)
 {
@@ -353,9 +372,10 @@ time_of(CURL *easy, CURLINFO what)
 }
 
 /*
- * Returns the timing of the last attempt of a transfer that is over.  Only the
- * number of connections shows if there was one: after a failure, some versions
- * of libcurl leave the times out, and others make them up.
+ * Returns the timing of the last attempt of a transfer that is over.
+ *
+ * The number of connections shows if there was one.  The times do not: after a
+ * failure, some versions of libcurl leave them out, and others make them up.
  */
 HttpTimes
 http_times(const HttpTransfer *transfer)
@@ -392,7 +412,10 @@ http_times(const HttpTransfer *transfer)
 	return times;
 }
 
-/* Returns false if a statement cannot be canceled during a name lookup. */
+/*
+ * Returns true if libcurl looks names up in the background.  Otherwise a
+ * statement cannot be canceled during a lookup.
+ */
 bool
 http_looks_up_in_background(void)
 {

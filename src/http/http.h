@@ -80,6 +80,10 @@ typedef struct HttpBudget
 	int64	   waited; /* microseconds: see HTTP_COUNT_HELD_BACK */
 } HttpBudget;
 
+/*
+ * Counters of attempts.  An attempt that is in flight or was abandoned is a
+ * request without an outcome.
+ */
 typedef enum HttpCounter
 {
 	HTTP_COUNT_REQUESTS, /* attempts */
@@ -154,7 +158,7 @@ typedef enum HttpHeader
 	HTTP_HEADER_COUNT
 } HttpHeader;
 
-/* Header lines; "" if absent */
+/* Header lines; "" if absent, or longer than HTTP_HEADER_SIZE. */
 typedef struct HttpHeaders
 {
 	char lines[HTTP_HEADER_COUNT][HTTP_HEADER_SIZE];

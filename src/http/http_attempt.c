@@ -86,6 +86,7 @@ static const struct
 #define SET_OPTION(easy, option, value) \
 	http_attempt_check(curl_easy_setopt(easy, option, value), #option)
 
+/* Returns true if a budget allows another request.  Charges nothing. */
 bool
 http_allows(const HttpBudget *budget)
 {
@@ -94,7 +95,10 @@ http_allows(const HttpBudget *budget)
 
 /* --- Callbacks of libcurl --- */
 
-/* CURLOPT_RESOLVER_START_FUNCTION: starts the connect timeout. */
+/*
+ * CURLOPT_RESOLVER_START_FUNCTION: a name lookup begins a new connection, and
+ * with it the connect timeout.  Further addresses do not restart it.
+ */
 static int
 on_connect(void *resolver, void *reserved, void *arg)
 {
@@ -119,7 +123,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 								 address->socktype, address->protocol);
 }
 
-/* Returns the result of a callback that ends its attempt.  error: may be NULL. */
+/* Ends an attempt: returns the result for libcurl.  error: NULL for none. */
 static size_t
 fail_callback(HttpTransfer *transfer, HttpOutcome outcome, const char *error)
 {
@@ -128,7 +132,10 @@ fail_callback(HttpTransfer *transfer, HttpOutcome outcome, const char *error)
 	return 0;
 }
 
-/* CURLOPT_HEADERFUNCTION: keeps a header line. */
+/*
+ * CURLOPT_HEADERFUNCTION: keeps a header line.  Ends the attempt if its headers
+ * are too large; libcurl limits them only since 8.3.
+ */
 static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {
@@ -142,7 +149,11 @@ on_header(char *data, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
-/* Returns true if a body is too slow.  size: its bytes so far. */
+/*
+ * Returns true if a body of size bytes so far arrives too slowly.  The first
+ * call starts the measurement.  CURLOPT_LOW_SPEED_LIMIT would also count time
+ * during which the backend does not attend to the pool.
+ */
 static bool
 is_too_slow(HttpTransfer *transfer, size_t size)
 {
@@ -155,7 +166,11 @@ is_too_slow(HttpTransfer *transfer, size_t size)
 		   (double) size * 1000000 / elapsed < HTTP_MIN_BODY_SPEED;
 }
 
-/* CURLOPT_WRITEFUNCTION: appends a decompressed piece of the body. */
+/*
+ * CURLOPT_WRITEFUNCTION: appends a decompressed piece of the body.  Any result
+ * but the piece's size ends the attempt.  Must not raise an error, so the
+ * buffer grows without repalloc.
+ */
 static size_t
 on_body(char *data, size_t size, size_t count, void *arg)
 {
@@ -192,7 +207,10 @@ on_body(char *data, size_t size, size_t count, void *arg)
 
 /* --- Options --- */
 
-/* Raises the error of a CURLcode, unless it is success.  what: the option. */
+/*
+ * Raises an error unless code, a result of libcurl, is success.  what: the name
+ * of the option, for the message.
+ */
 void
 http_attempt_check(int code, const char *what)
 {
@@ -206,6 +224,7 @@ http_attempt_check(int code, const char *what)
 						   curl_easy_strerror(code))));
 }
 
+/* Adds a header to the list, which libcurl does not copy. */
 static void
 add_header(HttpTransfer *transfer, const char *header)
 {
@@ -216,6 +235,11 @@ add_header(HttpTransfer *transfer, const char *header)
 	transfer->headers = headers;
 }
 
+/*
+ * Sets the options that all requests have.  Each transfer has a new handle, so
+ * no option carries over from another one.  Raises an error if libcurl refuses
+ * one.
+ */
 static void
 set_options(HttpTransfer *transfer)
 {
@@ -293,7 +317,10 @@ set_options(HttpTransfer *transfer)
 		SET_OPTION(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
 }
 
-/* Makes the handle of a transfer: a GET, or a POST of a copy of body. */
+/*
+ * Makes the handle of a transfer, for a GET, or for a POST of a copy of body.
+ * Raises an error if libcurl refuses an option or memory is out.
+ */
 void
 http_attempt_create(HttpTransfer *transfer, const char *body)
 {
@@ -316,7 +343,8 @@ http_attempt_create(HttpTransfer *transfer, const char *body)
 
 /*
  * Clears the state of the previous attempt, charges the next one to the budget
- * and queues it, to be sent after delay microseconds or later.  Raises no error.
+ * and queues it, to be sent after delay microseconds or later.  Raises no
+ * error.
  */
 void
 http_attempt_enqueue(HttpTransfer *transfer, int64 delay)
@@ -341,8 +369,9 @@ http_attempt_enqueue(HttpTransfer *transfer, int64 delay)
 /* --- Outcomes --- */
 
 /*
- * Removes the secrets of a target from a text, in a buffer of at most
- * HTTP_ERROR_SIZE bytes.  Keeps only ASCII, which is valid in every encoding.
+ * Removes the secrets of a target from text, in place.  Replaces all but
+ * printable ASCII, so that the text is valid in every encoding.  size: of the
+ * buffer, at most HTTP_ERROR_SIZE.
  */
 static void
 remove_secrets(const HttpTarget *target, char *text, size_t size)
@@ -362,7 +391,10 @@ remove_secrets(const HttpTarget *target, char *text, size_t size)
 	}
 }
 
-/* Sets retry_after and retry_header.  throttles: see http_header_wait. */
+/*
+ * Sets retry_after and retry_header from the headers of the response.
+ * throttles: headers with the renewal time of a quota count, too.
+ */
 static void
 keep_wait(HttpTransfer *transfer, bool throttles)
 {
@@ -375,8 +407,9 @@ keep_wait(HttpTransfer *transfer, bool throttles)
 }
 
 /*
- * Returns true if a response reports too many requests.  The API does not
- * document its status for that.
+ * Returns true if the status and headers report too many requests.  The API
+ * does not document its status for that: 429, 503, and 403 with Retry-After
+ * count.
  */
 bool
 http_is_throttled(const HttpTransfer *transfer)
@@ -387,7 +420,7 @@ http_is_throttled(const HttpTransfer *transfer)
 			 http_header_is_retry_after(&transfer->kept)));
 }
 
-/* Returns true if a status reports a temporary failure (RFC 9110, section 15). */
+/* Returns true if a status can be temporary (RFC 9110, section 15). */
 bool
 http_status_is_transient(long status)
 {
@@ -395,6 +428,7 @@ http_status_is_transient(long status)
 		   (status >= 500 && status != 501 && status != 505);
 }
 
+/* Returns true if the same request may succeed later. */
 static bool
 attempt_is_transient(const HttpTransfer *transfer)
 {
@@ -405,8 +439,9 @@ attempt_is_transient(const HttpTransfer *transfer)
 
 /*
  * Returns true if part of the request was sent, or if libcurl does not know.
- * After a timeout, newer versions of libcurl set all times, and older ones count
- * the CONNECT request to a proxy.
+ *
+ * Both values are needed.  After a timeout, newer versions of libcurl set all
+ * times, and older ones count the CONNECT request to a proxy.
  */
 bool
 http_attempt_was_sent(const HttpTransfer *transfer)
@@ -474,6 +509,7 @@ classify_failure(HttpTransfer *transfer)
 	return may_retry;
 }
 
+/* Sets outcome, status, content type and requested wait from a response. */
 static void
 attempt_read_response(HttpTransfer *transfer)
 {
@@ -493,8 +529,11 @@ attempt_read_response(HttpTransfer *transfer)
 
 /*
  * Replaces the handle of a transfer that is not in flight with a copy.  Returns
- * false if memory is out.  With a reused handle, versions of libcurl such as
- * 7.88 write to a freed header if the response begins with a folded line.
+ * false if memory is out.
+ *
+ * Versions of libcurl such as 7.88 keep a pointer to the last header of a
+ * response after they freed it.  They write there if the handle's next response
+ * begins with a folded header line.
  */
 static bool
 renew_handle(HttpTransfer *transfer)
@@ -515,13 +554,14 @@ renew_handle(HttpTransfer *transfer)
 }
 
 /*
- * Returns the pause before the next attempt, in microseconds, or -1 if the server
- * requests more than is left of max_retry_wait.
+ * Returns the pause before the next attempt, in microseconds.  Returns -1 if
+ * the server requests more than is left of max_retry_wait.
  *
- * After a truncated response, the server's wait is ignored, and the first retry
- * is immediate.  Otherwise the pause is the server's, or exponential back-off.
- * Half of that is random, so that sessions that failed together do not return
- * together; the other half is fixed, so that the pauses add up.
+ * A wait that the server requests is obeyed.  After a truncated response it is
+ * ignored, and the first retry is immediate.  Otherwise the pause is
+ * exponential back-off.  Half of it is random, so that sessions that failed
+ * together do not return together.  The other half is fixed, so that the pauses
+ * add up.
  */
 static int64
 pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
@@ -542,8 +582,9 @@ pause_before_retry(const HttpTransfer *transfer, HttpFault fault)
 }
 
 /*
- * Queues another attempt.  Returns false if none is left, and changes the outcome
- * if memory or the budget is the reason.
+ * Queues another attempt and returns true.  Returns false if no attempt is
+ * left.  Then the outcome changes only if memory or the budget prevents the
+ * retry.
  */
 static bool
 schedule_retry(HttpTransfer *transfer, HttpFault fault)
@@ -596,8 +637,10 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 
 /*
  * Retries a transfer whose response is unusable, regardless of its status.
- * Returns false if no attempt is left.  The outcome of a truncated response is
- * then HTTP_BROKEN; for memory and the budget, see schedule_retry.
+ *
+ * Returns false if no attempt is left.  The outcome is then HTTP_BROKEN for a
+ * truncated response, and HTTP_RESPONDED for any other.  If memory or the
+ * budget prevents the retry, it is HTTP_OUT_OF_MEMORY or HTTP_OVER_BUDGET.
  */
 bool
 http_retry(HttpTransfer *transfer, HttpFault fault)
@@ -619,7 +662,7 @@ http_retry(HttpTransfer *transfer, HttpFault fault)
 
 /* --- The end of an attempt --- */
 
-/* Counts an attempt's outcome, unless the counters were reset since it began. */
+/* Counts an attempt's outcome, unless the counters were reset meanwhile. */
 static void
 count_outcome(const HttpTransfer *transfer)
 {
@@ -643,6 +686,10 @@ count_outcome(const HttpTransfer *transfer)
 											   : HTTP_COUNT_REFUSED]++;
 }
 
+/*
+ * Writes the log line of an attempt that has ended to line, of size bytes.  It
+ * shows the path of the URL, and not the host.
+ */
 static void
 describe_attempt(const HttpTransfer *transfer, char *line, size_t size)
 {

@@ -27,7 +27,10 @@
 static const char *const names[HTTP_HEADER_COUNT] = {
 	"Retry-After", "X-RateLimit-Reset", "RateLimit-Reset", "RateLimit", "Date"};
 
-/* Keeps a line if it is one of the headers of HttpHeader, and not too long. */
+/*
+ * Keeps a line of length bytes if it is one of the headers of HttpHeader, and
+ * not too long.  A repeated header replaces the first one.
+ */
 void
 http_header_keep(HttpHeaders *headers, const char *line, size_t length)
 {
@@ -62,7 +65,10 @@ value_of(const HttpHeaders *headers, HttpHeader header)
 	return value == NULL ? "" : value + 1 + strspn(value + 1, " \t");
 }
 
-/* Reads an unsigned number, with or without a fraction, and nothing else. */
+/*
+ * Reads an unsigned number, with or without a fraction, and nothing else but
+ * blanks after it.
+ */
 static bool
 read_number(const char *text, double *number)
 {
@@ -75,6 +81,7 @@ read_number(const char *text, double *number)
 		   end[strspn(end, " \t")] == '\0';
 }
 
+/* Reads an HTTP date (RFC 9110, section 5.6.7) as seconds since 1970. */
 static bool
 header_read_date(const char *text, double *seconds)
 {
@@ -116,8 +123,10 @@ read_wait(const HttpHeaders *headers, const char *text)
 }
 
 /*
- * Returns the longest wait of the policies without requests left in a RateLimit
- * header, or -1.  Older drafts of draft-ietf-httpapi-ratelimit-headers have the
+ * Returns the longest wait in a RateLimit header, as read_wait does.  Policies
+ * that have requests left do not count.
+ *
+ * Older drafts of the standard (draft-ietf-httpapi-ratelimit-headers) have the
  * form `limit=100, remaining=0, reset=5`, and newer ones `"default";r=0;t=5`.
  */
 static double

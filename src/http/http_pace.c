@@ -4,17 +4,19 @@
  * http_pace.c
  *	  Paces requests by an estimate of a server's rate limit.
  *
- * A server does not publish its limit; it rejects a request as one too many now
- * and then, which is called a complaint here.  The rate of requests follows AIMD,
- * as in TCP: it grows linearly until a complaint, and then drops to a fraction.
- * It grows more slowly if each complaint costs a pause that the server requests.
+ * A server does not publish its limit; it rejects a request as one too many
+ * now and then, which is called a complaint here.  The rate of requests
+ * follows AIMD, as in TCP: it grows linearly until a complaint, and then drops
+ * to a fraction.  It grows more slowly if each complaint costs a pause that
+ * the server requests.
  *
- * The first complaint says little, because a server that accepts fifty requests a
- * second may reject the second of two simultaneous ones.  Until the second
- * complaint, the rate therefore doubles again and again, as in TCP's slow start.
+ * The first complaint says little, because a server that accepts fifty
+ * requests a second may reject the second of two simultaneous ones.  Until the
+ * second complaint, the rate therefore doubles again and again, as in TCP's
+ * slow start.
  *
- * bench/throttle measures the result against ten kinds of servers.  Must not know
- * HTTP, only a clock and the times of requests.
+ * bench/throttle measures the result against ten kinds of servers.  Must not
+ * know HTTP, only a clock and the times of requests.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,6 +58,7 @@
  */
 #define PACE_QUIET_TIME (2 * SECOND)
 
+/* Returns the time in microseconds, on the monotonic clock. */
 int64
 http_now(void)
 {
@@ -65,6 +68,7 @@ http_now(void)
 	return (int64) time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
+/* Clears the estimate: requests are unlimited until the next complaint. */
 static void
 pace_forget(HttpPace *pace)
 {
@@ -101,8 +105,8 @@ pace_turn_second(HttpPace *pace, int64 now)
 }
 
 /*
- * Returns the number of responses during the last second, as if the responses of
- * the clock's previous second had been evenly spread.
+ * Returns the number of responses during the last second.  The responses of the
+ * clock's previous second count in part, as if they had been evenly spread.
  */
 static double
 pace_responses(HttpPace *pace, int64 now)
@@ -124,7 +128,10 @@ pace_wait_until(HttpPace *pace, int64 time, bool is_asked_for)
 	pace->resumed_at = pace->next_send;
 }
 
-/* Prepares for the first requests of an empty pool.  Ends a pause of our own. */
+/*
+ * Prepares for requests after the pool was empty.  Ends a pause that the server
+ * did not request, because it was made for requests that are gone.
+ */
 void
 http_pace_begin(HttpPace *pace, int64 now)
 {
@@ -135,8 +142,9 @@ http_pace_begin(HttpPace *pace, int64 now)
 }
 
 /*
- * Notes that a request is sent, and sets the earliest time of the next one.  Lost
- * time is not made up for: some servers reject requests in close succession.
+ * Notes that a request is sent, and sets the earliest time of the next one.  A
+ * late call is not made up for, because some servers reject a request that
+ * follows another one too closely.
  */
 void
 http_pace_sent(HttpPace *pace, int64 now)
@@ -148,7 +156,7 @@ http_pace_sent(HttpPace *pace, int64 now)
 		pace->next_send = now + (int64) (SECOND / pace_at(pace, now));
 }
 
-/* Notes a response that is not a complaint. */
+/* Notes a response that is not a complaint, of any status. */
 void
 http_pace_responded(HttpPace *pace, int64 now)
 {
@@ -160,7 +168,10 @@ http_pace_responded(HttpPace *pace, int64 now)
 		pace_forget(pace);
 }
 
-/* Reverts http_pace_responded, called at when: it was a complaint after all. */
+/*
+ * Reverts http_pace_responded for a response that turned out to be a complaint.
+ * when: the time of that call.
+ */
 void
 http_pace_take_back(HttpPace *pace, int64 when)
 {
@@ -197,13 +208,14 @@ pace_estimate(HttpPace *pace, const HttpRefusal *refusal, double responses)
 }
 
 /*
- * Notes a complaint: pauses the requests, and limits the following ones.  Returns
- * true if the refusal's pause applies unshortened.
+ * Notes a complaint: pauses the requests, and limits the following ones.
  *
- * Of several requests in flight together, only the first complaint changes the
- * estimate; the others can lengthen a pause that the server requests.  A
- * complaint before any other response starts probing.  A rejected probe does not
- * change the estimate.
+ * Several requests that were in flight together may be rejected.  Only the
+ * first complaint changes the estimate; the others can only lengthen a pause
+ * that the server requests.  A complaint before any other response starts
+ * probing.  A probe that is rejected does not change the estimate.
+ *
+ * Returns true if the refusal's pause applies unshortened.
  */
 bool
 http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)

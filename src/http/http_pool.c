@@ -49,7 +49,10 @@
 #define SET_MULTI(pool, option, value) \
 	(curl_multi_setopt((pool)->multi, option, value) == CURLM_OK)
 
-/* Marks a pool as broken for good.  Raises no error. */
+/*
+ * Marks a pool as broken, so that it cannot be used any more.  The first reason
+ * is kept, because others may follow from it.  Raises no error.
+ */
 static void
 break_pool(HttpPool *pool, const char *what, const char *why, int sqlstate)
 {
@@ -81,11 +84,13 @@ release_socket(HttpPool *pool, int number)
 }
 
 /*
- * Opens a socket, and reserves a descriptor for it with PostgreSQL.  Returns -1 on
- * failure.  Raises no error.
+ * Opens a socket, and reserves a descriptor for it with PostgreSQL.  Programs
+ * that PostgreSQL runs do not inherit it.  Returns -1 on failure.  Raises no
+ * error.
  *
- * libcurl closes some sockets without a call of http_pool_close_socket, for
- * example when it changes to another address.  Their reservation ends here.
+ * libcurl closes some sockets without calling http_pool_close_socket, for
+ * example when it changes to another address.  They are detected here, so that
+ * their reservation ends.
  */
 int
 http_pool_open_socket(HttpPool *pool, int family, int type, int protocol)
@@ -125,7 +130,10 @@ http_pool_close_socket(void *arg, int fd)
 	return close(fd);
 }
 
-/* CURLMOPT_SOCKETFUNCTION: watches a socket for events. */
+/*
+ * CURLMOPT_SOCKETFUNCTION: watches a socket for events.  known: NULL at the
+ * first call for a socket, and then the value of curl_multi_assign.
+ */
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
@@ -169,7 +177,10 @@ on_timer(CURLM *multi, long timeout, void *arg)
 
 /* --- Creation --- */
 
-/* Memory context callback */
+/*
+ * Memory context callback: closes and frees all that a pool owns, which may be
+ * incomplete.  Blocks if there are abandoned handles.
+ */
 static void
 release_pool(void *arg)
 {
@@ -220,9 +231,9 @@ open_descriptors(HttpPool *pool)
 }
 
 /*
- * Makes the handles of a pool.  Initializes libcurl here, because that must not
- * happen in the postmaster; only the first call has an effect.  Returns false if
- * libcurl fails.  release_pool then frees what was made.
+ * Makes the handles of a pool.  Initializes libcurl here, because that must
+ * not happen in the postmaster; only the first call has an effect.  Returns
+ * false if libcurl fails.  release_pool then frees what was made.
  */
 static bool
 open_multi(HttpPool *pool)
@@ -249,8 +260,9 @@ open_multi(HttpPool *pool)
 }
 
 /*
- * Returns a new pool, in a new child of the current memory context.  All its
- * transfers must end before that.
+ * Returns a new, empty pool.  It lives in a new child of the current memory
+ * context, and all its transfers must end before that.  Raises an error if the
+ * operating system or libcurl fails.
  */
 HttpPool *
 http_pool_create(void)
@@ -281,7 +293,8 @@ http_pool_create(void)
 
 /*
  * Queues a transfer, to be sent after delay microseconds or later.  The queue
- * has the order of creation.
+ * has the order in which the transfers were created, so a retry is not behind
+ * later ones.
  */
 void
 http_pool_enqueue(HttpTransfer *transfer, int64 delay)
@@ -313,8 +326,8 @@ http_pool_enqueue(HttpTransfer *transfer, int64 delay)
 }
 
 /*
- * Returns the microseconds that a transfer may still wait between attempts, from
- * queued_at on if it is queued.
+ * Returns the microseconds that a transfer may still wait between attempts,
+ * from queued_at on if it is queued.
  */
 int64
 http_pool_wait_left(const HttpTransfer *transfer)
@@ -336,9 +349,9 @@ http_pool_delayed(const HttpPool *pool)
 }
 
 /*
- * Returns the earliest time for sending a queued transfer.  It is NEVER while the
- * queue waits for the response to a probe.  When max_retry_wait is used up, the
- * last attempt is made regardless of the pace.
+ * Returns the earliest time for sending a queued transfer.  It is NEVER while
+ * the queue waits for the response to a probe.  When max_retry_wait is used
+ * up, the last attempt is made regardless of the pace.
  */
 static int64
 time_to_send(const HttpTransfer *transfer)
@@ -353,6 +366,10 @@ time_to_send(const HttpTransfer *transfer)
 	return due;
 }
 
+/*
+ * Hands a queued transfer to libcurl.  Counts the attempt, and the time since
+ * it was queued if it is a retry.
+ */
 static void
 send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 {
@@ -375,6 +392,7 @@ send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 	dlist_push_tail(&pool->in_flight, &transfer->node);
 }
 
+/* Sends the transfers that are due, the oldest first. */
 static void
 pool_send_queued(HttpPool *pool)
 {
@@ -392,7 +410,10 @@ pool_send_queued(HttpPool *pool)
 
 /* --- Abandoned name lookups --- */
 
-/* Returns true if libcurl has CURLOPT_QUICK_EXIT, which quits name lookups. */
+/*
+ * Returns true if libcurl itself can quit a slow name lookup: version 7.87 or
+ * later, with CURLOPT_QUICK_EXIT, both at compile time and at run time.
+ */
 bool
 http_pool_quits_lookups(void)
 {
@@ -403,7 +424,10 @@ http_pool_quits_lookups(void)
 #endif
 }
 
-/* Returns true if removing the handle would block until its name lookup ends. */
+/*
+ * Returns true if removing the handle would block until its name lookup ends,
+ * as libcurl does without CURLOPT_QUICK_EXIT.
+ */
 static bool
 is_stuck_in_lookup(CURL *easy)
 {
@@ -433,8 +457,9 @@ refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 }
 
 /*
- * Leaves a handle in the multi handle until its name lookup ends, without a
- * transfer.  Until then, freeing the pool would block.
+ * Leaves the handle of a transfer in the multi handle until its name lookup
+ * ends.  It no longer refers to the transfer, and opens no connection.  Until
+ * then, freeing the pool would block.
  */
 static void
 abandon(HttpTransfer *transfer)
@@ -457,8 +482,8 @@ abandon(HttpTransfer *transfer)
 /* --- The end of attempts --- */
 
 /*
- * Takes a transfer out of its pool, in any state.  easy becomes NULL if the pool
- * has to keep the handle: see abandon.
+ * Takes a transfer out of its pool, in any state.  If the handle is in a name
+ * lookup that blocks its removal, the pool keeps it, and easy becomes NULL.
  */
 void
 http_pool_remove(HttpTransfer *transfer)
@@ -526,7 +551,8 @@ collect_finished(HttpPool *pool)
 
 /*
  * Returns the attended time at which an attempt in flight ends.  The connect
- * timeout does not include a wait for another request's connection.
+ * timeout applies only while it connects, and not while it waits for another
+ * request's connection.
  */
 static int64
 deadline_of(const HttpTransfer *transfer)
@@ -574,6 +600,7 @@ end_overdue(HttpPool *pool)
 
 /* --- The drive --- */
 
+/* Passes the ready sockets to libcurl, which reads, writes and connects. */
 static void
 handle_events(HttpPool *pool)
 {
@@ -593,6 +620,7 @@ handle_events(HttpPool *pool)
 	}
 }
 
+/* Calls libcurl if it is due, for example for a new transfer. */
 static void
 handle_timeouts(HttpPool *pool)
 {
@@ -646,11 +674,12 @@ arm_timer(HttpPool *pool)
 
 /*
  * Does all the work of a pool that does not block, and sets the timer for the
- * rest.  Sends nothing while there are finished transfers, because they change
- * the pace.  Raises no error.
+ * rest.  Results come before further requests, because they change the pace, so
+ * nothing is sent while there are finished transfers.  Raises no error.
  *
- * A resolver thread of libcurl inherits the blocked signals, so PostgreSQL's
- * signal handlers run in the main thread only.
+ * Blocks all signals, because libcurl may start a resolver thread.  The thread
+ * inherits the mask, so PostgreSQL's signal handlers run in the main thread
+ * only.
  */
 void
 http_pool_drive(HttpPool *pool)
@@ -678,8 +707,9 @@ http_pool_drive(HttpPool *pool)
  * interrupts.  The descriptor becomes readable after HTTP_LONGEST_WAIT at the
  * latest, and immediately if an attempt or a transfer ends before the wait.
  *
- * The time until the next such wait counts as attended, up to HTTP_LONGEST_WAIT:
- * the caller spent any longer time elsewhere.
+ * The end of such a wait is not noted.  Each one counts as attended time until
+ * the next one, but at most HTTP_LONGEST_WAIT, because the caller spent any
+ * longer time elsewhere.
  */
 void
 http_pool_prepare_wait(HttpPool *pool)
@@ -693,7 +723,10 @@ http_pool_prepare_wait(HttpPool *pool)
 	arm_timer(pool);
 }
 
-/* Counts a wait as attended time, in place of one that was only prepared. */
+/*
+ * Counts a wait of time microseconds that ends now as attended time.  It
+ * replaces a wait that was only prepared.
+ */
 void
 http_pool_count_wait(HttpPool *pool, int64 time)
 {

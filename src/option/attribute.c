@@ -111,7 +111,8 @@ const int documented_attribute_count = lengthof(documented_attributes);
 
 /*
  * Returns the value type of a name.  Returns NULL if it is unknown or its
- * values have no scalar (address, contact_email, ...).
+ * values have no scalar (address, contact_email, ...); such values are kept as
+ * JSON.
  */
 const ValueType *
 value_type_find(const char *name)
@@ -126,7 +127,7 @@ value_type_find(const char *name)
 
 /*
  * Returns the documented attribute of a name for a record type, or NULL.  Three
- * attributes are documented for all record types.
+ * attributes are documented for all record types, the others for opportunities.
  */
 const DocumentedAttribute *
 documented_attribute_find(const char *record_type, const char *name)
@@ -145,8 +146,9 @@ documented_attribute_find(const char *record_type, const char *name)
 }
 
 /*
- * Sets the attribute that a column shows, palloc'd, from the option "attribute"
- * or else the column's name.  A key of the value follows the first dot.
+ * Sets the attribute that a column shows, palloc'd.  The option "attribute", or
+ * by default the column's name, gives it.  A key of the value follows the first
+ * dot.
  */
 void
 column_set_field(ColumnSettings *column, const char *column_name)

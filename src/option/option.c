@@ -54,6 +54,10 @@ static const char *const api_operators[] = {
 	[OPERATOR_NOT_EXISTS] = "not_exists",
 };
 
+/*
+ * Raises the error for a value that an option does not accept.  Shows the
+ * value, so it must not be a secret.
+ */
 pg_noreturn static void
 raise_invalid_value(const char *name, const char *text, const char *hint)
 {
@@ -72,14 +76,20 @@ raise_problem(const char *name, const char *format, const char *hint)
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* Returns a text in UTF-8, which may be the text itself. */
+/*
+ * Returns a text in UTF-8: the text itself if that is the database's encoding,
+ * and otherwise palloc'd.
+ */
 static char *
 to_utf8(const char *text)
 {
 	return pg_server_to_any(text, strlen(text), PG_UTF8);
 }
 
-/* Checks base_url, except that check_transport decides about http. */
+/*
+ * Checks base_url: a scheme, a host, and an optional port and path.  For http,
+ * see check_transport.
+ */
 static void
 check_base_url(const char *name, const char *value)
 {
@@ -130,8 +140,8 @@ check_proxy(const char *name, const char *value)
 }
 
 /*
- * Checks ca_file.  The file need not exist yet, because the server's definition
- * can be a dump of another machine.
+ * Checks ca_file: an absolute path.  Requests read the file.  It need not exist
+ * yet, because the server's definition can be a dump of another machine.
  */
 static void
 check_ca_file(const char *name, const char *value)
@@ -140,7 +150,7 @@ check_ca_file(const char *name, const char *value)
 		raise_problem(name, "option \"%s\" must be an absolute path", NULL);
 }
 
-/* Checks record_type: one segment of a path. */
+/* Checks record_type: one segment of a path, which needs no escapes. */
 static void
 check_record_type(const char *name, const char *value)
 {
@@ -179,13 +189,18 @@ remote_operator_find(const char *name)
 	return -1;
 }
 
+/* Returns an operator's name in the API. */
 const char *
 remote_operator_name(RemoteOperator remote_operator)
 {
 	return api_operators[remote_operator];
 }
 
-/* Returns a comma-separated list of operators as a set of OPERATOR_BIT. */
+/*
+ * Returns the operators in a value of filter_operators, a comma-separated list,
+ * as a set of OPERATOR_BIT.  Raises an error with all valid names for any other
+ * text.
+ */
 static int
 parse_operators(const char *name, const char *text)
 {
@@ -218,7 +233,10 @@ parse_operators(const char *name, const char *text)
 	return operators;
 }
 
-/* Checks api_key, which a header contains.  The error does not show the key. */
+/*
+ * Checks api_key: printable ASCII without spaces, so that it cannot end the
+ * header that contains it.  The error does not show the key.
+ */
 static void
 check_api_key(const char *name, const char *value)
 {
@@ -234,7 +252,10 @@ check_api_key(const char *name, const char *value)
 						   "characters without spaces.")));
 }
 
-/* Checks proxy_user and proxy_password.  The error does not show the value. */
+/*
+ * Checks proxy_user and proxy_password: text without control characters.  The
+ * error does not show it.
+ */
 static void
 check_proxy_credential(const char *name, const char *value)
 {
@@ -291,6 +312,7 @@ typedef struct OptionDef
 	void (*check)(const char *name, const char *value);
 } OptionDef;
 
+/* An option has the name of its field. */
 #define SETTING(field) #field, offsetof(Settings, field)
 #define COLUMN(field) #field, offsetof(ColumnSettings, field)
 #define CREDENTIAL(field) #field, offsetof(Credentials, field)
@@ -347,6 +369,10 @@ find_option(const char *name, int context)
 	return NULL;
 }
 
+/*
+ * Raises the error for a name that is not an option in that context.  The hint
+ * names the closest option, and before PostgreSQL 16 all of them.
+ */
 pg_noreturn static void
 report_unknown_option(const char *name, int context)
 {
@@ -404,7 +430,11 @@ parse_number(const OptionDef *option, const char *text)
 	return number;
 }
 
-/* Parses one value, and stores it in its object.  Raises an error if invalid. */
+/*
+ * Parses and checks one value, and stores it in its object's struct: a bool,
+ * int, double or char *, depending on the option's kind.  Raises an error for
+ * an invalid value.
+ */
 static void
 parse_option(const OptionDef *option, const char *text, void *object)
 {
@@ -459,9 +489,9 @@ parse_option(const OptionDef *option, const char *text, void *object)
 }
 
 /*
- * Stores the values of a list of options in their object.  Raises an error for an
- * invalid value.  If a command passes the list (is_new), also raises one for an
- * unknown name, and for an option that only a superuser may set.
+ * Stores the values of a list of options in their object.  Raises an error for
+ * an invalid value.  If a command passes the list (is_new), also raises one
+ * for an unknown name, and for an option that only a superuser may set.
  */
 static void
 read_options(List *options, int context, bool is_new, void *object)
@@ -490,8 +520,8 @@ read_options(List *options, int context, bool is_new, void *object)
 }
 
 /*
- * Raises an error for a server that would send the key in clear text, unless a
- * superuser allows it, with allow_http for a host that is not a loopback host.
+ * Raises an error for a server that would send the key in clear text.  A
+ * superuser may use http: for a loopback host, or with allow_http for any host.
  */
 static void
 check_transport(const Settings *server)
@@ -523,8 +553,8 @@ check_transport(const Settings *server)
 }
 
 /*
- * Warns if ca_file has no certificate that this process can read.  Does not open
- * a FIFO, which would block, nor a device, which may have no end.
+ * Warns if ca_file has no certificate that this process can read.  Does not
+ * open a FIFO, which would block, nor a device, which may have no end.
  */
 static void
 try_ca_file(const char *value)
@@ -565,7 +595,11 @@ try_ca_file(const char *value)
 						 "requests fail.")));
 }
 
-/* SQL function: checks the options of an object, all that it will have. */
+/*
+ * SQL function: raises the errors of read_options for a catalog object.  DDL
+ * commands pass the whole list as they will store it, so options that stay are
+ * checked again.
+ */
 Datum
 opportunity_fdw_validator(PG_FUNCTION_ARGS)
 {
@@ -593,6 +627,7 @@ opportunity_fdw_validator(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Returns the settings of a server and the defaults of tables, palloc'd. */
 static Settings *
 read_server(Oid serverid)
 {
@@ -616,7 +651,10 @@ read_server(Oid serverid)
 	return settings;
 }
 
-/* Returns the settings of a foreign table, palloc'd. */
+/*
+ * Returns the settings of a foreign table: its own options, its server's
+ * options and the defaults.  Palloc'd.
+ */
 Settings *
 settings_read(Oid relid)
 {
@@ -628,7 +666,10 @@ settings_read(Oid relid)
 	return settings;
 }
 
-/* Returns the settings that a new table of a record type would have, palloc'd. */
+/*
+ * Returns the settings that a new table of a record type would have, palloc'd.
+ * Raises an error if the name is not valid for a record type.
+ */
 Settings *
 settings_read_server(Oid serverid, const char *record_type)
 {
@@ -663,7 +704,10 @@ column_settings_read(const Settings *table, Form_pg_attribute attribute)
 	return column;
 }
 
-/* Checks the options of IMPORT FOREIGN SCHEMA, and returns the only one. */
+/*
+ * Returns the option discover, the only one of IMPORT FOREIGN SCHEMA.
+ * PostgreSQL passes it to no validator, so this function raises its errors.
+ */
 bool
 import_option_discover(List *options)
 {
@@ -674,9 +718,11 @@ import_option_discover(List *options)
 }
 
 /*
- * Returns the credentials of a user for the table's server, palloc'd.  Raises an
- * error if the user has no mapping.  Also raises one if the mapping has no key,
- * except for a superuser: the server may trust the address of this machine.
+ * Returns the credentials of a user for the table's server, palloc'd.
+ *
+ * Raises PostgreSQL's own error if the user has no mapping, and an error if the
+ * mapping has no key and the user is not a superuser.  Without the latter, any
+ * user could access a server that trusts the address of the database's machine.
  */
 Credentials *
 credentials_read(const Settings *settings, Oid userid)

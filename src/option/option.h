@@ -36,8 +36,10 @@ typedef enum RemoteOperator
 	OPERATOR_NOT_EXISTS
 } RemoteOperator;
 
+/* One operator in a set of them. */
 #define OPERATOR_BIT(remote_operator) (1 << (remote_operator))
 
+/* A value_type of the API, as its schema endpoint names it. */
 typedef struct ValueType
 {
 	const char *name;
@@ -49,6 +51,9 @@ typedef struct ValueType
 	bool		is_sortable;
 } ValueType;
 
+/*
+ * An attribute that the API documents, so that IMPORT works without a schema.
+ */
 typedef struct DocumentedAttribute
 {
 	const char *name;
@@ -64,8 +69,8 @@ typedef enum InvalidValue
 } InvalidValue;
 
 /*
- * The settings of a foreign table: its options, then its server's, then defaults.
- * Each string is palloc'd.  Times are in seconds.
+ * The settings of a foreign table: its options, then its server's, then
+ * defaults.  Each string is palloc'd.  Times are in seconds.
  */
 typedef struct Settings
 {
