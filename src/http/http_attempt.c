@@ -662,7 +662,7 @@ http_retry(HttpTransfer *transfer, HttpFault fault)
 
 /* --- The end of an attempt --- */
 
-/* Counts an attempt's outcome, unless the counters were reset meanwhile. */
+/* Counts an attempt's outcome, unless the counters were reset since then. */
 static void
 count_outcome(const HttpTransfer *transfer)
 {

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -77,7 +78,7 @@ WaitLatchOrSocket(struct Latch *latch, int events, pgsocket fd, long timeout,
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
 	(void) wait_event;
-	FUZZ_CHECK(latch == MyLatch && timeout == -1);
+	FUZZ_CHECK(latch == MyLatch && timeout == INT_MAX);
 	FUZZ_CHECK((events & WL_LATCH_SET) != 0 &&
 			   (events & WL_SOCKET_READABLE) != 0);
 	FUZZ_CHECK(++waits < MOST_WAITS);
