@@ -186,6 +186,7 @@ make_readers(AttributeSet *wanted, int first, int invalid_value)
 	records->api = palloc0(sizeof(Api));
 	records->api->credentials = palloc0(sizeof(Credentials));
 	records->statement = palloc0(sizeof(Statement));
+	records->statement->context = CurrentMemoryContext;
 	records->wanted = wanted;
 	tupdesc->natts = lengthof(columns);
 	for (size_t i = first; i < lengthof(columns); i++)

@@ -52,6 +52,15 @@ list_make2_impl(NodeTag type, ListCell datum1, ListCell datum2)
 	return list;
 }
 
+List *
+list_copy(const List *list)
+{
+	List *copy = make_list(list->type, list->length);
+
+	memcpy(copy->elements, list->elements, list->length * sizeof(ListCell));
+	return copy;
+}
+
 static List *
 make_list(NodeTag type, int length)
 {
