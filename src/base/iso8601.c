@@ -25,10 +25,7 @@
 /* Length of YYYY-MM-DDT, which precedes a time of day. */
 #define DATE_AND_T 11
 
-/*
- * Moves *text behind a pattern in which 9 stands for any digit.  Returns false,
- * and leaves *text, if it does not match.
- */
+/* Moves *text behind a pattern if it matches; 9 stands for any digit. */
 static bool
 match(const char **text, const char *pattern)
 {
@@ -187,10 +184,7 @@ iso8601_write(TimestampTz value)
 					tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-/*
- * Returns a date such as 2026-06-01, palloc'd.  Returns NULL for infinities and
- * outside the years 1 to 9999.
- */
+/* Returns a date such as 2026-06-01, palloc'd; NULL as iso8601_write does. */
 char *
 iso8601_write_date(DateADT value)
 {

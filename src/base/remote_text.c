@@ -17,11 +17,7 @@
 
 #include "base/remote_text.h"
 
-/*
- * Returns the number of bytes of the key at the start of a text, or 0.  Its
- * characters may be escaped as in JSON (RFC 8259, section 7), as a server may
- * echo them.
- */
+/* Returns the length of the key at the start of a text, or 0.  See RFC 8259. */
 static size_t
 match_key(const char *text, const char *end, const char *key)
 {

@@ -44,10 +44,7 @@ typedef struct SeenId
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/*
- * Returns an empty set.  It lives in a child of the current memory context, and
- * ends with it.
- */
+/* Returns an empty set, in a child of the current memory context. */
 SeenSet *
 seen_set_create(void)
 {

@@ -60,10 +60,7 @@ close_if_unused(Connection *connection)
 	MemoryContextDelete(connection->context);
 }
 
-/*
- * Closes the stale connections that no statement holds.  Drives those with
- * abandoned handles first, because these end when their name lookups do.
- */
+/* Closes stale connections; drives pools so that lookups can end. */
 static void
 close_stale(void)
 {
@@ -101,10 +98,7 @@ connection_invalidate(Datum arg, int cache_id, uint32 hash_value)
 	}
 }
 
-/*
- * Returns the session's counters for a server; creates them if necessary.  They
- * live until the session ends, also if the server is dropped.
- */
+/* Returns the session's counters for a server; creates them if necessary. */
 static SessionStats *
 stats_of_server(Oid serverid)
 {
@@ -286,10 +280,7 @@ opportunity_fdw_stats(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/*
- * SQL function: sets all counters of the session to zero.  Outcomes of attempts
- * in flight are not counted later: see count_outcome.
- */
+/* SQL function.  Outcomes of attempts in flight are not counted later. */
 Datum
 opportunity_fdw_stats_reset(PG_FUNCTION_ARGS)
 {

@@ -149,10 +149,7 @@ make_progress(HttpTransfer *transfer)
 		watch->tell(watch, http_now());
 }
 
-/*
- * Memory context callback: ends a transfer in any state, and frees what libcurl
- * allocated for it.
- */
+/* Memory context callback: ends a transfer in any state. */
 static void
 release_transfer(void *arg)
 {
@@ -216,10 +213,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	return transfer;
 }
 
-/*
- * Returns true if a transfer is over.  Works on its pool without waiting, and
- * may process interrupts.
- */
+/* Returns true if a transfer is over.  May process interrupts, never waits. */
 bool
 http_is_over(HttpTransfer *transfer)
 {
@@ -412,10 +406,7 @@ http_times(const HttpTransfer *transfer)
 	return times;
 }
 
-/*
- * Returns true if libcurl looks names up in the background.  Otherwise a
- * statement cannot be canceled during a lookup.
- */
+/* Returns false if a statement cannot be canceled during a name lookup. */
 bool
 http_looks_up_in_background(void)
 {

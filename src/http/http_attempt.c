@@ -207,10 +207,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 
 /* --- Options --- */
 
-/*
- * Raises an error unless code, a result of libcurl, is success.  what: the name
- * of the option, for the message.
- */
+/* Raises the error of a CURLcode, unless it is success.  what: the option. */
 void
 http_attempt_check(int code, const char *what)
 {
@@ -391,10 +388,7 @@ remove_secrets(const HttpTarget *target, char *text, size_t size)
 	}
 }
 
-/*
- * Sets retry_after and retry_header from the headers of the response.
- * throttles: headers with the renewal time of a quota count, too.
- */
+/* Sets retry_after and retry_header.  throttles: see http_header_wait. */
 static void
 keep_wait(HttpTransfer *transfer, bool throttles)
 {
@@ -686,10 +680,7 @@ count_outcome(const HttpTransfer *transfer)
 											   : HTTP_COUNT_REFUSED]++;
 }
 
-/*
- * Writes the log line of an attempt that has ended to line, of size bytes.  It
- * shows the path of the URL, and not the host.
- */
+/* Writes the log line of an attempt that has ended to line. */
 static void
 describe_attempt(const HttpTransfer *transfer, char *line, size_t size)
 {

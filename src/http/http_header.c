@@ -65,10 +65,7 @@ value_of(const HttpHeaders *headers, HttpHeader header)
 	return value == NULL ? "" : value + 1 + strspn(value + 1, " \t");
 }
 
-/*
- * Reads an unsigned number, with or without a fraction, and nothing else but
- * blanks after it.
- */
+/* Reads an unsigned number, with or without a fraction, and blanks after it. */
 static bool
 read_number(const char *text, double *number)
 {

@@ -168,10 +168,7 @@ http_pace_responded(HttpPace *pace, int64 now)
 		pace_forget(pace);
 }
 
-/*
- * Reverts http_pace_responded for a response that turned out to be a complaint.
- * when: the time of that call.
- */
+/* Reverts http_pace_responded, called at when, for a complaint. */
 void
 http_pace_take_back(HttpPace *pace, int64 when)
 {

@@ -177,10 +177,7 @@ on_timer(CURLM *multi, long timeout, void *arg)
 
 /* --- Creation --- */
 
-/*
- * Memory context callback: closes and frees all that a pool owns, which may be
- * incomplete.  Blocks if there are abandoned handles.
- */
+/* Memory context callback: frees all that a pool owns, also if incomplete. */
 static void
 release_pool(void *arg)
 {
@@ -366,10 +363,7 @@ time_to_send(const HttpTransfer *transfer)
 	return due;
 }
 
-/*
- * Hands a queued transfer to libcurl.  Counts the attempt, and the time since
- * it was queued if it is a retry.
- */
+/* Hands a queued transfer to libcurl, and counts the attempt. */
 static void
 send_transfer(HttpPool *pool, HttpTransfer *transfer, int64 now)
 {
@@ -410,10 +404,7 @@ pool_send_queued(HttpPool *pool)
 
 /* --- Abandoned name lookups --- */
 
-/*
- * Returns true if libcurl itself can quit a slow name lookup: version 7.87 or
- * later, with CURLOPT_QUICK_EXIT, both at compile time and at run time.
- */
+/* Returns true if libcurl can quit a name lookup: from version 7.87 on. */
 bool
 http_pool_quits_lookups(void)
 {
@@ -424,10 +415,7 @@ http_pool_quits_lookups(void)
 #endif
 }
 
-/*
- * Returns true if removing the handle would block until its name lookup ends,
- * as libcurl does without CURLOPT_QUICK_EXIT.
- */
+/* Returns true if removing the handle would block until its lookup ends. */
 static bool
 is_stuck_in_lookup(CURL *easy)
 {
@@ -723,10 +711,7 @@ http_pool_prepare_wait(HttpPool *pool)
 	arm_timer(pool);
 }
 
-/*
- * Counts a wait of time microseconds that ends now as attended time.  It
- * replaces a wait that was only prepared.
- */
+/* Counts a wait in microseconds, in place of one that was only prepared. */
 void
 http_pool_count_wait(HttpPool *pool, int64 time)
 {

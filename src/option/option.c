@@ -54,10 +54,7 @@ static const char *const api_operators[] = {
 	[OPERATOR_NOT_EXISTS] = "not_exists",
 };
 
-/*
- * Raises the error for a value that an option does not accept.  Shows the
- * value, so it must not be a secret.
- */
+/* Raises the error of a value, and shows it: it must not be a secret. */
 pg_noreturn static void
 raise_invalid_value(const char *name, const char *text, const char *hint)
 {
@@ -76,20 +73,14 @@ raise_problem(const char *name, const char *format, const char *hint)
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/*
- * Returns a text in UTF-8: the text itself if that is the database's encoding,
- * and otherwise palloc'd.
- */
+/* Returns a text in UTF-8, which may be the text itself. */
 static char *
 to_utf8(const char *text)
 {
 	return pg_server_to_any(text, strlen(text), PG_UTF8);
 }
 
-/*
- * Checks base_url: a scheme, a host, and an optional port and path.  For http,
- * see check_transport.
- */
+/* Checks base_url, except that check_transport decides about http. */
 static void
 check_base_url(const char *name, const char *value)
 {
@@ -252,10 +243,7 @@ check_api_key(const char *name, const char *value)
 						   "characters without spaces.")));
 }
 
-/*
- * Checks proxy_user and proxy_password: text without control characters.  The
- * error does not show it.
- */
+/* Checks proxy_user and proxy_password.  The error does not show the value. */
 static void
 check_proxy_credential(const char *name, const char *value)
 {
@@ -369,10 +357,7 @@ find_option(const char *name, int context)
 	return NULL;
 }
 
-/*
- * Raises the error for a name that is not an option in that context.  The hint
- * names the closest option, and before PostgreSQL 16 all of them.
- */
+/* Raises an error with the closest option, or before 16 with all options. */
 pg_noreturn static void
 report_unknown_option(const char *name, int context)
 {
@@ -651,10 +636,7 @@ read_server(Oid serverid)
 	return settings;
 }
 
-/*
- * Returns the settings of a foreign table: its own options, its server's
- * options and the defaults.  Palloc'd.
- */
+/* Returns the settings of a foreign table, with defaults.  Palloc'd. */
 Settings *
 settings_read(Oid relid)
 {
