@@ -315,13 +315,6 @@ api_limit_values(const Api *api, const char *field, int limit)
 
 /* --- Ids that the API refuses --- */
 
-/* Returns true if the API is known to refuse queries for an id. */
-bool
-api_is_bad_id(const Api *api, const pg_uuid_t *id)
-{
-	return seen_set_has(api_facts(api)->bad_ids, id);
-}
-
 /*
  * Notes an id for which the API refuses a query, so that it is fetched with
  * GET.  After two of them and no accepted query, queries by ids count as

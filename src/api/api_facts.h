@@ -103,7 +103,6 @@ extern ApiFacts *api_facts(const Api *api);
 extern int		 api_values_at_once(const Api *api, const char *field);
 extern void		 api_limit_values(const Api *api, const char *field, int limit);
 extern void		 api_note_bad_id(Api *api, const pg_uuid_t *id);
-extern bool		 api_is_bad_id(const Api *api, const pg_uuid_t *id);
 extern bool		 api_refuses(const Api *api, const RemoteUse *uses);
 extern bool		 created_at_is_refused(const Api *api, bool or_its_absence);
 extern void		 api_note_refusal(Api *api, const RemoteUse *uses,

@@ -145,8 +145,9 @@ key_request_make(KeyCache *cache, const Settings *settings, HttpBudget *budget,
 	foreach(cell, entries)
 	{
 		KeyEntry *entry = lfirst(cell);
-		bool	  is_bad =
-			field->is_id && api_is_bad_id(field->records->api, &entry->id.key);
+		bool	  is_bad = field->is_id &&
+					  seen_set_has(api_facts(field->records->api)->bad_ids,
+								   &entry->id.key);
 		KeyRequest *target = is_bad ? NULL : request;
 
 		if (entry->state != KEY_PENDING || entry->request != NULL)
