@@ -131,11 +131,7 @@ api_wait(HttpTransfer *transfer)
 		http_raise(transfer);
 }
 
-/*
- * Returns a response's body, which may be empty, for a parser.  If the server
- * encoding is not UTF-8, the parser modifies it (json_rewrite_escapes), so each
- * call returns a palloc'd copy.
- */
+/* Returns a response's body for a parser: a copy if the parser modifies it. */
 char *
 api_body(const HttpTransfer *transfer)
 {
@@ -177,11 +173,7 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 	return root;
 }
 
-/*
- * Returns the first element of a list or member of an object, through up to
- * three nested lists; NULL: none.  Examples of errors in lists are [{...}],
- * {"field": ["text"]} and [[{...}]].
- */
+/* Returns the first element or member, through up to three lists; or NULL. */
 static const json_t *
 first_in(const json_t *value)
 {
@@ -266,10 +258,7 @@ read_members(ApiProblem *problem, const json_t *error)
 			problem->message, sizeof(problem->message));
 }
 
-/*
- * Reads errors from an object: first from its members, which describe them in
- * more detail, and then from the object itself.
- */
+/* Reads errors from an object: from its members, or from the object itself. */
 static void
 read_object(ApiProblem *problem, const json_t *object)
 {
@@ -351,10 +340,7 @@ judge(ApiProblem *problem, const char *text)
 		problem->status = 500;
 }
 
-/*
- * Judges the status of an object, and the names of members that are true, such
- * as in {"throttled": true} and {"status": "timeout"}.
- */
+/* Judges the status of an object, and the names of members that are true. */
 static void
 judge_members(ApiProblem *problem, const json_t *object)
 {
@@ -491,10 +477,7 @@ excerpt(const Api *api, const char *text, size_t length)
 	return length > API_EXCERPT ? psprintf("%s...", copy) : copy;
 }
 
-/*
- * Returns the detail of an error, palloc'd: the header by which a throttled
- * response requests a pause, or its code and message, or the start of its body.
- */
+/* Describes an error response, or the header by which it requests a pause. */
 static char *
 describe(const ApiProblem *problem)
 {

@@ -122,10 +122,7 @@ remote_uses_unite(const RemoteUse *uses, const RemoteUse *others)
 	return added;
 }
 
-/*
- * Returns the features of a filter in the order of their addition: "field
- * operator", separated by commas, in UTF-8 and palloc'd.  No sorts.
- */
+/* Returns the features of a filter: "field operator, ...", in UTF-8. */
 char *
 remote_uses_text(const RemoteUse *uses)
 {

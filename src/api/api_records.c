@@ -187,10 +187,7 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 	return classify_refusal(&problem);
 }
 
-/*
- * Parses a response to a query that has arrived, like api_finish_query, if it
- * is a page as documented.  Returns false for anything else.  Does not wait.
- */
+/* Like api_finish_query, but returns false unless a page has arrived. */
 bool
 api_try_page(const Api *api, const HttpTransfer *transfer,
 			 const AttributeSet *wanted, RecordPage **page)

@@ -136,10 +136,7 @@ record_key_read(const Record *record, int attribute, pg_uuid_t *key)
 			   : RECORD_KEY_ODD;
 }
 
-/*
- * Returns the created_at of a record in the API's form, or NULL if it has none.
- * number: of created_at in the AttributeSet.  The text belongs to the record.
- */
+/* Returns the created_at, attribute number, in the API's form; or NULL. */
 const char *
 created_at_text(const Record *record, int number)
 {
