@@ -469,10 +469,9 @@ is_finding(int sqlerrcode)
 
 /*
  * Runs a step in a subtransaction.  An error that concerns the server becomes
- * the step's result.  Another one, such as a cancel, is raised again.
- *
- * The subtransaction ends before anything else can fail.  Otherwise an error
- * would leave the session in it.
+ * the step's result.  Another one, such as a cancel, is raised again.  The
+ * subtransaction ends before anything else can fail.  Otherwise an error would
+ * leave the session in it.
  */
 static void
 run_step(Check *check, const CheckStep *step, CheckResult *result)

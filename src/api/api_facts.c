@@ -239,9 +239,8 @@ api_refuses(const Api *api, const RemoteUse *uses)
 }
 
 /*
- * Returns true if the API is known to reject sorting by created_at or
- * filtering from a time on or, if or_its_absence, for records without
- * created_at.
+ * Returns true if the API is known to reject sorting by created_at or filtering
+ * from a time on or, if or_its_absence, for records without created_at.
  */
 bool
 created_at_is_refused(const Api *api, bool or_its_absence)

@@ -140,11 +140,10 @@ is_one_of(const char *text, const char *const *words, size_t count)
 }
 
 /*
- * Returns true if a value reports a failure.  text: of a scalar, or NULL.
- *
- * In PLACE_ERROR, any scalar that is not empty does, at any depth.  The text
- * "no" denies an error as the value of the error's own key, but within an error
- * it is a message.  container: the role of the value around it.
+ * Returns true if a value reports a failure.  text: of a scalar, or NULL.  In
+ * PLACE_ERROR, any scalar that is not empty does, at any depth.  The text "no"
+ * denies an error as the value of the error's own key, but within an error it
+ * is a message.  container: the role of the value around it.
  */
 bool
 place_reports_failure(Place container, Place place, JsonTokenType kind,

@@ -508,9 +508,8 @@ add_range(const Leaf *leaf)
 /*
  * Adds a filter that the column contains a text, at the operator's position.
  * An API may combine a letter and the accent that follows it into one
- * character, or look at the next letter to find a letter's case.  So only
- * ASCII is sent, and without the last character unless it ends the column's
- * text.
+ * character, or look at the next letter to find a letter's case.  So only ASCII
+ * is sent, and without the last character unless it ends the column's text.
  */
 static void
 add_match(const Leaf *leaf, const char *text, RemoteOperator remote_operator)

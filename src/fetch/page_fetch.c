@@ -436,11 +436,10 @@ raise_endless(const char *detail)
 }
 
 /*
- * Requests the next page of each reader that has no request in flight, within the
- * statement's concurrency.  Requests at least one if none is in flight, so that a
- * fetch never waits for another scan.
- *
- * is_ahead: the current page has unread records, so that no request is needed.
+ * Requests the next page of each reader that has no request in flight, within
+ * the statement's concurrency.  Requests at least one if none is in flight, so
+ * that a fetch never waits for another scan. is_ahead: the current page has
+ * unread records, so that no request is needed.
  */
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)

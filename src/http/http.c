@@ -366,9 +366,8 @@ time_of(CURL *easy, CURLINFO what)
 }
 
 /*
- * Returns the timing of the last attempt of a transfer that is over.
- *
- * The number of connections shows if there was one.  The times do not: after a
+ * Returns the timing of the last attempt of a transfer that is over.  The
+ * number of connections shows if there was one.  The times do not: after a
  * failure, some versions of libcurl leave them out, and others make them up.
  */
 HttpTimes

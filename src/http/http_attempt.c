@@ -433,7 +433,6 @@ attempt_is_transient(const HttpTransfer *transfer)
 
 /*
  * Returns true if part of the request was sent, or if libcurl does not know.
- *
  * Both values are needed.  After a timeout, newer versions of libcurl set all
  * times, and older ones count the CONNECT request to a proxy.
  */
@@ -631,7 +630,6 @@ schedule_retry(HttpTransfer *transfer, HttpFault fault)
 
 /*
  * Retries a transfer whose response is unusable, regardless of its status.
- *
  * Returns false if no attempt is left.  The outcome is then HTTP_BROKEN for a
  * truncated response, and HTTP_RESPONDED for any other.  If memory or the
  * budget prevents the retry, it is HTTP_OUT_OF_MEMORY or HTTP_OVER_BUDGET.

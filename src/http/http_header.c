@@ -121,10 +121,9 @@ read_wait(const HttpHeaders *headers, const char *text)
 
 /*
  * Returns the longest wait in a RateLimit header, as read_wait does.  Policies
- * that have requests left do not count.
- *
- * Older drafts of the standard (draft-ietf-httpapi-ratelimit-headers) have the
- * form `limit=100, remaining=0, reset=5`, and newer ones `"default";r=0;t=5`.
+ * that have requests left do not count.  Older drafts of the standard
+ * (draft-ietf-httpapi-ratelimit-headers) have the form `limit=100, remaining=0,
+ * reset=5`, and newer ones `"default";r=0;t=5`.
  */
 static double
 read_policies(const HttpHeaders *headers, const char *text)

@@ -700,9 +700,8 @@ import_option_discover(List *options)
 }
 
 /*
- * Returns the credentials of a user for the table's server, palloc'd.
- *
- * Raises PostgreSQL's own error if the user has no mapping, and an error if the
+ * Returns the credentials of a user for the table's server, palloc'd.  Raises
+ * PostgreSQL's own error if the user has no mapping, and an error if the
  * mapping has no key and the user is not a superuser.  Without the latter, any
  * user could access a server that trusts the address of the database's machine.
  */

@@ -21,8 +21,6 @@
 
 #include "plan/plan.h"
 #include "plan/plan_compat.h"
-#include "plan/plan_join.h"
-#include "plan/plan_sort.h"
 #include "plan/plan_table.h"
 
 /*

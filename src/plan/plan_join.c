@@ -13,7 +13,6 @@
 #include "optimizer/restrictinfo.h"
 
 #include "plan/plan_compat.h"
-#include "plan/plan_join.h"
 #include "plan/plan_table.h"
 
 /*

@@ -14,7 +14,6 @@
 #include "utils/lsyscache.h"
 
 #include "plan/plan_compat.h"
-#include "plan/plan_sort.h"
 #include "plan/plan_table.h"
 
 /*

@@ -61,4 +61,10 @@ extern double	  plan_estimate_records(PlannerInfo *root, RelOptInfo *rel,
 extern int plan_likely_limit(const PlannerInfo *root, const RelOptInfo *rel,
 							 const List *pathkeys, double rows);
 
+/* plan_join.c, plan_sort.c */
+extern List *plan_join_parameterizations(PlannerInfo *root, RelOptInfo *baserel,
+										 bool by_id);
+extern List *plan_sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey);
+extern bool	 plan_excludes_null_created_at(const RelOptInfo *baserel);
+
 #endif /* OPPORTUNITY_PLAN_TABLE_H */
