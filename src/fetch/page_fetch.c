@@ -438,8 +438,8 @@ raise_endless(const char *detail)
 /*
  * Requests the next page of each reader that has no request in flight, within
  * the statement's concurrency.  Requests at least one if none is in flight, so
- * that a fetch never waits for another scan. is_ahead: the current page has
- * unread records, so that no request is needed.
+ * that a fetch never waits for another scan, unless is_ahead: the current page
+ * has unread records then.
  */
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)
