@@ -195,7 +195,6 @@ api_facts(const Api *api)
 	old_context = MemoryContextSwitchTo(connection->facts_context);
 	facts = palloc0(sizeof(ApiFacts));
 	facts->record_type = pstrdup(api->settings->record_type);
-	facts->bad_ids = seen_set_create();
 	connection->facts = lappend(connection->facts, facts);
 	MemoryContextSwitchTo(old_context);
 	return facts;
@@ -319,8 +318,15 @@ api_limit_values(const Api *api, const char *field, int limit)
 void
 api_note_bad_id(Api *api, const pg_uuid_t *id)
 {
-	ApiFacts *facts = api_facts(api);
+	ApiFacts	 *facts = api_facts(api);
+	MemoryContext old_context;
 
+	if (facts->bad_ids == NULL)
+	{
+		old_context = MemoryContextSwitchTo(api->connection->facts_context);
+		facts->bad_ids = seen_set_create();
+		MemoryContextSwitchTo(old_context);
+	}
 	if (seen_set_add(facts->bad_ids, id) && ++facts->bad_id_total > 1 &&
 		!facts->takes_ids)
 		api_limit_values(api, ID_FIELD, 1);

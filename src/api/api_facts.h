@@ -81,7 +81,7 @@ typedef struct ApiFacts
 	bool	 has_warned;	   /* of an end that cannot be verified */
 	List	*refusals;		   /* KnownRefusals of api_facts.c */
 	int		 bad_id_total;	   /* number of bad_ids */
-	SeenSet *bad_ids;		   /* see api_note_bad_id */
+	SeenSet *bad_ids;		   /* NULL: none; see api_note_bad_id */
 } ApiFacts;
 
 /* Features of queries by created_at. */
