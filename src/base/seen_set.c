@@ -66,9 +66,9 @@ seen_set_add(SeenSet *set, const pg_uuid_t *id)
 	return !found;
 }
 
-/* Returns true if the set has an id. */
+/* Returns true if the set, which may be NULL, has an id. */
 bool
 seen_set_has(SeenSet *set, const pg_uuid_t *id)
 {
-	return seen_ids_lookup(set, *id) != NULL;
+	return set != NULL && seen_ids_lookup(set, *id) != NULL;
 }
