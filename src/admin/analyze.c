@@ -474,34 +474,37 @@ static int
 acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 			 double *total_rows, double *dead_rows)
 {
-	const char	 *name = RelationGetRelationName(relation);
-	EState		 *estate = CreateExecutorState();
-	Settings	 *settings = settings_read(RelationGetRelid(relation));
-	Sample		  sample = {0};
+	const char *name = RelationGetRelationName(relation);
+	EState	   *estate = CreateExecutorState();
+	Settings   *settings = settings_read(RelationGetRelid(relation));
+	/* A request may outlive this function, after an error. */
+	Sample *sample =
+		MemoryContextAllocZero(estate->es_query_cxt, sizeof(Sample));
 	MemoryContext old_context;
 	RecordSource *records;
 	PageReader	 *reader;
 	int			  at;
 	int64		  from;
 	int			  requests;
+	int			  count;
 
-	sample.rows = rows;
-	sample.wanted = wanted;
-	sample.rows_context = CurrentMemoryContext;
+	sample->rows = rows;
+	sample->wanted = wanted;
+	sample->rows_context = CurrentMemoryContext;
 	old_context = MemoryContextSwitchTo(estate->es_query_cxt);
 	records = statement_source(estate, settings, GetUserId());
-	begin_sample(&sample, relation, records, settings);
-	while (!sample.is_whole && sample.budget.requests < sample.limit &&
-		   (reader = choose_page(&sample, &at, &from)) != NULL)
+	begin_sample(sample, relation, records, settings);
+	while (!sample->is_whole && sample->budget.requests < sample->limit &&
+		   (reader = choose_page(sample, &at, &from)) != NULL)
 	{
-		if (read_stretch(&sample, reader, at, from))
-			add_page(&sample);
+		if (read_stretch(sample, reader, at, from))
+			add_page(sample);
 	}
-	*total_rows = rint(weigh_rows(&sample));
+	*total_rows = rint(weigh_rows(sample));
 	*dead_rows = 0;
 
 	requests = (int) records->statement->request_total;
-	if (!sample.is_whole && sample.phase != SAMPLE_GAPS)
+	if (!sample->is_whole && sample->phase != SAMPLE_GAPS)
 	{
 		*total_rows = Max(*total_rows, relation->rd_rel->reltuples);
 		ereport(elevel,
@@ -510,10 +513,11 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	}
 	ereport(elevel, (errmsg("\"%s\": %.0f records estimated, %d rows in "
 							"sample, %d requests",
-							name, *total_rows, sample.count, requests)));
+							name, *total_rows, sample->count, requests)));
 	MemoryContextSwitchTo(old_context);
+	count = sample->count;
 	FreeExecutorState(estate);
-	return sample.count;
+	return count;
 }
 
 /*

@@ -86,10 +86,10 @@ api_open(const Settings *settings, Credentials *credentials,
 	target->proxy_user = credentials->proxy_user;
 	target->proxy_password = credentials->proxy_password;
 	target->ca_file = settings->ca_file;
-	target->connect_timeout = (int64) (settings->connect_timeout * 1000000);
-	target->request_timeout = (int64) (settings->request_timeout * 1000000);
+	target->connect_timeout = (int64) rint(settings->connect_timeout * 1000000);
+	target->request_timeout = (int64) rint(settings->request_timeout * 1000000);
 	target->max_retries = settings->max_retries;
-	target->max_retry_wait = (int64) (settings->max_retry_wait * 1000000);
+	target->max_retry_wait = (int64) rint(settings->max_retry_wait * 1000000);
 	target->max_response_size =
 		(size_t) settings->max_response_size * 1024 * 1024;
 	api->target = *target;
@@ -99,11 +99,9 @@ api_open(const Settings *settings, Credentials *credentials,
 
 /*
  * Starts a request for a path below the base URL: a GET, or a POST of json if
- * that is not NULL.  Only the health endpoint gets no key.
- *
- * The transfer is made in the Api's context, because it must not outlive the
- * reference to its connection.  budget must live as long.  Raises the errors of
- * http_start.
+ * that is not NULL.  Only the health endpoint gets no key.  The transfer is made
+ * in the Api's context, because it must not outlive the reference to its
+ * connection.  budget must live as long.  Raises the errors of http_start.
  */
 HttpTransfer *
 api_start(Api *api, ApiEndpoint endpoint, const char *path, const char *json,

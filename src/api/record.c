@@ -156,9 +156,10 @@ bool
 created_at_read(const Record *record, int number, int64 *seconds)
 {
 	const char *text = created_at_text(record, number);
+	Iso8601		parts;
 	int			nanoseconds;
 
-	return text != NULL && iso8601_instant(text, seconds, &nanoseconds);
+	return text != NULL && iso8601_instant(text, &parts, seconds, &nanoseconds);
 }
 
 /* --- JSON --- */

@@ -178,11 +178,8 @@ key_before_value(const RecordParser *parser)
 
 /*
  * Returns the unescaped text of a string token, palloc'd, or NULL if it is not
- * wanted.  Notes the first invalid escape.
- *
- * The lexer would unescape every string byte by byte, although few have an
- * escape and most are not wanted.  For one column of large records, that took
- * a fifth of a statement's instructions.
+ * wanted.  Notes the first invalid escape.  The lexer would unescape every
+ * string, which took a fifth of a statement's instructions for one column.
  */
 static char *
 read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
@@ -733,13 +730,11 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 }
 
 /*
- * Parses the response to a GET of one record, {"data": {...}}.
- *
- * body has length bytes, is not trusted, and may be modified in place.  On
- * RECORD_OK, *record is the record.  Otherwise *problem is a palloc'd
- * description of the deviation and its position, except for RECORD_FAILURE.
- * Raises errors only for memory, interrupts and nesting beyond
- * RECORD_MAX_NESTING.
+ * Parses the response to a GET of one record, {"data": {...}}.  body has length
+ * bytes, is not trusted, and may be modified in place.  On RECORD_OK, *record is
+ * the record.  Otherwise *problem is a palloc'd description of the deviation and
+ * its position, except for RECORD_FAILURE.  Raises errors only for memory,
+ * interrupts and nesting beyond RECORD_MAX_NESTING.
  */
 RecordStatus
 record_parse(const AttributeSet *wanted, char *body, int length,

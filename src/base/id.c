@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "utils/builtins.h"
 
 #include "base/id.h"
@@ -27,16 +29,20 @@ id_parse(const char *text, pg_uuid_t *id)
 {
 	if (strlen(text) != UUID_TEXT_LENGTH)
 		return false;
-	for (int i = 0; i < UUID_LEN; i++, text += 2)
+	for (int i = 0; i < UUID_LEN; i++)
 	{
-		char digits[3] = "";
+		int value = 0;
 
 		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
 			return false;
-		memcpy(digits, text, 2);
-		if (strspn(digits, "0123456789abcdefABCDEF") != 2)
-			return false;
-		id->data[i] = (unsigned char) strtol(digits, NULL, 16);
+		for (int j = 0; j < 2; j++, text++)
+		{
+			if (!isxdigit((unsigned char) *text))
+				return false;
+			value = value * 16 +
+					(*text <= '9' ? *text - '0' : (*text | 0x20) - 'a' + 10);
+		}
+		id->data[i] = (unsigned char) value;
 	}
 	return true;
 }

@@ -92,22 +92,22 @@ iso8601_parse(const char *text, Iso8601 *parts)
 /*
  * Parses a timestamp as whole seconds since PostgreSQL's epoch, rounded down,
  * and the fraction in truncated nanoseconds.  Without an offset the timestamp
- * is in UTC.  Returns false for any other text.
+ * is in UTC.  Returns false for any other text; *parts is as iso8601_parse.
  */
 bool
-iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
+iso8601_instant(const char *text, Iso8601 *parts, int64 *seconds,
+				int *nanoseconds)
 {
 	const char *clock = text + DATE_AND_T;
 	const char *zone;
-	Iso8601		parts;
 	int			unit = 1000000000;
 	int			year;
 	int			month;
 	int			day;
 	int64		offset = 0;
 
-	if (!iso8601_parse(text, &parts) || parts.date_length == 0 ||
-		parts.time_length == 0)
+	if (!iso8601_parse(text, parts) || parts->date_length == 0 ||
+		parts->time_length == 0)
 		return false;
 	year = number(text) * 100 + number(text + 2);
 	month = number(text + 5);
@@ -116,12 +116,12 @@ iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
 		day > day_tab[isleap(year)][month - 1])
 		return false;
 
-	zone = clock + parts.time_length;
-	if (!parts.zone_is_utc)
+	zone = clock + parts->time_length;
+	if (!parts->zone_is_utc)
 	{
 		offset = number(zone + 1) * SECS_PER_HOUR;
-		if (parts.zone_length > 3)
-			offset += number(zone + parts.zone_length - 2) * SECS_PER_MINUTE;
+		if (parts->zone_length > 3)
+			offset += number(zone + parts->zone_length - 2) * SECS_PER_MINUTE;
 		if (*zone == '-')
 			offset = -offset;
 	}
@@ -129,11 +129,11 @@ iso8601_instant(const char *text, int64 *seconds, int *nanoseconds)
 				   SECS_PER_DAY +
 			   number(clock) * SECS_PER_HOUR +
 			   number(clock + 3) * SECS_PER_MINUTE - offset;
-	if (parts.time_length >= WHOLE_TIME)
+	if (parts->time_length >= WHOLE_TIME)
 		*seconds += number(clock + 6);
 
 	*nanoseconds = 0;
-	for (int i = WHOLE_TIME + 1; i < parts.time_length; i++)
+	for (int i = WHOLE_TIME + 1; i < parts->time_length; i++)
 	{
 		unit /= 10;
 		*nanoseconds += (clock[i] - '0') * unit;
@@ -154,9 +154,8 @@ iso8601_timestamp(const char *text, TimestampTz *timestamp)
 	int64		seconds;
 	int			nanoseconds;
 
-	if (!iso8601_instant(text, &seconds, &nanoseconds) ||
-		!iso8601_parse(text, &parts) || !parts.zone_is_utc ||
-		parts.time_length > WHOLE_TIME + 1 + 6 ||
+	if (!iso8601_instant(text, &parts, &seconds, &nanoseconds) ||
+		!parts.zone_is_utc || parts.time_length > WHOLE_TIME + 1 + 6 ||
 		number(clock) >= HOURS_PER_DAY || number(clock + 3) >= MINS_PER_HOUR ||
 		(parts.time_length >= WHOLE_TIME &&
 		 number(clock + 6) >= SECS_PER_MINUTE))

@@ -23,9 +23,10 @@ typedef struct Iso8601
 	bool zone_is_utc; /* also true without a zone */
 } Iso8601;
 
-extern bool iso8601_parse(const char *text, Iso8601 *parts);
-extern bool iso8601_instant(const char *text, int64 *seconds, int *nanoseconds);
-extern bool iso8601_timestamp(const char *text, TimestampTz *timestamp);
+extern bool	 iso8601_parse(const char *text, Iso8601 *parts);
+extern bool	 iso8601_instant(const char *text, Iso8601 *parts, int64 *seconds,
+							 int *nanoseconds);
+extern bool	 iso8601_timestamp(const char *text, TimestampTz *timestamp);
 extern char *iso8601_write(TimestampTz value);
 extern char *iso8601_write_date(DateADT value);
 

@@ -94,11 +94,9 @@ unicode_escape(const char *text, const char *end)
 /*
  * Replaces \u escapes of characters beyond ASCII with UTF-8, in place, which
  * shortens the text.  *length is its size before and after; it need not end
- * with a NUL.
- *
- * The server's lexer would convert such an escape to the server encoding,
- * within a text that is UTF-8.  Invalid escapes (lone surrogates) stay, and the
- * lexer rejects them.
+ * with a NUL.  The server's lexer would convert such an escape to the server
+ * encoding, within a text that is UTF-8.  Invalid escapes (lone surrogates) stay,
+ * and the lexer rejects them.
  */
 void
 json_rewrite_escapes(char *body, int *length)

@@ -75,6 +75,7 @@ typedef struct ColumnReader
 	bool  element_byval;
 	char  element_align;
 	Oid	  array_domain; /* InvalidOid: no domain over the array */
+	void *domain_extra; /* of domain_check */
 } ColumnReader;
 
 struct RowReader
@@ -474,7 +475,8 @@ read_envelope(ColumnReader *column, const Envelope *envelope, Datum *value)
 
 /*
  * Checks an array against the domain over it.  The domain's input function
- * reports soft errors in every version that has them, unlike domain_check.
+ * reports soft errors in every version that has them, unlike domain_check.  Its
+ * text may be rounded, so a strict column uses the latter.
  */
 static bool
 check_array(ColumnReader *column, Datum array)
@@ -482,6 +484,12 @@ check_array(ColumnReader *column, Datum array)
 	Oid	 function;
 	bool is_varlena;
 
+	if (column->is_strict || !may_catch_errors(column->array_domain))
+	{
+		domain_check(array, false, column->array_domain, &column->domain_extra,
+					 column->whole_input.function.fn_mcxt);
+		return true;
+	}
 	getTypeOutputInfo(getBaseType(column->array_domain), &function,
 					  &is_varlena);
 	return call_input(column, &column->whole_input,

@@ -529,10 +529,11 @@ is_first_to_wait(const AsyncRequest *request)
 		const AsyncRequest *other = lfirst(cell);
 
 		if (other->callback_pending && other->requestor == request->requestor &&
-			pool_of(other) == pool_of(request))
-			return other == request;
+			pool_of(other) == pool_of(request) &&
+			other->request_index < request->request_index)
+			return false;
 	}
-	return false;
+	return true;
 }
 
 /*

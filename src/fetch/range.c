@@ -298,10 +298,12 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	for (int i = 0; i < page->count; i++)
 	{
 		const char *next = created_at_text(page->records[i], fetch->created_at);
+		Iso8601		parts;
 		int64		seconds;
 		int			nanoseconds;
 
-		if (next == NULL || !iso8601_instant(next, &seconds, &nanoseconds))
+		if (next == NULL ||
+			!iso8601_instant(next, &parts, &seconds, &nanoseconds))
 		{
 			if (reader->kind == RANGE_PART)
 				return false;

@@ -393,11 +393,12 @@ static void
 keep_wait(HttpTransfer *transfer, bool throttles)
 {
 	const char *line = "";
+	char		text[HTTP_HEADER_SIZE];
 
 	transfer->retry_after = http_header_wait(&transfer->kept, throttles, &line);
-	strlcpy(transfer->retry_header, line, sizeof(transfer->retry_header));
-	remove_secrets(transfer->target, transfer->retry_header,
-				   sizeof(transfer->retry_header));
+	strlcpy(text, line, sizeof(text));
+	remove_secrets(transfer->target, text, sizeof(text));
+	strlcpy(transfer->retry_header, text, sizeof(transfer->retry_header));
 }
 
 /*
@@ -522,10 +523,8 @@ attempt_read_response(HttpTransfer *transfer)
 
 /*
  * Replaces the handle of a transfer that is not in flight with a copy.  Returns
- * false if memory is out.
- *
- * Versions of libcurl such as 7.88 keep a pointer to the last header of a
- * response after they freed it.  They write there if the handle's next response
+ * false if memory is out.  libcurl 7.88 keeps a pointer to the last header of a
+ * response after it freed it.  It writes there if the handle's next response
  * begins with a folded header line.
  */
 static bool
@@ -550,11 +549,10 @@ renew_handle(HttpTransfer *transfer)
  * Returns the pause before the next attempt, in microseconds.  Returns -1 if
  * the server requests more than is left of max_retry_wait.
  *
- * A wait that the server requests is obeyed.  After a truncated response it is
- * ignored, and the first retry is immediate.  Otherwise the pause is
- * exponential back-off.  Half of it is random, so that sessions that failed
- * together do not return together.  The other half is fixed, so that the pauses
- * add up.
+ * A wait that the server requests is obeyed, except after a truncated response,
+ * whose first retry is immediate.  Otherwise the pause is exponential back-off.
+ * Half of it is random, so that sessions that failed together do not return
+ * together.
  */
 static int64
 pause_before_retry(const HttpTransfer *transfer, HttpFault fault)

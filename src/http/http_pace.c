@@ -205,14 +205,13 @@ pace_estimate(HttpPace *pace, const HttpRefusal *refusal, double responses)
 }
 
 /*
- * Notes a complaint: pauses the requests, and limits the following ones.
+ * Notes a complaint: pauses the requests, and limits the following ones.  Returns
+ * true if the refusal's pause applies unshortened.
  *
- * Several requests that were in flight together may be rejected.  Only the
- * first complaint changes the estimate; the others can only lengthen a pause
- * that the server requests.  A complaint before any other response starts
- * probing.  A probe that is rejected does not change the estimate.
- *
- * Returns true if the refusal's pause applies unshortened.
+ * Of requests that were in flight together, only the first complaint changes the
+ * estimate; the others can only lengthen a pause that the server requests.  A
+ * complaint before any other response starts probing.  A probe that is rejected
+ * does not change the estimate.
  */
 bool
 http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)

@@ -86,11 +86,8 @@ release_socket(HttpPool *pool, int number)
 /*
  * Opens a socket, and reserves a descriptor for it with PostgreSQL.  Programs
  * that PostgreSQL runs do not inherit it.  Returns -1 on failure.  Raises no
- * error.
- *
- * libcurl closes some sockets without calling http_pool_close_socket, for
- * example when it changes to another address.  They are detected here, so that
- * their reservation ends.
+ * error.  Ends the reservation of sockets that libcurl has closed without calling
+ * http_pool_close_socket, for example when it changes to another address.
  */
 int
 http_pool_open_socket(HttpPool *pool, int family, int type, int protocol)
@@ -694,10 +691,8 @@ http_pool_drive(HttpPool *pool)
  * Prepares for a caller that waits for epoll_fd, possibly without processing
  * interrupts.  The descriptor becomes readable after HTTP_LONGEST_WAIT at the
  * latest, and immediately if an attempt or a transfer ends before the wait.
- *
- * The end of such a wait is not noted.  Each one counts as attended time until
- * the next one, but at most HTTP_LONGEST_WAIT, because the caller spent any
- * longer time elsewhere.
+ * Such a wait counts as attended time until the next one, but at most
+ * HTTP_LONGEST_WAIT.
  */
 void
 http_pool_prepare_wait(HttpPool *pool)

@@ -71,9 +71,10 @@ fuzz_input(char *data, size_t size)
 static bool
 read_seconds(const char *text, int64 *seconds)
 {
-	int nanoseconds;
+	Iso8601 parts;
+	int		nanoseconds;
 
-	return iso8601_instant(text, seconds, &nanoseconds);
+	return iso8601_instant(text, &parts, seconds, &nanoseconds);
 }
 
 static void
