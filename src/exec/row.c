@@ -487,7 +487,7 @@ check_array(ColumnReader *column, Datum array)
 	if (column->is_strict || !may_catch_errors(column->array_domain))
 	{
 		domain_check(array, false, column->array_domain, &column->domain_extra,
-					 column->whole_input.function.fn_mcxt);
+					 column->row->statement->context);
 		return true;
 	}
 	getTypeOutputInfo(getBaseType(column->array_domain), &function,
