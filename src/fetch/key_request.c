@@ -186,13 +186,13 @@ finish_request(KeyRequest *request, KeyState state)
 		if (request->entries[i]->request == request)
 			key_entry_settle(request->entries[i], state);
 	}
-	*request->source.pending += request->is_set_aside;
+	request->source.statement->pending += request->is_set_aside;
 	if (request->pages != NULL)
 		page_reader_end(request->pages);
 	if (request->get != NULL)
 	{
 		http_end(request->get);
-		(*request->source.pending)--;
+		request->source.statement->pending--;
 	}
 	dlist_delete(&request->node);
 	MemoryContextDelete(request->context);
@@ -515,7 +515,7 @@ take_get(KeyRequest *request, bool is_needed)
 		session_cache_keep(field->records->session, id, NULL, 0);
 	field->store->response = request->get;
 	request->get = NULL;
-	(*request->source.pending)--;
+	request->source.statement->pending--;
 	finish_request(request, KEY_KNOWN);
 	return true;
 }
@@ -561,6 +561,7 @@ take_query(KeyRequest *request, bool is_needed)
 static void
 read_response(KeyRequest *request, bool is_needed)
 {
+	Statement	 *statement = request->source.statement;
 	KeyStore	 *store = request->field->store;
 	MemoryContext old_context = MemoryContextSwitchTo(store->page_context);
 
@@ -570,13 +571,13 @@ read_response(KeyRequest *request, bool is_needed)
 	store->response = NULL;
 	store->response_number++;
 	MemoryContextReset(store->page_context);
-	*request->source.pending += request->is_set_aside;
+	statement->pending += request->is_set_aside;
 	request->is_set_aside = false;
 	if (!(request->pages != NULL ? take_query(request, is_needed)
 								 : take_get(request, is_needed)))
 	{
 		request->is_set_aside = true;
-		(*request->source.pending)--;
+		statement->pending--;
 	}
 	MemoryContextSwitchTo(old_context);
 }
@@ -636,7 +637,7 @@ send_request(KeyRequest *request)
 		request->get =
 			api_get_record(request->source.api, &request->entries[0]->id.key,
 						   request->source.budget);
-		(*request->source.pending)++;
+		request->source.statement->pending++;
 	}
 	MemoryContextSwitchTo(old_context);
 }
@@ -730,7 +731,7 @@ static void
 wait_for_any(KeyField *field)
 {
 	HttpTransfer **transfers =
-		palloc(*field->records->pending * sizeof(HttpTransfer *));
+		palloc(field->records->statement->pending * sizeof(HttpTransfer *));
 	int		   count = 0;
 	dlist_iter iter;
 

@@ -19,7 +19,7 @@
 typedef struct PageSource
 {
 	Api				   *api;
-	int				   *pending; /* as in RecordSource */
+	Statement		   *statement;
 	const AttributeSet *wanted;
 	HttpBudget		   *budget;
 	int					page_size;

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * batch_lookup.h
- *	  Batch lookups in plans.
+ *	  The planner's part of joins that look records up in batches.
  *
  *-------------------------------------------------------------------------
  */
