@@ -19,11 +19,14 @@
 #include "catalog/pg_attribute.h"
 #include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
-#include "nodes/pathnodes.h"
+#include "nodes/value.h"
 #include "utils/uuid.h"
 
 #include "api/api.h"
 #include "api/api_facts.h"
+
+struct PlannerInfo; /* the executor needs no headers of the planner */
+struct RelOptInfo;
 
 /* Types of columns whose conditions can be pushed down. */
 typedef enum RemoteKind
@@ -175,15 +178,16 @@ leaf_number(const List *leaf, LeafPosition position)
 extern RemoteColumn		  *remote_column_read(const Settings	   *settings,
 											  Form_pg_attribute		attribute,
 											  const ColumnSettings *options);
-extern const RemoteColumn *condition_column(const RelOptInfo *rel,
-											RemoteColumn	**columns,
+extern const RemoteColumn *condition_column(const struct RelOptInfo *rel,
+											RemoteColumn		   **columns,
 											Node *expression, bool by_id);
-extern List *condition_find(PlannerInfo *root, const RelOptInfo *rel,
-							RemoteColumn **columns, Node *clause, bool by_id);
-extern List *condition_conjunction(List *conditions);
-extern bool	 condition_is_key(const List *condition);
-extern List *condition_number_expressions(const List *condition,
-										  List		**expressions);
+extern List				  *condition_find(struct PlannerInfo	  *root,
+										  const struct RelOptInfo *rel,
+										  RemoteColumn **columns, Node *clause, bool by_id);
+extern List				  *condition_conjunction(List *conditions);
+extern bool				   condition_is_key(const List *condition);
+extern List				  *condition_number_expressions(const List *condition,
+														List	  **expressions);
 
 /* for EXPLAIN and the executor, on the conditions of a plan */
 extern bool		   condition_is_single(const List *condition);

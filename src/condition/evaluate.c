@@ -246,7 +246,7 @@ number_bound(double number, int steps)
 /*
  * Returns the JSON of a bound, moved by at least this number of steps, which is
  * negative for a lower bound.  A step is a second, rounded to a whole one, a
- * day, or a unit in the last place.  Returns NULL if there is no such JSON.
+ * day, or a unit in the last place.  Returns NULL if JSON cannot express it.
  */
 static char *
 bound_json(RemoteKind kind, Bound bound, int steps)
