@@ -24,7 +24,6 @@
  */
 #include "postgres.h"
 
-
 #include "api/api_records.h"
 #include "api/json_tree.h"
 #include "base/id.h"
@@ -583,7 +582,7 @@ schema_read_attribute(const json_t *value, const char **problem)
 	return attribute;
 }
 
-/* Returns the attributes of a schema, or raises an error.  NULL is no JSON. */
+/* Returns a schema's attributes.  Raises an error for NULL, or no schema. */
 static List *
 read_attributes(const ApiProblem *response, const json_t *root)
 {

@@ -75,7 +75,7 @@ envelope_member(const Envelope *envelope, const char *name)
 
 /*
  * Returns the key of the scalar in a value that is an object, for a uuid column
- * or any other, by the value type.  Returns NULL if there is no such key.
+ * or any other, by the value type.  Returns NULL if the object lacks it.
  */
 const char *
 envelope_scalar_key(const Envelope *envelope, bool as_uuid)
