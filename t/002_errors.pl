@@ -419,6 +419,9 @@ read_spends('the format of an error: truncated JSON', 3, '08006', $failed, $thre
 $api->behave('{"status": 400, "body": {"error": {"code": "c\u0007d", "message": "x\u0000y\u001b[31m\nz"}}}');
 fails_with('the format of an error: control characters in JSON', $read, 'HV000', $refused,
 	qr/^The response reports [^\x01-\x1f]*$/);
+$api->behave('{"status": 200, "body": {"error": {"code": "unauthorized", "message": "x\u0000y"}}}');
+fails_with('the format of an error: a NUL in a response with status 200', $read, '28000', qr/^API rejected the API key/,
+	qr/^The response reports [^\x01-\x1f]*$/);
 $api->reset;
 
 # --- 5xx, and undocumented statuses ---
