@@ -52,7 +52,8 @@ static void			ask_and_check(Question *question, void (*function)(void *));
 static void			ask(void *argument);
 static void			query(void *argument);
 static PageResponse read_page(Question *question, PageReader *reader);
-static void			check_refusal(Api *api, const PageReader *reader);
+static void			check_refusal(Question *question, Api *api,
+								  const PageReader *reader);
 static void			check_transfer(const HttpTransfer *transfer);
 static void			check_error(const Question *question);
 static void			check_text(const char *text, const char *key);
@@ -189,7 +190,7 @@ query(void *argument)
 			page_reader_restart(reader);
 		else if (response.result != QUERY_PAGE)
 		{
-			check_refusal(api, reader);
+			check_refusal(question, api, reader);
 			api_raise_refusal(api, response.transfer);
 		}
 		http_end(response.transfer);
@@ -242,13 +243,14 @@ read_page(Question *question, PageReader *reader)
 
 /* Checks that the API remembers a rejection. */
 static void
-check_refusal(Api *api, const PageReader *reader)
+check_refusal(Question *question, Api *api, const PageReader *reader)
 {
 	RemoteUse use = {reader->query.sort, REMOTE_SORT, NULL};
 
-	FUZZ_CHECK(!api_refuses(api, &use));
+	FUZZ_CHECK(api_refuses(api, &use) == question->is_refused);
 	api_note_refusal(api, &use, QUERY_SORT_REFUSED);
 	FUZZ_CHECK(api_refuses(api, &use));
+	question->is_refused = true;
 }
 
 /* Checks the promises of http.h about a finished transfer. */

@@ -35,7 +35,8 @@ typedef struct Question
 	HttpTransfer *transfer;
 	Record		 *record;
 	bool		  found;
-	bool		  is_denied; /* see api_is_denial */
+	bool		  is_denied;  /* see api_is_denial */
+	bool		  is_refused; /* a rejection of the query has been noted */
 	Statement	  statement;
 	int			  first_result; /* of the first page: a QueryResult, or
 								 * RESPONSE_NO_RESULT */
