@@ -240,6 +240,35 @@ my @statements = (
 		sql => "SELECT n, c FROM generate_series(1, 2) n, LATERAL (SELECT count(o.stage) AS c FROM deal d JOIN opportunity o ON o.id = d.id WHERE o.amount > n) j",
 		warm => 1
 	},
+	{ name => 'a subquery for each row', sql => 'SELECT d.id, (SELECT o.display_name FROM opportunity o WHERE o.id = d.id) FROM deal d ORDER BY 1', warm => 1 },
+	{
+		name => 'subqueries in a condition and below CASE',
+		sql => "SELECT CASE WHEN d.id IS NOT NULL THEN (SELECT o.stage FROM opportunity o WHERE o.id = d.id) END FROM deal d WHERE (SELECT o.display_name FROM opportunity o WHERE o.id::text = d.id::text) > '' ORDER BY 1",
+		warm => 1
+	},
+	{ name => 'an order before a lookup', sql => 'SELECT d.id, o.display_name FROM deal d LEFT JOIN opportunity o ON o.id = d.id ORDER BY d.id LIMIT 1', warm => 1 },
+	{
+		name => 'a generic LIMIT',
+		sql => 'SET plan_cache_mode = force_generic_plan; PREPARE s (int) AS SELECT d.id, o.display_name FROM deal d LEFT JOIN opportunity o ON o.id = d.id LIMIT $1; EXECUTE s (1); DEALLOCATE s; RESET plan_cache_mode',
+		warm => 1,
+		after => 'DEALLOCATE ALL; RESET plan_cache_mode'
+	},
+	{
+		name => 'a cursor that moves backwards over subqueries',
+		sql => 'BEGIN; DECLARE c SCROLL CURSOR FOR SELECT d.id, (SELECT o.display_name FROM opportunity o WHERE o.id = d.id) FROM deal d; MOVE ALL FROM c; FETCH BACKWARD ALL FROM c; ROLLBACK',
+		warm => 1
+	},
+	{
+		name => 'EXPLAIN of a lookup for two scans',
+		sql => 'EXPLAIN (COSTS off, FORMAT json) SELECT d.id, u.stage FROM deal d JOIN (SELECT id, stage FROM opportunity UNION ALL SELECT id, display_name FROM kept) u ON u.id = d.id',
+		known => 1
+	},
+	{ name => 'id IS NULL', sql => 'SELECT id FROM opportunity WHERE id IS NULL' },
+	{
+		name => 'a rescan of kept rows',
+		sql => q(SELECT n, c FROM generate_series(1, 3) n, LATERAL (SELECT count(*) AS c FROM filtered WHERE display_name <> n::text OFFSET 0) f),
+		known => 1
+	},
 	{ name => 'ids of another table', sql => 'SELECT id FROM opportunity WHERE id IN (SELECT id FROM deal) ORDER BY 1', warm => 1 },
 	{
 		name => 'more rows than the first buffer of a batch',

@@ -662,6 +662,16 @@ my %shapes = (
 		return ('set', 'SELECT t.n, (SELECT ' . one_of('count(*)', 'sum(o.amount)', "string_agg(o.status, ',' ORDER BY o.status)") . ' FROM o WHERE ' . joined()
 			  . ') AS s FROM t WHERE t.n ' . one_of('< 5', '> 8'));
 	},
+	for_each => sub {
+		my $further = chance(40) ? ' AND (' . condition('o', 'o', 1) . ')' : '';
+		my $on = joined() . $further;
+		my $value = one_of("(SELECT count(*) FROM o WHERE $on)", "(SELECT min(o.id::text) FROM o WHERE $on)", "EXISTS (SELECT FROM o WHERE $on)::text",
+			"(SELECT string_agg(s.id::text, ',') FROM (SELECT o.id FROM o WHERE $on ORDER BY o.id LIMIT 3) s)");
+		return ('set', one_of(
+			"SELECT t.n, CASE WHEN t.n < 9 THEN ($value)::text END AS s FROM t", "SELECT t.n FROM t WHERE ($value)::text > '1' AND t.n > 3",
+			"SELECT t.n FROM t WHERE t.n = 2 OR ($value)::text = '0'", "SELECT t.n % 3, count($value) FROM t GROUP BY 1",
+			"SELECT t.n, $value AS s FROM t ORDER BY t.n LIMIT 5", "SELECT t.n, l.s FROM t CROSS JOIN LATERAL (SELECT $value AS s OFFSET 0) l WHERE t.n < 7"));
+	},
 	lateral => sub {
 		my $key = one_of('created_at', 'created_at', 'updated_at', 'amount');
 		return ('set', 'SELECT t.n, l.id FROM t ' . one_of('CROSS JOIN', 'LEFT JOIN') . ' LATERAL (SELECT o.id FROM o WHERE ' . joined()

@@ -28,6 +28,7 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
 #include "port/pg_bitutils.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -175,6 +176,25 @@ remote_column_read(const Settings *settings, Form_pg_attribute attribute,
 			   : NULL;
 }
 
+/* Removes the casts between texts and uuid around an expression of an id. */
+Node *
+condition_remove_casts(Node *expression)
+{
+	Node *inner = expression;
+
+	while (may_show_id(exprType(inner)))
+	{
+		expression = inner;
+		if (IsA(expression, RelabelType))
+			inner = (Node *) ((RelabelType *) expression)->arg;
+		else if (IsA(expression, CoerceViaIO))
+			inner = (Node *) ((CoerceViaIO *) expression)->arg;
+		else
+			break;
+	}
+	return expression;
+}
+
 /*
  * Returns the column that an expression over rel consists of, or NULL.  With
  * by_id, the column must show the id, but may be cast between text and uuid.
@@ -186,16 +206,7 @@ condition_column(const RelOptInfo *rel, RemoteColumn **columns,
 	const RemoteColumn *column;
 	Var				   *var;
 
-	while (by_id && may_show_id(exprType(expression)))
-	{
-		if (IsA(expression, RelabelType))
-			expression = (Node *) ((RelabelType *) expression)->arg;
-		else if (IsA(expression, CoerceViaIO))
-			expression = (Node *) ((CoerceViaIO *) expression)->arg;
-		else
-			break;
-	}
-	var = (Var *) expression;
+	var = (Var *) (by_id ? condition_remove_casts(expression) : expression);
 	if (!IsA(var, Var) || (Index) var->varno != rel->relid ||
 		var->varlevelsup != 0 || var->varattno <= 0)
 		return NULL;
@@ -442,11 +453,17 @@ find_condition(const Search *search, Node *clause)
 			operand = (Node *) ((BooleanTest *) clause)->arg;
 			expression = makeBoolConst(type == IS_TRUE, false);
 			break;
-		case T_NullTest: /* column IS NOT NULL */
-			if (((NullTest *) clause)->nulltesttype != IS_NOT_NULL)
-				return NIL;
+		case T_NullTest: /* column IS NOT NULL; id IS NULL, which allows none */
 			kind = CONDITION_EXISTS;
 			operand = (Node *) ((NullTest *) clause)->arg;
+			if (((NullTest *) clause)->nulltesttype == IS_NOT_NULL)
+				break;
+			if (!search->by_id)
+				return NIL;
+			kind = CONDITION_ANY;
+			expression = (Node *) makeConst(
+				UUIDARRAYOID, -1, InvalidOid, -1,
+				PointerGetDatum(construct_empty_array(UUIDOID)), false, false);
 			break;
 		case T_Var:
 			expression = makeBoolConst(true, false);
@@ -550,6 +567,22 @@ condition_number_expressions(const List *condition, List **expressions)
 }
 
 /* --- The conditions of a plan --- */
+/* Returns the numbers of a condition's expressions in the plan's list. */
+Bitmapset *
+condition_numbers(const List *condition)
+{
+	Bitmapset *numbers = NULL;
+	ListCell  *cell;
+
+	if (!condition_is_group(condition))
+		return list_nth(condition, LEAF_EXPRESSION) == NULL
+				   ? NULL
+				   : bms_make_singleton(
+						 leaf_number(condition, LEAF_EXPRESSION));
+	for_each_from(cell, condition, 1) numbers =
+		bms_join(numbers, condition_numbers(lfirst(cell)));
+	return numbers;
+}
 
 /* Returns true if a condition on the id allows at most one id. */
 bool

@@ -108,7 +108,8 @@ typedef enum ScanPrivate
 	SCAN_PRIVATE_FILTERS, /* conditions to push down, if none is on the id */
 	SCAN_PRIVATE_SORT,	  /* promised order, by ScanSort; NIL: none */
 	SCAN_PRIVATE_FLAGS,	  /* an IntList by ScanFlag */
-	SCAN_PRIVATE_ROLES	  /* FilterRole of each filter, an IntList */
+	SCAN_PRIVATE_ROLES	  /* FilterRole of each filter, an IntList, as
+							   * lookup_place.c sets them */
 } ScanPrivate;
 
 /* Positions of SCAN_PRIVATE_SORT. */
@@ -135,26 +136,36 @@ typedef enum ScanFlag
 	SCAN_FLAG_HAS_CREATED_AT /* the query excludes records without created_at */
 } ScanFlag;
 
-/* Dependence of a filter on other relations' rows, except an outer query's. */
+/* Use of a filter by a scan whose records a batch lookup fetches by a key. */
 typedef enum FilterRole
 {
-	FILTER_RESTRICTION, /* none: made of a restriction clause */
-	FILTER_KEY,			/* condition_is_key, with a key of another relation */
-	FILTER_JOIN			/* any other dependence, or a subplan */
+	FILTER_RESTRICTION, /* the lookup pushes it down with the keys */
+	FILTER_KEY,			/* supplies the key: see condition_is_key */
+	FILTER_JOIN			/* depends on the row that supplies the key, or is not
+						 * known to the lookup */
 } FilterRole;
 
-/*
- * Positions of the custom_private of a batch lookup's CustomScan; custom_exprs
- * has the expressions, which refer to the outer rows.
- */
+/* Positions of the custom_private of a batch lookup's CustomScan. */
 typedef enum LookupPrivate
 {
-	LOOKUP_PRIVATE_CONDITION, /* condition on the id, or on another key */
-	LOOKUP_PRIVATE_FILTERS,	  /* conditions to push down with the keys */
-	LOOKUP_PRIVATE_OIDS,	  /* foreign table, and the user whose privileges
-							   * apply or 0; an Oid list */
-	LOOKUP_PRIVATE_LIMIT	  /* like SCAN_PRIVATE_LIMIT */
+	LOOKUP_PRIVATE_LIMIT, /* rows, like SCAN_PRIVATE_LIMIT, whether further rows are
+						   * never read, and whether rows may be dropped; an
+						   * IntList */
+	LOOKUP_PRIVATE_SOURCES /* what it looks up, lists by LookupSource */
 } LookupPrivate;
+
+/*
+ * Positions of a source of a batch lookup.  The expressions are a list in
+ * custom_exprs, and refer to the rows that the lookup reads.
+ */
+typedef enum LookupSource
+{
+	LOOKUP_SOURCE_CONDITION, /* on the id, or on another key */
+	LOOKUP_SOURCE_FILTERS,	 /* conditions to push down with the keys */
+	LOOKUP_SOURCE_USER,		 /* whose privileges apply, or 0; an Oid list */
+	LOOKUP_SOURCE_SCANS		 /* range table indexes of the scans that it serves,
+							  * an IntList */
+} LookupSource;
 
 static inline ConditionKind
 condition_kind(const List *condition)
@@ -178,6 +189,7 @@ leaf_number(const List *leaf, LeafPosition position)
 extern RemoteColumn		  *remote_column_read(const Settings	   *settings,
 											  Form_pg_attribute		attribute,
 											  const ColumnSettings *options);
+extern Node				  *condition_remove_casts(Node *expression);
 extern const RemoteColumn *condition_column(const struct RelOptInfo *rel,
 											RemoteColumn		   **columns,
 											Node *expression, bool by_id);
@@ -189,7 +201,8 @@ extern bool				   condition_is_key(const List *condition);
 extern List				  *condition_number_expressions(const List *condition,
 														List	  **expressions);
 
-/* for EXPLAIN and the executor, on the conditions of a plan */
+/* on the conditions of a plan */
+extern Bitmapset  *condition_numbers(const List *condition);
 extern bool		   condition_is_single(const List *condition);
 extern const char *condition_field(const List *condition);
 extern void		   condition_deparse(StringInfo target, const List *condition,

@@ -2,13 +2,13 @@
 /*-------------------------------------------------------------------------
  *
  * lookup_scan.c
- *	  Joins that look records up in batches: the executor's part.
+ *	  Batch lookups: the executor's part.
  *
  * The node returns the rows of its child, in their order.  It reads them ahead
  * in batches.  A batch ends when its ids or keys fill a request, when the
- * child has no more rows, or when the rows held exceed work_mem.  Its records
- * stay in the statement's cache for the foreign scan of the nested loop above,
- * until its rows are returned.
+ * child has no more rows, or at a limit of rows or memory.  Its records are
+ * kept until its rows are returned, so that the foreign scan that needs them
+ * finds them in the statement's cache (key_batch.c).
  *
  * Up to max_concurrency batches are in flight, but they do not reach beyond a
  * LIMIT.  If the number of rows to read is unknown, two batches are in flight
@@ -17,6 +17,8 @@
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include <limits.h>
 
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -27,11 +29,21 @@
 #include "exec/lookup_scan.h"
 #include "fetch/key_cache.h"
 
+/* A source of a lookup: the records of one table, by one key. */
+typedef struct LookupRecords
+{
+	List		  *plan;		/* by LookupSource */
+	List		  *expressions; /* ExprStates of its conditions */
+	Settings	  *settings;
+	RecordSource  *records;
+	LookupCounters counters;
+} LookupRecords;
+
 /* Rows of the child, and the keys of the records that they need. */
 typedef struct LookupBatch
 {
 	MemoryContext context;
-	KeyBatch	 *keys;
+	List		 *keys;	  /* a KeyBatch for each source */
 	List		 *tuples; /* MinimalTuples */
 	int			  next;	  /* position of the next row to return */
 	size_t		  size;	  /* bytes of the tuples */
@@ -41,11 +53,10 @@ typedef struct LookupState
 {
 	CustomScanState css;
 
-	List		   *expressions; /* ExprStates of custom_exprs */
-	Settings	   *settings;
-	RecordSource   *records;
-	PlanState	   *child;
+	List		   *sources; /* LookupRecords */
 	TupleTableSlot *tuple_slot;
+	int				max_concurrency; /* of all sources */
+	int				page_size;		 /* likewise */
 
 	List  *batches;		 /* LookupBatches, in the order of their rows */
 	size_t size;		 /* bytes of all rows held */
@@ -55,55 +66,87 @@ typedef struct LookupState
 						 * all */
 	int64  read;		 /* rows read from the child */
 	int64  returned;
-
-	LookupCounters counters;
+	bool   may_drop;   /* a node above may drop rows */
+	bool   is_exact;   /* rows beyond the limit must not be read */
+	int	   batch_rows; /* maximum of the next batch, except at the limit */
 } LookupState;
 
-/* Returns a member of the plan's private list. */
-static void *
-private_member(const LookupState *state, LookupPrivate which)
-{
-	const CustomScan *plan = (const CustomScan *) state->css.ss.ps.plan;
-
-	return list_nth(plan->custom_private, which);
-}
-
+/*
+ * Sets the state to that before the first row.  If rows may be dropped, the
+ * first batch has more rows than a small limit.
+ */
 static void
 start_lookup(LookupState *state)
 {
-	int limit = intVal(private_member(state, LOOKUP_PRIVATE_LIMIT));
+	const CustomScan *plan = (const CustomScan *) state->css.ss.ps.plan;
+	List *bound = list_nth(plan->custom_private, LOOKUP_PRIVATE_LIMIT);
+	int	  limit = linitial_int(bound);
 
 	state->limit = Max(limit, 0);
+	state->is_exact = lsecond_int(bound);
+	state->may_drop = lthird_int(bound);
 	state->may_read_far = limit != UNKNOWN_LIMIT;
+	state->batch_rows = state->page_size;
+	if (limit == 0)
+		state->batch_rows = INT_MAX;
+	else if (limit > 0 && limit < state->batch_rows / 2)
+		state->batch_rows = 2 * limit;
 	state->is_done = false;
 	state->read = 0;
 	state->returned = 0;
 }
 
-/* Custom scan callback: prepares the lookup.  Makes no request. */
+/* Prepares a source, unless only EXPLAIN needs it. */
+static void
+begin_source(LookupState *state, List *plan, List *expressions, int eflags)
+{
+	EState		  *estate = state->css.ss.ps.state;
+	LookupRecords *source = palloc0(sizeof(LookupRecords));
+	List		  *scans = list_nth(plan, LOOKUP_SOURCE_SCANS);
+	Oid			   userid = linitial_oid(list_nth(plan, LOOKUP_SOURCE_USER));
+	ListCell	  *cell;
+
+	foreach(cell, scans)
+		statement_note_lookup(statement_of(estate), lfirst_int(cell));
+	source->plan = plan;
+	source->expressions = ExecInitExprList(expressions, &state->css.ss.ps);
+	source->settings =
+		settings_read(exec_rt_fetch(linitial_int(scans), estate)->relid);
+	state->page_size = Max(state->page_size, source->settings->page_size);
+	state->max_concurrency =
+		Max(state->max_concurrency, source->settings->max_concurrency);
+	state->sources = lappend(state->sources, source);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	source->records = statement_source(
+		estate, source->settings, OidIsValid(userid) ? userid : GetUserId());
+	source->counters.budget = statement_budget(source->records->statement,
+											   source->settings->max_requests);
+}
+
+/*
+ * Custom scan callback: prepares the lookup.  Makes no request.  A child that
+ * sorts need not keep rows beyond an exact limit.
+ */
 static void
 begin_lookup(CustomScanState *node, EState *estate, int eflags)
 {
 	LookupState *state = (LookupState *) node;
 	CustomScan	*plan = (CustomScan *) node->ss.ps.plan;
-	List		*oids = private_member(state, LOOKUP_PRIVATE_OIDS);
-	Oid			 userid = lsecond_oid(oids);
+	ListCell	*source;
+	ListCell	*expressions;
 
-	state->child = ExecInitNode(linitial(plan->custom_plans), estate, eflags);
-	node->custom_ps = list_make1(state->child);
-	state->expressions = ExecInitExprList(plan->custom_exprs, &node->ss.ps);
-	state->settings = settings_read(linitial_oid(oids));
-	statement_note_lookup(statement_of(estate), linitial_oid(oids));
+	outerPlanState(node) =
+		ExecInitNode(outerPlan(plan), estate,
+					 eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
+	forboth(source, list_nth(plan->custom_private, LOOKUP_PRIVATE_SOURCES),
+			expressions, plan->custom_exprs)
+		begin_source(state, lfirst(source), lfirst(expressions), eflags);
 	start_lookup(state);
-	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
-		return;
-
-	state->records = statement_source(
-		estate, state->settings, OidIsValid(userid) ? userid : GetUserId());
-	state->counters.budget = statement_budget(state->records->statement,
-											  state->settings->max_requests);
+	if (state->is_exact)
+		ExecSetTupleBound(state->limit, outerPlanState(node));
 	state->tuple_slot = ExecInitExtraTupleSlot(
-		estate, ExecGetResultType(state->child), &TTSOpsMinimalTuple);
+		estate, ExecGetResultType(outerPlanState(node)), &TTSOpsMinimalTuple);
 }
 
 /*
@@ -123,50 +166,60 @@ as_scan_tuple(LookupState *state, TupleTableSlot *row)
 	return ExecStoreVirtualTuple(slot);
 }
 
-/* Returns the node's result for a row of the child: an empty slot for NULL. */
+/*
+ * Returns the node's result for a row of the child, an empty slot for NULL.
+ * Returns NULL if the row does not satisfy the node's conditions.
+ */
 static TupleTableSlot *
 return_row(LookupState *state, TupleTableSlot *row)
 {
-	ScanState	   *scan = &state->css.ss;
-	TupleTableSlot *slot;
+	ScanState	*scan = &state->css.ss;
+	ExprContext *econtext = scan->ps.ps_ExprContext;
 
 	if (TupIsNull(row))
-		return ExecClearTuple(scan->ss_ScanTupleSlot);
-	slot = as_scan_tuple(state, row);
-	if (scan->ps.ps_ProjInfo == NULL)
-		return slot;
-	ResetExprContext(scan->ps.ps_ExprContext);
-	scan->ps.ps_ExprContext->ecxt_scantuple = slot;
-	return ExecProject(scan->ps.ps_ProjInfo);
+		return ExecClearTuple(scan->ps.ps_ResultTupleSlot != NULL
+								  ? scan->ps.ps_ResultTupleSlot
+								  : scan->ss_ScanTupleSlot);
+	ResetExprContext(econtext);
+	econtext->ecxt_scantuple = as_scan_tuple(state, row);
+	if (!ExecQual(scan->ps.qual, econtext))
+	{
+		InstrCountFiltered1(scan, 1);
+		return NULL;
+	}
+	return scan->ps.ps_ProjInfo == NULL ? econtext->ecxt_scantuple
+										: ExecProject(scan->ps.ps_ProjInfo);
 }
 
-/* Evaluates the filters of the keys.  Returns false if no record can match. */
+/*
+ * Evaluates the filters of a source's keys.  Returns false if no record can
+ * match.
+ */
 static bool
-evaluate_lookup_filters(LookupState *state, List **filters)
+evaluate_lookup_filters(const LookupRecords *source, ExprContext *econtext,
+						List **filters)
 {
 	ListCell *cell;
 
 	*filters = NIL;
-	foreach(cell, private_member(state, LOOKUP_PRIVATE_FILTERS))
+	foreach(cell, (List *) list_nth(source->plan, LOOKUP_SOURCE_FILTERS))
 	{
-		if (!condition_evaluate_filter(lfirst(cell), state->expressions,
-									   state->css.ss.ps.ps_ExprContext,
-									   state->records->api, filters))
+		if (!condition_evaluate_filter(lfirst(cell), source->expressions,
+									   econtext, source->records->api, filters))
 			return false;
 	}
 	return true;
 }
 
 /*
- * Returns an empty batch of keys in the current memory context.  Evaluates the
- * filters again, because the API may have rejected one.
+ * Returns an empty batch of a source's keys in the current memory context.
+ * Evaluates the filters again, because the API may have rejected one.
  */
 static KeyBatch *
-create_keys(LookupState *state)
+create_keys(LookupRecords *source, ExprContext *econtext)
 {
-	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
-	const char	*field =
-		condition_field(private_member(state, LOOKUP_PRIVATE_CONDITION));
+	const char *field =
+		condition_field(list_nth(source->plan, LOOKUP_SOURCE_CONDITION));
 	List		 *filters;
 	bool		  is_possible;
 	MemoryContext context;
@@ -175,80 +228,122 @@ create_keys(LookupState *state)
 
 	ResetExprContext(econtext);
 	context = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-	is_possible = evaluate_lookup_filters(state, &filters);
-	cache = key_cache_open(state->records, field, filters, true);
+	is_possible = evaluate_lookup_filters(source, econtext, &filters);
+	cache = key_cache_open(source->records, field, filters, true);
 	MemoryContextSwitchTo(context);
-	keys =
-		key_batch_create(cache, state->settings, &state->counters.budget, true);
+	keys = key_batch_create(cache, source->settings, &source->counters.budget,
+							true);
 	if (!is_possible)
 		keys->size = 0;
 	return keys;
 }
 
-/* Adds the keys of a row of the child to a batch, in its memory context. */
+/*
+ * Adds the keys of a row, which is in the scan slot, to a source's batch, in its
+ * memory context.  Sets *is_full if the batch has no room for as many keys
+ * again.
+ */
 static void
-add_keys(LookupState *state, KeyBatch *batch, TupleTableSlot *row)
+add_keys(LookupRecords *source, KeyBatch *batch, ExprContext *econtext,
+		 bool *is_full)
 {
-	ExprContext	 *econtext = state->css.ss.ps.ps_ExprContext;
 	MemoryContext context;
 	KeySet		  keys;
 
 	if (batch->size == 0)
 		return;
 	ResetExprContext(econtext);
-	econtext->ecxt_scantuple = as_scan_tuple(state, row);
 	context = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	keys =
-		condition_evaluate_keys(private_member(state, LOOKUP_PRIVATE_CONDITION),
-								state->expressions, econtext);
+		condition_evaluate_keys(list_nth(source->plan, LOOKUP_SOURCE_CONDITION),
+								source->expressions, econtext);
 	MemoryContextSwitchTo(context);
 	for (int i = 0; i < keys.count; i++)
 		key_batch_add(batch, &keys.keys[i]);
+	*is_full |= key_batch_is_full(batch, Max(keys.count, 1));
 }
 
-/* Reads rows of the child until a batch is full or there are no more rows. */
+/*
+ * Adds a row of the child to a batch, in its memory context.  Returns true if a
+ * request is full.
+ */
+static bool
+add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
+{
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+	MinimalTuple tuple = ExecCopySlotMinimalTuple(row);
+	bool		 is_full = false;
+	ListCell	*cell;
+	ListCell	*keys;
+
+	if (batch->keys == NIL)
+	{
+		foreach(cell, state->sources)
+			batch->keys =
+				lappend(batch->keys, create_keys(lfirst(cell), econtext));
+	}
+	batch->tuples = lappend(batch->tuples, tuple);
+	batch->size += tuple->t_len;
+	state->size += tuple->t_len;
+	econtext->ecxt_scantuple = as_scan_tuple(state, row);
+	forboth(cell, state->sources, keys, batch->keys)
+		add_keys(lfirst(cell), lfirst(keys), econtext, &is_full);
+	return is_full;
+}
+
+/*
+ * Reads rows of the child until a batch is full.  Returns the batch, which is
+ * empty if the child has no more rows.  Evaluates nothing before the first row.
+ */
 static LookupBatch *
 read_lookup_batch(LookupState *state)
 {
-	MemoryContext context =
-		AllocSetContextCreate(state->css.ss.ps.state->es_query_cxt,
-							  "opportunity_fdw lookup", ALLOCSET_DEFAULT_SIZES);
+	EState		 *estate = state->css.ss.ps.state;
+	MemoryContext context = AllocSetContextCreate(
+		estate->es_query_cxt, "opportunity_fdw lookup", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
 	LookupBatch	 *batch = palloc0(sizeof(LookupBatch));
+	int64		  most_rows = state->batch_rows;
+	bool		  is_full;
 
 	batch->context = context;
-	batch->keys = create_keys(state);
-	MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+	MemoryContextSwitchTo(estate->es_query_cxt);
 	state->batches = lappend(state->batches, batch);
-
+	if (!state->may_drop && state->read < state->limit)
+		most_rows = state->limit - state->read;
 	do
 	{
 		TupleTableSlot *row;
-		MinimalTuple	tuple;
 
 		MemoryContextSwitchTo(old_context);
-		row = ExecProcNode(state->child);
+		row = ExecProcNode(outerPlanState(state));
 		MemoryContextSwitchTo(context);
 		state->is_done = TupIsNull(row);
 		if (state->is_done)
 			break;
-		tuple = ExecCopySlotMinimalTuple(row);
-		batch->tuples = lappend(batch->tuples, tuple);
-		batch->size += tuple->t_len;
-		state->size += tuple->t_len;
 		state->read++;
-		add_keys(state, batch->keys, row);
-	} while (!key_batch_is_full(batch->keys) &&
+		state->is_done = state->is_exact && state->read == state->limit;
+		is_full = add_row(state, batch, row);
+	} while (!state->is_done && !is_full &&
+			 list_length(batch->tuples) < most_rows &&
 			 state->size < (size_t) work_mem * 1024);
 	MemoryContextSwitchTo(old_context);
+
+	/* If rows beyond the limit are needed, their number is unknown. */
+	if (state->batch_rows < INT_MAX / 2)
+		state->batch_rows = Max(2 * state->batch_rows, state->page_size);
 	return batch;
 }
 
+/* Releases a batch's rows and keys. */
 static void
 end_lookup_batch(LookupState *state, LookupBatch *batch)
 {
+	ListCell *cell;
+
 	ExecClearTuple(state->tuple_slot);
-	key_batch_release(batch->keys);
+	foreach(cell, batch->keys)
+		key_batch_release(lfirst(cell));
 	state->batches = list_delete_ptr(state->batches, batch);
 	state->size -= batch->size;
 	MemoryContextDelete(batch->context);
@@ -261,21 +356,17 @@ end_all_batches(LookupState *state)
 		end_lookup_batch(state, linitial(state->batches));
 }
 
-/*
- * Returns true if another batch is worth reading.  Rows beyond the limit are
- * needed if some rows before it had no record.
- */
+/* Returns true if another batch may be read ahead. */
 static bool
 may_read_more(const LookupState *state)
 {
-	const KeyStore *store = state->records->statement->store;
-	int				most =
-		state->may_read_far ? Max(state->settings->max_concurrency, 2) : 2;
+	const LookupRecords *first = linitial(state->sources);
+	int most = state->may_read_far ? Max(state->max_concurrency, 2) : 2;
 
 	return !state->is_done && list_length(state->batches) < most &&
 		   state->size < (size_t) work_mem * 1024 &&
-		   !key_store_is_full(store) &&
-		   (state->read < state->limit || state->returned >= state->limit);
+		   !key_store_is_full(first->records->statement->store) &&
+		   (state->limit == 0 || state->read < state->limit);
 }
 
 /* Reads as many batches as may be read, but at least one, and sends them. */
@@ -285,33 +376,36 @@ read_ahead(LookupState *state)
 	while (state->batches == NIL || may_read_more(state))
 	{
 		LookupBatch *batch = read_lookup_batch(state);
-		int			 keys = list_length(batch->keys->entries);
+		ListCell	*cell;
+		ListCell	*keys;
 
 		if (batch->tuples == NIL)
 		{
 			end_lookup_batch(state, batch);
 			return;
 		}
-		key_batch_send(batch->keys);
-		state->counters.batches += keys > 0;
-		state->counters.keys += keys;
-		state->counters.cache_hits += batch->keys->hits;
+		forboth(cell, state->sources, keys, batch->keys)
+		{
+			LookupCounters *counters =
+				&((LookupRecords *) lfirst(cell))->counters;
+			KeyBatch *of_source = lfirst(keys);
+
+			key_batch_send(of_source);
+			counters->batches += of_source->entries != NIL;
+			counters->keys += list_length(of_source->entries);
+			counters->cache_hits += of_source->hits;
+		}
 	}
 }
 
-/* Custom scan callback: returns the next row of the child, or an empty slot. */
+/* Returns the next row of the child, or NULL at the end. */
 static TupleTableSlot *
-next_lookup_row(CustomScanState *node)
+next_child_row(LookupState *state)
 {
-	LookupState *state = (LookupState *) node;
-	LookupBatch *batch;
+	LookupBatch *batch =
+		state->batches != NIL ? linitial(state->batches) : NULL;
 	MinimalTuple tuple;
 
-	/* A locked row is checked again: the cache has its record. */
-	if (node->ss.ps.state->es_epq_active != NULL)
-		return return_row(state, ExecProcNode(state->child));
-
-	batch = state->batches != NIL ? linitial(state->batches) : NULL;
 	if (batch != NULL && batch->next == list_length(batch->tuples))
 	{
 		end_lookup_batch(state, batch);
@@ -321,12 +415,31 @@ next_lookup_row(CustomScanState *node)
 	if (batch == NULL && !state->is_done)
 		read_ahead(state);
 	if (state->batches == NIL)
-		return return_row(state, NULL);
+		return NULL;
 	batch = linitial(state->batches);
 	tuple = list_nth(batch->tuples, batch->next++);
 	state->returned++;
-	ExecStoreMinimalTuple(tuple, state->tuple_slot, false);
-	return return_row(state, state->tuple_slot);
+	return ExecStoreMinimalTuple(tuple, state->tuple_slot, false);
+}
+
+/*
+ * Custom scan callback: returns the next row, or an empty slot at the end.  If
+ * a locked row is checked again, the cache has its record.
+ */
+static TupleTableSlot *
+next_lookup_row(CustomScanState *node)
+{
+	LookupState	   *state = (LookupState *) node;
+	TupleTableSlot *slot;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot = return_row(state, node->ss.ps.state->es_epq_active != NULL
+									 ? ExecProcNode(outerPlanState(node))
+									 : next_child_row(state));
+	} while (slot == NULL);
+	return slot;
 }
 
 /* Custom scan callback: releases the batches and the child. */
@@ -336,7 +449,7 @@ end_lookup(CustomScanState *node)
 	LookupState *state = (LookupState *) node;
 
 	end_all_batches(state);
-	ExecEndNode(state->child);
+	ExecEndNode(outerPlanState(node));
 }
 
 /* Custom scan callback: starts again, perhaps with other parameters. */
@@ -347,16 +460,38 @@ rescan_lookup(CustomScanState *node)
 
 	end_all_batches(state);
 	start_lookup(state);
-	if (node->ss.ps.chgParam != NULL)
-		UpdateChangedParamSet(state->child, node->ss.ps.chgParam);
-	if (state->child->chgParam == NULL)
-		ExecReScan(state->child);
+	if (outerPlanState(node)->chgParam == NULL)
+		ExecReScan(outerPlanState(node));
 }
 
+/*
+ * Custom scan callback: adds the properties of the source.  Several sources are
+ * a group each.
+ */
 static void
 explain_lookup_node(CustomScanState *node, List *ancestors, ExplainState *es)
 {
-	explain_lookup(node, &((LookupState *) node)->counters, ancestors, es);
+	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+	ListCell   *cell;
+	ListCell   *expressions;
+	bool		is_group = list_length(plan->custom_exprs) > 1;
+
+	if (is_group)
+		ExplainOpenGroup("Lookups", "Lookups", false, es);
+	forboth(cell, ((LookupState *) node)->sources, expressions,
+			plan->custom_exprs)
+	{
+		const LookupRecords *source = lfirst(cell);
+
+		if (is_group)
+			ExplainOpenGroup("Lookup", NULL, true, es);
+		explain_lookup(node, source->plan, lfirst(expressions),
+					   &source->counters, ancestors, es);
+		if (is_group)
+			ExplainCloseGroup("Lookup", NULL, true, es);
+	}
+	if (is_group)
+		ExplainCloseGroup("Lookups", "Lookups", false, es);
 }
 
 /* Custom scan callback: returns the node's state. */

@@ -466,7 +466,7 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 		if (reader->is_done || reader->pages->transfer != NULL)
 			continue;
 		if (!is_needed &&
-			(source->statement->pending >= fetch->settings->max_concurrency ||
+			(*source->pending >= fetch->settings->max_concurrency ||
 			 !http_allows(source->budget)))
 			return;
 		page_reader_send(reader->pages);

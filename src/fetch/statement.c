@@ -99,14 +99,16 @@ statement_of(EState *estate)
 	return statement;
 }
 
-/* Notes that a lookup prefetches records of a table, which EXPLAIN reports. */
+/*
+ * Notes that a lookup prefetches the records of a scan, which has a range table
+ * index.  EXPLAIN reports it.
+ */
 void
-statement_note_lookup(Statement *statement, Oid relid)
+statement_note_lookup(Statement *statement, Index scan)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(statement->context);
 
-	statement->lookup_tables =
-		list_append_unique_oid(statement->lookup_tables, relid);
+	statement->lookup_scans = bms_add_member(statement->lookup_scans, scan);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -132,15 +134,18 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 	Credentials	 *credentials = credentials_read(settings, userid);
 	Statement	 *statement = statement_of(estate);
 	RecordSource *source;
+	int			 *pending = NULL;
 	ListCell	 *cell;
 
 	foreach(cell, statement->sources)
 	{
 		source = lfirst(cell);
-		if (source->session.umid == credentials->umid &&
-			strcmp(source->api->settings->record_type, settings->record_type) ==
-				0)
+		if (source->session.umid != credentials->umid)
+			continue;
+		if (strcmp(source->api->settings->record_type, settings->record_type) ==
+			0)
 			return source;
+		pending = source->pending;
 	}
 
 	/* Holds the transfers, too. */
@@ -153,6 +158,7 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 	source->session =
 		session_cache_scope(credentials->umid, settings->record_type);
 	MemoryContextSwitchTo(statement->context);
+	source->pending = pending != NULL ? pending : palloc0(sizeof(int));
 	statement->sources = lappend(statement->sources, source);
 	MemoryContextSwitchTo(old_context);
 	return source;
@@ -165,7 +171,7 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 bool
 statement_is_busy(const RecordSource *source, const Settings *settings)
 {
-	return source->statement->pending -
+	return *source->pending -
 			   http_pool_delayed(source->api->connection->pool) >=
 		   settings->max_concurrency;
 }

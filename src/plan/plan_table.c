@@ -15,26 +15,70 @@
 #include <math.h>
 
 #include "access/table.h"
+#include "catalog/pg_user_mapping.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/paths.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "plan/plan_compat.h"
 #include "plan/plan_table.h"
 
+/* Setting: the executor makes batch lookups. */
+bool plan_enable_batch_lookup = true;
+
+/* Returns the user mapping of a user for a server, or 0. */
+static Oid
+find_user_mapping(Oid userid, Oid serverid)
+{
+	Oid umid =
+		GetSysCacheOid2(USERMAPPINGUSERSERVER, Anum_pg_user_mapping_oid,
+						ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid));
+
+	return OidIsValid(umid) ? umid
+							: GetSysCacheOid2(USERMAPPINGUSERSERVER,
+											  Anum_pg_user_mapping_oid,
+											  ObjectIdGetDatum(InvalidOid),
+											  ObjectIdGetDatum(serverid));
+}
+
 /*
- * Returns the data about a foreign table, palloc'd.  Raises an error if the
- * table's options cannot be read.
+ * Omits the operators and sorts of a column that the API has rejected in this
+ * session.  Else a plan could expect that a filter reduces the requests.
+ */
+static void
+omit_refused(const Api *api, RemoteColumn *column)
+{
+	RemoteUse use = {column->field, REMOTE_SORT, NULL};
+
+	column->is_sortable = column->is_sortable && !api_refuses(api, &use);
+	for (use.operation = 0; use.operation <= OPERATOR_NOT_EXISTS;
+		 use.operation++)
+	{
+		if (api_refuses(api, &use))
+			column->operators &= ~OPERATOR_BIT(use.operation);
+	}
+}
+
+/*
+ * Returns the data about a foreign table for a user, palloc'd.  Raises an error
+ * if the table's options cannot be read.
  */
 TableInfo *
-plan_table_create(Oid relid)
+plan_table_create(Oid relid, Oid userid)
 {
+	Api		   api = {0};
 	TableInfo *table = palloc0(sizeof(TableInfo));
 	Relation   relation = table_open(relid, NoLock);
 	TupleDesc  tupdesc = RelationGetDescr(relation);
 
 	table->settings = settings_read(relid);
+	api.settings = table->settings;
+	api.connection = connection_find(find_user_mapping(
+		OidIsValid(userid) ? userid : GetUserId(), table->settings->serverid));
 	table->may_split = true;
 	table->column_count = tupdesc->natts;
 	table->columns = palloc0(Max(tupdesc->natts, 1) * sizeof(RemoteColumn *));
@@ -54,6 +98,8 @@ plan_table_create(Oid relid)
 		column = column_settings_read(table->settings, attribute);
 		table->columns[i] =
 			remote_column_read(table->settings, attribute, column);
+		if (table->columns[i] != NULL && api.connection != NULL)
+			omit_refused(&api, table->columns[i]);
 		if (!created_at_is_allowed(column))
 			table->may_split = false;
 	}
@@ -71,18 +117,6 @@ plan_may_scan_pages(const TableInfo *table)
 {
 	return table->settings->use_query &&
 		   (table->id_joins == NIL || settings_trust_query(table->settings));
-}
-
-/* Returns the role of a filter that was made of a clause. */
-static FilterRole
-filter_role(const RelOptInfo *rel, const RestrictInfo *clause,
-			const List *filter)
-{
-	if (contain_subplans((Node *) clause->clause))
-		return FILTER_JOIN;
-	if (bms_is_subset(clause->clause_relids, rel->relids))
-		return FILTER_RESTRICTION;
-	return condition_is_key(filter) ? FILTER_KEY : FILTER_JOIN;
 }
 
 /*
@@ -115,8 +149,6 @@ plan_clause_use(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause)
 		use->filter = condition_find(root, rel, table->columns,
 									 (Node *) clause->clause, false);
 	}
-	if (use->filter != NIL)
-		use->role = filter_role(rel, clause, use->filter);
 	table->clauses = lappend(table->clauses, use);
 	MemoryContextSwitchTo(old_context);
 	return use;
@@ -143,11 +175,36 @@ plan_clause_uses(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 		{
 			uses.filters = lappend(uses.filters, use->filter);
 			uses.filter_clauses = lappend(uses.filter_clauses, use->clause);
-			uses.roles = lappend_int(uses.roles, use->role);
 		}
 	}
 	uses.id_condition = condition_conjunction(id_conditions);
 	return uses;
+}
+
+/* Returns true if an expression depends on a row of another plan node. */
+static bool
+depends_on_row(Node *node, void *unused)
+{
+	if (node == NULL)
+		return false;
+	return (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC) ||
+		   IsA(node, Var) ||
+		   expression_tree_walker(node, depends_on_row, unused);
+}
+
+/*
+ * Returns true if a lookup is likely to fetch the records of a condition, which
+ * has the planner's form.
+ */
+bool
+plan_is_batched(const List *condition)
+{
+	List *expressions = NIL;
+
+	(void) condition_number_expressions(condition, &expressions);
+	return plan_enable_batch_lookup &&
+		   depends_on_row((Node *) expressions, NULL) &&
+		   !contain_subplans((Node *) expressions);
 }
 
 /* Returns the estimated number of ids that a condition on the id allows. */

@@ -35,7 +35,6 @@ typedef struct ClauseUse
 	RestrictInfo *clause;
 	List		 *id_condition; /* NIL: the clause does not restrict the id */
 	List		 *filter;		/* condition to push down, or NIL */
-	FilterRole	  role;			/* of the filter */
 } ClauseUse;
 
 /* Uses of a list of clauses, in the order of the list. */
@@ -45,15 +44,17 @@ typedef struct ClauseUses
 	List *other_clauses;  /* clauses that do not restrict the id */
 	List *filters;		  /* conditions to push down */
 	List *filter_clauses; /* the clause of each filter */
-	List *roles;		  /* FilterRole of each filter, an integer list */
 } ClauseUses;
 
-extern TableInfo *plan_table_create(Oid relid);
+extern bool plan_enable_batch_lookup;
+
+extern TableInfo *plan_table_create(Oid relid, Oid userid);
 extern bool		  plan_may_scan_pages(const TableInfo *table);
 extern ClauseUse *plan_clause_use(PlannerInfo *root, RelOptInfo *rel,
 								  RestrictInfo *clause);
 extern ClauseUses plan_clause_uses(PlannerInfo *root, RelOptInfo *rel,
 								   List *clauses);
+extern bool		  plan_is_batched(const List *condition);
 extern double	  plan_estimate_ids(PlannerInfo *root, const List *condition);
 extern double	  plan_id_requests(const Settings *settings, double ids);
 extern double	  plan_estimate_records(PlannerInfo *root, RelOptInfo *rel,
@@ -62,6 +63,7 @@ extern int plan_likely_limit(const PlannerInfo *root, const RelOptInfo *rel,
 							 const List *pathkeys, double rows);
 
 /* plan_join.c, plan_sort.c */
+extern void	 plan_join_initialize(void);
 extern List *plan_join_parameterizations(PlannerInfo *root, RelOptInfo *baserel,
 										 bool by_id);
 extern List *plan_sort_of_pathkey(RelOptInfo *baserel, PathKey *pathkey);
