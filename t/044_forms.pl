@@ -129,6 +129,8 @@ my @forms = (
 	[ 'unused left join', 'SELECT count(*) FROM report', 0, 0 ],
 	[ 'GETs alone', 'SELECT t.n, g.stage FROM t JOIN g ON g.id = t.id', 300, 55 ],
 	[ 'id IS NULL', 'SELECT count(*) FROM o WHERE id IS NULL', 0, 0 ],
+	[ 'UPDATE', 'UPDATE result r SET stage = (SELECT o.stage FROM o WHERE o.id = t.id) FROM t WHERE t.n = r.n RETURNING r.n, r.stage', 3 ],
+	[ 'UPDATE of two columns', 'UPDATE result r SET (stage, amount) = (SELECT o.stage, o.amount FROM o WHERE o.id = t.id) FROM t WHERE t.n = r.n RETURNING r.*', 3 ],
 	[ 'inner join', 'SELECT t.n, o.stage FROM t JOIN o ON o.id = t.id', 3 ],
 	[ 'left join', 'SELECT t.n, o.stage FROM t LEFT JOIN o ON o.id = t.id', 3 ],
 	[ 'EXISTS', 'SELECT n FROM t WHERE EXISTS (SELECT FROM o WHERE o.id = t.id)', 3 ],
@@ -170,9 +172,34 @@ for my $form (@forms)
 	compare($name, 'easy', $query, $requests);
 	compare("$name, difficult keys", 'difficult', $query, @difficult ? $difficult[0] : $ids);
 	compare("$name, generic plan", 'easy', $query, $requests, "SET plan_cache_mode = force_generic_plan; PREPARE s AS $query; EXECUTE s; DEALLOCATE s; RESET plan_cache_mode");
+	next if $query =~ /^UPDATE/;
 	compare("$name, cursor", 'easy', $query, $requests, "BEGIN; DECLARE c CURSOR FOR $query; FETCH ALL FROM c; COMMIT");
 	compare("$name, cursor, backwards", 'easy', $query, $name =~ /inlining/ ? 2 * $requests : $requests, "BEGIN; DECLARE c SCROLL CURSOR FOR $query; MOVE ALL FROM c; FETCH BACKWARD ALL FROM c; COMMIT");
-	compare("$name, view", 'easy', $query, $requests, "CREATE TEMP VIEW v AS $query; SELECT * FROM v; DROP VIEW v") unless $query =~ /^UPDATE/;
+	compare("$name, view", 'easy', $query, $requests, "CREATE TEMP VIEW v AS $query; SELECT * FROM v; DROP VIEW v");
+}
+
+# A caller that stops early costs one request, and a FETCH no more than its rows need.
+{
+	my $query = 'SELECT n, (SELECT o.stage FROM o WHERE o.id = t.id) FROM t ORDER BY n';
+	my $limited = 'SELECT n, (SELECT o.stage FROM o WHERE o.id = t.id) FROM t ORDER BY n LIMIT';
+	my $join = 'SELECT t.n, o.stage FROM t JOIN o ON o.id = t.id';
+	my $cursor = "BEGIN; DECLARE c CURSOR FOR $query;";
+	compare('SELECT INTO of PL/pgSQL', 'easy', 'SELECT 1', 1, 
+		"DO 'DECLARE r record; BEGIN SELECT n, (SELECT o.stage FROM o WHERE o.id = t.id) INTO r FROM t; END'; SELECT 1");
+	compare('EXISTS of PL/pgSQL', 'easy', 'SELECT 1', 1,
+		"DO 'BEGIN PERFORM 1 WHERE EXISTS (SELECT FROM t JOIN o ON o.id = t.id); END'; SELECT 1");
+	compare('FOR loop of PL/pgSQL', 'easy', 'SELECT 1', 4,
+		"DO 'DECLARE r record; BEGIN FOR r IN SELECT n, (SELECT o.stage FROM o WHERE o.id = t.id) FROM t LOOP END LOOP; END'; SELECT 1");
+	compare('twenty FETCH 15', 'easy', $query, 4, "$cursor " . 'FETCH 15 FROM c; ' x 20 . 'COMMIT');
+	compare('two FETCH 150', 'easy', $query, 3, "$cursor FETCH 150 FROM c; FETCH 150 FROM c; COMMIT");
+	compare('three FETCH 100', 'easy', $query, 3, "$cursor FETCH 100 FROM c; FETCH 100 FROM c; FETCH 100 FROM c; COMMIT");
+	for my $run ([ '10', 10, 1 ], [ '100', 100, 1 ], [ '150', 150, 2 ], [ 'ALL', 300, 3 ])
+	{
+		my ($fetch, $rows, $requests) = @$run;
+		compare("FETCH $fetch", 'easy', "$limited $rows", $requests, "$cursor FETCH $fetch FROM c; COMMIT");
+		compare("FETCH $fetch of a join", 'easy', 'SELECT count(*) FROM (SELECT 1 FROM t LIMIT ' . $rows . ') x', $requests,
+			"BEGIN; DECLARE c CURSOR FOR $join; MOVE $fetch FROM c; COMMIT; SELECT $rows");
+	}
 }
 
 # Queries may omit archived records. Then an EXISTS that remains a subplan must not read the

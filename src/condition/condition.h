@@ -148,11 +148,18 @@ typedef enum FilterRole
 /* Positions of the custom_private of a batch lookup's CustomScan. */
 typedef enum LookupPrivate
 {
-	LOOKUP_PRIVATE_LIMIT, /* rows, like SCAN_PRIVATE_LIMIT, whether further rows are
-						   * never read, and whether rows may be dropped; an
-						   * IntList */
+	LOOKUP_PRIVATE_BOUND,  /* an IntList by LookupBound */
 	LOOKUP_PRIVATE_SOURCES /* what it looks up, lists by LookupSource */
 } LookupPrivate;
+
+/* Positions of LOOKUP_PRIVATE_BOUND. */
+typedef enum LookupBound
+{
+	LOOKUP_BOUND_ROWS,	   /* like SCAN_PRIVATE_LIMIT */
+	LOOKUP_BOUND_BY_RUN,   /* no more rows than the executor was asked for */
+	LOOKUP_BOUND_IS_EXACT, /* further rows are never read */
+	LOOKUP_BOUND_MAY_DROP  /* a node above may drop rows */
+} LookupBound;
 
 /*
  * Positions of a source of a batch lookup.  The expressions are a list in

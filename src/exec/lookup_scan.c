@@ -18,8 +18,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -58,42 +56,58 @@ typedef struct LookupState
 	int				max_concurrency; /* of all sources */
 	int				page_size;		 /* likewise */
 
-	List  *batches;		 /* LookupBatches, in the order of their rows */
-	size_t size;		 /* bytes of all rows held */
-	bool   may_read_far; /* more than two batches may be read ahead */
-	bool   is_done;		 /* the child has no more rows */
-	int	   limit;		 /* rows after which the query is likely to stop; 0:
-						 * all */
-	int64  read;		 /* rows read from the child */
-	int64  returned;
-	bool   may_drop;   /* a node above may drop rows */
-	bool   is_exact;   /* rows beyond the limit must not be read */
-	int	   batch_rows; /* maximum of the next batch, except at the limit */
+	List  *batches; /* LookupBatches, in the order of their rows */
+	size_t size;	/* bytes of all rows held */
+	int	   ended;	/* number of batches whose rows were all returned */
+	bool   is_done; /* the child has no more rows */
+	int64  read;	/* rows read from the child */
 } LookupState;
 
-/*
- * Sets the state to that before the first row.  If rows may be dropped, the
- * first batch has more rows than a small limit.
- */
-static void
-start_lookup(LookupState *state)
+/* Returns a property of the number of rows that the query is likely to read. */
+static int
+bound_of(const LookupState *state, LookupBound which)
 {
 	const CustomScan *plan = (const CustomScan *) state->css.ss.ps.plan;
-	List *bound = list_nth(plan->custom_private, LOOKUP_PRIVATE_LIMIT);
-	int	  limit = linitial_int(bound);
 
-	state->limit = Max(limit, 0);
-	state->is_exact = lsecond_int(bound);
-	state->may_drop = lthird_int(bound);
-	state->may_read_far = limit != UNKNOWN_LIMIT;
-	state->batch_rows = state->page_size;
-	if (limit == 0)
-		state->batch_rows = INT_MAX;
-	else if (limit > 0 && limit < state->batch_rows / 2)
-		state->batch_rows = 2 * limit;
-	state->is_done = false;
-	state->read = 0;
-	state->returned = 0;
+	return list_nth_int(list_nth(plan->custom_private, LOOKUP_PRIVATE_BOUND),
+						which);
+}
+
+/*
+ * Returns the number of rows after which the query is likely to stop; 0 if it is
+ * not known to read any, or PG_INT64_MAX.  The limit of a cursor's rows grows
+ * with each FETCH.
+ */
+static int64
+row_limit(const LookupState *state)
+{
+	int	  rows = bound_of(state, LOOKUP_BOUND_ROWS);
+	int64 limit = rows == 0 ? PG_INT64_MAX : Max(rows, 0);
+
+	return bound_of(state, LOOKUP_BOUND_BY_RUN)
+			   ? Min(limit, statement_of(state->css.ss.ps.state)->rows_wanted)
+			   : limit;
+}
+
+/*
+ * Returns the maximum number of rows of the next batch.  A reader that continues
+ * after its first rows is likely to read more than it has requested.
+ */
+static int64
+batch_rows(const LookupState *state)
+{
+	int64 limit = row_limit(state);
+
+	if (limit == PG_INT64_MAX)
+		return limit;
+	if (!bound_of(state, LOOKUP_BOUND_MAY_DROP) && state->read < limit)
+		return state->read > 0 && bound_of(state, LOOKUP_BOUND_BY_RUN)
+				   ? Max(limit - state->read, state->page_size)
+				   : limit - state->read;
+	/* If rows are dropped, the number of further ones is unknown. */
+	if (state->read == 0 && limit > 0)
+		return Min(2 * limit, state->page_size);
+	return Max(state->page_size, state->read);
 }
 
 /* Prepares a source, unless only EXPLAIN needs it. */
@@ -142,9 +156,9 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 	forboth(source, list_nth(plan->custom_private, LOOKUP_PRIVATE_SOURCES),
 			expressions, plan->custom_exprs)
 		begin_source(state, lfirst(source), lfirst(expressions), eflags);
-	start_lookup(state);
-	if (state->is_exact)
-		ExecSetTupleBound(state->limit, outerPlanState(node));
+	if (bound_of(state, LOOKUP_BOUND_IS_EXACT))
+		ExecSetTupleBound(bound_of(state, LOOKUP_BOUND_ROWS),
+						  outerPlanState(node));
 	state->tuple_slot = ExecInitExtraTupleSlot(
 		estate, ExecGetResultType(outerPlanState(node)), &TTSOpsMinimalTuple);
 }
@@ -303,14 +317,12 @@ read_lookup_batch(LookupState *state)
 		estate->es_query_cxt, "opportunity_fdw lookup", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
 	LookupBatch	 *batch = palloc0(sizeof(LookupBatch));
-	int64		  most_rows = state->batch_rows;
+	int64		  most_rows = batch_rows(state);
 	bool		  is_full;
 
 	batch->context = context;
 	MemoryContextSwitchTo(estate->es_query_cxt);
 	state->batches = lappend(state->batches, batch);
-	if (!state->may_drop && state->read < state->limit)
-		most_rows = state->limit - state->read;
 	do
 	{
 		TupleTableSlot *row;
@@ -322,16 +334,13 @@ read_lookup_batch(LookupState *state)
 		if (state->is_done)
 			break;
 		state->read++;
-		state->is_done = state->is_exact && state->read == state->limit;
+		state->is_done = bound_of(state, LOOKUP_BOUND_IS_EXACT) &&
+						 state->read == bound_of(state, LOOKUP_BOUND_ROWS);
 		is_full = add_row(state, batch, row);
 	} while (!state->is_done && !is_full &&
 			 list_length(batch->tuples) < most_rows &&
 			 state->size < (size_t) work_mem * 1024);
 	MemoryContextSwitchTo(old_context);
-
-	/* If rows beyond the limit are needed, their number is unknown. */
-	if (state->batch_rows < INT_MAX / 2)
-		state->batch_rows = Max(2 * state->batch_rows, state->page_size);
 	return batch;
 }
 
@@ -356,17 +365,21 @@ end_all_batches(LookupState *state)
 		end_lookup_batch(state, linitial(state->batches));
 }
 
-/* Returns true if another batch may be read ahead. */
+/*
+ * Returns true if another batch may be read ahead.  Beyond the limit, these are
+ * at most a quarter of the batches that were needed.
+ */
 static bool
 may_read_more(const LookupState *state)
 {
 	const LookupRecords *first = linitial(state->sources);
-	int most = state->may_read_far ? Max(state->max_concurrency, 2) : 2;
+	int					 most = Max(state->max_concurrency, 2);
 
+	if (state->read >= row_limit(state))
+		most = Min(1 + state->ended / 4, most);
 	return !state->is_done && list_length(state->batches) < most &&
 		   state->size < (size_t) work_mem * 1024 &&
-		   !key_store_is_full(first->records->statement->store) &&
-		   (state->limit == 0 || state->read < state->limit);
+		   !key_store_is_full(first->records->statement->store);
 }
 
 /* Reads as many batches as may be read, but at least one, and sends them. */
@@ -409,7 +422,7 @@ next_child_row(LookupState *state)
 	if (batch != NULL && batch->next == list_length(batch->tuples))
 	{
 		end_lookup_batch(state, batch);
-		state->may_read_far = true;
+		state->ended++;
 		batch = NULL;
 	}
 	if (batch == NULL && !state->is_done)
@@ -418,7 +431,6 @@ next_child_row(LookupState *state)
 		return NULL;
 	batch = linitial(state->batches);
 	tuple = list_nth(batch->tuples, batch->next++);
-	state->returned++;
 	return ExecStoreMinimalTuple(tuple, state->tuple_slot, false);
 }
 
@@ -459,7 +471,9 @@ rescan_lookup(CustomScanState *node)
 	LookupState *state = (LookupState *) node;
 
 	end_all_batches(state);
-	start_lookup(state);
+	state->ended = 0;
+	state->is_done = false;
+	state->read = 0;
 	if (outerPlanState(node)->chgParam == NULL)
 		ExecReScan(outerPlanState(node));
 }

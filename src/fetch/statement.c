@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "common/int.h"
 #include "datatype/timestamp.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -67,21 +68,31 @@ send_notice(HttpWatch *watch, int64 now)
 							(now - statement->started) / SECOND)));
 }
 
+/* Returns the statement of an executor state, or NULL. */
+static Statement *
+find_statement(const EState *estate)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &statements)
+	{
+		Statement *statement = dlist_container(Statement, node, iter.cur);
+
+		if (statement->estate == estate)
+			return statement;
+	}
+	return NULL;
+}
+
 /* Returns the statement of an executor state, which lives as long. */
 Statement *
 statement_of(EState *estate)
 {
+	Statement	 *statement = find_statement(estate);
 	MemoryContext context;
-	Statement	 *statement;
-	dlist_iter	  iter;
 
-	dlist_foreach(iter, &statements)
-	{
-		statement = dlist_container(Statement, node, iter.cur);
-		if (statement->estate == estate)
-			return statement;
-	}
-
+	if (statement != NULL)
+		return statement;
 	context =
 		AllocSetContextCreate(estate->es_query_cxt, "opportunity_fdw statement",
 							  ALLOCSET_SMALL_SIZES);
@@ -97,6 +108,23 @@ statement_of(EState *estate)
 	statement->callback.arg = statement;
 	MemoryContextRegisterResetCallback(context, &statement->callback);
 	return statement;
+}
+
+/*
+ * Notes that the executor runs for a number of rows, or for all if it is 0.
+ * Does nothing if an executor state has no statement.
+ */
+void
+statement_note_run(EState *estate, uint64 count)
+{
+	Statement *statement = find_statement(estate);
+
+	if (statement != NULL)
+		statement->rows_wanted =
+			count == 0 || pg_add_s64_overflow(statement->rows_wanted, count,
+											  &statement->rows_wanted)
+				? PG_INT64_MAX
+				: statement->rows_wanted;
 }
 
 /*

@@ -35,9 +35,11 @@ typedef struct Statement
 	MemoryContextCallback callback;
 	MemoryContext		  context;
 	EState				 *estate;
-	int64				  request_total;
-	int64				  record_total; /* number of records received */
-	List				 *sources;		/* RecordSources */
+	int64 rows_wanted; /* number of rows that the executor was asked for so far,
+					   * or PG_INT64_MAX */
+	int64 request_total;
+	int64 record_total;		   /* number of records received */
+	List *sources;			   /* RecordSources */
 	struct KeyStore *store;	   /* see key_cache.c; NULL: no record cached yet */
 	Bitmapset *lookup_scans;   /* range table indexes of the scans whose records
 							  * lookups prefetch */
@@ -64,6 +66,7 @@ typedef struct RecordSource
 
 extern void			 statement_initialize(void);
 extern Statement	*statement_of(EState *estate);
+extern void			 statement_note_run(EState *estate, uint64 count);
 extern void			 statement_note_lookup(Statement *statement, Index scan);
 extern RecordSource *statement_source(EState *estate, const Settings *settings,
 									  Oid userid);

@@ -35,12 +35,11 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "tcop/pquery.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/portal.h"
 
 #include "condition/condition.h"
+#include "fetch/statement.h"
 #include "plan/batch_lookup.h"
 #include "plan/lookup_place.h"
 #include "plan/plan.h"
@@ -60,6 +59,7 @@ typedef struct ExpressionWalk
 } ExpressionWalk;
 
 static ExecutorStart_hook_type	next_start = NULL;
+static ExecutorRun_hook_type	next_run = NULL;
 static const CustomScanMethods *scan_methods;
 
 static bool walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound,
@@ -151,6 +151,7 @@ child_bound(const Pass *pass, const Plan *plan, Bound bound)
 			if (count == 0 && offset == 0)
 				return bound;
 			bound.rows = UNKNOWN_LIMIT;
+			bound.is_by_run &= offset == 0;
 			bound.is_exact = bound.may_drop = false;
 			if (count > 0 && offset >= 0 && count < INT_MAX / 2 &&
 				offset < INT_MAX / 2)
@@ -174,6 +175,7 @@ child_bound(const Pass *pass, const Plan *plan, Bound bound)
 		case T_Unique:
 		case T_WindowAgg:
 			bound.rows = bound.rows == 0 ? 0 : UNKNOWN_LIMIT;
+			bound.may_drop = true;
 			break;
 		case T_Result:
 		case T_SubqueryScan:
@@ -382,7 +384,8 @@ walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
 	}
 	pass->depth--;
 
-	if (pass->is_repeated || (has_locks && bound.rows != 0))
+	if (pass->is_repeated ||
+		(has_locks && (bound.rows != 0 || bound.is_by_run)))
 		return has_locks;
 	if (outer.sources != NIL)
 		lookup_insert(pass, &outer, &plan->lefttree,
@@ -425,18 +428,14 @@ static PlannedStmt *
 add_lookups(const QueryDesc *query, int eflags)
 {
 	Pass	  pass = {0};
-	Bound	  bound = {0};
-	Bound	  unknown = {UNKNOWN_LIMIT, false, false};
+	Bound	  bound = {.is_by_run = true};
+	Bound	  unknown = {.rows = UNKNOWN_LIMIT};
 	int		  plan_id = 0;
 	ListCell *cell;
 
 	pass.methods = scan_methods;
 	pass.statement = copyObject(query->plannedstmt);
 	pass.params = query->params;
-	/* PostgreSQL sets this flag for DECLARE CURSOR, and in PL/pgSQL. */
-	if (ActivePortal != NULL &&
-		(ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0)
-		bound.rows = UNKNOWN_LIMIT;
 	/* The ids of nodes must be unique. */
 	pass.last_node_id = INT_MAX / 2;
 	(void) walk_plan(&pass, &pass.statement->planTree, NIL, bound, false);
@@ -502,8 +501,20 @@ start_executor(QueryDesc *query, int eflags)
 		MemoryContextSetParent(context, query->estate->es_query_cxt);
 }
 
+/* Executor hook: notes how many rows the caller requests. */
+static void
+run_executor(QueryDesc *query, ScanDirection direction,
+			 uint64 count COMPAT_RUN_ONCE_PARAM)
+{
+	statement_note_run(query->estate, count);
+	if (next_run != NULL)
+		next_run(query, direction, count COMPAT_RUN_ONCE_ARG);
+	else
+		standard_ExecutorRun(query, direction, count COMPAT_RUN_ONCE_ARG);
+}
+
 /*
- * Defines the setting, and registers the hook and the methods of the custom
+ * Defines the setting, and registers the hooks and the methods of the custom
  * scan.  Called once, when the module is loaded.
  */
 void
@@ -519,4 +530,6 @@ batch_lookup_initialize(const CustomScanMethods *methods)
 	RegisterCustomScanMethods(methods);
 	next_start = ExecutorStart_hook;
 	ExecutorStart_hook = start_executor;
+	next_run = ExecutorRun_hook;
+	ExecutorRun_hook = run_executor;
 }

@@ -508,7 +508,8 @@ lookup_insert(Pass *pass, Place *place, Plan **link, Bound bound)
 		(List *) use_columns((Node *) place->expressions, NULL);
 	/* in the order of LookupPrivate */
 	lookup->custom_private =
-		list_make2(list_make3_int(bound.rows, bound.is_exact, bound.may_drop),
+		list_make2(list_make4_int(bound.rows, bound.is_by_run, bound.is_exact,
+								  bound.may_drop),
 				   place->sources);
 	lookup->custom_scan_tlist = lookup_columns(child->targetlist, OUTER_VAR);
 	compat_copy_plan_costs(plan, child);

@@ -30,8 +30,9 @@ typedef struct Place
 typedef struct Bound
 {
 	int	 rows;
-	bool is_exact; /* further rows are never read */
-	bool may_drop; /* a node above may drop rows, so that it reads further */
+	bool is_by_run; /* no more than the executor was asked for */
+	bool is_exact;	/* further rows are never read */
+	bool may_drop;	/* a node above may drop rows, so that it reads further */
 } Bound;
 
 /* State of the pass over one statement. */

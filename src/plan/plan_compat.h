@@ -58,6 +58,15 @@ compat_copy_plan_costs(Plan *target, const Plan *source)
 #endif
 }
 
+/* The last parameter of ExecutorRun, before PostgreSQL 18. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_RUN_ONCE_PARAM
+#define COMPAT_RUN_ONCE_ARG
+#else
+#define COMPAT_RUN_ONCE_PARAM , bool once
+#define COMPAT_RUN_ONCE_ARG , once
+#endif
+
 /* Returns true for DESC.  PostgreSQL 18 has a comparison, not a btree strategy. */
 static inline bool
 compat_pathkey_is_descending(const PathKey *pathkey)
