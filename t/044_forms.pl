@@ -193,6 +193,15 @@ for my $form (@forms)
 	compare('twenty FETCH 15', 'easy', $query, 4, "$cursor " . 'FETCH 15 FROM c; ' x 20 . 'COMMIT');
 	compare('two FETCH 150', 'easy', $query, 3, "$cursor FETCH 150 FROM c; FETCH 150 FROM c; COMMIT");
 	compare('three FETCH 100', 'easy', $query, 3, "$cursor FETCH 100 FROM c; FETCH 100 FROM c; FETCH 100 FROM c; COMMIT");
+	for my $type (qw(int bigint))
+	{
+		compare("LIMIT as a parameter of type $type", 'easy', "$limited 10", 1,
+			"SET plan_cache_mode = force_generic_plan; PREPARE s($type) AS $limited \$1; EXECUTE s(10); DEALLOCATE s; RESET plan_cache_mode");
+	}
+	$session->query("SET plan_cache_mode = force_generic_plan; PREPARE s(int) AS $limited 10 / \$1");
+	is($session->query('EXPLAIN EXECUTE s(0)')->{sqlstate}, '', 'EXPLAIN does not evaluate LIMIT');
+	is($session->query('EXECUTE s(0)')->{sqlstate}, '22012', 'the executor evaluates it');
+	$session->query('DEALLOCATE s; RESET plan_cache_mode');
 	for my $run ([ '10', 10, 1 ], [ '100', 100, 1 ], [ '150', 150, 2 ], [ 'ALL', 300, 3 ])
 	{
 		my ($fetch, $rows, $requests) = @$run;

@@ -156,7 +156,7 @@ typedef enum LookupPrivate
 typedef enum LookupBound
 {
 	LOOKUP_BOUND_ROWS,	   /* like SCAN_PRIVATE_LIMIT */
-	LOOKUP_BOUND_BY_RUN,   /* no more rows than the executor was asked for */
+	LOOKUP_BOUND_BY_RUN,   /* no more rows than the executor runs for */
 	LOOKUP_BOUND_IS_EXACT, /* further rows are never read */
 	LOOKUP_BOUND_MAY_DROP  /* a node above may drop rows */
 } LookupBound;

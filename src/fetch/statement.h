@@ -35,7 +35,7 @@ typedef struct Statement
 	MemoryContextCallback callback;
 	MemoryContext		  context;
 	EState				 *estate;
-	int64 rows_wanted; /* number of rows that the executor was asked for so far,
+	int64 rows_wanted; /* number of rows that the executor has run for so far,
 					   * or PG_INT64_MAX */
 	int64 request_total;
 	int64 record_total;		   /* number of records received */

@@ -110,21 +110,26 @@ walk_expression(Node *node, void *argument)
 	return expression_tree_walker(node, walk_expression, &part);
 }
 
-/* Returns the value of LIMIT's or OFFSET's expression, or -1 if it is unknown. */
+/*
+ * Returns the value of LIMIT's or OFFSET's expression, or -1 if it is unknown.
+ * Evaluates only a constant or a parameter, which may be cast to bigint, since
+ * nothing else is certain to raise no error.
+ */
 static int64
 limit_value(const Pass *pass, Node *expression, int64 missing)
 {
+	const Node	*inner = expression;
 	ExprContext *econtext;
 	Datum		 value;
 	bool		 is_null;
-	Bitmapset	*params = NULL;
 
 	if (expression == NULL)
 		return missing;
-	(void) lookup_collect_params(expression, &params);
-	if (params != NULL || contain_mutable_functions(expression) ||
-		contain_subplans(expression) ||
-		(pass->params == NULL && !IsA(expression, Const)))
+	if (IsA(inner, FuncExpr) &&
+		((const FuncExpr *) inner)->funcformat == COERCE_IMPLICIT_CAST)
+		inner = linitial(((const FuncExpr *) inner)->args);
+	if (!IsA(inner, Const) &&
+		(!IsA(inner, Param) || lookup_is_param(inner) || pass->params == NULL))
 		return -1;
 	econtext = CreateStandaloneExprContext();
 	econtext->ecxt_param_list_info = pass->params;

@@ -30,7 +30,7 @@ typedef struct Place
 typedef struct Bound
 {
 	int	 rows;
-	bool is_by_run; /* no more than the executor was asked for */
+	bool is_by_run; /* no more than the executor runs for */
 	bool is_exact;	/* further rows are never read */
 	bool may_drop;	/* a node above may drop rows, so that it reads further */
 } Bound;

@@ -156,6 +156,10 @@ adjust_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 				  RelOptInfo *innerrel, JoinType jointype,
 				  JoinPathExtraData *extra)
 {
+	JoinType path_jointype =
+		jointype == JOIN_UNIQUE_INNER || jointype == JOIN_UNIQUE_OUTER
+			? JOIN_INNER
+			: jointype;
 	Path	 *sorted = NULL;
 	bool	  is_first = true;
 	ListCell *cell;
@@ -168,7 +172,9 @@ adjust_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 		bool	  found = false;
 		Cost	  cost;
 
-		if (!IsA(join, NestPath) || join->outerjoinpath->parent != outerrel ||
+		/* The hook runs again for a semijoin as the join of unique rows. */
+		if (!IsA(join, NestPath) || join->jointype != path_jointype ||
+			join->outerjoinpath->parent != outerrel ||
 			join->innerjoinpath->parent != innerrel)
 			continue;
 		cost =
