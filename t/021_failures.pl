@@ -464,6 +464,12 @@ my @statements = (
 		known => 1
 	},
 	{ name => 'a join by a key', sql => $by_key, known => 1 },
+	{
+		name => 'a subquery by a key and another value of its row',
+		sql => q(SELECT n, (SELECT count(*) FROM keyed o WHERE o.account_id = a.id AND o.amount > n) FROM (VALUES
+			(1, '00000000-0000-4000-9000-000000000001'::uuid), (2, '00000000-0000-4000-9000-000000000002')) a (n, id)),
+		known => 1
+	},
 	{ name => 'a join by a key with few keys in one request', sql => $by_key, behave => '{"in_limit": 2}', known => 1 },
 	{ name => 'EXPLAIN of a join by a key', sql => $by_key =~ s/SELECT/EXPLAIN (VERBOSE, COSTS off) SELECT/r, known => 1 },
 	{

@@ -307,7 +307,7 @@ my @variants = (
 	'{"total": true, "total_lies": 1000}',
 	'{"has_more": true, "total": true, "total_lies": -1, "short_pages": 2}',
 	'{"fail_every": 11, "fail_how": "error-body", "error_body": {"data": [], "errors": [{"message": "Index is rebuilding"}]}}',
-	'{"fail_every": 8, "fail_how": "error-body", "error_body": {"data": [], "error": {"code": "rate_limited"}}, "headers": {"Retry-After": "0"}}',
+	'{"fail_every": 13, "fail_how": "error-body", "error_body": {"data": [], "error": {"code": "rate_limited"}}, "headers": {"Retry-After": "0"}}',
 	'{"quota_requests": 80, "quota_seconds": 1, "quota_header": "RateLimit-Reset"}',
 	'{"empty_strings": true}',
 	'{"empty_strings": true, "in_limit": 2}',

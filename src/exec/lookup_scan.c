@@ -27,6 +27,12 @@
 #include "exec/lookup_scan.h"
 #include "fetch/key_cache.h"
 
+/*
+ * A cursor's batch has no more rows for each key of a request.  Its rows may have
+ * NULL or the same key, and the cursor may be closed early.
+ */
+#define MOST_ROWS_PER_KEY 10
+
 /* A source of a lookup: the records of one table, by one key. */
 typedef struct LookupRecords
 {
@@ -45,6 +51,7 @@ typedef struct LookupBatch
 	List		 *tuples; /* MinimalTuples */
 	int			  next;	  /* position of the next row to return */
 	size_t		  size;	  /* bytes of the tuples */
+	bool		  has_keys;
 } LookupBatch;
 
 typedef struct LookupState
@@ -58,9 +65,10 @@ typedef struct LookupState
 
 	List  *batches; /* LookupBatches, in the order of their rows */
 	size_t size;	/* bytes of all rows held */
-	int	   ended;	/* number of batches whose rows were all returned */
+	int	   used; /* number of batches with requests whose rows were returned */
 	bool   is_done; /* the child has no more rows */
 	int64  read;	/* rows read from the child */
+	int64  returned;
 } LookupState;
 
 /* Returns a property of the number of rows that the query is likely to read. */
@@ -89,19 +97,20 @@ row_limit(const LookupState *state)
 			   : limit;
 }
 
-/*
- * Returns the maximum number of rows of the next batch.  A reader that continues
- * after its first rows is likely to read more than it has requested.
- */
+/* Returns the maximum number of rows of the next batch. */
 static int64
 batch_rows(const LookupState *state)
 {
+	bool  is_by_run = bound_of(state, LOOKUP_BOUND_BY_RUN);
 	int64 limit = row_limit(state);
 
 	if (limit == PG_INT64_MAX)
 		return limit;
+	if (is_by_run && bound_of(state, LOOKUP_BOUND_ROWS) == 0 &&
+		statement_of(state->css.ss.ps.state)->may_run_again)
+		return (int64) MOST_ROWS_PER_KEY * state->page_size;
 	if (!bound_of(state, LOOKUP_BOUND_MAY_DROP) && state->read < limit)
-		return state->read > 0 && bound_of(state, LOOKUP_BOUND_BY_RUN)
+		return is_by_run && state->read > 0
 				   ? Max(limit - state->read, state->page_size)
 				   : limit - state->read;
 	/* If rows are dropped, the number of further ones is unknown. */
@@ -366,17 +375,20 @@ end_all_batches(LookupState *state)
 }
 
 /*
- * Returns true if another batch may be read ahead.  Beyond the limit, these are
- * at most a quarter of the batches that were needed.
+ * Returns true if another batch may be read ahead.  If rows beyond the limit are
+ * needed, these are at most a quarter of the batches that were needed.
  */
 static bool
 may_read_more(const LookupState *state)
 {
 	const LookupRecords *first = linitial(state->sources);
 	int					 most = Max(state->max_concurrency, 2);
+	int64				 limit = row_limit(state);
 
-	if (state->read >= row_limit(state))
-		most = Min(1 + state->ended / 4, most);
+	if (state->returned < limit && state->read >= limit)
+		return false;
+	if (state->read >= limit)
+		most = Min(1 + (state->used + 1) / 4, most);
 	return !state->is_done && list_length(state->batches) < most &&
 		   state->size < (size_t) work_mem * 1024 &&
 		   !key_store_is_full(first->records->statement->store);
@@ -404,6 +416,7 @@ read_ahead(LookupState *state)
 			KeyBatch *of_source = lfirst(keys);
 
 			key_batch_send(of_source);
+			batch->has_keys |= of_source->entries != NIL;
 			counters->batches += of_source->entries != NIL;
 			counters->keys += list_length(of_source->entries);
 			counters->cache_hits += of_source->hits;
@@ -421,8 +434,8 @@ next_child_row(LookupState *state)
 
 	if (batch != NULL && batch->next == list_length(batch->tuples))
 	{
+		state->used += batch->has_keys;
 		end_lookup_batch(state, batch);
-		state->ended++;
 		batch = NULL;
 	}
 	if (batch == NULL && !state->is_done)
@@ -431,6 +444,7 @@ next_child_row(LookupState *state)
 		return NULL;
 	batch = linitial(state->batches);
 	tuple = list_nth(batch->tuples, batch->next++);
+	state->returned++;
 	return ExecStoreMinimalTuple(tuple, state->tuple_slot, false);
 }
 
@@ -471,9 +485,10 @@ rescan_lookup(CustomScanState *node)
 	LookupState *state = (LookupState *) node;
 
 	end_all_batches(state);
-	state->ended = 0;
+	state->used = 0;
 	state->is_done = false;
 	state->read = 0;
+	state->returned = 0;
 	if (outerPlanState(node)->chgParam == NULL)
 		ExecReScan(outerPlanState(node));
 }

@@ -111,20 +111,20 @@ statement_of(EState *estate)
 }
 
 /*
- * Notes that the executor runs for a number of rows, or for all if it is 0.
- * Does nothing if an executor state has no statement.
+ * Notes that the executor runs for a number of rows, or for all if it is 0, and
+ * whether it may run again.  Does nothing if an executor state has no statement.
  */
 void
-statement_note_run(EState *estate, uint64 count)
+statement_note_run(EState *estate, uint64 count, bool may_run_again)
 {
 	Statement *statement = find_statement(estate);
 
-	if (statement != NULL)
-		statement->rows_wanted =
-			count == 0 || pg_add_s64_overflow(statement->rows_wanted, count,
-											  &statement->rows_wanted)
-				? PG_INT64_MAX
-				: statement->rows_wanted;
+	if (statement == NULL)
+		return;
+	statement->may_run_again = may_run_again;
+	if (count == 0 || pg_add_s64_overflow(statement->rows_wanted, count,
+										  &statement->rows_wanted))
+		statement->rows_wanted = PG_INT64_MAX;
 }
 
 /*

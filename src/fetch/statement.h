@@ -35,8 +35,9 @@ typedef struct Statement
 	MemoryContextCallback callback;
 	MemoryContext		  context;
 	EState				 *estate;
-	int64 rows_wanted; /* number of rows that the executor has run for so far,
+	int64 rows_wanted;	 /* number of rows that the executor has run for so far,
 					   * or PG_INT64_MAX */
+	bool  may_run_again; /* the executor, for further rows */
 	int64 request_total;
 	int64 record_total;		   /* number of records received */
 	List *sources;			   /* RecordSources */
@@ -66,7 +67,8 @@ typedef struct RecordSource
 
 extern void			 statement_initialize(void);
 extern Statement	*statement_of(EState *estate);
-extern void			 statement_note_run(EState *estate, uint64 count);
+extern void			 statement_note_run(EState *estate, uint64 count,
+										bool may_run_again);
 extern void			 statement_note_lookup(Statement *statement, Index scan);
 extern RecordSource *statement_source(EState *estate, const Settings *settings,
 									  Oid userid);

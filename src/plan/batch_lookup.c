@@ -35,8 +35,10 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "tcop/pquery.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 
 #include "condition/condition.h"
 #include "fetch/statement.h"
@@ -506,12 +508,21 @@ start_executor(QueryDesc *query, int eflags)
 		MemoryContextSetParent(context, query->estate->es_query_cxt);
 }
 
-/* Executor hook: notes how many rows the caller requests. */
+/*
+ * Executor hook: notes how many rows the caller requests.  PL/pgSQL's loops and
+ * clients that fetch in portions by the protocol usually read all rows, unlike
+ * the readers of cursors.
+ */
 static void
 run_executor(QueryDesc *query, ScanDirection direction,
 			 uint64 count COMPAT_RUN_ONCE_PARAM)
 {
-	statement_note_run(query->estate, count);
+	bool is_portal = ActivePortal != NULL && ActivePortal->queryDesc == query;
+	bool is_cursor =
+		is_portal && (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
+
+	statement_note_run(query->estate, is_portal && !is_cursor ? 0 : count,
+					   is_portal);
 	if (next_run != NULL)
 		next_run(query, direction, count COMPAT_RUN_ONCE_ARG);
 	else
