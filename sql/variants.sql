@@ -486,6 +486,8 @@ BEGIN;
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id;
 FETCH 3 FROM c;
 CLOSE c;
+:fresh
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id;
 FETCH 1 FROM c;
 MOVE 9 FROM c;
