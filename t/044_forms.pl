@@ -202,6 +202,20 @@ for my $form (@forms)
 	is($session->query('EXPLAIN EXECUTE s(0)')->{sqlstate}, '', 'EXPLAIN does not evaluate LIMIT');
 	is($session->query('EXECUTE s(0)')->{sqlstate}, '22012', 'the executor evaluates it');
 	$session->query('DEALLOCATE s; RESET plan_cache_mode');
+
+	# A cursor that changes its direction, in any place, and updates its current row
+	my @moves = map { sprintf('FETCH %s FROM c', $_) } '3', 'BACKWARD 2', '120', 'BACKWARD 60', 'FORWARD 5', 'PRIOR', 'NEXT', 'NEXT', 'ABSOLUTE 250', 'BACKWARD 10',
+	  'ALL', 'PRIOR', 'BACKWARD ALL', 'NEXT', 'PRIOR', 'PRIOR', 'FORWARD 301', 'NEXT', 'BACKWARD 101', 'LAST', 'FIRST', 'RELATIVE 99', 'RELATIVE -98';
+	for my $source ('t', "t WHERE n % 7 <> 0", '(SELECT * FROM t LIMIT 280 OFFSET 10) t')
+	{
+		my $moving = "BEGIN; DECLARE c CURSOR FOR SELECT n, (SELECT o.stage FROM o WHERE o.id = t.id) FROM $source; " . join('; ', @moves) . '; COMMIT';
+		my @rows = map { $session->query("SET search_path = $_, easy, public; $moving")->{out} } qw(foreign_side local_side);
+		is($rows[0], $rows[1], "a cursor that changes its direction over $source");
+	}
+	my $current = 'BEGIN; DECLARE c CURSOR FOR SELECT n, (SELECT o.stage FROM o WHERE o.id = t.id) FROM t; MOVE 7 FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n;
+		MOVE 105 FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n; FETCH PRIOR FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n;
+		DELETE FROM t WHERE CURRENT OF c RETURNING n; MOVE ALL FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n; ROLLBACK';
+	compare('WHERE CURRENT OF', 'easy', $current, 3);
 	for my $run ([ '10', 10, 1 ], [ '100', 100, 1 ], [ '150', 150, 2 ], [ 'ALL', 300, 3 ])
 	{
 		my ($fetch, $rows, $requests) = @$run;

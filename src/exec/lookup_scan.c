@@ -11,8 +11,8 @@
  * finds them in the statement's cache (key_batch.c).
  *
  * Up to max_concurrency batches are in flight, but they do not reach beyond a
- * LIMIT.  If the number of rows to read is unknown, two batches are in flight
- * until the rows of one have been returned.
+ * LIMIT, or the rows that a cursor has fetched.  If the direction changes, the
+ * rows read ahead are read again.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,7 +48,7 @@ typedef struct LookupBatch
 {
 	MemoryContext context;
 	List		 *keys;	  /* a KeyBatch for each source */
-	List		 *tuples; /* MinimalTuples */
+	List		 *tuples; /* HeapTuples */
 	int			  next;	  /* position of the next row to return */
 	size_t		  size;	  /* bytes of the tuples */
 	bool		  has_keys;
@@ -63,12 +63,15 @@ typedef struct LookupState
 	int				max_concurrency; /* of all sources */
 	int				page_size;		 /* likewise */
 
-	List  *batches; /* LookupBatches, in the order of their rows */
-	size_t size;	/* bytes of all rows held */
-	int	   used; /* number of batches with requests whose rows were returned */
-	bool   is_done; /* the child has no more rows */
-	int64  read;	/* rows read from the child */
-	int64  returned;
+	ScanDirection direction; /* of the rows read and returned */
+	List		 *batches;	 /* LookupBatches, in the order of their rows */
+	size_t		  size;		 /* bytes of all rows held */
+	int	  used; /* number of batches with requests whose rows were returned */
+	bool  is_done;	 /* no more rows are read from the child */
+	bool  is_at_end; /* the child has returned its last row */
+	bool  has_ended; /* so has the node */
+	int64 read;		 /* rows read from the child */
+	int64 returned;
 } LookupState;
 
 /* Returns a property of the number of rows that the query is likely to read. */
@@ -119,6 +122,24 @@ batch_rows(const LookupState *state)
 	return Max(state->page_size, state->read);
 }
 
+/* Returns the relation of a node that scans one, or NULL. */
+static Relation
+scanned_relation(const PlanState *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_SeqScanState:
+		case T_SampleScanState:
+		case T_IndexScanState:
+		case T_BitmapHeapScanState:
+		case T_TidScanState:
+		case T_TidRangeScanState:
+			return ((const ScanState *) node)->ss_currentRelation;
+		default:
+			return NULL;
+	}
+}
+
 /* Prepares a source, unless only EXPLAIN needs it. */
 static void
 begin_source(LookupState *state, List *plan, List *expressions, int eflags)
@@ -160,8 +181,9 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 	ListCell	*expressions;
 
 	outerPlanState(node) =
-		ExecInitNode(outerPlan(plan), estate,
-					 eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
+		ExecInitNode(outerPlan(plan), estate, eflags & ~EXEC_FLAG_MARK);
+	state->css.ss.ss_currentRelation = scanned_relation(outerPlanState(node));
+	state->direction = ForwardScanDirection;
 	forboth(source, list_nth(plan->custom_private, LOOKUP_PRIVATE_SOURCES),
 			expressions, plan->custom_exprs)
 		begin_source(state, lfirst(source), lfirst(expressions), eflags);
@@ -169,7 +191,7 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 		ExecSetTupleBound(bound_of(state, LOOKUP_BOUND_ROWS),
 						  outerPlanState(node));
 	state->tuple_slot = ExecInitExtraTupleSlot(
-		estate, ExecGetResultType(outerPlanState(node)), &TTSOpsMinimalTuple);
+		estate, ExecGetResultType(outerPlanState(node)), &TTSOpsHeapTuple);
 }
 
 /*
@@ -186,6 +208,8 @@ as_scan_tuple(LookupState *state, TupleTableSlot *row)
 	slot_getallattrs(row);
 	memcpy(slot->tts_values, row->tts_values, natts * sizeof(Datum));
 	memcpy(slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
+	slot->tts_tid = row->tts_tid;
+	slot->tts_tableOid = row->tts_tableOid;
 	return ExecStoreVirtualTuple(slot);
 }
 
@@ -294,7 +318,7 @@ static bool
 add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
 {
 	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
-	MinimalTuple tuple = ExecCopySlotMinimalTuple(row);
+	HeapTuple	 tuple = ExecCopySlotHeapTuple(row);
 	bool		 is_full = false;
 	ListCell	*cell;
 	ListCell	*keys;
@@ -304,6 +328,14 @@ add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
 		foreach(cell, state->sources)
 			batch->keys =
 				lappend(batch->keys, create_keys(lfirst(cell), econtext));
+	}
+	if (state->css.ss.ss_currentRelation != NULL)
+	{
+		/* WHERE CURRENT OF finds the row by its place in the table. */
+		const ScanState *scan = (ScanState *) outerPlanState(state);
+
+		tuple->t_self = scan->ss_ScanTupleSlot->tts_tid;
+		tuple->t_tableOid = scan->ss_ScanTupleSlot->tts_tableOid;
 	}
 	batch->tuples = lappend(batch->tuples, tuple);
 	batch->size += tuple->t_len;
@@ -328,6 +360,7 @@ read_lookup_batch(LookupState *state)
 	LookupBatch	 *batch = palloc0(sizeof(LookupBatch));
 	int64		  most_rows = batch_rows(state);
 	bool		  is_full;
+	bool		  is_last = false;
 
 	batch->context = context;
 	MemoryContextSwitchTo(estate->es_query_cxt);
@@ -339,16 +372,17 @@ read_lookup_batch(LookupState *state)
 		MemoryContextSwitchTo(old_context);
 		row = ExecProcNode(outerPlanState(state));
 		MemoryContextSwitchTo(context);
-		state->is_done = TupIsNull(row);
-		if (state->is_done)
+		state->is_at_end = TupIsNull(row);
+		if (state->is_at_end)
 			break;
 		state->read++;
-		state->is_done = bound_of(state, LOOKUP_BOUND_IS_EXACT) &&
-						 state->read == bound_of(state, LOOKUP_BOUND_ROWS);
+		is_last = ScanDirectionIsForward(state->direction) &&
+				  bound_of(state, LOOKUP_BOUND_IS_EXACT) &&
+				  state->read == bound_of(state, LOOKUP_BOUND_ROWS);
 		is_full = add_row(state, batch, row);
-	} while (!state->is_done && !is_full &&
-			 list_length(batch->tuples) < most_rows &&
+	} while (!is_last && !is_full && list_length(batch->tuples) < most_rows &&
 			 state->size < (size_t) work_mem * 1024);
+	state->is_done = state->is_at_end || is_last;
 	MemoryContextSwitchTo(old_context);
 	return batch;
 }
@@ -424,14 +458,40 @@ read_ahead(LookupState *state)
 	}
 }
 
+/* Forgets the rows read, so that the next one is the first. */
+static void
+start_lookup(LookupState *state)
+{
+	end_all_batches(state);
+	state->direction = state->css.ss.ps.state->es_direction;
+	state->used = 0;
+	state->is_done = state->is_at_end = state->has_ended = false;
+	state->read = state->returned = 0;
+}
+
+/* Moves the child back to the row that was returned last, or to the end. */
+static void
+turn_around(LookupState *state)
+{
+	int64 rows = state->read - state->returned;
+
+	if (state->is_at_end && !state->has_ended)
+		rows++;
+	start_lookup(state);
+	while (rows-- > 0)
+		(void) ExecProcNode(outerPlanState(state));
+}
+
 /* Returns the next row of the child, or NULL at the end. */
 static TupleTableSlot *
 next_child_row(LookupState *state)
 {
-	LookupBatch *batch =
-		state->batches != NIL ? linitial(state->batches) : NULL;
-	MinimalTuple tuple;
+	LookupBatch *batch;
+	HeapTuple	 tuple;
 
+	if (state->direction != state->css.ss.ps.state->es_direction)
+		turn_around(state);
+	batch = state->batches != NIL ? linitial(state->batches) : NULL;
 	if (batch != NULL && batch->next == list_length(batch->tuples))
 	{
 		state->used += batch->has_keys;
@@ -440,12 +500,13 @@ next_child_row(LookupState *state)
 	}
 	if (batch == NULL && !state->is_done)
 		read_ahead(state);
-	if (state->batches == NIL)
+	state->has_ended = state->batches == NIL;
+	if (state->has_ended)
 		return NULL;
 	batch = linitial(state->batches);
 	tuple = list_nth(batch->tuples, batch->next++);
 	state->returned++;
-	return ExecStoreMinimalTuple(tuple, state->tuple_slot, false);
+	return ExecStoreHeapTuple(tuple, state->tuple_slot, false);
 }
 
 /*
@@ -484,11 +545,7 @@ rescan_lookup(CustomScanState *node)
 {
 	LookupState *state = (LookupState *) node;
 
-	end_all_batches(state);
-	state->used = 0;
-	state->is_done = false;
-	state->read = 0;
-	state->returned = 0;
+	start_lookup(state);
 	if (outerPlanState(node)->chgParam == NULL)
 		ExecReScan(outerPlanState(node));
 }

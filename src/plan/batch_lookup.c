@@ -410,29 +410,11 @@ walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
 }
 
 /*
- * Returns a node above a plan that keeps the rows read, since a lookup cannot
- * return them backwards.
- */
-static Plan *
-materialize(Pass *pass, Plan *child)
-{
-	Plan *plan = (Plan *) makeNode(Material);
-
-	compat_copy_plan_costs(plan, child);
-	plan->plan_node_id = ++pass->last_node_id;
-	plan->targetlist = lookup_columns(child->targetlist, OUTER_VAR);
-	plan->lefttree = child;
-	plan->extParam = child->extParam;
-	plan->allParam = child->allParam;
-	return plan;
-}
-
-/*
  * Returns a copy of a statement's plan with lookups, in the current memory
  * context.
  */
 static PlannedStmt *
-add_lookups(const QueryDesc *query, int eflags)
+add_lookups(const QueryDesc *query)
 {
 	Pass	  pass = {0};
 	Bound	  bound = {.is_by_run = true};
@@ -446,9 +428,6 @@ add_lookups(const QueryDesc *query, int eflags)
 	/* The ids of nodes must be unique. */
 	pass.last_node_id = INT_MAX / 2;
 	(void) walk_plan(&pass, &pass.statement->planTree, NIL, bound, false);
-	if (pass.has_changed && (eflags & EXEC_FLAG_BACKWARD) != 0 &&
-		!IsA(pass.statement->planTree, Material))
-		pass.statement->planTree = materialize(&pass, pass.statement->planTree);
 
 	/* the subplans of expressions that the pass does not know */
 	foreach(cell, pass.statement->subplans)
@@ -497,7 +476,7 @@ start_executor(QueryDesc *query, int eflags)
 			AllocSetContextCreate(CurrentMemoryContext, "opportunity_fdw plan",
 								  ALLOCSET_DEFAULT_SIZES);
 		old_context = MemoryContextSwitchTo(context);
-		query->plannedstmt = add_lookups(query, eflags);
+		query->plannedstmt = add_lookups(query);
 		MemoryContextSwitchTo(old_context);
 	}
 	if (next_start != NULL)

@@ -465,8 +465,8 @@ use_columns(Node *node, void *argument)
 }
 
 /* Returns a target list with the columns of another one. */
-List *
-lookup_columns(const List *targets, int varno)
+static List *
+node_columns(const List *targets, int varno)
 {
 	List	 *columns = NIL;
 	ListCell *cell;
@@ -511,17 +511,16 @@ lookup_insert(Pass *pass, Place *place, Plan **link, Bound bound)
 		list_make2(list_make4_int(bound.rows, bound.is_by_run, bound.is_exact,
 								  bound.may_drop),
 				   place->sources);
-	lookup->custom_scan_tlist = lookup_columns(child->targetlist, OUTER_VAR);
+	lookup->custom_scan_tlist = node_columns(child->targetlist, OUTER_VAR);
 	compat_copy_plan_costs(plan, child);
 	plan->parallel_safe = child->parallel_safe;
 	plan->plan_node_id = ++pass->last_node_id;
-	plan->targetlist = lookup_columns(child->targetlist, INDEX_VAR);
+	plan->targetlist = node_columns(child->targetlist, INDEX_VAR);
 	plan->lefttree = child;
 	(void) lookup_collect_params((Node *) lookup->custom_exprs, &params);
 	plan->extParam = bms_union(child->extParam, params);
 	plan->allParam = bms_union(child->allParam, params);
 	*link = plan;
-	pass->has_changed = true;
 }
 
 /*

@@ -45,7 +45,6 @@ typedef struct Pass
 	int						 depth; /* of the places around the current node */
 	Bitmapset				*visited; /* plan ids of subplans */
 	bool is_repeated; /* the current subplan was visited before */
-	bool has_changed; /* a lookup was inserted */
 } Pass;
 
 
@@ -58,7 +57,6 @@ extern List *lookup_bind_initplan(const Pass *pass, List *bindings, int paramid,
 								  bool is_constant);
 extern void	 lookup_serve_scan(const Pass *pass, ForeignScan *scan,
 							   List *bindings);
-extern List *lookup_columns(const List *targets, int varno);
 extern void	 lookup_insert(Pass *pass, Place *place, Plan **link, Bound bound);
 extern void	 lookup_split_node(Pass *pass, Place *place, Plan **link,
 							   int first_qual, Bound bound);
