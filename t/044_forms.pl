@@ -225,6 +225,35 @@ for my $form (@forms)
 	}
 }
 
+# A cancel in the middle of each form leaves no request in flight, and the next execution
+# returns the right rows. Repeated executions keep no memory.
+{
+	my @cancelled = grep { $_->[2] > 0 && (!defined $only || $_->[0] =~ /$only/) } @forms;
+	for my $form (@cancelled)
+	{
+		my ($name, $query) = @$form;
+		$session->query('SELECT opportunity_fdw_disconnect()');
+		$api->behave('{"delay_ms": 150}');
+		is($session->query("SET search_path = foreign_side, easy, public; SET statement_timeout = 70; $query")->{sqlstate}, '57014', "$name: is cancelled");
+		$api->behave('{"delay_ms": 0}');
+		$session->query('RESET statement_timeout');
+		ok($api->becomes('in_flight', 0), "$name: no request is left in flight");
+		compare("$name, after a cancel", 'easy', $query);
+	}
+	my $held = sub {
+		return (Reevo::resident($session->{backend}),
+			$session->query("SELECT sum(total_bytes) / 1024 FROM pg_backend_memory_contexts")->{out});
+	};
+	my $executions = join('; ', map { my $query = $_->[1]; ($query) x 6 } @cancelled);
+	$session->query("SET search_path = foreign_side, easy, public; $executions");
+	my @before = $held->();
+	$session->query($executions) for 1 .. 4;
+	my @after = $held->();
+	note(sprintf('%d executions: %d and %d kB before, %d and %d kB after', 24 * @cancelled, @before, @after));
+	cmp_ok($after[0] - $before[0], '<', 4096, 'the memory of the process does not grow') unless Reevo::keeps_freed($session->{backend});
+	cmp_ok($after[1] - $before[1], '<', 128, 'the memory contexts do not grow');
+}
+
 # Queries may omit archived records. Then an EXISTS that remains a subplan must not read the
 # ids of the whole table, although that costs less for many rows with few ids.
 {

@@ -458,7 +458,7 @@ read_ahead(LookupState *state)
 	}
 }
 
-/* Forgets the rows read, so that the next one is the first. */
+/* Clears the rows read, so that the next one is the first. */
 static void
 start_lookup(LookupState *state)
 {
