@@ -627,8 +627,7 @@ api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
 	if (status == RECORD_OK)
 		return true;
 	*problem = api_read_problem(api, transfer);
-	if (status == RECORD_CUT)
-		problem->is_cut = true;
+	problem->is_cut |= status == RECORD_CUT;
 	/* An error without data has not the shape of a record, either. */
 	if (problem->is_json && !problem->has_data &&
 		(problem->code[0] != '\0' || problem->message[0] != '\0'))
