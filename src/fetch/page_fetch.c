@@ -575,9 +575,6 @@ release_page(PageFetch *fetch)
 	{
 		int64 fresh = fetch->found - fetch->found_before;
 
-		if (fetch->range_state == RANGES_OPEN &&
-			2 * fresh <= fetch->response.page->count)
-			fetch->sparse_pages++;
 		if (!page_progress_note(&fetch->progress, fresh > 0))
 			raise_endless(
 				psprintf("The last %d pages contained no new records.",

@@ -66,9 +66,8 @@ typedef struct PageFetch
 	List *readers; /* RangeReaders; the first is RANGE_ALL and never dropped */
 	RangeState	 range_state;
 	PageProgress progress;
-	int			 pages;			/* number of pages read by all readers */
-	int			 sparse_pages;	/* number of range pages with at most half of
-								 * their records new */
+	int			 pages;	 /* number of pages read by all readers */
+	int			 splits; /* number of ranges opened after the first one */
 	int64		 most_received; /* most records that a query returned: a lower
 								 * bound of the API's limit */
 	bool		 has_undated;	/* a RANGE_UNDATED was opened */
