@@ -108,8 +108,9 @@ typedef enum ScanPrivate
 	SCAN_PRIVATE_FILTERS, /* conditions to push down, if none is on the id */
 	SCAN_PRIVATE_SORT,	  /* promised order, by ScanSort; NIL: none */
 	SCAN_PRIVATE_FLAGS,	  /* an IntList by ScanFlag */
-	SCAN_PRIVATE_ROLES	  /* FilterRole of each filter, an IntList, as
+	SCAN_PRIVATE_ROLES,	  /* FilterRole of each filter, an IntList, as
 							   * lookup_place.c sets them */
+	SCAN_PRIVATE_PARTS	  /* limit of the queries for one list, an Integer */
 } ScanPrivate;
 
 /* Positions of SCAN_PRIVATE_SORT. */
@@ -221,6 +222,6 @@ extern KeySet condition_evaluate_keys(const List *condition, const List *states,
 									  ExprContext *econtext);
 extern bool condition_evaluate_filter(const List *condition, const List *states,
 									  ExprContext *econtext, const Api *api,
-									  List **filters);
+									  int most, List **filters);
 
 #endif /* OPPORTUNITY_CONDITION_H */

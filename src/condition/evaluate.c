@@ -19,6 +19,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "common/string.h"
 #include "executor/executor.h"
@@ -56,6 +57,7 @@ typedef struct Leaf
 	const char	 *field;
 	RemoteKind	  remote_kind;
 	int			  operators; /* usable, a set of OPERATOR_BIT */
+	int			  most;		 /* limit of the values of a list */
 	Values		  values;
 	List		**filters; /* RemoteFilters, joined by AND */
 } Leaf;
@@ -66,6 +68,25 @@ typedef struct Bound
 	int64  time; /* microseconds of a timestamp, or days of a date */
 	double number;
 } Bound;
+
+/* A set of texts. */
+typedef struct TextSetElement
+{
+	const char *text;
+	char		status; /* for simplehash.h */
+} TextSetElement;
+
+#define SH_PREFIX text_set
+#define SH_ELEMENT_TYPE TextSetElement
+#define SH_KEY_TYPE const char *
+#define SH_KEY text
+#define SH_HASH_KEY(table, key) \
+	hash_bytes((const unsigned char *) (key), (int) strlen(key))
+#define SH_EQUAL(table, a, b) (strcmp(a, b) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
 
 /* --- SQL values as JSON --- */
 
@@ -414,50 +435,42 @@ add_filter(const Leaf *leaf, RemoteOperator used, const char *value)
 	return true;
 }
 
-/* Returns a JSON array of Strings of JSON. */
-static char *
-list_json(const List *elements)
-{
-	StringInfoData json;
-	ListCell	  *cell;
-
-	initStringInfo(&json);
-	foreach(cell, elements)
-		appendStringInfo(&json, "%s%s",
-						 foreach_current_index(cell) > 0 ? "," : "[",
-						 strVal(lfirst(cell)));
-	appendStringInfoChar(&json, ']');
-	return json.data;
-}
-
 /*
  * Adds a filter that the column is one of the values, distinct Strings of JSON,
  * or none of them.  The operator one is for a single value, many for several.
  */
 static void
-add_equality(const Leaf *leaf, const List *json, RemoteOperator one,
+add_equality(const Leaf *leaf, List *json, RemoteOperator one,
 			 RemoteOperator many)
 {
-	if (list_length(json) != 1 ||
-		!add_filter(leaf, one, strVal(linitial(json))))
-		add_filter(leaf, many, list_json(json));
+	if (list_length(json) == 1 && add_filter(leaf, one, strVal(linitial(json))))
+		return;
+	if (add_filter(leaf, many, json_list(json, 0, list_length(json))) &&
+		many == OPERATOR_IN)
+		((RemoteFilter *) llast(*leaf->filters))->values = json;
 }
 
 /* Adds a filter for the leaf's values, unless they are too many or not exact. */
 static void
 add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 {
+	text_set_hash *seen = text_set_create(
+		CurrentMemoryContext, Min(leaf->values.count, leaf->most), NULL);
 	List *json = NIL;
 
 	for (int i = 0; i < leaf->values.count; i++)
 	{
 		char *text = value_json(leaf->remote_kind, leaf->values.values[i],
 								leaf->values.type);
+		bool  found;
 
 		if (text == NULL)
 			return;
-		json = list_append_unique(json, makeString(text));
-		if (list_length(json) > MAX_REMOTE_VALUES)
+		text_set_insert(seen, text, &found);
+		if (found)
+			continue;
+		json = lappend(json, makeString(text));
+		if (list_length(json) > leaf->most)
 			return;
 	}
 	add_equality(leaf, json, one, many);
@@ -558,11 +571,12 @@ add_pattern(const Leaf *leaf, const char *pattern)
 
 /*
  * Adds the filters of a condition on one column: none if every record may
- * match.  Returns false if no record can match.
+ * match, or if a list has more than this number of values.  Returns false if no
+ * record can match.
  */
 static bool
 evaluate_leaf(const List *condition, const List *states, ExprContext *econtext,
-			  const Api *api, List **filters)
+			  const Api *api, int most, List **filters)
 {
 	Leaf leaf = {.api = api,
 				 .kind = condition_kind(condition),
@@ -573,6 +587,7 @@ evaluate_leaf(const List *condition, const List *states, ExprContext *econtext,
 	bool is_negative =
 		leaf.kind == CONDITION_NOT_EQUAL || leaf.kind == CONDITION_NOT_ANY;
 
+	leaf.most = is_negative ? MAX_REMOTE_VALUES : most;
 	if (leaf.kind != CONDITION_EXISTS)
 	{
 		/*
@@ -631,14 +646,16 @@ group(const char *name, const List *filters)
 		json = lappend(json, makeString(filter->json));
 		result->uses = remote_uses_unite(result->uses, filter->uses);
 	}
-	result->json = psprintf("{\"%s\":%s}", name, list_json(json));
+	result->json = result->text =
+		psprintf("{\"%s\":%s}", name, json_list(json, 0, list_length(json)));
 	return result;
 }
 
 /* Adds the filters of a condition, like evaluate_leaf. */
 static bool
 evaluate_condition(const List *condition, const List *states,
-				   ExprContext *econtext, const Api *api, List **filters)
+				   ExprContext *econtext, const Api *api, int most,
+				   List **filters)
 {
 	List	 *arms = NIL;
 	ListCell *cell;
@@ -649,7 +666,7 @@ evaluate_condition(const List *condition, const List *states,
 			for_each_from(cell, condition, 1)
 			{
 				if (!evaluate_condition(lfirst(cell), states, econtext, api,
-										filters))
+										MAX_REMOTE_VALUES, filters))
 					return false;
 			}
 			return true;
@@ -659,7 +676,7 @@ evaluate_condition(const List *condition, const List *states,
 				List *arm = NIL;
 
 				if (!evaluate_condition(lfirst(cell), states, econtext, api,
-										&arm))
+										MAX_REMOTE_VALUES, &arm))
 					continue;
 				if (arm == NIL)
 					return true;
@@ -670,26 +687,30 @@ evaluate_condition(const List *condition, const List *states,
 			*filters = lappend(*filters, group("or", arms));
 			return true;
 		default:
-			return evaluate_leaf(condition, states, econtext, api, filters);
+			return evaluate_leaf(condition, states, econtext, api, most,
+								 filters);
 	}
 }
 
 /*
  * Adds the filter of a condition to push down to *filters, in the current
  * context, unless every record may match.  Returns false if no record can
- * match: then no request is needed.  states: ExprStates of the plan's
- * expressions.
+ * match: then no request is needed.
+ *
+ * states: ExprStates of the plan's expressions.  most: limit of the values, if
+ * the condition is a list.
  *
  * The filter does not use an operator that the API has rejected, but may use
  * another operator instead.
  */
 bool
 condition_evaluate_filter(const List *condition, const List *states,
-						  ExprContext *econtext, const Api *api, List **filters)
+						  ExprContext *econtext, const Api *api, int most,
+						  List **filters)
 {
 	List *joined = NIL;
 
-	if (!evaluate_condition(condition, states, econtext, api, &joined))
+	if (!evaluate_condition(condition, states, econtext, api, most, &joined))
 		return false;
 	if (joined != NIL)
 		*filters = lappend(*filters, group("and", joined));

@@ -252,7 +252,8 @@ evaluate_lookup_filters(const LookupRecords *source, ExprContext *econtext,
 	foreach(cell, (List *) list_nth(source->plan, LOOKUP_SOURCE_FILTERS))
 	{
 		if (!condition_evaluate_filter(lfirst(cell), source->expressions,
-									   econtext, source->records->api, filters))
+									   econtext, source->records->api,
+									   MAX_REMOTE_VALUES, filters))
 			return false;
 	}
 	return true;

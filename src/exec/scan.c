@@ -100,6 +100,7 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 	scan->page_spec.is_on_demand =
 		ActivePortal != NULL &&
 		(ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
+	scan->page_spec.max_parts = intVal(plan_member(node, SCAN_PRIVATE_PARTS));
 	scan->page_spec.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
 	scan->page_spec.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
 	if (sort == NIL)
@@ -181,6 +182,8 @@ static bool
 evaluate_filters(ForeignScanState *node, bool of_lookup, List **filters)
 {
 	OpportunityScan *scan = node->fdw_state;
+	const Api		*api = scan->records->api;
+	int				 max_parts = of_lookup ? 1 : scan->page_spec.max_parts;
 	ListCell		*cell;
 	ListCell		*role;
 
@@ -190,10 +193,12 @@ evaluate_filters(ForeignScanState *node, bool of_lookup, List **filters)
 		if (of_lookup && lfirst_int(role) != FILTER_RESTRICTION)
 			continue;
 		if (!condition_evaluate_filter(lfirst(cell), scan->expressions,
-									   node->ss.ps.ps_ExprContext,
-									   scan->records->api, filters))
+									   node->ss.ps.ps_ExprContext, api,
+									   max_parts * MAX_REMOTE_VALUES, filters))
 			return false;
 	}
+	if (!of_lookup)
+		*filters = part_choose(api, *filters, max_parts);
 	return true;
 }
 
@@ -243,7 +248,7 @@ filters_text(const List *filters)
 
 	initStringInfo(&text);
 	foreach(cell, filters)
-		appendStringInfo(&text, "%s\n", ((RemoteFilter *) lfirst(cell))->json);
+		appendStringInfo(&text, "%s\n", ((RemoteFilter *) lfirst(cell))->text);
 	return text.data;
 }
 

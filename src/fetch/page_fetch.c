@@ -6,7 +6,8 @@
  *
  * From the second page on, the next one is requested before the records of the
  * current one are returned, unless the reader is likely to stop.  A long read
- * without a required order continues with parallel cursors: see range.c.
+ * without a required order continues with parallel cursors: see range.c.  A long
+ * list of values is sent in parts: see part.c.
  *
  * No record is returned twice.  A filter or a sort that the API rejects is
  * omitted for the rest of the session.  The caller rechecks the conditions and
@@ -26,20 +27,21 @@
 
 /*
  * Starts or restarts the first reader, without a rejected sort or filter.  If the
- * sort is rejected, all records must be read before they can be sorted.
+ * sort is rejected, or for parts, all records must be read before they can be
+ * sorted.
  */
-static void
-begin_fetch(PageFetch *fetch)
+void
+page_fetch_begin(PageFetch *fetch)
 {
 	const PageSpec *spec = fetch->spec;
 	const Api	   *api = fetch->source.api;
 	const RemoteUse sort = {spec->sort, REMOTE_SORT, NULL};
 	RangeReader	   *reader = linitial(fetch->readers);
-	ApiQuery	   *query = &reader->pages->query;
+	ApiQuery	   *query = &fetch->first_query;
 	bool			needs_all;
 
-	fetch->is_sorted =
-		spec->sort != NULL && !fetch->is_capped && !api_refuses(api, &sort);
+	fetch->is_sorted = spec->sort != NULL && fetch->list == NULL &&
+					   !fetch->is_capped && !api_refuses(api, &sort);
 	needs_all = spec->sort != NULL && !fetch->is_sorted;
 	fetch->limit = needs_all ? 0 : spec->limit;
 	fetch->is_on_demand = spec->is_on_demand && !needs_all;
@@ -62,8 +64,10 @@ begin_fetch(PageFetch *fetch)
 	query->limit = fetch->source.page_size;
 	if (fetch->limit > 0)
 		query->limit = Min(fetch->limit, query->limit);
-	reader->lower = reader->position = NO_TIME;
+	reader->lower = reader->position = reader->no_split = NO_TIME;
+	reader->upper = END_OF_TIME;
 	reader->is_done = false;
+	reader->pages->query = *query;
 	page_reader_restart(reader->pages);
 }
 
@@ -97,8 +101,9 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 		if (!api_refuses(fetch->source.api, filter->uses))
 			fetch->filters = lappend(fetch->filters, filter);
 	}
+	part_begin(fetch);
 	range_add_reader(fetch, RANGE_ALL, NO_TIME);
-	begin_fetch(fetch);
+	page_fetch_begin(fetch);
 	return fetch;
 }
 
@@ -138,6 +143,7 @@ page_fetch_end(PageFetch *fetch)
 		http_end(fetch->response.transfer);
 	foreach(cell, fetch->readers)
 		page_reader_stop(((RangeReader *) lfirst(cell))->pages);
+	part_stop_ahead(fetch);
 }
 
 /* --- Results that the API limits --- */
@@ -190,7 +196,7 @@ read_by_time(PageFetch *fetch)
 {
 	fetch->is_capped = true;
 	fetch->progress.stale_allowed += fetch->pages;
-	begin_fetch(fetch);
+	page_fetch_begin(fetch);
 }
 
 /* Returns true if a query's first pages have a record that was not returned. */
@@ -369,6 +375,8 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter)
 
 	api_note_refusal(fetch->source.api, filter->uses, filter->refusal);
 	fetch->filters = list_delete_ptr(list_copy(fetch->filters), filter);
+	if (filter == fetch->list)
+		fetch->list = NULL;
 	MemoryContextSwitchTo(old_context);
 	ereport(WARNING,
 			(errcode(ERRCODE_FDW_ERROR),
@@ -385,32 +393,38 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter)
 
 /*
  * Handles the rejection of a reader's query: omits the rejected filters or the
- * sort, reduces the page size, or raises an error.
+ * sort, reduces the size of parts or pages, or raises an error.
  */
 static void
 settle_refusal(PageFetch *fetch, RangeReader *reader,
 			   const PageResponse *response)
 {
+	QueryResult	  result = response->result;
 	List		 *refused;
 	RemoteFilter *last;
 	ListCell	 *cell;
 
 	if (reader->pages->cursor == NULL &&
-		range_note_refusal(fetch, reader, response->result))
+		range_note_refusal(fetch, reader, result))
 		return;
-	switch (
-		refusal_find(reader->pages, response->result, fetch->filters, &refused))
+	/* The page size and the sort were not the reason for a larger part. */
+	if (result == QUERY_REFUSED && fetch->accepted_parts >= 0)
+		result = QUERY_VALUE_REFUSED;
+	switch (refusal_find(reader->pages, result, fetch->filters, &refused))
 	{
 		case REFUSED_SIZE:
 			return;
 		case REFUSED_CURSOR:
-			settle_cursor(fetch, reader, response->result);
+			settle_cursor(fetch, reader, result);
 			return;
 		case REFUSED_SORT:
 			break;
 		case REFUSED_FILTERS:
 			foreach(cell, refused)
-				drop_filter(fetch, lfirst(cell));
+			{
+				if (!part_shrink(fetch, lfirst(cell)))
+					drop_filter(fetch, lfirst(cell));
+			}
 			break;
 		case REFUSED_ENDPOINT:
 			api_raise_refusal(fetch->source.api, response->transfer);
@@ -422,7 +436,10 @@ settle_refusal(PageFetch *fetch, RangeReader *reader,
 			last->refusal = QUERY_VALUE_REFUSED;
 			drop_filter(fetch, last);
 	}
-	begin_fetch(fetch);
+	part_stop_ahead(fetch);
+	/* Records of earlier parts may come again. */
+	fetch->progress.stale_allowed += fetch->pages;
+	page_fetch_begin(fetch);
 }
 
 /* --- Pages --- */
@@ -538,6 +555,7 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	if (reader->pages->doubt != DOUBT_NONE)
 		note_end(fetch, reader);
 	send_wanted(fetch, true);
+	part_send_ahead(fetch);
 	return true;
 }
 
@@ -558,7 +576,7 @@ next_page(PageFetch *fetch)
 			return false;
 		}
 		reader = wait_for_page(fetch);
-		if (reader == NULL && !verify_end(fetch))
+		if (reader == NULL && !verify_end(fetch) && !part_next(fetch))
 			return false;
 	} while (reader == NULL || !read_page(fetch, reader));
 	return true;

@@ -15,11 +15,16 @@
 #include "base/id.h"
 #include "fetch/page_reader.h"
 
+/* Number of pages before requests in parallel start, if the scan may stop. */
+#define PAGES_BEFORE_STOP 3
+
 /* The records to read; must live as long as the fetch. */
 typedef struct PageSpec
 {
-	List	   *filters; /* RemoteFilters, joined by AND */
-	const char *sort;	 /* attribute to sort by, in UTF-8; NULL: any order */
+	List *filters;	  /* RemoteFilters, joined by AND; see part_choose */
+	int	  max_parts;  /* limit of the queries for one list; 1 with a sort and a
+					   * limit */
+	const char *sort; /* attribute to sort by, in UTF-8; NULL: any order */
 	bool		is_descending;
 	int			limit;		  /* number of records that are likely to be read;
 							   * 0: all */
@@ -77,6 +82,14 @@ typedef struct PageFetch
 	bool  is_sorted; /* as the spec requests; valid from the first record on */
 	int64 found;	 /* number of records returned */
 
+	/* see part.c */
+	RemoteFilter *list;			  /* among filters, sent in parts; NULL: none */
+	int			  part_size;	  /* number of values in a part */
+	int			  part_start;	  /* index of the current part's first value */
+	int			  accepted_parts; /* since the last refusal; -1: none was */
+	ApiQuery	  first_query;	  /* for the first page of the current part */
+	List *ahead; /* PageReaders of the next parts, on their first page */
+
 	bool is_waiting; /* it returned false because of nowait, not at the end */
 
 	List *unproven; /* filters of each query that may have been limited within
@@ -131,6 +144,15 @@ extern PageFetch *page_fetch_create(RecordSource   *records,
 extern bool		  page_fetch_next(PageFetch *fetch, Record **record);
 extern bool		  page_fetch_is_ready(const PageFetch *fetch);
 extern void		  page_fetch_end(PageFetch *fetch);
+extern void		  page_fetch_begin(PageFetch *fetch);
+
+/* part.c */
+extern List *part_choose(const Api *api, const List *filters, int max_parts);
+extern void	 part_begin(PageFetch *fetch);
+extern bool	 part_next(PageFetch *fetch);
+extern void	 part_send_ahead(PageFetch *fetch);
+extern void	 part_stop_ahead(PageFetch *fetch);
+extern bool	 part_shrink(PageFetch *fetch, RemoteFilter *list);
 
 /* range.c */
 extern RangeReader *range_add_reader(PageFetch *fetch, RangeKind kind,

@@ -35,9 +35,6 @@
 /* Number of remaining requests, of a limited budget, per additional reader. */
 #define BUDGET_PER_READER 20
 
-/* Number of pages before further readers start, if the scan may stop. */
-#define PAGES_BEFORE_STOP 3
-
 /*
  * Returns the filters of the fetch and of a range, which begins at a second or
  * at the exact time in a text, in the context of the readers.

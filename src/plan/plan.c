@@ -70,6 +70,7 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 
 	if (baserel->fdw_private == NULL)
 		baserel->fdw_private = plan_table_create(relid, baserel->userid);
+	((TableInfo *) baserel->fdw_private)->is_analyzed = baserel->tuples > 0;
 	if (baserel->tuples <= 0)
 		baserel->tuples = PLAN_DEFAULT_RECORDS;
 	set_baserel_size_estimates(root, baserel);
@@ -152,6 +153,27 @@ has_batch_key(const ClauseUses *uses)
 }
 
 /*
+ * Returns the number of requests of a scan by pages, and sets *records to the
+ * number of records that it reads.  A sorted path is for a limit, so its scan
+ * sends no list in parts.
+ */
+static double
+estimate_pages(PlannerInfo *root, RelOptInfo *baserel, const ClauseUses *uses,
+			   bool is_sorted, double *records)
+{
+	const TableInfo *table = baserel->fdw_private;
+	double			 parts = plan_estimate_parts(root, uses);
+
+	*records = plan_estimate_records(root, baserel, uses->filter_clauses);
+	if (parts > (is_sorted ? 1 : plan_max_parts(root, baserel, uses)))
+	{
+		*records = plan_estimate_records(root, baserel, plan_unlisted(uses));
+		parts = 1;
+	}
+	return Max(ceil(*records / table->settings->page_size), parts);
+}
+
+/*
  * Adds the paths for the outer relations of param_info, or without any if it is
  * NULL.  With a condition on the id, this is one path by ids.  Otherwise it is
  * a path that reads pages in any order.  If the API can sort by the query's
@@ -201,8 +223,7 @@ add_scan_paths(PlannerInfo *root, RelOptInfo *baserel,
 		return;
 	}
 
-	records = plan_estimate_records(root, baserel, uses.filter_clauses);
-	requests = ceil(records / settings->page_size);
+	requests = estimate_pages(root, baserel, &uses, false, &records);
 	if (has_batch_key(&uses))
 		requests = Max(records / settings->page_size,
 					   1.0 / Min(settings->page_size, MAX_REMOTE_VALUES));
@@ -210,9 +231,12 @@ add_scan_paths(PlannerInfo *root, RelOptInfo *baserel,
 					 !settings->use_query ? 2 : is_disabled);
 	if (!is_disabled && param_info == NULL && root->query_pathkeys != NIL &&
 		plan_sort_of_pathkey(baserel, linitial(root->query_pathkeys)) != NIL)
+	{
+		requests = estimate_pages(root, baserel, &uses, true, &records);
 		add_foreign_path(root, baserel, rows, requests, records,
 						 list_make1(linitial(root->query_pathkeys)), outer,
 						 true, false);
+	}
 }
 
 /*
@@ -373,6 +397,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	List	  *recheck_quals = NIL;
 	List	  *expressions = NIL;
 	List	  *fdw_private;
+	int		   limit;
 	ListCell  *cell;
 
 	(void) relid;
@@ -407,15 +432,19 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	}
 
 	/* in the order of ScanPrivate */
-	fdw_private = list_make3(
-		used_columns(baserel, scan_clauses), condition,
-		makeInteger(scan_limit(root, baserel, best_path, unchecked)));
+	limit = scan_limit(root, baserel, best_path, unchecked);
+	fdw_private = list_make3(used_columns(baserel, scan_clauses), condition,
+							 makeInteger(limit));
 	fdw_private = lappend(fdw_private, filters);
 	fdw_private = lappend(fdw_private, sort);
 	fdw_private = lappend(
 		fdw_private, list_make2_int(table->may_split,
 									plan_excludes_null_created_at(baserel)));
 	fdw_private = lappend(fdw_private, roles);
+	fdw_private = lappend(
+		fdw_private, makeInteger(sort != NIL && limit != 0
+									 ? 1
+									 : plan_max_parts(root, baserel, &uses)));
 	return make_foreignscan(tlist, local_quals, baserel->relid, expressions,
 							fdw_private, NIL, recheck_quals, outer_plan);
 }

@@ -253,6 +253,67 @@ plan_estimate_records(PlannerInfo *root, RelOptInfo *rel, List *filter_clauses)
 												rel->relid, JOIN_INNER, NULL));
 }
 
+/* Returns true if a filter is a list that may be sent in parts. */
+static bool
+is_list(const List *filter)
+{
+	return condition_kind(filter) == CONDITION_ANY &&
+		   leaf_number(filter, LEAF_REMOTE_KIND) < REMOTE_TIMESTAMP;
+}
+
+/* Returns the clauses of the filters that are not lists. */
+List *
+plan_unlisted(const ClauseUses *uses)
+{
+	List	 *clauses = NIL;
+	ListCell *filter;
+	ListCell *clause;
+
+	forboth(filter, uses->filters, clause, uses->filter_clauses)
+	{
+		if (!is_list(lfirst(filter)))
+			clauses = lappend(clauses, lfirst(clause));
+	}
+	return clauses;
+}
+
+/*
+ * Returns the number of queries for the shortest list that is too long for one,
+ * or 1.
+ */
+double
+plan_estimate_parts(PlannerInfo *root, const ClauseUses *uses)
+{
+	double	  shortest = 0;
+	ListCell *cell;
+
+	foreach(cell, uses->filters)
+	{
+		double length =
+			is_list(lfirst(cell)) ? plan_estimate_ids(root, lfirst(cell)) : 0;
+
+		if (length > MAX_REMOTE_VALUES)
+			shortest = shortest == 0 ? length : Min(shortest, length);
+	}
+	return ceil(Max(shortest, 1) / MAX_REMOTE_VALUES);
+}
+
+/*
+ * Returns the maximum number of queries for one list.  If it needs more, reading
+ * the pages without the list takes fewer requests.  Without statistics, the other
+ * filters do not count, because a wrong guess would read the whole table.
+ */
+int
+plan_max_parts(PlannerInfo *root, RelOptInfo *rel, const ClauseUses *uses)
+{
+	const TableInfo *table = rel->fdw_private;
+	List			*clauses = table->is_analyzed ? plan_unlisted(uses) : NIL;
+	double			 records = plan_estimate_records(root, rel, clauses);
+
+	return (int) Min(ceil(records / table->settings->page_size),
+					 INT_MAX / MAX_REMOTE_VALUES);
+}
+
 /*
  * Returns the number of rows of rel after which the query is likely to stop.
  * Returns 0 if it reads all, or UNKNOWN_LIMIT.  The argument rows is the query's

@@ -23,10 +23,11 @@ typedef struct TableInfo
 	int			   column_count;
 	Bitmapset	  *stored; /* the columns that a row has, by attribute number -
 							  * FirstLowInvalidHeapAttributeNumber */
-	bool		   may_split; /* the API can filter and sort by created_at */
-	List		  *id_joins;  /* ParamPathInfos whose outer relations supply
+	bool		   is_analyzed; /* there are statistics */
+	bool		   may_split;	/* the API can filter and sort by created_at */
+	List		  *id_joins;	/* ParamPathInfos whose outer relations supply
 							   * the id */
-	List		  *clauses;	  /* ClauseUses */
+	List		  *clauses;		/* ClauseUses */
 } TableInfo;
 
 /* Use of one clause.  It is found once, when the clause is first seen. */
@@ -59,8 +60,12 @@ extern double	  plan_estimate_ids(PlannerInfo *root, const List *condition);
 extern double	  plan_id_requests(const Settings *settings, double ids);
 extern double	  plan_estimate_records(PlannerInfo *root, RelOptInfo *rel,
 										List *filter_clauses);
-extern int plan_likely_limit(const PlannerInfo *root, const RelOptInfo *rel,
-							 const List *pathkeys, double rows);
+extern List		 *plan_unlisted(const ClauseUses *uses);
+extern double plan_estimate_parts(PlannerInfo *root, const ClauseUses *uses);
+extern int	  plan_max_parts(PlannerInfo *root, RelOptInfo *rel,
+							 const ClauseUses *uses);
+extern int	  plan_likely_limit(const PlannerInfo *root, const RelOptInfo *rel,
+								const List *pathkeys, double rows);
 
 /* plan_join.c, plan_sort.c */
 extern void	 plan_join_initialize(void);
