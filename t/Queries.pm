@@ -409,6 +409,15 @@ sub value
 
 sub list { my ($table, $name, $most) = @_; return join(', ', map { constant($table, $name) } 1 .. 1 + int(rand($most))); }
 
+# Returns an array with more values than the API takes in one filter.
+sub long_array
+{
+	my ($table, $name) = @_;
+	my $type = $TABLES{$table}{$name}[0];
+	my $other = $type eq 'uuid' ? "('00000000-0000-4000-9000-' || lpad(g::text, 12, '0'))::uuid" : "'other ' || g";
+	return '(' . join(' || ', map { ("ARRAY[" . list($table, $name, 5) . "]::${type}[]", "ARRAY(SELECT $other FROM generate_series(@{[ 100 * $_ ]}, @{[ 100 * $_ + int(rand(99)) ]}) g)") } 1 .. one_of(2, 3, 5)) . ')';
+}
+
 # Returns ARRAY[...] of one type.
 sub array
 {
@@ -418,6 +427,7 @@ sub array
 	return "'{}'::${type}[]" if chance(4);
 	return "NULL::${type}[]" if chance(2);
 	return "ARRAY(SELECT " . { uuid => 'account_id', text => 'status', boolean => 'flag', time => 'at', date => 'day', number => 'amount' }->{$kind} . ' FROM t)' if chance(6);
+	return long_array($table, $name) if $kind =~ /uuid|text/ && chance(25);
 	return 'ARRAY[' . list($table, $name, chance(4) ? 120 : 5) . "]::${type}[]";
 }
 
