@@ -45,6 +45,7 @@ page_fetch_begin(PageFetch *fetch)
 	needs_all = spec->sort != NULL && !fetch->is_sorted;
 	fetch->limit = needs_all ? 0 : spec->limit;
 	fetch->is_on_demand = spec->is_on_demand && !needs_all;
+	fetch->splits = 0;
 	fetch->range_state = !fetch->is_sorted && spec->may_split &&
 								 fetch->limit == 0 && !fetch->is_on_demand &&
 								 fetch->settings->max_concurrency >= 2 &&
