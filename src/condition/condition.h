@@ -99,6 +99,18 @@ typedef struct KeySet
 /* The query may stop early, after an unknown number of rows. */
 #define UNKNOWN_LIMIT (-1)
 
+/*
+ * Positions of the bound of the rows that a node is likely to return, an IntList,
+ * as batch_lookup.c finds it.
+ */
+typedef enum BoundMember
+{
+	BOUND_ROWS,		/* 0: all; or UNKNOWN_LIMIT */
+	BOUND_BY_RUN,	/* no more rows than the executor runs for */
+	BOUND_IS_EXACT, /* further rows are never read */
+	BOUND_MAY_DROP	/* a node above may drop rows */
+} BoundMember;
+
 /* Positions of ForeignScan.fdw_private; fdw_exprs has the expressions. */
 typedef enum ScanPrivate
 {
@@ -110,7 +122,8 @@ typedef enum ScanPrivate
 	SCAN_PRIVATE_FLAGS,	  /* an IntList by ScanFlag */
 	SCAN_PRIVATE_ROLES,	  /* FilterRole of each filter, an IntList, as
 							   * lookup_place.c sets them */
-	SCAN_PRIVATE_PARTS	  /* limit of the queries for one list, an Integer */
+	SCAN_PRIVATE_PARTS,	  /* limit of the queries for one list, an Integer */
+	SCAN_PRIVATE_BOUND	  /* of its rows, by BoundMember */
 } ScanPrivate;
 
 /* Positions of SCAN_PRIVATE_SORT. */
@@ -149,18 +162,10 @@ typedef enum FilterRole
 /* Positions of the custom_private of a batch lookup's CustomScan. */
 typedef enum LookupPrivate
 {
-	LOOKUP_PRIVATE_BOUND,  /* an IntList by LookupBound */
+	LOOKUP_PRIVATE_BOUND,  /* of its rows, by BoundMember */
 	LOOKUP_PRIVATE_SOURCES /* what it looks up, lists by LookupSource */
 } LookupPrivate;
 
-/* Positions of LOOKUP_PRIVATE_BOUND. */
-typedef enum LookupBound
-{
-	LOOKUP_BOUND_ROWS,	   /* like SCAN_PRIVATE_LIMIT */
-	LOOKUP_BOUND_BY_RUN,   /* no more rows than the executor runs for */
-	LOOKUP_BOUND_IS_EXACT, /* further rows are never read */
-	LOOKUP_BOUND_MAY_DROP  /* a node above may drop rows */
-} LookupBound;
 
 /*
  * Positions of a source of a batch lookup.  The expressions are a list in

@@ -76,7 +76,7 @@ typedef struct LookupState
 
 /* Returns a property of the number of rows that the query is likely to read. */
 static int
-bound_of(const LookupState *state, LookupBound which)
+bound_of(const LookupState *state, BoundMember which)
 {
 	const CustomScan *plan = (const CustomScan *) state->css.ss.ps.plan;
 
@@ -92,27 +92,24 @@ bound_of(const LookupState *state, LookupBound which)
 static int64
 row_limit(const LookupState *state)
 {
-	int	  rows = bound_of(state, LOOKUP_BOUND_ROWS);
-	int64 limit = rows == 0 ? PG_INT64_MAX : Max(rows, 0);
-
-	return bound_of(state, LOOKUP_BOUND_BY_RUN)
-			   ? Min(limit, statement_of(state->css.ss.ps.state)->rows_wanted)
-			   : limit;
+	return statement_rows_wanted(statement_of(state->css.ss.ps.state),
+								 bound_of(state, BOUND_ROWS),
+								 bound_of(state, BOUND_BY_RUN));
 }
 
 /* Returns the maximum number of rows of the next batch. */
 static int64
 batch_rows(const LookupState *state)
 {
-	bool  is_by_run = bound_of(state, LOOKUP_BOUND_BY_RUN);
+	bool  is_by_run = bound_of(state, BOUND_BY_RUN);
 	int64 limit = row_limit(state);
 
 	if (limit == PG_INT64_MAX)
 		return limit;
-	if (is_by_run && bound_of(state, LOOKUP_BOUND_ROWS) == 0 &&
+	if (is_by_run && bound_of(state, BOUND_ROWS) == 0 &&
 		statement_of(state->css.ss.ps.state)->may_run_again)
 		return (int64) MOST_ROWS_PER_KEY * state->page_size;
-	if (!bound_of(state, LOOKUP_BOUND_MAY_DROP) && state->read < limit)
+	if (!bound_of(state, BOUND_MAY_DROP) && state->read < limit)
 		return is_by_run && state->read > 0
 				   ? Max(limit - state->read, state->page_size)
 				   : limit - state->read;
@@ -187,9 +184,8 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 	forboth(source, list_nth(plan->custom_private, LOOKUP_PRIVATE_SOURCES),
 			expressions, plan->custom_exprs)
 		begin_source(state, lfirst(source), lfirst(expressions), eflags);
-	if (bound_of(state, LOOKUP_BOUND_IS_EXACT))
-		ExecSetTupleBound(bound_of(state, LOOKUP_BOUND_ROWS),
-						  outerPlanState(node));
+	if (bound_of(state, BOUND_IS_EXACT))
+		ExecSetTupleBound(bound_of(state, BOUND_ROWS), outerPlanState(node));
 	state->tuple_slot = ExecInitExtraTupleSlot(
 		estate, ExecGetResultType(outerPlanState(node)), &TTSOpsHeapTuple);
 }
@@ -378,8 +374,8 @@ read_lookup_batch(LookupState *state)
 			break;
 		state->read++;
 		is_last = ScanDirectionIsForward(state->direction) &&
-				  bound_of(state, LOOKUP_BOUND_IS_EXACT) &&
-				  state->read == bound_of(state, LOOKUP_BOUND_ROWS);
+				  bound_of(state, BOUND_IS_EXACT) &&
+				  state->read == bound_of(state, BOUND_ROWS);
 		is_full = add_row(state, batch, row);
 	} while (!is_last && !is_full && list_length(batch->tuples) < most_rows &&
 			 state->size < (size_t) work_mem * 1024);

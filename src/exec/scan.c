@@ -18,9 +18,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
-#include "tcop/pquery.h"
 #include "utils/memutils.h"
-#include "utils/portal.h"
 #include "utils/rel.h"
 #include "utils/sortsupport.h"
 #include "utils/tuplesort.h"
@@ -42,6 +40,9 @@ typedef struct OpportunityScan
 
 	MemoryContext scan_context;	  /* of one scan */
 	MemoryContext record_context; /* reset before the next row */
+
+	int	 bound_rows; /* as BoundMember, as the next one */
+	bool is_bound_by_run;
 
 	/* the fetch */
 	PageSpec   page_spec;
@@ -90,16 +91,6 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 
 	attribute_set_add(scan->records->wanted, "created_at");
 	scan->page_spec.limit = Max(limit, 0);
-	scan->page_spec.may_stop = limit == UNKNOWN_LIMIT;
-
-	/*
-	 * The reader of a cursor may stop at any time.  PostgreSQL sets this flag for
-	 * DECLARE CURSOR and for the explicit cursors of PL/pgSQL.  A client that
-	 * fetches in portions by the protocol is not recognized.
-	 */
-	scan->page_spec.is_on_demand =
-		ActivePortal != NULL &&
-		(ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
 	scan->page_spec.max_parts = intVal(plan_member(node, SCAN_PRIVATE_PARTS));
 	scan->page_spec.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
 	scan->page_spec.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
@@ -149,6 +140,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	EState			*estate = node->ss.ps.state;
 	Relation		 relation = node->ss.ss_currentRelation;
 	OpportunityScan *scan;
+	List			*bound;
 	Oid				 userid;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -160,6 +152,10 @@ scan_begin(ForeignScanState *node, int eflags)
 		estate->es_query_cxt, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
 
 	scan->expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
+	bound = plan_member(node, SCAN_PRIVATE_BOUND);
+	scan->bound_rows = list_nth_int(bound, BOUND_ROWS);
+	scan->is_bound_by_run = list_nth_int(bound, BOUND_BY_RUN);
+	scan->page_spec.enough = Max(scan->bound_rows, 0);
 
 	userid = scan_user(plan, estate);
 	scan->settings = settings_read(RelationGetRelid(relation));
@@ -382,6 +378,8 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 	if (scan->by_keys == NULL && scan->by_pages == NULL)
 		return false;
 	old_context = MemoryContextSwitchTo(scan->record_context);
+	scan->page_spec.wanted = statement_rows_wanted(
+		scan->records->statement, scan->bound_rows, scan->is_bound_by_run);
 	do
 	{
 		MemoryContextReset(scan->record_context);

@@ -25,6 +25,9 @@
 #include "api/api_facts.h"
 #include "fetch/page_fetch.h"
 
+/* Number of pages read for which another one may be requested in vain. */
+#define PAGES_PER_PAGE_AHEAD 4
+
 /*
  * Starts or restarts the first reader, without a rejected sort or filter.  If the
  * sort is rejected, or for parts, all records must be read before they can be
@@ -38,24 +41,22 @@ page_fetch_begin(PageFetch *fetch)
 	const RemoteUse sort = {spec->sort, REMOTE_SORT, NULL};
 	RangeReader	   *reader = linitial(fetch->readers);
 	ApiQuery	   *query = &fetch->first_query;
-	bool			needs_all;
+	bool			is_long;
 
 	fetch->is_sorted = spec->sort != NULL && fetch->list == NULL &&
 					   !fetch->is_capped && !api_refuses(api, &sort);
-	needs_all = spec->sort != NULL && !fetch->is_sorted;
-	fetch->limit = needs_all ? 0 : spec->limit;
-	fetch->is_on_demand = spec->is_on_demand && !needs_all;
+	fetch->needs_all = spec->sort != NULL && !fetch->is_sorted;
+	is_long = fetch->needs_all || spec->limit == 0 ||
+			  spec->limit >= RANGE_REQUESTS * fetch->source.page_size;
 	fetch->splits = 0;
-	fetch->range_state = !fetch->is_sorted && spec->may_split &&
-								 fetch->limit == 0 && !fetch->is_on_demand &&
+	fetch->range_state = !fetch->is_sorted && spec->may_split && is_long &&
 								 fetch->settings->max_concurrency >= 2 &&
 								 !created_at_is_refused(api, !spec->is_dated)
 							 ? RANGES_NOT_YET
 							 : RANGES_NEVER;
 
 	/* A long read by created_at can be resumed anywhere. */
-	reader->is_by_time = !fetch->is_sorted &&
-						 (fetch->limit == 0 || fetch->is_capped) &&
+	reader->is_by_time = !fetch->is_sorted && (is_long || fetch->is_capped) &&
 						 spec->may_split && !created_at_is_refused(api, false);
 	query->filters = fetch->filters;
 	query->sort = fetch->is_sorted	   ? spec->sort
@@ -63,8 +64,8 @@ page_fetch_begin(PageFetch *fetch)
 									   : NULL;
 	query->is_descending = fetch->is_sorted && spec->is_descending;
 	query->limit = fetch->source.page_size;
-	if (fetch->limit > 0)
-		query->limit = Min(fetch->limit, query->limit);
+	if (spec->limit > 0 && !fetch->needs_all)
+		query->limit = Min(spec->limit, query->limit);
 	reader->lower = reader->position = reader->no_split = NO_TIME;
 	reader->upper = END_OF_TIME;
 	reader->is_done = false;
@@ -454,29 +455,59 @@ raise_endless(const char *detail)
 }
 
 /*
- * Requests the next page of each reader that has no request in flight, within
- * the statement's concurrency.  Requests at least one if none is in flight, so
- * that a fetch never waits for another scan, unless is_ahead: the current page
- * has unread records then.
+ * Returns the number of requests that there may be in flight: for the records that
+ * are certainly read, and beyond these for a quarter of the pages read so far, but
+ * for one page from the second one on.  None is requested before the first page
+ * is used up, nor beyond a LIMIT before its records are used up.
+ */
+int
+page_fetch_window(const PageFetch *fetch)
+{
+	const PageSpec	 *spec = fetch->spec;
+	const RecordPage *page = fetch->response.page;
+	int				  unread = page == NULL ? 0 : page->count - fetch->next;
+	int				  used = fetch->pages + (unread == 0);
+	int				  likely = unread == 0;
+	int64			  missing = spec->wanted - fetch->found - unread;
+
+	if (unread > 0 && used < 2)
+		return 0;
+	if (fetch->needs_all || spec->wanted == PG_INT64_MAX)
+		return fetch->settings->max_concurrency;
+	if (used > 1 && fetch->found >= spec->enough)
+		likely += Max(used / PAGES_PER_PAGE_AHEAD, 1);
+	return (int) Max(likely, Min((missing + fetch->source.page_size - 1) /
+									 fetch->source.page_size,
+								 fetch->settings->max_concurrency));
+}
+
+/* Returns the number of requests in flight or unread. */
+int
+page_fetch_in_flight(const PageFetch *fetch)
+{
+	int		  count = list_length(fetch->ahead);
+	ListCell *cell;
+
+	foreach(cell, fetch->readers)
+		count += ((RangeReader *) lfirst(cell))->pages->transfer != NULL;
+	return count;
+}
+
+/*
+ * Requests the next pages of readers that have no request in flight, within the
+ * fetch's window and the statement's concurrency.  Requests at least one if none
+ * is in flight, so that a fetch never waits for another scan, unless is_ahead: the
+ * current page has unread records then.
  */
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)
 {
 	const PageSource *source = &fetch->source;
-	bool			  is_needed = !is_ahead;
-	ListCell		 *cell;
+	int				  in_flight = page_fetch_in_flight(fetch);
+	int				  window = page_fetch_window(fetch);
+	bool	  is_needed = !is_ahead && in_flight == list_length(fetch->ahead);
+	ListCell *cell;
 
-	/* Another page must be likely to be needed after the current one. */
-	if (is_ahead && (fetch->is_on_demand || fetch->pages < 2 ||
-					 (fetch->found < fetch->limit &&
-					  fetch->limit - fetch->found <=
-						  fetch->response.page->count - fetch->next)))
-		return;
-	foreach(cell, fetch->readers)
-	{
-		if (((RangeReader *) lfirst(cell))->pages->transfer != NULL)
-			is_needed = false;
-	}
 	foreach(cell, fetch->readers)
 	{
 		RangeReader *reader = lfirst(cell);
@@ -484,11 +515,13 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 		if (reader->is_done || reader->pages->transfer != NULL)
 			continue;
 		if (!is_needed &&
-			(*source->pending >= fetch->settings->max_concurrency ||
+			(in_flight >= window ||
+			 *source->pending >= fetch->settings->max_concurrency ||
 			 !http_allows(source->budget)))
 			return;
 		page_reader_send(reader->pages);
 		is_needed = false;
+		in_flight++;
 	}
 }
 

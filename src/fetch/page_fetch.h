@@ -15,8 +15,8 @@
 #include "base/id.h"
 #include "fetch/page_reader.h"
 
-/* Number of pages before requests in parallel start, if the scan may stop. */
-#define PAGES_BEFORE_STOP 3
+/* Number of requests that may be in flight when a fetch opens ranges. */
+#define RANGE_REQUESTS 4
 
 /* The records to read; must live as long as the fetch. */
 typedef struct PageSpec
@@ -26,14 +26,14 @@ typedef struct PageSpec
 					   * limit */
 	const char *sort; /* attribute to sort by, in UTF-8; NULL: any order */
 	bool		is_descending;
-	int			limit;		  /* number of records that are likely to be read;
-							   * 0: all */
-	bool		is_on_demand; /* a cursor's reader: no page may be read ahead */
-	bool		may_stop;	  /* the reader may stop early, after an unknown
-							   * number of records */
-	bool		may_split;	  /* the API can filter and sort by created_at */
-	bool		is_dated;	  /* records without created_at are not needed */
-	bool		nowait;		  /* page_fetch_next must not wait; may change */
+	int			limit;	   /* maximum size of a page; 0: none */
+	int64		wanted;	   /* records that are certainly read, at least, or
+							   * PG_INT64_MAX: all; may grow */
+	int64		enough;	   /* records that suffice, unless the query drops
+							   * some; 0: unknown */
+	bool		may_split; /* the API can filter and sort by created_at */
+	bool		is_dated;  /* records without created_at are not needed */
+	bool		nowait;	   /* page_fetch_next must not wait; may change */
 } PageSpec;
 
 /* Counters of a fetch, for EXPLAIN ANALYZE. */
@@ -59,9 +59,8 @@ typedef struct PageFetch
 	MemoryContext	page_context; /* context of the current page */
 	const Settings *settings;
 	const PageSpec *spec;
-	List		   *filters; /* of the spec, without the rejected ones */
-	int				limit;	 /* of the spec; 0 if all records must be read */
-	bool			is_on_demand;
+	List		   *filters;   /* of the spec, without the rejected ones */
+	bool			needs_all; /* whatever the spec wants */
 	PageCounters   *counters;
 	PageSource		source;
 	int				created_at; /* index among the wanted attributes */
@@ -141,6 +140,8 @@ extern PageFetch *page_fetch_create(RecordSource   *records,
 									const Settings *settings,
 									const PageSpec *spec, HttpBudget *budget,
 									PageCounters *counters);
+extern int		  page_fetch_window(const PageFetch *fetch);
+extern int		  page_fetch_in_flight(const PageFetch *fetch);
 extern bool		  page_fetch_next(PageFetch *fetch, Record **record);
 extern bool		  page_fetch_is_ready(const PageFetch *fetch);
 extern void		  page_fetch_end(PageFetch *fetch);

@@ -160,11 +160,11 @@ part_send_ahead(PageFetch *fetch)
 	const PageSource *source = &fetch->source;
 	MemoryContext	  old_context;
 
-	if (fetch->list == NULL || fetch->limit > 0 || fetch->is_on_demand ||
-		(fetch->spec->may_stop && fetch->pages < PAGES_BEFORE_STOP))
+	if (fetch->list == NULL)
 		return;
 	old_context = MemoryContextSwitchTo(fetch->context);
-	while (*source->pending < fetch->settings->max_concurrency &&
+	while (page_fetch_in_flight(fetch) < page_fetch_window(fetch) &&
+		   *source->pending < fetch->settings->max_concurrency &&
 		   http_allows(source->budget))
 	{
 		int start = fetch->part_start +

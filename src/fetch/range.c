@@ -218,7 +218,8 @@ range_open(PageFetch *fetch)
 	drop_readers(fetch, true);
 	if (fetch->range_state == RANGES_NOT_YET && first->position != NO_TIME &&
 		!first->is_done && budget_allows(fetch, 2, 0) &&
-		(!fetch->spec->may_stop || fetch->pages >= PAGES_BEFORE_STOP))
+		page_fetch_window(fetch) >=
+			Min(RANGE_REQUESTS, fetch->settings->max_concurrency))
 	{
 		range_add_reader(fetch, RANGE_NEWEST, first->position);
 		read_undated(fetch);

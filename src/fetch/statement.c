@@ -128,6 +128,19 @@ statement_note_run(EState *estate, uint64 count, bool may_run_again)
 }
 
 /*
+ * Returns the number of rows that a node certainly returns, at least, or
+ * PG_INT64_MAX.  rows: the limit of the nodes above, 0: none, or negative: unknown.
+ * is_by_run: the number that the executor runs for limits it, too.
+ */
+int64
+statement_rows_wanted(const Statement *statement, int rows, bool is_by_run)
+{
+	int64 wanted = rows == 0 ? PG_INT64_MAX : Max(rows, 0);
+
+	return is_by_run ? Min(wanted, statement->rows_wanted) : wanted;
+}
+
+/*
  * Notes that a lookup prefetches the records of a scan, which has a range table
  * index.  EXPLAIN reports it.
  */

@@ -67,6 +67,8 @@ typedef struct RecordSource
 
 extern void			 statement_initialize(void);
 extern Statement	*statement_of(EState *estate);
+extern int64		 statement_rows_wanted(const Statement *statement, int rows,
+										   bool is_by_run);
 extern void			 statement_note_run(EState *estate, uint64 count,
 										bool may_run_again);
 extern void			 statement_note_lookup(Statement *statement, Index scan);

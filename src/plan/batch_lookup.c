@@ -34,6 +34,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/planmain.h"
 #include "parser/parsetree.h"
 #include "tcop/pquery.h"
 #include "utils/guc.h"
@@ -357,7 +358,12 @@ walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
 	has_locks = walk_children(pass, plan, bindings, &outer, bound,
 							  is_marked && IsA(plan, Result));
 	if (plan_is_own_scan(plan))
-		lookup_serve_scan(pass, (ForeignScan *) plan, bindings);
+	{
+		lfirst(list_nth_cell(((ForeignScan *) plan)->fdw_private,
+							 SCAN_PRIVATE_BOUND)) = lookup_bound_list(bound);
+		if (plan_enable_batch_lookup)
+			lookup_serve_scan(pass, (ForeignScan *) plan, bindings);
+	}
 
 	{
 		ExpressionWalk walk = {pass, bindings, NULL, NULL, &outer, false};
@@ -439,16 +445,13 @@ add_lookups(const QueryDesc *query)
 	return pass.statement;
 }
 
-/*
- * Returns true if a statement may need lookups: it passes values between plan
- * nodes, and reads a foreign table of this extension.
- */
+/* Returns true if a statement reads a foreign table of this extension. */
 static bool
-may_need_lookups(const PlannedStmt *statement)
+reads_own_table(const PlannedStmt *statement)
 {
 	ListCell *cell;
 
-	if (statement->paramExecTypes == NIL || IsParallelWorker())
+	if (IsParallelWorker())
 		return false;
 	foreach(cell, statement->rtable)
 	{
@@ -462,13 +465,16 @@ may_need_lookups(const PlannedStmt *statement)
 	return false;
 }
 
-/* Executor hook: adds lookups to the plan of the statement. */
+/*
+ * Executor hook: adds lookups to the plan of the statement, and sets the bounds of
+ * its scans.
+ */
 static void
 start_executor(QueryDesc *query, int eflags)
 {
 	MemoryContext context = NULL;
 
-	if (plan_enable_batch_lookup && may_need_lookups(query->plannedstmt))
+	if (reads_own_table(query->plannedstmt))
 	{
 		MemoryContext old_context;
 
@@ -500,8 +506,10 @@ run_executor(QueryDesc *query, ScanDirection direction,
 	bool is_cursor =
 		is_portal && (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
 
-	statement_note_run(query->estate, is_portal && !is_cursor ? 0 : count,
-					   is_portal);
+	/* With this setting, a cursor's query is planned to read all rows. */
+	if (is_portal && (!is_cursor || cursor_tuple_fraction >= 1.0))
+		count = 0;
+	statement_note_run(query->estate, count, is_portal);
 	if (next_run != NULL)
 		next_run(query, direction, count COMPAT_RUN_ONCE_ARG);
 	else

@@ -494,6 +494,14 @@ lookup_collect_params(Node *node, void *params)
 	return expression_tree_walker(node, lookup_collect_params, params);
 }
 
+/* Returns a bound as a list, by BoundMember. */
+List *
+lookup_bound_list(Bound bound)
+{
+	return list_make4_int(bound.rows, bound.is_by_run, bound.is_exact,
+						  bound.may_drop);
+}
+
 /* Inserts the lookup of a place above a node.  It returns the node's rows. */
 void
 lookup_insert(Pass *pass, Place *place, Plan **link, Bound bound)
@@ -508,9 +516,7 @@ lookup_insert(Pass *pass, Place *place, Plan **link, Bound bound)
 		(List *) use_columns((Node *) place->expressions, NULL);
 	/* in the order of LookupPrivate */
 	lookup->custom_private =
-		list_make2(list_make4_int(bound.rows, bound.is_by_run, bound.is_exact,
-								  bound.may_drop),
-				   place->sources);
+		list_make2(lookup_bound_list(bound), place->sources);
 	lookup->custom_scan_tlist = node_columns(child->targetlist, OUTER_VAR);
 	compat_copy_plan_costs(plan, child);
 	plan->parallel_safe = child->parallel_safe;

@@ -26,7 +26,7 @@ typedef struct Place
 	List *expressions; /* of each source, a list */
 } Place;
 
-/* Number of rows that a node is likely to return; like SCAN_PRIVATE_LIMIT. */
+/* Number of rows that a node is likely to return; as BoundMember. */
 typedef struct Bound
 {
 	int	 rows;
@@ -57,6 +57,7 @@ extern List *lookup_bind_initplan(const Pass *pass, List *bindings, int paramid,
 								  bool is_constant);
 extern void	 lookup_serve_scan(const Pass *pass, ForeignScan *scan,
 							   List *bindings);
+extern List *lookup_bound_list(Bound bound);
 extern void	 lookup_insert(Pass *pass, Place *place, Plan **link, Bound bound);
 extern void	 lookup_split_node(Pass *pass, Place *place, Plan **link,
 							   int first_qual, Bound bound);

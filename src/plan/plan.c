@@ -445,6 +445,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 		fdw_private, makeInteger(sort != NIL && limit != 0
 									 ? 1
 									 : plan_max_parts(root, baserel, &uses)));
+	fdw_private = lappend(fdw_private, list_make4_int(0, false, false, false));
 	return make_foreignscan(tlist, local_quals, baserel->relid, expressions,
 							fdw_private, NIL, recheck_quals, outer_plan);
 }
