@@ -72,6 +72,7 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 	List *sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
 	List *flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
 	int	  limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+	List *bound = list_nth(plan->fdw_private, SCAN_PRIVATE_BOUND);
 	int	  page_size = settings->page_size;
 
 	if (limit > 0)
@@ -97,6 +98,8 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 			 settings->max_concurrency > 1)
 		ExplainPropertyInteger("Parallel Cursors", NULL,
 							   settings->max_concurrency, es);
+	if (limit == UNKNOWN_LIMIT && list_nth_int(bound, BOUND_BY_RUN))
+		ExplainPropertyText("Read Ahead", "as rows are fetched", es);
 }
 
 /* Adds the counters of pages, and with VERBOSE the filters of the last request. */

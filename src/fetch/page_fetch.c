@@ -25,7 +25,7 @@
 #include "api/api_facts.h"
 #include "fetch/page_fetch.h"
 
-/* Number of pages read for which another one may be requested in vain. */
+/* Number of pages read for which another one may be requested without use. */
 #define PAGES_PER_PAGE_AHEAD 4
 
 /*
@@ -455,10 +455,10 @@ raise_endless(const char *detail)
 }
 
 /*
- * Returns the number of requests that there may be in flight: for the records that
- * are certainly read, and beyond these for a quarter of the pages read so far, but
- * for one page from the second one on.  None is requested before the first page
- * is used up, nor beyond a LIMIT before its records are used up.
+ * Returns the number of requests that may be in flight.  The records that are
+ * certainly read need some of them.  Beyond these, one page in four of those read
+ * may be requested without use, but one from the second page on.  None is requested
+ * before the first page is used up, nor beyond a LIMIT before its records are.
  */
 int
 page_fetch_window(const PageFetch *fetch)

@@ -60,7 +60,7 @@ typedef struct PageFetch
 	const Settings *settings;
 	const PageSpec *spec;
 	List		   *filters;   /* of the spec, without the rejected ones */
-	bool			needs_all; /* whatever the spec wants */
+	bool			needs_all; /* to sort them */
 	PageCounters   *counters;
 	PageSource		source;
 	int				created_at; /* index among the wanted attributes */

@@ -128,9 +128,9 @@ statement_note_run(EState *estate, uint64 count, bool may_run_again)
 }
 
 /*
- * Returns the number of rows that a node certainly returns, at least, or
- * PG_INT64_MAX.  rows: the limit of the nodes above, 0: none, or negative: unknown.
- * is_by_run: the number that the executor runs for limits it, too.
+ * Returns the least number of rows that a node is certain to return, or
+ * PG_INT64_MAX for all.  rows is the limit of the nodes above; 0: none; negative:
+ * unknown.  If is_by_run, the rows that the executor runs for limit it, too.
  */
 int64
 statement_rows_wanted(const Statement *statement, int rows, bool is_by_run)

@@ -507,9 +507,9 @@ run_executor(QueryDesc *query, ScanDirection direction,
 		is_portal && (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
 
 	/* With this setting, a cursor's query is planned to read all rows. */
-	if (is_portal && (!is_cursor || cursor_tuple_fraction >= 1.0))
-		count = 0;
-	statement_note_run(query->estate, count, is_portal);
+	bool reads_all = is_portal && (!is_cursor || cursor_tuple_fraction >= 1.0);
+
+	statement_note_run(query->estate, reads_all ? 0 : count, is_portal);
 	if (next_run != NULL)
 		next_run(query, direction, count COMPAT_RUN_ONCE_ARG);
 	else
