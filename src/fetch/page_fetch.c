@@ -456,29 +456,30 @@ raise_endless(const char *detail)
 
 /*
  * Returns the number of requests that may be in flight.  The records that are
- * certainly read need some of them.  Beyond these, one page in four of those read
- * may be requested without use, but one from the second page on.  None is requested
- * before the first page is used up, nor beyond a LIMIT before its records are.
+ * certainly read need some of them.  Beyond these, there may be one request more
+ * than needed for every four pages of records that were returned, but one from
+ * the second page on.  None is made before the first page is used up, nor beyond
+ * a LIMIT before its records are.
  */
 int
 page_fetch_window(const PageFetch *fetch)
 {
 	const PageSpec	 *spec = fetch->spec;
 	const RecordPage *page = fetch->response.page;
+	int				  size = fetch->source.page_size;
 	int				  unread = page == NULL ? 0 : page->count - fetch->next;
-	int				  used = fetch->pages + (unread == 0);
-	int				  likely = unread == 0;
 	int64			  missing = spec->wanted - fetch->found - unread;
+	int64 used = fetch->found / size + 1; /* with the current or next page */
+	int64 likely = used - fetch->pages;
 
-	if (unread > 0 && used < 2)
+	if (unread > 0 && used == 1)
 		return 0;
 	if (fetch->needs_all || spec->wanted == PG_INT64_MAX)
 		return fetch->settings->max_concurrency;
 	if (used > 1 && fetch->found >= spec->enough)
 		likely += Max(used / PAGES_PER_PAGE_AHEAD, 1);
-	return (int) Max(likely, Min((missing + fetch->source.page_size - 1) /
-									 fetch->source.page_size,
-								 fetch->settings->max_concurrency));
+	return (int) Min(Max(likely, (missing + size - 1) / size),
+					 fetch->settings->max_concurrency);
 }
 
 /* Returns the number of requests in flight or unread. */
