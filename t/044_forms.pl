@@ -216,6 +216,17 @@ for my $form (@forms)
 		MOVE 105 FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n; FETCH PRIOR FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n;
 		DELETE FROM t WHERE CURRENT OF c RETURNING n; MOVE ALL FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n; ROLLBACK';
 	compare('WHERE CURRENT OF', 'easy', $current, 3);
+	# Of a partitioned table, only the partition of the current row has a row to update.
+	my $update = 'UPDATE pt SET grp = grp WHERE CURRENT OF c RETURNING tableoid::regclass, n';
+	compare('WHERE CURRENT OF partitions', 'easy', "BEGIN; DECLARE c CURSOR FOR SELECT n, (SELECT o.stage FROM o WHERE o.id = pt.id) FROM pt; "
+		. join('; ', map { "$_; $update" } 'FETCH 120 FROM c', 'FETCH FIRST FROM c', 'FETCH LAST FROM c', 'FETCH BACKWARD 250 FROM c') . '; ROLLBACK');
+	# The current row of a scan that is not directly below the lookup, or that reads only an index
+	for my $source ('(SELECT * FROM t OFFSET 9 LIMIT 200) t', '(SELECT n, id FROM t WHERE n > 9 OFFSET 0) t', 't WHERE n > 9')
+	{
+		compare("WHERE CURRENT OF $source", 'easy', "BEGIN; CREATE INDEX ON t (n, id); SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+			DECLARE c CURSOR FOR SELECT n, (SELECT o.stage FROM o WHERE o.id = t.id) FROM $source; MOVE 7 FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n;
+			MOVE 105 FROM c; UPDATE t SET label = label WHERE CURRENT OF c RETURNING n; ROLLBACK");
+	}
 	for my $run ([ '10', 10, 1 ], [ '100', 100, 1 ], [ '150', 150, 2 ], [ 'ALL', 300, 3 ])
 	{
 		my ($fetch, $rows, $requests) = @$run;

@@ -18,9 +18,11 @@
  */
 #include "postgres.h"
 
+#include "access/relscan.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
 #include "condition/condition.h"
 #include "exec/explain.h"
@@ -58,14 +60,14 @@ typedef struct LookupState
 {
 	CustomScanState css;
 
-	List		   *sources; /* LookupRecords */
-	TupleTableSlot *tuple_slot;
-	int				max_concurrency; /* of all sources */
-	int				page_size;		 /* likewise */
-
-	ScanDirection direction; /* of the rows read and returned */
-	List		 *batches;	 /* LookupBatches, in the order of their rows */
-	size_t		  size;		 /* bytes of all rows held */
+	List			*sources; /* LookupRecords */
+	TupleTableSlot	*tuple_slot;
+	int				 max_concurrency; /* of all sources */
+	int				 page_size;		  /* likewise */
+	const ScanState *scan;			  /* for WHERE CURRENT OF, or NULL */
+	ScanDirection	 direction;		  /* of the rows read and returned */
+	List			*batches; /* LookupBatches, in the order of their rows */
+	size_t			 size;	  /* bytes of all rows held */
 	int	  used; /* number of batches with requests whose rows were returned */
 	bool  is_done;	 /* no more rows are read from the child */
 	bool  is_at_end; /* the child has returned its last row */
@@ -119,19 +121,31 @@ batch_rows(const LookupState *state)
 	return Max(state->page_size, state->read);
 }
 
-/* Returns the relation of a node that scans one, or NULL. */
-static Relation
-scanned_relation(const PlanState *node)
+/*
+ * Returns the scan of a table that supplies a node's current row, or NULL.
+ * Descends as PostgreSQL does for WHERE CURRENT OF, except into Append.
+ */
+static const ScanState *
+find_table_scan(const PlanState *node)
 {
+	if (node == NULL)
+		return NULL;
 	switch (nodeTag(node))
 	{
 		case T_SeqScanState:
 		case T_SampleScanState:
 		case T_IndexScanState:
+		case T_IndexOnlyScanState:
 		case T_BitmapHeapScanState:
 		case T_TidScanState:
 		case T_TidRangeScanState:
-			return ((const ScanState *) node)->ss_currentRelation;
+		case T_CustomScanState:
+			return (const ScanState *) node;
+		case T_ResultState:
+		case T_LimitState:
+			return find_table_scan(outerPlanState(node));
+		case T_SubqueryScanState:
+			return find_table_scan(((const SubqueryScanState *) node)->subplan);
 		default:
 			return NULL;
 	}
@@ -179,7 +193,9 @@ begin_lookup(CustomScanState *node, EState *estate, int eflags)
 
 	outerPlanState(node) =
 		ExecInitNode(outerPlan(plan), estate, eflags & ~EXEC_FLAG_MARK);
-	state->css.ss.ss_currentRelation = scanned_relation(outerPlanState(node));
+	state->scan = find_table_scan(outerPlanState(node));
+	if (state->scan != NULL)
+		state->css.ss.ss_currentRelation = state->scan->ss_currentRelation;
 	state->direction = ForwardScanDirection;
 	forboth(source, list_nth(plan->custom_private, LOOKUP_PRIVATE_SOURCES),
 			expressions, plan->custom_exprs)
@@ -220,9 +236,13 @@ return_row(LookupState *state, TupleTableSlot *row)
 	ExprContext *econtext = scan->ps.ps_ExprContext;
 
 	if (TupIsNull(row))
-		return ExecClearTuple(scan->ps.ps_ResultTupleSlot != NULL
-								  ? scan->ps.ps_ResultTupleSlot
-								  : scan->ss_ScanTupleSlot);
+	{
+		/* For WHERE CURRENT OF, the scan slot shows that there is no row. */
+		ExecClearTuple(scan->ss_ScanTupleSlot);
+		return scan->ps.ps_ResultTupleSlot != NULL
+				   ? ExecClearTuple(scan->ps.ps_ResultTupleSlot)
+				   : scan->ss_ScanTupleSlot;
+	}
 	ResetExprContext(econtext);
 	econtext->ecxt_scantuple = as_scan_tuple(state, row);
 	if (!ExecQual(scan->ps.qual, econtext))
@@ -329,10 +349,11 @@ add_row(LookupState *state, LookupBatch *batch, TupleTableSlot *row)
 	if (state->css.ss.ss_currentRelation != NULL)
 	{
 		/* WHERE CURRENT OF finds the row by its place in the table. */
-		const ScanState *scan = (ScanState *) outerPlanState(state);
-
-		tuple->t_self = scan->ss_ScanTupleSlot->tts_tid;
-		tuple->t_tableOid = scan->ss_ScanTupleSlot->tts_tableOid;
+		tuple->t_self = IsA(state->scan, IndexOnlyScanState)
+							? ((const IndexOnlyScanState *) state->scan)
+								  ->ioss_ScanDesc->xs_heaptid
+							: state->scan->ss_ScanTupleSlot->tts_tid;
+		tuple->t_tableOid = RelationGetRelid(state->css.ss.ss_currentRelation);
 	}
 	batch->tuples = lappend(batch->tuples, tuple);
 	batch->size += tuple->t_len;
@@ -460,6 +481,7 @@ static void
 start_lookup(LookupState *state)
 {
 	end_all_batches(state);
+	ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
 	state->direction = state->css.ss.ps.state->es_direction;
 	state->used = 0;
 	state->is_done = state->is_at_end = state->has_ended = false;
