@@ -206,7 +206,7 @@ for my $form (@forms)
 	# A cursor that changes its direction, in any place, and updates its current row
 	my @moves = map { sprintf('FETCH %s FROM c', $_) } '3', 'BACKWARD 2', '120', 'BACKWARD 60', 'FORWARD 5', 'PRIOR', 'NEXT', 'NEXT', 'ABSOLUTE 250', 'BACKWARD 10',
 	  'ALL', 'PRIOR', 'BACKWARD ALL', 'NEXT', 'PRIOR', 'PRIOR', 'FORWARD 301', 'NEXT', 'BACKWARD 101', 'LAST', 'FIRST', 'RELATIVE 99', 'RELATIVE -98';
-	for my $source ('t', "t WHERE n % 7 <> 0", '(SELECT * FROM t LIMIT 280 OFFSET 10) t')
+	for my $source ('t', "t WHERE n % 7 <> 0", '(SELECT * FROM t LIMIT 280 OFFSET 10) t', 't ORDER BY label LIMIT 120')
 	{
 		my $moving = "BEGIN; DECLARE c CURSOR FOR SELECT n, (SELECT o.stage FROM o WHERE o.id = t.id) FROM $source; " . join('; ', @moves) . '; COMMIT';
 		my @rows = map { $session->query("SET search_path = $_, easy, public; $moving")->{out} } qw(foreign_side local_side);

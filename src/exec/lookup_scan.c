@@ -72,7 +72,8 @@ typedef struct LookupState
 	bool  is_done;	 /* no more rows are read from the child */
 	bool  is_at_end; /* the child has returned its last row */
 	bool  has_ended; /* so has the node */
-	int64 read;		 /* rows read from the child */
+	int64 start;	 /* position of the child before the first row read */
+	int64 read;		 /* rows read from the child, in the current direction */
 	int64 returned;
 } LookupState;
 
@@ -396,7 +397,7 @@ read_lookup_batch(LookupState *state)
 		state->read++;
 		is_last = ScanDirectionIsForward(state->direction) &&
 				  bound_of(state, BOUND_IS_EXACT) &&
-				  state->read == bound_of(state, BOUND_ROWS);
+				  state->start + state->read == bound_of(state, BOUND_ROWS);
 		is_full = add_row(state, batch, row);
 	} while (!is_last && !is_full && list_length(batch->tuples) < most_rows &&
 			 state->size < (size_t) work_mem * 1024);
@@ -485,7 +486,7 @@ start_lookup(LookupState *state)
 	state->direction = state->css.ss.ps.state->es_direction;
 	state->used = 0;
 	state->is_done = state->is_at_end = state->has_ended = false;
-	state->read = state->returned = 0;
+	state->start = state->read = state->returned = 0;
 }
 
 /* Moves the child back to the row that was returned last, or to the end. */
@@ -493,10 +494,14 @@ static void
 turn_around(LookupState *state)
 {
 	int64 rows = state->read - state->returned;
+	int64 moved = state->returned + state->has_ended;
+	int64 start = state->start +
+				  (ScanDirectionIsForward(state->direction) ? moved : -moved);
 
 	if (state->is_at_end && !state->has_ended)
 		rows++;
 	start_lookup(state);
+	state->start = start;
 	while (rows-- > 0)
 		(void) ExecProcNode(outerPlanState(state));
 }
