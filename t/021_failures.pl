@@ -263,7 +263,7 @@ my @statements = (
 		sql => 'EXPLAIN (COSTS off, FORMAT json) SELECT d.id, u.stage FROM deal d JOIN (SELECT id, stage FROM opportunity UNION ALL SELECT id, display_name FROM kept) u ON u.id = d.id',
 		known => 1
 	},
-	{ name => 'id IS NULL', sql => 'SELECT id FROM opportunity WHERE id IS NULL' },
+	{ name => 'id IS NULL', sql => 'SELECT id FROM keyed WHERE id IS NULL' },
 	{
 		name => 'a rescan of kept rows',
 		sql => q(SELECT n, c FROM generate_series(1, 3) n, LATERAL (SELECT count(*) AS c FROM filtered WHERE display_name <> n::text OFFSET 0) f),
