@@ -24,6 +24,7 @@
 
 #include "api/api.h"
 #include "api/api_facts.h"
+#include "condition/slack.h"
 
 struct PlannerInfo; /* the executor needs no headers of the planner */
 struct RelOptInfo;
@@ -47,6 +48,7 @@ typedef struct RemoteColumn
 	int		   operators; /* that may be pushed down, a set of OPERATOR_BIT */
 	bool	   is_sortable;
 	bool	   is_id; /* shows the id as a uuid or a text */
+	Slack	   slack; /* of the column's type */
 } RemoteColumn;
 
 /*
@@ -78,7 +80,8 @@ typedef enum LeafPosition
 	LEAF_FIELD,		  /* name of the API attribute, in UTF-8 */
 	LEAF_REMOTE_KIND, /* RemoteKind */
 	LEAF_OPERATORS,	  /* usable operators, a set of OPERATOR_BIT */
-	LEAF_EXPRESSION	  /* or its number in a plan; NULL: CONDITION_EXISTS */
+	LEAF_EXPRESSION,  /* or its number in a plan; NULL: CONDITION_EXISTS */
+	LEAF_SLACK		  /* of the column's side, by SlackPosition; NIL: none */
 } LeafPosition;
 
 /* The expressions of a plan's conditions, and how to show them. */
@@ -211,6 +214,7 @@ extern List				  *condition_find(struct PlannerInfo	  *root,
 										  RemoteColumn **columns, Node *clause, bool by_id);
 extern List				  *condition_conjunction(List *conditions);
 extern bool				   condition_is_key(const List *condition);
+extern bool				   condition_is_exact(const List *condition);
 extern List				  *condition_number_expressions(const List *condition,
 														List	  **expressions);
 

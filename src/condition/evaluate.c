@@ -29,6 +29,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -36,6 +37,9 @@
 #include "base/id.h"
 #include "base/iso8601.h"
 #include "condition/condition.h"
+
+/* Last year that the API's format can express. */
+#define MAX_ISO_YEAR 9999
 
 /* Absolute value below which systems treat numbers differently, except zero. */
 #define SMALLEST_BOUND 1e-9
@@ -58,6 +62,7 @@ typedef struct Leaf
 	RemoteKind	  remote_kind;
 	int			  operators; /* usable, a set of OPERATOR_BIT */
 	int			  most;		 /* limit of the values of a list */
+	const List	 *slack;	 /* LEAF_SLACK */
 	Values		  values;
 	List		**filters; /* RemoteFilters, joined by AND */
 } Leaf;
@@ -65,7 +70,8 @@ typedef struct Leaf
 /* Value of an ordered kind; the member of the other kinds is 0. */
 typedef struct Bound
 {
-	int64  time; /* microseconds of a timestamp, or days of a date */
+	int64  time; /* microseconds of a timestamp, or days of a date; with a
+				  * slack always microseconds */
 	double number;
 } Bound;
 
@@ -222,18 +228,95 @@ read_date(Datum value, Oid type, int64 *days)
 	return !DATE_NOT_FINITE(DatumGetDateADT(value));
 }
 
+/* Returns the double that is nearest to a number, or an infinity or NaN. */
+static double
+read_number(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return (double) DatumGetInt64(value);
+		case FLOAT4OID:
+			return DatumGetFloat4(value);
+		case FLOAT8OID:
+			return DatumGetFloat8(value);
+		default:
+			return DatumGetFloat8(
+				DirectFunctionCall1(numeric_float8_no_overflow, value));
+	}
+}
+
+/*
+ * Reads a value that a column's slack applies to: a time, taken as UTC if it has
+ * no time zone, or the begin of a year.  Returns false as read_timestamp does.
+ */
+static bool
+read_nominal(const Leaf *leaf, Datum value, int64 *time)
+{
+	int	   overflow = 0;
+	double year;
+
+	if (slack_is_year(leaf->slack))
+	{
+		year = floor(read_number(value, leaf->values.type));
+		if (!(year >= 1 && year <= MAX_ISO_YEAR))
+			return false;
+		*time = (int64) (date2j((int) year, 1, 1) - POSTGRES_EPOCH_JDATE) *
+				USECS_PER_DAY;
+		return true;
+	}
+	*time = leaf->values.type == DATEOID
+				? date2timestamp_opt_overflow(DatumGetDateADT(value), &overflow)
+				: DatumGetTimestamp(value);
+	return overflow == 0 && !TIMESTAMP_NOT_FINITE(*time);
+}
+
 /* Reads a value of an ordered kind.  Returns false if it is not finite. */
 static bool
-read_bound(RemoteKind kind, Datum value, Oid type, Bound *bound)
+read_bound(const Leaf *leaf, Datum value, Bound *bound)
 {
+	Oid type = leaf->values.type;
+
 	*bound = (Bound){0};
-	if (kind == REMOTE_TIMESTAMP)
+	if (leaf->remote_kind == REMOTE_NUMBER)
+		bound->number = read_number(value, type);
+	else if (leaf->slack != NIL)
+		return read_nominal(leaf, value, &bound->time);
+	else if (leaf->remote_kind == REMOTE_TIMESTAMP)
 		return read_timestamp(value, type, &bound->time);
-	if (kind == REMOTE_DATE)
+	else
 		return read_date(value, type, &bound->time);
-	bound->number =
-		DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
 	return isfinite(bound->number);
+}
+
+/*
+ * Moves a bound by the slack of the column's side.  A time that the API's format
+ * cannot express remains one.
+ */
+static void
+move_bound(const Leaf *leaf, Bound *bound, bool is_lower)
+{
+	double slack;
+	double time;
+
+	if (leaf->slack == NIL)
+		return;
+	slack = slack_number(leaf->slack, is_lower ? SLACK_LOW : SLACK_HIGH);
+	if (leaf->remote_kind == REMOTE_NUMBER)
+	{
+		bound->number += slack;
+		return;
+	}
+	time = (double) bound->time + slack * USECS_PER_DAY;
+	time = Max(Min(time, (double) END_TIMESTAMP), (double) MIN_TIMESTAMP);
+	if (leaf->remote_kind == REMOTE_DATE)
+		time =
+			is_lower ? floor(time / USECS_PER_DAY) : ceil(time / USECS_PER_DAY);
+	bound->time = (int64) time;
 }
 
 /* Returns true if a bound is less than another one of the same kind. */
@@ -477,8 +560,8 @@ add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 }
 
 /*
- * Adds a bound, moved outwards.  If the API has only the operator that excludes
- * the bound itself, it is moved by one step more.
+ * Adds a bound, moved outwards by the slack and a step.  If the API has only the
+ * operator that excludes the bound itself, it is moved by one step more.
  */
 static void
 add_bound(const Leaf *leaf, Bound bound, bool is_lower)
@@ -486,9 +569,10 @@ add_bound(const Leaf *leaf, Bound bound, bool is_lower)
 	RemoteOperator including = is_lower ? OPERATOR_GTE : OPERATOR_LTE;
 	RemoteOperator excluding = is_lower ? OPERATOR_GT : OPERATOR_LT;
 	int			   steps = is_allowed(leaf, including) ? 1 : 2;
-	char		  *json =
-		bound_json(leaf->remote_kind, bound, is_lower ? -steps : steps);
+	char		  *json;
 
+	move_bound(leaf, &bound, is_lower);
+	json = bound_json(leaf->remote_kind, bound, is_lower ? -steps : steps);
 	if (json != NULL && !add_filter(leaf, including, json))
 		add_filter(leaf, excluding, json);
 }
@@ -500,12 +584,15 @@ add_range(const Leaf *leaf)
 	Bound least = {0};
 	Bound greatest = {0};
 
+	/* The slack is that of usual time zones. */
+	if (leaf->slack != NIL && leaf->remote_kind != REMOTE_NUMBER &&
+		!slack_zone_is_usual(pg_get_timezone_name(session_timezone)))
+		return;
 	for (int i = 0; i < leaf->values.count; i++)
 	{
 		Bound bound;
 
-		if (!read_bound(leaf->remote_kind, leaf->values.values[i],
-						leaf->values.type, &bound))
+		if (!read_bound(leaf, leaf->values.values[i], &bound))
 			return;
 		if (i == 0 || bound_is_less(bound, least))
 			least = bound;
@@ -569,6 +656,24 @@ add_pattern(const Leaf *leaf, const char *pattern)
 					 OPERATOR_IN);
 }
 
+/* Returns true if the column may have truncated a text that equals a value. */
+static bool
+may_be_truncated(const Leaf *leaf)
+{
+	double length;
+
+	if (leaf->remote_kind != REMOTE_TEXT || leaf->slack == NIL)
+		return false;
+	length = slack_number(leaf->slack, SLACK_HIGH);
+	for (int i = 0; i < leaf->values.count; i++)
+	{
+		if (strlen(value_text(leaf->values.values[i], leaf->values.type)) >=
+			length)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Adds the filters of a condition on one column: none if every record may
  * match, or if a list has more than this number of values.  Returns false if no
@@ -583,6 +688,7 @@ evaluate_leaf(const List *condition, const List *states, ExprContext *econtext,
 				 .field = condition_field(condition),
 				 .remote_kind = leaf_number(condition, LEAF_REMOTE_KIND),
 				 .operators = leaf_number(condition, LEAF_OPERATORS),
+				 .slack = list_nth(condition, LEAF_SLACK),
 				 .filters = filters};
 	bool is_negative =
 		leaf.kind == CONDITION_NOT_EQUAL || leaf.kind == CONDITION_NOT_ANY;
@@ -597,7 +703,7 @@ evaluate_leaf(const List *condition, const List *states, ExprContext *econtext,
 		leaf.values = read_values(condition, states, econtext);
 		if (is_negative ? leaf.values.has_null : leaf.values.count == 0)
 			return false;
-		if (leaf.values.count == 0)
+		if (leaf.values.count == 0 || may_be_truncated(&leaf))
 			return true;
 	}
 

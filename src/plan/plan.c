@@ -412,7 +412,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 										   lfirst(cell), &expressions));
 			roles = lappend_int(roles, FILTER_JOIN);
 		}
-		unchecked = list_difference_ptr(scan_clauses, uses.filter_clauses);
+		unchecked = list_difference_ptr(scan_clauses, uses.exact_clauses);
 	}
 	if (best_path->path.pathkeys != NIL)
 		sort =

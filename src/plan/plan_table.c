@@ -175,6 +175,8 @@ plan_clause_uses(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 		{
 			uses.filters = lappend(uses.filters, use->filter);
 			uses.filter_clauses = lappend(uses.filter_clauses, use->clause);
+			if (condition_is_exact(use->filter))
+				uses.exact_clauses = lappend(uses.exact_clauses, use->clause);
 		}
 	}
 	uses.id_condition = condition_conjunction(id_conditions);

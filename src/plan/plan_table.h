@@ -45,6 +45,7 @@ typedef struct ClauseUses
 	List *other_clauses;  /* clauses that do not restrict the id */
 	List *filters;		  /* conditions to push down */
 	List *filter_clauses; /* the clause of each filter */
+	List *exact_clauses;  /* of these, see condition_is_exact */
 } ClauseUses;
 
 extern bool plan_enable_batch_lookup;
