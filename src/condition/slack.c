@@ -342,6 +342,21 @@ add_step(Slack *slack, const Step *step, const List *args)
 	}
 }
 
+/* Returns true for a cast to text, or to the same type with a type modifier. */
+static bool
+is_same_value(const Node *expression)
+{
+	const RelabelType *relabel = (const RelabelType *) expression;
+	const Node		  *arg;
+
+	if (!IsA(expression, RelabelType))
+		return false;
+	arg = (const Node *) relabel->arg;
+	return exprCollation(arg) == relabel->resultcollid &&
+		   (exprType(arg) == relabel->resulttype ||
+			(exprType(arg) == VARCHAROID && relabel->resulttype == TEXTOID));
+}
+
 /*
  * Returns the expression below the functions around it, and adds their slack.
  * If not all functions are known, the result is one of them.
@@ -355,8 +370,7 @@ slack_unwrap(Node *expression, Slack *slack)
 		List  *args;
 		size_t i;
 
-		if (IsA(expression, RelabelType) && exprType(expression) == TEXTOID &&
-			exprType((Node *) ((RelabelType *) expression)->arg) == VARCHAROID)
+		if (is_same_value(expression))
 		{
 			expression = (Node *) ((RelabelType *) expression)->arg;
 			continue;
