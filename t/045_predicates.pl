@@ -353,6 +353,17 @@ for (@forms)
 	is($requests, $expected, "it needs few requests: $condition");
 }
 
+$session->query('ANALYZE opportunity');
+# The next pages of a list begin after the last record of the page before.
+for my $direction ('DESC', 'ASC')
+{
+	my ($created, $id) = split /\|/, $session->query("SELECT created_at, id FROM opportunity ORDER BY created_at $direction, id $direction OFFSET 24 LIMIT 1")->{out};
+	my $operator = $direction eq 'ASC' ? '>' : '<';
+	my $requests = $large->requests_of(sub { $result = $session->query("SELECT id FROM opportunity WHERE (created_at, id) $operator ('$created', '$id') ORDER BY created_at $direction, id $direction LIMIT 25") });
+	is(scalar(split /\n/, $result->{out}), 25, "the second page has all rows, $direction");
+	is($requests, 1, "the second page needs one request, $direction");
+}
+
 $session->quit;
 $node->stop('fast');
 done_testing();
