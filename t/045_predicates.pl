@@ -25,9 +25,9 @@ sub chance { return rand(100) < $_[0]; }
 
 # --- Records at the edges of days, months, years and time zones ---
 
-# The ends of months and years, leap days, changes to and from daylight saving time,
-# changes of the date line (Juneau 1867, Manila 1844, Apia 2011), midnights in the
-# tested time zones, and the first and the last year that the API can express
+# The ends of months and years, leap days, and midnights in the tested time zones.
+# Changes to and from daylight saving time, and of the date line (Juneau 1867, Manila
+# 1844, Apia 2011). The first and the last year that the API can express.
 my @edges = (
 	'0001-01-01T00:00:00', '0001-01-02T09:30:00', '9999-12-31T23:59:59.999999', '9999-12-30T12:00:00', '1844-12-31T07:56:00',
 	'1867-10-18T08:57:41', '1867-10-18T09:00:00', '1900-12-31T23:59:59.999999', '1901-01-01T00:00:00', '1969-12-31T23:59:59.5',
@@ -220,8 +220,8 @@ sub some_number
 	return "'$number'::$type";
 }
 
-# Returns a value near those of a form: the form of a constant, perhaps in another
-# type.
+# Returns a value for comparison with a form of a column: often the form of a
+# constant, perhaps cast to another type.
 sub value
 {
 	my ($column_type, $type, $form) = @_;

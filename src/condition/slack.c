@@ -55,7 +55,7 @@
 /* Length of a name from which namein may have truncated it. */
 #define MAX_NAME (NAMEDATALEN - MAX_MULTIBYTE_CHAR_LEN)
 
-/* The effect of the arguments beside the column. */
+/* The effect of the other arguments. */
 typedef enum Effect
 {
 	EFFECT_NONE,
