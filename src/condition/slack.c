@@ -404,9 +404,9 @@ slack_to_list(const Slack *slack)
 {
 	if (!slack->is_used)
 		return NIL;
-	/* in the order of SlackPosition */
-	return list_make3(makeFloat(psprintf("%.17g", slack->low)),
-					  makeFloat(psprintf("%.17g", slack->high)),
+	/* in the order of SlackPosition; with an exponent, it is read as a Float */
+	return list_make3(makeFloat(psprintf("%.16e", slack->low)),
+					  makeFloat(psprintf("%.16e", slack->high)),
 					  makeInteger(slack->is_year));
 }
 
