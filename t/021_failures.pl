@@ -163,6 +163,8 @@ my $conditions = q(SELECT id, status FROM filtered
 	WHERE account_id <> '00000000-0000-4000-9000-000000000003'
 		AND account_id <> ALL (ARRAY['00000000-0000-4000-9000-000000000004', '00000000-0000-4000-9000-000000000005']::uuid[])
 		AND created_at > date '2000-01-01' AND '2100-01-01'::timestamp >= updated_at AND updated_at < now() + interval '100 years'
+		AND date_trunc('month', created_at AT TIME ZONE 'UTC')::date >= '2000-01-01' AND extract(year FROM updated_at - interval '1 day') < 3000
+		AND (created_at, id) > ('2000-01-01', '00000000-0000-4000-8000-000000000000') AND amount < 1e12::float8
 		AND amount > 0 AND amount < 1e12 AND amount BETWEEN 0 AND 1e13 AND status IN ('open', 'closed')
 		AND (display_name LIKE '%a%' OR display_name LIKE '%1' OR starts_with(display_name, 'Rocket')
 			OR display_name LIKE 'Caf%' OR display_name LIKE 'x' OR status = 'closed'::name
