@@ -155,18 +155,6 @@ text_json(const char *text)
 	return utf8 != NULL && is_plain(utf8) ? json_quote(utf8) : NULL;
 }
 
-/* Returns the JSON of a value of an unordered kind; NULL: must not be sent. */
-static char *
-value_json(RemoteKind kind, Datum value, Oid type)
-{
-	if (kind == REMOTE_UUID)
-		return json_quote(id_text(DatumGetUUIDP(value)));
-	if (kind == REMOTE_BOOLEAN)
-		return DatumGetBool(value) ? "true" : "false";
-	Assert(kind == REMOTE_TEXT);
-	return text_json(value_text(value, type));
-}
-
 /*
  * Reads the point in time of a timestamp or a date, as PostgreSQL compares it.
  * Returns false if it is infinite or out of range.
@@ -317,16 +305,6 @@ compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(pg_uuid_t));
 }
 
-/* Appends the keys of b to a, with duplicates and unsorted. */
-static KeySet
-unite(KeySet a, KeySet b)
-{
-	a.keys = repalloc(a.keys, (a.count + b.count) * sizeof(pg_uuid_t));
-	memcpy(a.keys + a.count, b.keys, b.count * sizeof(pg_uuid_t));
-	a.count += b.count;
-	return a;
-}
-
 /* Removes from a the keys that b, which is sorted, does not have. */
 static KeySet
 intersect(KeySet a, KeySet b)
@@ -363,9 +341,16 @@ condition_evaluate_keys(const List *condition, const List *states,
 			KeySet other =
 				condition_evaluate_keys(lfirst(cell), states, econtext);
 
-			set = condition_kind(condition) == CONDITION_OR
-					  ? unite(set, other)
-					  : intersect(set, other);
+			if (condition_kind(condition) == CONDITION_OR)
+			{
+				set.keys = repalloc(set.keys, (set.count + other.count) *
+												  sizeof(pg_uuid_t));
+				memcpy(set.keys + set.count, other.keys,
+					   other.count * sizeof(pg_uuid_t));
+				set.count += other.count;
+			}
+			else
+				set = intersect(set, other);
 		}
 	}
 	else
@@ -451,9 +436,15 @@ add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 
 	for (int i = 0; i < leaf->values.count; i++)
 	{
-		char *text = value_json(leaf->remote_kind, leaf->values.values[i],
-								leaf->values.type);
+		Datum value = leaf->values.values[i];
+		char *text;
 
+		if (leaf->remote_kind == REMOTE_UUID)
+			text = json_quote(id_text(DatumGetUUIDP(value)));
+		else if (leaf->remote_kind == REMOTE_BOOLEAN)
+			text = DatumGetBool(value) ? "true" : "false";
+		else
+			text = text_json(value_text(value, leaf->values.type));
 		if (text == NULL)
 			return;
 		json = list_append_unique(json, makeString(text));

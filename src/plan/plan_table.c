@@ -73,18 +73,6 @@ plan_may_scan_pages(const TableInfo *table)
 		   (table->id_joins == NIL || settings_trust_query(table->settings));
 }
 
-/* Returns the role of a filter that was made of a clause. */
-static FilterRole
-filter_role(const RelOptInfo *rel, const RestrictInfo *clause,
-			const List *filter)
-{
-	if (contain_subplans((Node *) clause->clause))
-		return FILTER_JOIN;
-	if (bms_is_subset(clause->clause_relids, rel->relids))
-		return FILTER_RESTRICTION;
-	return condition_is_key(filter) ? FILTER_KEY : FILTER_JOIN;
-}
-
 /*
  * Returns the use of a clause by a scan of rel; it belongs to rel.  The planner
  * keeps a clause while it plans rel's query level.
@@ -116,7 +104,15 @@ plan_clause_use(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause)
 									 (Node *) clause->clause, false);
 	}
 	if (use->filter != NIL)
-		use->role = filter_role(rel, clause, use->filter);
+	{
+		if (contain_subplans((Node *) clause->clause))
+			use->role = FILTER_JOIN;
+		else if (bms_is_subset(clause->clause_relids, rel->relids))
+			use->role = FILTER_RESTRICTION;
+		else
+			use->role =
+				condition_is_key(use->filter) ? FILTER_KEY : FILTER_JOIN;
+	}
 	table->clauses = lappend(table->clauses, use);
 	MemoryContextSwitchTo(old_context);
 	return use;
