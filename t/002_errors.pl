@@ -419,9 +419,24 @@ read_spends('the format of an error: truncated JSON', 3, '08006', $failed, $thre
 $api->behave('{"status": 400, "body": {"error": {"code": "c\u0007d", "message": "x\u0000y\u001b[31m\nz"}}}');
 fails_with('the format of an error: control characters in JSON', $read, 'HV000', $refused,
 	qr/^The response reports [^\x01-\x1f]*$/);
-$api->behave('{"status": 200, "body": {"error": {"code": "unauthorized", "message": "x\u0000y"}}}');
-fails_with('the format of an error: a NUL in a response with status 200', $read, '28000', qr/^API rejected the API key/,
-	qr/^The response reports [^\x01-\x1f]*$/, qr/api_key/);
+# A failure in a response with status 200 has priority over text that cannot be read.
+for my $text ('x\u0000y', '\u0000', 'x\ud83dy')
+{
+	my $is_nul = $text =~ /u0000/;
+	my @key = ('28000', qr/^API rejected the API key/, qr/^The response reports [^\x01-\x1f]*$/, qr/api_key/);
+	my @other = ('HV000', qr/^API reported an error: HTTP status 200$/, qr/^The response (reports|starts with)[^\x01-\x1f]*$/);
+	for my $read_by ($read, 'SELECT count(*) FROM opportunity')
+	{
+		my $what = "a failure with the text $text, " . ($read_by eq $read ? 'by id' : 'a scan');
+		my @wanted = $is_nul ? @key : @other;
+		$api->behave(qq({"status": 200, "body": {"error": {"code": "unauthorized", "message": "$text"}}}));
+		fails_with($what, $read_by, @wanted);
+		$api->behave(qq({"status": 200, "body": {"data": [], "error": {"code": "unauthorized", "message": "$text"}}}));
+		fails_with("$what, beside an empty list", $read_by, @wanted);
+		$api->behave(qq({"status": 200, "body": {"error": "$text"}}));
+		fails_with("$what, as the error", $read_by, @other);
+	}
+}
 $api->reset;
 
 # --- 5xx, and undocumented statuses ---

@@ -626,19 +626,19 @@ api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
 {
 	if (status == RECORD_OK)
 		return true;
-	*problem = api_read_problem(api, transfer);
-	problem->is_cut |= status == RECORD_CUT;
-	/* An error without data has not the shape of a record, either. */
-	if (problem->is_json && !problem->has_data &&
-		(problem->code[0] != '\0' || problem->message[0] != '\0'))
-		return false;
 	if (status == RECORD_UNTRANSLATABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
 				 errmsg("API response contains a character that PostgreSQL "
 						"cannot store"),
 				 errdetail("A string in %s contains \"\\u0000\".", where)));
-	if (status == RECORD_MALFORMED)
+	*problem = api_read_problem(api, transfer);
+	if (status == RECORD_CUT)
+		problem->is_cut = true;
+	/* An error without data has not the shape of a record, either. */
+	if (status == RECORD_MALFORMED &&
+		(!problem->is_json || problem->has_data ||
+		 (problem->code[0] == '\0' && problem->message[0] == '\0')))
 		api_raise_malformed(problem, what, reason);
 	return false;
 }

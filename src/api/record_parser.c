@@ -178,32 +178,28 @@ key_before_value(const RecordParser *parser)
 
 /*
  * Returns the unescaped text of a string token, palloc'd, or NULL if it is not
- * wanted.  Notes the first invalid escape.  The lexer would unescape every
- * string, which took a fifth of a statement's instructions for one column.
+ * wanted.  Notes the first invalid escape, and returns its string unchanged.  The
+ * lexer would unescape every string, which took a fifth of a statement's
+ * instructions for one column.
  */
 static char *
 read_string(RecordParser *parser, JsonSlice token, bool is_wanted)
 {
-	char			  *text = NULL;
+	char *text = is_wanted ? pnstrdup(token.start + 1, token.length - 2) : NULL;
 	JsonLexContext	  *lexer;
 	JsonParseErrorType error;
 
 	if (memchr(token.start, '\\', token.length) == NULL)
-		return is_wanted ? pnstrdup(token.start + 1, token.length - 2) : NULL;
+		return text;
 
 	lexer = make_lexer(unconstify(char *, token.start), token.length, true);
 	error = json_lex(lexer);
 	if (error == JSON_SUCCESS && is_wanted)
 		text = pstrdup(lexer->strval->data);
-	else if (error != JSON_SUCCESS)
+	else if (error != JSON_SUCCESS && parser->escape_error == JSON_SUCCESS)
 	{
-		if (is_wanted)
-			text = pstrdup("");
-		if (parser->escape_error == JSON_SUCCESS)
-		{
-			parser->escape_error = error;
-			parser->escape_place = token.start;
-		}
+		parser->escape_error = error;
+		parser->escape_place = token.start;
 	}
 	/* PostgreSQL 17 has a function for this, and 15 has not. */
 	pfree(lexer->strval->data);
@@ -668,7 +664,7 @@ on_scalar(void *state, char *token, JsonTokenType kind)
 
 /*
  * Parses a response, like record_parse, into the parser's page or record.  A
- * failure report has priority over deviations from the documented shape.
+ * failure report has priority over invalid escapes and other deviations.
  */
 static RecordStatus
 parse(RecordParser *parser, char *body, int length, char **problem)
@@ -700,6 +696,11 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 	parser->lexer = make_lexer(body, length, false);
 	parser->places[0] = PLACE_RESPONSE;
 	error = pg_parse_json(parser->lexer, &actions);
+	if (error == JSON_SUCCESS &&
+		(parser->reports_failure ||
+		 (parser->page != NULL && parser->page->count == 0 &&
+		  parser->message != NULL && place_explains_failure(parser->message))))
+		return RECORD_FAILURE;
 	error_place = parser->lexer->token_start;
 	if (parser->escape_error != JSON_SUCCESS)
 	{
@@ -719,10 +720,6 @@ parse(RecordParser *parser, char *body, int length, char **problem)
 				   : RECORD_MALFORMED;
 	}
 
-	if (parser->reports_failure ||
-		(parser->page != NULL && parser->page->count == 0 &&
-		 parser->message != NULL && place_explains_failure(parser->message)))
-		return RECORD_FAILURE;
 	if (!parser->has_data)
 		report(parser, "\"data\" is missing");
 	*problem = parser->problem;
