@@ -14,6 +14,7 @@ class Store:
         self.custom_fields = False
         self._made = {}           # (record type, id) -> record as generated
         self._encoded = {}        # (record type, id) -> JSON text
+        self._others = {}, {}     # both for the other value of custom_fields
         self._opportunities = total
         self._changed = {}        # (record type, id) -> record as changed by a test
         self._deleted = set()     # (record type, id)
@@ -27,7 +28,7 @@ class Store:
         self._added = {}          # record type -> [id] in order of creation
         self.set_opportunities(self.total)
         for key in self._changed:
-            self._encoded.pop(key, None)
+            self._forget_text(key)
         self._changed = {}
         self._deleted = set()
 
@@ -35,14 +36,15 @@ class Store:
         """Adds the custom fields to all records, or removes them."""
         if wanted != self.custom_fields:
             self.custom_fields = wanted
-            self._made = {}
-            self._encoded = {}
+            self._made, self._encoded, self._others = *self._others, (self._made, self._encoded)
+
+    def _forget_text(self, key):
+        """Forgets the text of a record, with and without the custom fields."""
+        self._encoded.pop(key, None)
+        self._others[1].pop(key, None)
 
     def set_opportunities(self, count):
         """Changes the number of generated opportunities; the other records stay."""
-        if count < self._opportunities:
-            self._made = {}
-            self._encoded = {}
         self._opportunities = count
         self._added["opportunity"] = [
             ident for ident in self._added.get("opportunity", [])
@@ -67,11 +69,14 @@ class Store:
         key = (record_type, ident)
         if key in self._deleted:
             return None
-        record = self._changed.get(key) or self._made.get(key)
+        record = self._changed.get(key)
+        if record is not None:
+            return record
+        number = records.record_number(record_type, ident)
+        if number is None or number >= self.count(record_type):
+            return None
+        record = self._made.get(key)
         if record is None:
-            number = records.record_number(record_type, ident)
-            if number is None or number >= self.count(record_type):
-                return None
             record = records.make_record(record_type, number, self.total, self.custom_fields)
             self._made[key] = record
         return record
@@ -79,11 +84,11 @@ class Store:
     def encoded(self, record_type, ident):
         """Returns the JSON text of the record as bytes, or None."""
         key = (record_type, ident)
+        record = self.get(record_type, ident)
+        if record is None:
+            return None
         text = self._encoded.get(key)
         if text is None:
-            record = self.get(record_type, ident)
-            if record is None:
-                return None
             text = text_of(record_type, ident, record)
             self._encoded[key] = text
         return text
@@ -108,7 +113,7 @@ class Store:
             if name in attributes and name in record:
                 self._set_top(record, name, attributes[name])
         self._changed[(record_type, ident)] = record
-        self._encoded.pop((record_type, ident), None)
+        self._forget_text((record_type, ident))
         self._note_fields(record_type, attributes)
 
     def _new_record(self, record_type, ident):
@@ -141,7 +146,7 @@ class Store:
     def delete(self, record_type, ident):
         self._deleted.add((record_type, ident))
         self._changed.pop((record_type, ident), None)
-        self._encoded.pop((record_type, ident), None)
+        self._forget_text((record_type, ident))
 
 
 def text_of(record_type, ident, record):
