@@ -200,9 +200,8 @@ for my $stage (grep { $_ ne 'resolve' } sort keys %url)
 	$session->query('RESET statement_timeout; ' . read_from('opportunity'));
 	sleep 1.5 if $stage eq 'resolve_briefly';
 	my $before = Reevo::open_files($backend);
-	my $results = $session->query("SET statement_timeout = '10ms'; "
-		  . join('; ', (read_from($stage)) x 50)
-		  . '; RESET statement_timeout');
+	my $results = $session->query("SET statement_timeout = '10ms'; " . join('; ', (read_from($stage)) x 50));
+	$session->reset_timeout;
 	my $cancelled = () = $results->{err} =~ /ERROR:  57014/g;
 	is($cancelled, 50, "$stage: all 50 statements are cancelled");
 	is($session->query(read_from('opportunity'))->{out}, '1', "$stage: the session continues");

@@ -205,8 +205,9 @@ $api->reset;
 $api->behave('{"delay_ms": 2, "jitter": 3}');
 my $cancel = sub {
 	my ($count) = @_;
-	return $session->query(join('; ', map { ("SET statement_timeout = '" . (1 + $_ % 5) . "ms'", $good, $many) } 1 .. $count / 2)
-		  . '; RESET statement_timeout');
+	my $result = $session->query(join('; ', map { ("SET statement_timeout = '" . (1 + $_ % 5) . "ms'", $good, $many) } 1 .. $count / 2));
+	$session->reset_timeout;
+	return $result;
 };
 $session->query($good);
 $cancel->(40);

@@ -440,7 +440,8 @@ note(sprintf('distant server: 80 records in %.0f ms', $far->{ms}));
 my $late = 0;
 for my $timeout (map { 10 * $_ } 1 .. 12)
 {
-	my $result = $session->query("SET statement_timeout = $timeout; " . count_of('far', 80) . '; RESET statement_timeout');
+	my $result = $session->query("SET statement_timeout = $timeout; " . count_of('far', 80));
+	$session->reset_timeout;
 	is($result->{sqlstate}, '57014', "distant server: statement_timeout cancels after $timeout ms") or diag($result->{err});
 	$late = $result->{ms} - $timeout if $result->{ms} - $timeout > $late;
 	is($session->query(name_in('far'))->{out}, $name, 'distant server: the next statement works');

@@ -105,8 +105,9 @@ for my $stage (sort keys %stage)
 	my $query = joined('with_missing', 'LEFT', 'opportunity');
 	my $cancel = sub {
 		my ($count) = @_;
-		return $session->query(join('; ', map { "SET statement_timeout = '" . (1 + $_ % 25) . "ms'; $query" } 1 .. $count)
-			  . '; RESET statement_timeout');
+		my $result = $session->query(join('; ', map { "SET statement_timeout = '" . (1 + $_ % 25) . "ms'; $query" } 1 .. $count));
+		$session->reset_timeout;
+		return $result;
 	};
 
 	$api->reset;

@@ -541,6 +541,16 @@ sub query
 	return $self->result;
 }
 
+# reset_timeout(): resets statement_timeout, and repeats that if a timeout of a few
+# milliseconds cancels it.
+sub reset_timeout
+{
+	my ($self) = @_;
+	Reevo::wait_until(sub { $self->query('RESET statement_timeout; SHOW statement_timeout')->{out} eq '0' })
+	  or die 'statement_timeout cannot be reset';
+	return;
+}
+
 # send(SQL): sends SQL without waiting for the result.
 sub send
 {
