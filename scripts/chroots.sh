@@ -63,6 +63,7 @@ make_chroot() {
     mmdebstrap --quiet --variant=apt --include=git,ca-certificates,sudo,passwd \
         --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt=force-unsafe-io \
         "$suite" "$base/root.tar" "$mirror"
 }
 
