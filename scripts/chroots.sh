@@ -58,9 +58,10 @@ make_base() {
 }
 
 # make_chroot: makes a tar file, from which unpack_chroot makes the chroots. The
-# lists of a suite in development may have expired.
+# lists of a suite in development may have expired. The first python3 in PATH may be
+# a slow wrapper.
 make_chroot() {
-    mmdebstrap --quiet --variant=apt --include=git,ca-certificates,sudo,passwd \
+    PATH=$system_path mmdebstrap --quiet --variant=apt --include=sudo,passwd \
         --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt=force-unsafe-io \
