@@ -28,7 +28,7 @@ class Store:
         self._added = {}          # record type -> [id] in order of creation
         self.set_opportunities(self.total)
         for key in self._changed:
-            self._forget_text(key)
+            self._drop_text(key)
         self._changed = {}
         self._deleted = set()
 
@@ -38,8 +38,8 @@ class Store:
             self.custom_fields = wanted
             self._made, self._encoded, self._others = *self._others, (self._made, self._encoded)
 
-    def _forget_text(self, key):
-        """Forgets the text of a record, with and without the custom fields."""
+    def _drop_text(self, key):
+        """Removes the kept text of a record, with and without the custom fields."""
         self._encoded.pop(key, None)
         self._others[1].pop(key, None)
 
@@ -113,7 +113,7 @@ class Store:
             if name in attributes and name in record:
                 self._set_top(record, name, attributes[name])
         self._changed[(record_type, ident)] = record
-        self._forget_text((record_type, ident))
+        self._drop_text((record_type, ident))
         self._note_fields(record_type, attributes)
 
     def _new_record(self, record_type, ident):
@@ -146,7 +146,7 @@ class Store:
     def delete(self, record_type, ident):
         self._deleted.add((record_type, ident))
         self._changed.pop((record_type, ident), None)
-        self._forget_text((record_type, ident))
+        self._drop_text((record_type, ident))
 
 
 def text_of(record_type, ident, record):
