@@ -156,6 +156,7 @@ release_transfer(void *arg)
 	HttpTransfer *transfer = arg;
 
 	http_pool_remove(transfer);
+	http_attempt_release_body(transfer);
 	curl_easy_cleanup(transfer->easy);
 	curl_slist_free_all(transfer->headers);
 }
@@ -204,6 +205,7 @@ http_start(HttpPool *pool, const HttpTarget *target, HttpCounters *counters,
 	transfer->callback.func = release_transfer;
 	transfer->callback.arg = transfer;
 	MemoryContextRegisterResetCallback(context, &transfer->callback);
+	pool->transfers++;
 	transfer->url = MemoryContextStrdup(context, url);
 	http_attempt_create(transfer, body);
 

@@ -29,9 +29,17 @@
 #define HTTP_ERROR_SIZE 256
 #define HTTP_HEADER_SIZE 256
 
+/* The start of a buffer for a body that no transfer uses. */
+typedef struct HttpSpare
+{
+	struct HttpSpare *next;
+	size_t			  capacity; /* bytes */
+} HttpSpare;
+
 /* A set of reusable connections, and the transfers that use them. */
 typedef struct HttpPool
 {
+	MemoryContext		  context;
 	MemoryContextCallback callback;
 	void				 *multi; /* libcurl's multi handle */
 	void				 *share; /* TLS sessions of all transfers */
@@ -47,6 +55,8 @@ typedef struct HttpPool
 	dlist_head finished;  /* transfers with a result: see http_attempt_end */
 	int		   abandoned; /* handles without a transfer: see abandon */
 	int64	   started;	  /* number of transfers so far */
+	int		   transfers; /* number of those that exist */
+	HttpSpare *spares;
 
 	/* first failure that may leave transfers pending without limit */
 	char broken[HTTP_ERROR_SIZE]; /* empty: none */
@@ -267,6 +277,7 @@ extern bool http_is_throttled(const HttpTransfer *transfer);
 extern bool http_retry(HttpTransfer *transfer, HttpFault fault);
 extern void http_attempt_check(int code, const char *what);
 extern void http_attempt_create(HttpTransfer *transfer, const char *body);
+extern void http_attempt_release_body(HttpTransfer *transfer);
 extern void http_attempt_enqueue(HttpTransfer *transfer, int64 delay);
 extern void http_attempt_end(HttpTransfer *transfer);
 extern bool http_attempt_was_sent(const HttpTransfer *transfer);

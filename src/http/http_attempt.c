@@ -150,26 +150,64 @@ on_header(char *data, size_t size, size_t count, void *arg)
 }
 
 /*
- * Returns true if a body of size bytes so far arrives too slowly.  The first
- * call starts the measurement.  CURLOPT_LOW_SPEED_LIMIT would also count time
- * during which the backend does not attend to the pool.
+ * Gives the body a buffer of size bytes or more.  It takes a spare one, because
+ * the C library returns freed buffers to the system, and a page then costs a
+ * third more.  Returns false if memory is out, and raises no error.
  */
 static bool
-is_too_slow(HttpTransfer *transfer, size_t size)
+grow_body(HttpTransfer *transfer, size_t size)
 {
-	int64 elapsed;
+	HttpPool *pool = transfer->pool;
+	size_t	  capacity =
+		Max(size, Max(transfer->capacity * 2, (size_t) HTTP_INITIAL_BUFFER));
+	char *body = (char *) pool->spares;
 
-	if (transfer->attended_at_body < 0)
-		transfer->attended_at_body = transfer->pool->attended;
-	elapsed = transfer->pool->attended - transfer->attended_at_body;
-	return elapsed > HTTP_BODY_GRACE &&
-		   (double) size * 1000000 / elapsed < HTTP_MIN_BODY_SPEED;
+	if (body != NULL && pool->spares->capacity >= size)
+	{
+		capacity = pool->spares->capacity;
+		pool->spares = pool->spares->next;
+	}
+	else
+		body = MemoryContextAllocExtended(pool->context, capacity,
+										  MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	if (body == NULL)
+		return false;
+	if (transfer->body != NULL)
+	{
+		memcpy(body, transfer->body, transfer->length);
+		pfree(transfer->body);
+	}
+	transfer->body = body;
+	transfer->capacity = capacity;
+	return true;
+}
+
+/* Makes the body's buffer a spare one.  The last transfer frees all of those. */
+void
+http_attempt_release_body(HttpTransfer *transfer)
+{
+	HttpPool  *pool = transfer->pool;
+	HttpSpare *spare = (HttpSpare *) transfer->body;
+
+	if (spare != NULL)
+	{
+		spare->capacity = transfer->capacity;
+		spare->next = pool->spares;
+		pool->spares = spare;
+	}
+	if (--pool->transfers > 0)
+		return;
+	while ((spare = pool->spares) != NULL)
+	{
+		pool->spares = spare->next;
+		pfree(spare);
+	}
 }
 
 /*
  * CURLOPT_WRITEFUNCTION: appends a decompressed piece of the body.  Any result
- * but the piece's size ends the attempt.  Must not raise an error, so the
- * buffer grows without repalloc.
+ * but the piece's size ends the attempt.  Must not raise an error.  Unlike it,
+ * CURLOPT_LOW_SPEED_LIMIT would count time without attention to the pool.
  */
 static size_t
 on_body(char *data, size_t size, size_t count, void *arg)
@@ -177,28 +215,18 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	HttpTransfer *transfer = arg;
 	size_t		  added = size * count;
 	size_t		  needed = transfer->length + added + 1;
+	int64		  elapsed;
 
 	if (needed > transfer->target->max_response_size)
 		return fail_callback(transfer, HTTP_TOO_LARGE, NULL);
-	if (is_too_slow(transfer, needed))
+	if (transfer->attended_at_body < 0)
+		transfer->attended_at_body = transfer->pool->attended;
+	elapsed = transfer->pool->attended - transfer->attended_at_body;
+	if (elapsed > HTTP_BODY_GRACE &&
+		(double) needed * 1000000 / elapsed < HTTP_MIN_BODY_SPEED)
 		return fail_callback(transfer, HTTP_BROKEN, "the response is too slow");
-	if (needed > transfer->capacity)
-	{
-		size_t capacity = Max(
-			needed, Max(transfer->capacity * 2, (size_t) HTTP_INITIAL_BUFFER));
-		char *body = MemoryContextAllocExtended(
-			transfer->context, capacity, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
-
-		if (body == NULL)
-			return fail_callback(transfer, HTTP_OUT_OF_MEMORY, NULL);
-		if (transfer->body != NULL)
-		{
-			memcpy(body, transfer->body, transfer->length);
-			pfree(transfer->body);
-		}
-		transfer->body = body;
-		transfer->capacity = capacity;
-	}
+	if (needed > transfer->capacity && !grow_body(transfer, needed))
+		return fail_callback(transfer, HTTP_OUT_OF_MEMORY, NULL);
 	memcpy(transfer->body + transfer->length, data, added);
 	transfer->length += added;
 	transfer->body[transfer->length] = '\0';

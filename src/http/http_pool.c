@@ -265,6 +265,7 @@ http_pool_create(void)
 		CurrentMemoryContext, "opportunity_fdw pool", ALLOCSET_SMALL_SIZES);
 	HttpPool *pool = MemoryContextAllocZero(context, sizeof(HttpPool));
 
+	pool->context = context;
 	pool->epoll_fd = -1;
 	pool->timer_fd = -1;
 	pool->curl_due = NEVER;
