@@ -206,8 +206,7 @@ http_attempt_release_body(HttpTransfer *transfer)
 
 /*
  * CURLOPT_WRITEFUNCTION: appends a decompressed piece of the body.  Any result
- * but the piece's size ends the attempt.  Must not raise an error.  Unlike it,
- * CURLOPT_LOW_SPEED_LIMIT would count time without attention to the pool.
+ * but the piece's size ends the attempt.  Must not raise an error.
  */
 static size_t
 on_body(char *data, size_t size, size_t count, void *arg)
@@ -221,6 +220,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 		return fail_callback(transfer, HTTP_TOO_LARGE, NULL);
 	if (transfer->attended_at_body < 0)
 		transfer->attended_at_body = transfer->pool->attended;
+	/* CURLOPT_LOW_SPEED_LIMIT would also count time without attendance. */
 	elapsed = transfer->pool->attended - transfer->attended_at_body;
 	if (elapsed > HTTP_BODY_GRACE &&
 		(double) needed * 1000000 / elapsed < HTTP_MIN_BODY_SPEED)
