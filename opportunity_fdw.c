@@ -44,6 +44,7 @@ PG_FUNCTION_INFO_V1(opportunity_fdw_version);
 void
 _PG_init(void)
 {
+	plan_initialize();
 	batch_lookup_initialize(&lookup_scan_methods);
 	statement_initialize();
 	MarkGUCPrefixReserved("opportunity_fdw");

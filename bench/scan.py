@@ -21,6 +21,11 @@ RECORDS = 20000
 PAGE = 100
 CONNECTIONS = 8
 DELAYS = [50, 0]
+
+# Numbers of pages for which requests and round trips are counted. With this delay, the
+# time of a scan is that of its round trips.
+SIZES = [10, 30, 60, 100, 200, 1000]
+LONG_DELAY = 500
 COLUMNS = ["stage", "*"]
 
 # Further requests of a scan. One verifies the end after a full page. Others are for the
@@ -104,6 +109,25 @@ def measure(session, server, options, delay, columns):
              common.spread(ratios["floor"], "%.3f")), flush=True)
 
 
+def measure_sizes(session, rendered):
+    """Prints the requests and the round trips of scans of several numbers of pages."""
+    with open(rendered + ".times", encoding="ascii") as file:
+        times = [int(line) for line in file]
+    print("\n| pages | requests | at most | round trips | at most |")
+    print("|---|---|---|---|---|")
+    for pages in SIZES:
+        size = min(PAGE, RECORDS // pages)
+        session.run("ALTER FOREIGN TABLE many.opportunity OPTIONS (SET page_size '%d')" % size)
+        query = statement("stage", "many.opportunity")
+        if pages * size < RECORDS:
+            query += " WHERE created_at < 'epoch'::timestamptz + interval '%d us'" % times[pages * size]
+        plan = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + query)
+        requests = int(re.search(r"API Calls: (\d+)", plan).group(1))
+        trips = float(re.search(r"Execution Time: ([\d.]+)", plan).group(1)) / LONG_DELAY
+        print("| %d | %d | %d | %.1f | %d |"
+              % (pages, requests, pages + CONNECTIONS + 2, trips, -(-pages // CONNECTIONS) + 4), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True, help="the program scan_server")
@@ -115,7 +139,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "records")
         render_records(path)
-        servers = {delay: common.Server(options.server, path, delay) for delay in DELAYS}
+        servers = {delay: common.Server(options.server, path, delay) for delay in DELAYS + [LONG_DELAY]}
         session = common.Session(options.psql)
         set_up(session, servers[0])
         print("%d records, %d bytes per page; requests: %d in parallel, %d one by one\n"
@@ -127,6 +151,8 @@ def main():
             common.go_to(session, servers[delay])
             for columns in COLUMNS:
                 measure(session, servers[delay], options, delay, columns)
+        common.go_to(session, servers[LONG_DELAY])
+        measure_sizes(session, path)
         session.stop()
         for server in servers.values():
             server.stop()

@@ -356,11 +356,12 @@ SELECT g FROM generate_series(1, 1000000) g WHERE EXISTS (SELECT FROM opportunit
 SELECT g FROM generate_series(1, 1000000) g WHERE NOT EXISTS (SELECT FROM opportunity o WHERE o.id = id(g) AND o.status = 'open') LIMIT 2; :spent_at_most_2
 -- Rows without a record do not count for LIMIT.
 SELECT g FROM generate_series(-149, 1000000) g JOIN tens o ON o.id = CASE WHEN g > 0 THEN id(g) END LIMIT 3; :spent
--- A sort or an aggregate needs all rows in spite of LIMIT.
+-- A sort needs all rows in spite of LIMIT, and an aggregate over sorted rows the rows of
+-- the first groups.
 SELECT count(*) FROM (SELECT t.number FROM thousand t JOIN opportunity o USING (id) ORDER BY o.amount LIMIT 3) s; :spent
 SELECT t.digit, count(*) FROM thousand t JOIN opportunity o USING (id) GROUP BY t.digit ORDER BY 1 LIMIT 1; :spent
 
--- Cursors: at most two requests are ahead of the rows that are read.
+-- Cursors: at first no request is ahead of the rows that are read.
 BEGIN;
 DECLARE c CURSOR FOR SELECT t.number, length(o.stage) > 0 FROM thousand t LEFT JOIN opportunity o USING (id);
 FETCH 2 FROM c; :spent_at_most_2

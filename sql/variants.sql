@@ -486,6 +486,8 @@ BEGIN;
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id;
 FETCH 3 FROM c;
 CLOSE c;
+:fresh
+\! $REEVO_CTL behave '{"fail_every": 2, "fail_status": 418, "only": ["query"]}'
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id;
 FETCH 1 FROM c;
 MOVE 9 FROM c;
@@ -509,8 +511,8 @@ ROLLBACK;
 :fresh
 \! $REEVO_CTL behave '{"query_drops_some": ["00000000-0000-4000-8000-000000000104"]}'
 \! $REEVO_CTL body 00000000-0000-4000-8000-000000000104 '{"data": 4}'
-SELECT count(*) FROM (SELECT w.number FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id LIMIT 4) o;
-SELECT count(*) FROM (SELECT w.number FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id LIMIT 5) o;
+SELECT count(shown) FROM (SELECT coalesce(o.stage, 'none') AS shown FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id LIMIT 4) o;
+SELECT count(shown) FROM (SELECT coalesce(o.stage, 'none') AS shown FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id LIMIT 5) o;
 BEGIN;
 DECLARE c CURSOR FOR SELECT w.number, o.stage IS NULL FROM wanted w LEFT JOIN in_parallel o ON o.id = w.id;
 FETCH 4 FROM c;

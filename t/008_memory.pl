@@ -154,7 +154,8 @@ $session->query(q(
 my $correlated = q(SELECT c.id, (SELECT count(*) FROM contact k JOIN referring o ON o.account_id = k.account_id
 	WHERE k.customer = c.id AND o.created_at > c.since) FROM customer c);
 like($session->query("EXPLAIN $correlated")->{out}, qr/SubPlan.*Batch Lookup/s, 'a correlated subquery has a lookup');
-$session->query("BEGIN; DECLARE correlated CURSOR FOR $correlated; MOVE 300 FROM correlated");
+# A cursor that can scroll keeps its rows, in up to work_mem.
+$session->query("BEGIN; DECLARE correlated NO SCROLL CURSOR FOR $correlated; MOVE 300 FROM correlated");
 $before = holdings();
 $api->reset;
 $session->query('MOVE 1000 FROM correlated');

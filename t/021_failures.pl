@@ -163,6 +163,8 @@ my $conditions = q(SELECT id, status FROM filtered
 	WHERE account_id <> '00000000-0000-4000-9000-000000000003'
 		AND account_id <> ALL (ARRAY['00000000-0000-4000-9000-000000000004', '00000000-0000-4000-9000-000000000005']::uuid[])
 		AND created_at > date '2000-01-01' AND '2100-01-01'::timestamp >= updated_at AND updated_at < now() + interval '100 years'
+		AND date_trunc('month', created_at AT TIME ZONE 'UTC')::date >= '2000-01-01' AND extract(year FROM updated_at - interval '1 day') < 3000
+		AND (created_at, id) > ('2000-01-01', '00000000-0000-4000-8000-000000000000') AND amount < 1e12::float8
 		AND amount > 0 AND amount < 1e12 AND amount BETWEEN 0 AND 1e13 AND status IN ('open', 'closed')
 		AND (display_name LIKE '%a%' OR display_name LIKE '%1' OR starts_with(display_name, 'Rocket')
 			OR display_name LIKE 'Caf%' OR display_name LIKE 'x' OR status = 'closed'::name
@@ -239,6 +241,35 @@ my @statements = (
 		name => 'a rescan of a join with the same rows',
 		sql => "SELECT n, c FROM generate_series(1, 2) n, LATERAL (SELECT count(o.stage) AS c FROM deal d JOIN opportunity o ON o.id = d.id WHERE o.amount > n) j",
 		warm => 1
+	},
+	{ name => 'a subquery for each row', sql => 'SELECT d.id, (SELECT o.display_name FROM opportunity o WHERE o.id = d.id) FROM deal d ORDER BY 1', warm => 1 },
+	{
+		name => 'subqueries in a condition and below CASE',
+		sql => "SELECT CASE WHEN d.id IS NOT NULL THEN (SELECT o.stage FROM opportunity o WHERE o.id = d.id) END FROM deal d WHERE (SELECT o.display_name FROM opportunity o WHERE o.id::text = d.id::text) > '' ORDER BY 1",
+		warm => 1
+	},
+	{ name => 'an order before a lookup', sql => 'SELECT d.id, o.display_name FROM deal d LEFT JOIN opportunity o ON o.id = d.id ORDER BY d.id LIMIT 1', warm => 1 },
+	{
+		name => 'a generic LIMIT',
+		sql => 'SET plan_cache_mode = force_generic_plan; PREPARE s (int) AS SELECT d.id, o.display_name FROM deal d LEFT JOIN opportunity o ON o.id = d.id LIMIT $1; EXECUTE s (1); DEALLOCATE s; RESET plan_cache_mode',
+		warm => 1,
+		after => 'DEALLOCATE ALL; RESET plan_cache_mode'
+	},
+	{
+		name => 'a cursor that moves backwards over subqueries',
+		sql => 'BEGIN; DECLARE c SCROLL CURSOR FOR SELECT d.id, (SELECT o.display_name FROM opportunity o WHERE o.id = d.id) FROM deal d; MOVE ALL FROM c; FETCH BACKWARD ALL FROM c; ROLLBACK',
+		warm => 1
+	},
+	{
+		name => 'EXPLAIN of a lookup for two scans',
+		sql => 'EXPLAIN (COSTS off, FORMAT json) SELECT d.id, u.stage FROM deal d JOIN (SELECT id, stage FROM opportunity UNION ALL SELECT id, display_name FROM kept) u ON u.id = d.id',
+		known => 1
+	},
+	{ name => 'id IS NULL', sql => 'SELECT id FROM keyed WHERE id IS NULL' },
+	{
+		name => 'a rescan of kept rows',
+		sql => q(SELECT n, c FROM generate_series(1, 3) n, LATERAL (SELECT count(*) AS c FROM filtered WHERE display_name <> n::text OFFSET 0) f),
+		known => 1
 	},
 	{ name => 'ids of another table', sql => 'SELECT id FROM opportunity WHERE id IN (SELECT id FROM deal) ORDER BY 1', warm => 1 },
 	{
@@ -435,6 +466,12 @@ my @statements = (
 		known => 1
 	},
 	{ name => 'a join by a key', sql => $by_key, known => 1 },
+	{
+		name => 'a subquery by a key and another value of its row',
+		sql => q(SELECT n, (SELECT count(*) FROM keyed o WHERE o.account_id = a.id AND o.amount > n) FROM (VALUES
+			(1, '00000000-0000-4000-9000-000000000001'::uuid), (2, '00000000-0000-4000-9000-000000000002')) a (n, id)),
+		known => 1
+	},
 	{ name => 'a join by a key with few keys in one request', sql => $by_key, behave => '{"in_limit": 2}', known => 1 },
 	{ name => 'EXPLAIN of a join by a key', sql => $by_key =~ s/SELECT/EXPLAIN (VERBOSE, COSTS off) SELECT/r, known => 1 },
 	{

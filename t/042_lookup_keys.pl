@@ -232,6 +232,19 @@ my @shapes = (
 			"(SELECT count(p.name) FROM u LEFT JOIN p ON p.account_id = u.acc AND p.name > t.n::text WHERE u.n > t.n)",
 			"(SELECT count(o.stage) FROM u JOIN o ON o.account_id = CASE WHEN u.n < 4 THEN t.acc ELSE u.acc END)") . ' AS s FROM ' . outer_side();
 	},
+	(sub {    # subqueries for each row, in any place
+		my ($alias, $on) = foreign();
+		my $outer = outer_side();
+		my $first = one_of("(SELECT count(*) FROM $alias WHERE $on)", "(SELECT max($alias.account_id::text) FROM $alias WHERE $on)", "EXISTS (SELECT FROM $alias WHERE $on)::text",
+			"array_to_string(ARRAY(SELECT $alias\::text FROM $alias WHERE $on ORDER BY 1), ',')", "(SELECT $alias\::text FROM $alias WHERE $on ORDER BY $alias\::text COLLATE \"C\" LIMIT 1)",
+			"(SELECT string_agg(s.id::text, ',' ORDER BY s.id) FROM (SELECT o.id FROM o WHERE o.account_id = t.acc ORDER BY o.created_at DESC, o.id LIMIT 2) s)");
+		return one_of(
+			"SELECT t.n, t.acc, t.other, $first AS s FROM $outer", "SELECT t.n, CASE WHEN t.grp = 1 THEN ($first)::text END AS s FROM $outer",
+			"SELECT t.n, t.acc FROM $outer WHERE ($first)::text > '1'", "SELECT t.n FROM $outer WHERE t.grp = 2 OR ($first)::text = '0'",
+			"SELECT t.grp, count($first) FROM $outer GROUP BY t.grp", "SELECT t.n, u.label, $first AS s FROM $outer JOIN u ON u.n = t.n",
+			"SELECT t.n, t.acc, t.other, $first AS s FROM $outer ORDER BY 1, 2, 3 LIMIT 4", "SELECT t.n, l.s FROM $outer CROSS JOIN LATERAL (SELECT $first AS s OFFSET 0) l",
+			"SELECT t.n, $first AS s, row_number() OVER (ORDER BY t.n, t.acc, t.other) FROM $outer");
+	}) x 4,
 	sub {    # aggregates, DISTINCT and window functions
 		my $on = key('o') . further('o');
 		my $type = one_of('JOIN', 'LEFT JOIN');
@@ -294,7 +307,7 @@ my @variants = (
 	'{"total": true, "total_lies": 1000}',
 	'{"has_more": true, "total": true, "total_lies": -1, "short_pages": 2}',
 	'{"fail_every": 11, "fail_how": "error-body", "error_body": {"data": [], "errors": [{"message": "Index is rebuilding"}]}}',
-	'{"fail_every": 8, "fail_how": "error-body", "error_body": {"data": [], "error": {"code": "rate_limited"}}, "headers": {"Retry-After": "0"}}',
+	'{"fail_every": 13, "fail_how": "error-body", "error_body": {"data": [], "error": {"code": "rate_limited"}}, "headers": {"Retry-After": "0"}}',
 	'{"quota_requests": 80, "quota_seconds": 1, "quota_header": "RateLimit-Reset"}',
 	'{"empty_strings": true}',
 	'{"empty_strings": true, "in_limit": 2}',

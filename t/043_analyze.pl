@@ -135,6 +135,27 @@ $session->query(q(ALTER FOREIGN TABLE opportunity OPTIONS (ADD page_size '20')))
 analyze('an import before all other records');
 $session->query('ALTER FOREIGN TABLE opportunity OPTIONS (DROP page_size)');
 
+# --- Autovacuum ---
+
+# Autovacuum analyzes a local table together with the foreign tables that inherit from it.
+{
+	$session->query('CREATE TABLE parent (id uuid, account_id uuid, created_at timestamptz) WITH (autovacuum_analyze_threshold = 1, autovacuum_analyze_scale_factor = 0);
+		ALTER FOREIGN TABLE never_analyzed INHERIT parent');
+	my $analyzed = q(SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'parent' AND autoanalyze_count > 0);
+	my $requests = $api->requests_of(sub {
+		$session->query('INSERT INTO parent SELECT gen_random_uuid() FROM generate_series(1, 100)');
+		$node->append_conf('postgresql.conf', "autovacuum = on\nautovacuum_naptime = 1s");
+		$node->reload;
+		ok(Reevo::wait_until(sub { $session->query($analyzed)->{out} eq '1' }), 'autovacuum analyzes the local table');
+		$node->append_conf('postgresql.conf', 'autovacuum = off');
+		$node->reload;
+	});
+	is($requests, 0, 'autovacuum makes no request');
+	$requests = $api->requests_of(sub { $session->query('ANALYZE parent') });
+	cmp_ok($requests, '>', 0, 'ANALYZE of the local table does');
+	$session->query('ALTER FOREIGN TABLE never_analyzed NO INHERIT parent; DROP TABLE parent');
+}
+
 # --- Cancel ---
 
 my $admin = Reevo::Session->new($node);

@@ -81,7 +81,7 @@ is($session->query('RESET statement_timeout; SELECT wait_seconds BETWEEN 0.1 AND
 # Reset the counters during a scan, while pages are in flight.
 $api->reset;
 $api->behave('{"delay_ms": 50}');
-my $half_way = "CASE WHEN id = '" . Reevo::id(500) . "' THEN";
+my $half_way = "CASE WHEN id = '" . Reevo::id(150) . "' THEN";
 is( $session->query(
 		"SELECT max($half_way (SELECT in_flight FROM opportunity_fdw_stats) END) > 0,
 			count($half_way (SELECT 1 FROM opportunity_fdw_stats_reset()) END), count(*) FROM opportunity")->{out},

@@ -409,6 +409,15 @@ sub value
 
 sub list { my ($table, $name, $most) = @_; return join(', ', map { constant($table, $name) } 1 .. 1 + int(rand($most))); }
 
+# Returns an array with more values than the API takes in one filter.
+sub long_array
+{
+	my ($table, $name) = @_;
+	my $type = $TABLES{$table}{$name}[0];
+	my $other = $type eq 'uuid' ? "('00000000-0000-4000-9000-' || lpad(g::text, 12, '0'))::uuid" : "'other ' || g";
+	return '(' . join(' || ', map { ("ARRAY[" . list($table, $name, 5) . "]::${type}[]", "ARRAY(SELECT $other FROM generate_series(@{[ 100 * $_ ]}, @{[ 100 * $_ + int(rand(99)) ]}) g)") } 1 .. one_of(2, 3, 5)) . ')';
+}
+
 # Returns ARRAY[...] of one type.
 sub array
 {
@@ -418,6 +427,7 @@ sub array
 	return "'{}'::${type}[]" if chance(4);
 	return "NULL::${type}[]" if chance(2);
 	return "ARRAY(SELECT " . { uuid => 'account_id', text => 'status', boolean => 'flag', time => 'at', date => 'day', number => 'amount' }->{$kind} . ' FROM t)' if chance(6);
+	return long_array($table, $name) if $kind =~ /uuid|text/ && chance(25);
 	return 'ARRAY[' . list($table, $name, chance(4) ? 120 : 5) . "]::${type}[]";
 }
 
@@ -661,6 +671,16 @@ my %shapes = (
 	correlated => sub {
 		return ('set', 'SELECT t.n, (SELECT ' . one_of('count(*)', 'sum(o.amount)', "string_agg(o.status, ',' ORDER BY o.status)") . ' FROM o WHERE ' . joined()
 			  . ') AS s FROM t WHERE t.n ' . one_of('< 5', '> 8'));
+	},
+	for_each => sub {
+		my $further = chance(40) ? ' AND (' . condition('o', 'o', 1) . ')' : '';
+		my $on = joined() . $further;
+		my $value = one_of("(SELECT count(*) FROM o WHERE $on)", "(SELECT min(o.id::text) FROM o WHERE $on)", "EXISTS (SELECT FROM o WHERE $on)::text",
+			"(SELECT string_agg(s.id::text, ',') FROM (SELECT o.id FROM o WHERE $on ORDER BY o.id LIMIT 3) s)");
+		return ('set', one_of(
+			"SELECT t.n, CASE WHEN t.n < 9 THEN ($value)::text END AS s FROM t", "SELECT t.n FROM t WHERE ($value)::text > '1' AND t.n > 3",
+			"SELECT t.n FROM t WHERE t.n = 2 OR ($value)::text = '0'", "SELECT t.n % 3, count($value) FROM t GROUP BY 1",
+			"SELECT t.n, $value AS s FROM t ORDER BY t.n LIMIT 5", "SELECT t.n, l.s FROM t CROSS JOIN LATERAL (SELECT $value AS s OFFSET 0) l WHERE t.n < 7"));
 	},
 	lateral => sub {
 		my $key = one_of('created_at', 'created_at', 'updated_at', 'amount');

@@ -29,6 +29,7 @@
 #include "utils/rel.h"
 
 #include "admin/admin.h"
+#include "base/compat.h"
 #include "base/id.h"
 #include "exec/row.h"
 #include "fetch/page_reader.h"
@@ -522,6 +523,7 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 
 /*
  * FDW callback: returns true if the table can be analyzed, which takes queries.
+ * Autovacuum must not make requests without a user who wants them.
  * Sets *sampler, and *pages to an estimate from the last known number of rows.
  * Makes no request.
  */
@@ -532,7 +534,8 @@ analyze_table(Relation relation, AcquireSampleRowsFunc *sampler,
 	Settings *settings = settings_read(RelationGetRelid(relation));
 	double	  rows = relation->rd_rel->reltuples;
 
-	if (!settings->use_query)
+	/* It analyzes foreign tables that inherit from a local one. */
+	if (!settings->use_query || compat_is_autovacuum())
 		return false;
 	if (rows <= 0)
 		rows = PLAN_DEFAULT_RECORDS;

@@ -375,11 +375,16 @@ write_option(StringInfo options, const char *name, const char *value)
 						 quote_literal_cstr(value));
 }
 
-/* Returns a column's definition in the form of CREATE FOREIGN TABLE. */
+/*
+ * Returns a column's definition in the form of CREATE FOREIGN TABLE.  Each record
+ * has an id.
+ */
 static char *
 column_definition(const ColumnDefinition *column)
 {
-	const char	  *name = quote_identifier(column->name);
+	const char *name = quote_identifier(column->name);
+	const char *constraint =
+		strcmp(column->path, ID_FIELD) == 0 ? " NOT NULL" : "";
 	StringInfoData options;
 
 	initStringInfo(&options);
@@ -388,8 +393,9 @@ column_definition(const ColumnDefinition *column)
 	write_option(&options, "filter_operators", column->filter_operators);
 	write_option(&options, "sortable", column->sortable);
 	if (options.len == 0)
-		return psprintf("%s %s", name, column->type);
-	return psprintf("%s %s OPTIONS (%s)", name, column->type, options.data);
+		return psprintf("%s %s%s", name, column->type, constraint);
+	return psprintf("%s %s OPTIONS (%s)%s", name, column->type, options.data,
+					constraint);
 }
 
 /* Returns the record types to import; EXCEPT can only exclude opportunities. */

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "nodes/value.h"
 #include "utils/json.h"
 
 #include "api/api_facts.h"
@@ -59,6 +60,20 @@ json_quote(const char *text)
 	return json.data;
 }
 
+/* Returns a JSON array of the Strings of JSON from one index up to another. */
+char *
+json_list(const List *elements, int from, int to)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	for (int i = from; i < to; i++)
+		appendStringInfo(&json, "%c%s", i > from ? ',' : '[',
+						 strVal(list_nth(elements, i)));
+	appendStringInfoChar(&json, ']');
+	return json.data;
+}
+
 /*
  * Returns a filter on one field, in the current context.  The value is JSON, or
  * NULL if the operator has none.
@@ -67,7 +82,7 @@ RemoteFilter *
 remote_filter_create(const char *field, RemoteOperator operation,
 					 const char *value)
 {
-	RemoteFilter  *filter = palloc(sizeof(RemoteFilter));
+	RemoteFilter  *filter = palloc0(sizeof(RemoteFilter));
 	RemoteUse	   use = {field, operation, NULL};
 	StringInfoData json;
 
@@ -77,7 +92,7 @@ remote_filter_create(const char *field, RemoteOperator operation,
 	if (value != NULL)
 		appendStringInfo(&json, ",\"value\":%s", value);
 	appendStringInfoChar(&json, '}');
-	filter->json = json.data;
+	filter->json = filter->text = json.data;
 	filter->uses = remote_uses_unite(NULL, &use);
 	return filter;
 }

@@ -64,7 +64,9 @@ typedef enum QueryResult
 /* A filter of a query, in UTF-8. */
 typedef struct RemoteFilter
 {
-	char			*json; /* {"field": ...}, or a group */
+	char *json; /* {"field": ...}, or a group; perhaps with a part of values */
+	char *text; /* the same with all values */
+	List *values; /* of OPERATOR_IN on its own, Strings of JSON; NIL: others */
 	const RemoteUse *uses; /* its features, distinct; the last one first */
 	QueryResult refusal; /* set by refusal_find, for a filter that it returns */
 } RemoteFilter;
@@ -90,6 +92,7 @@ extern const RemoteUse created_at_from;
 extern const RemoteUse created_at_absence;
 
 extern char			   *json_quote(const char *text);
+extern char			   *json_list(const List *elements, int from, int to);
 extern RemoteFilter	   *remote_filter_create(const char	   *field,
 											 RemoteOperator operation,
 											 const char	   *value);

@@ -508,6 +508,22 @@ release_tree(void *arg)
 	json_decref(arg);
 }
 
+/*
+ * Parses a response into a tree, which jansson allocates, and which the current
+ * memory context releases.  The callback is registered before that.
+ */
+static json_t *
+load_owned(const HttpTransfer *transfer, bool *is_cut)
+{
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+
+	callback->func = release_tree;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	if (transfer->length > 0)
+		callback->arg = api_load_json(transfer, is_cut);
+	return callback->arg;
+}
+
 /* Returns true if status 200 hides a failure, with or without a schema. */
 static bool
 reports_failure(const HttpTransfer *transfer, const json_t *root,
@@ -641,11 +657,10 @@ List *
 api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 {
 	ApiProblem problem;
+	json_t	  *root;
 
 	do
 	{
-		MemoryContextCallback *tree;
-
 		api_wait(transfer);
 		if (transfer->status == 200 &&
 			transfer->length > (size_t) MAX_SCHEMA_MB * 1024 * 1024)
@@ -656,16 +671,10 @@ api_finish_schema(const Api *api, HttpTransfer *transfer, bool for_import)
 		problem = api_read_problem(api, transfer);
 		if (transfer->status != 200)
 			continue;
-
-		/* The current memory context owns the tree before it is made. */
-		tree = palloc0(sizeof(MemoryContextCallback));
-		tree->func = release_tree;
-		MemoryContextRegisterResetCallback(CurrentMemoryContext, tree);
-		problem.is_cut = transfer->length == 0;
-		if (!problem.is_cut)
-			tree->arg = api_load_json(transfer, &problem.is_cut);
-		if (!problem.is_cut && !reports_failure(transfer, tree->arg, &problem))
-			return read_attributes(&problem, tree->arg);
+		root = load_owned(transfer, &problem.is_cut);
+		problem.is_cut = problem.is_cut || transfer->length == 0;
+		if (!problem.is_cut && !reports_failure(transfer, root, &problem))
+			return read_attributes(&problem, root);
 	} while (api_retry(&problem));
 	raise_unavailable(&problem, for_import);
 }

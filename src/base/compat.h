@@ -12,6 +12,8 @@
 #include "postgres.h"
 
 #include "catalog/pg_attribute.h"
+#include "miscadmin.h"
+#include "postmaster/autovacuum.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
@@ -32,6 +34,17 @@ compat_is_virtual(Form_pg_attribute attribute)
 #else
 	(void) attribute;
 	return false;
+#endif
+}
+
+/* Returns true in a process of autovacuum.  PostgreSQL 17 has another function. */
+static inline bool
+compat_is_autovacuum(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return AmAutoVacuumWorkerProcess();
+#else
+	return IsAutoVacuumWorkerProcess();
 #endif
 }
 

@@ -28,6 +28,7 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
 #include "port/pg_bitutils.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -72,12 +73,13 @@ static const int operators_of_kinds[][REMOTE_TIMESTAMP + 1] = {
 
 /* --- Columns --- */
 
-/* The SQL type of a RemoteKind. */
+/* An SQL type of a RemoteKind. */
 typedef struct RemoteType
 {
 	Oid			type;
 	RemoteKind	kind;
-	const char *name; /* name in the catalogue of value types */
+	const char *name; /* in the catalogue of value types; NULL: of no column */
+	bool		is_own; /* the one that IMPORT uses */
 } RemoteType;
 
 /* Returns the kind of a type, or NULL if it has none. */
@@ -85,12 +87,20 @@ static const RemoteType *
 find_remote_type(Oid type)
 {
 	static const RemoteType types[] = {
-		{UUIDOID, REMOTE_UUID, "uuid"},
-		{TEXTOID, REMOTE_TEXT, "text"},
-		{BOOLOID, REMOTE_BOOLEAN, "boolean"},
-		{TIMESTAMPTZOID, REMOTE_TIMESTAMP, "timestamptz"},
-		{DATEOID, REMOTE_DATE, "date"},
-		{NUMERICOID, REMOTE_NUMBER, "numeric"},
+		{UUIDOID, REMOTE_UUID, "uuid", true},
+		{TEXTOID, REMOTE_TEXT, "text", true},
+		{VARCHAROID, REMOTE_TEXT, "text", false},
+		{NAMEOID, REMOTE_TEXT, "text", false},
+		{BOOLOID, REMOTE_BOOLEAN, "boolean", true},
+		{TIMESTAMPTZOID, REMOTE_TIMESTAMP, "timestamptz", true},
+		{TIMESTAMPOID, REMOTE_TIMESTAMP, "timestamptz", false},
+		{DATEOID, REMOTE_DATE, "date", true},
+		{NUMERICOID, REMOTE_NUMBER, "numeric", true},
+		{FLOAT8OID, REMOTE_NUMBER, "numeric", false},
+		{FLOAT4OID, REMOTE_NUMBER, NULL, false},
+		{INT8OID, REMOTE_NUMBER, "numeric", false},
+		{INT4OID, REMOTE_NUMBER, "numeric", false},
+		{INT2OID, REMOTE_NUMBER, "numeric", false},
 	};
 
 	for (size_t i = 0; i < lengthof(types); i++)
@@ -118,7 +128,7 @@ may_show_id(Oid type)
  * Sets the operators and is_sortable of a column that shows a whole attribute.
  * The value type defines them if the column has its documented type.  The
  * column's options override it.  The user is responsible for an undocumented
- * attribute.
+ * attribute.  A date may show a timestamp, which then is the column's kind.
  */
 static void
 read_column_operators(RemoteColumn *column, const Settings *settings,
@@ -131,6 +141,12 @@ read_column_operators(RemoteColumn *column, const Settings *settings,
 	{
 		const ValueType *value_type = value_type_find(attribute->value_type);
 
+		if (column->kind == REMOTE_DATE && value_type != NULL &&
+			strcmp(value_type->column_type, "timestamptz") == 0)
+		{
+			column->kind = REMOTE_TIMESTAMP;
+			type_name = value_type->column_type;
+		}
 		/* A select's id is comparable if an option says so. */
 		if (value_type == NULL || attribute->is_list ||
 			(value_type->is_select
@@ -164,15 +180,41 @@ remote_column_read(const Settings *settings, Form_pg_attribute attribute,
 	column->field = options->field;
 	column->is_id =
 		column_shows(options, ID_FIELD) && may_show_id(attribute->atttypid);
-	if (type != NULL && attribute->atttypmod == -1 && !options->is_record &&
+	if (type != NULL && type->name != NULL && !options->is_record &&
 		options->key == NULL && options->invalid_value == INVALID_VALUE_ERROR)
 	{
 		column->kind = type->kind;
 		read_column_operators(column, settings, options, type->name);
+		slack_add_type(&column->slack, type->type, attribute->atttypmod,
+					   column->kind == REMOTE_TIMESTAMP);
+		if (!type->is_own || column->slack.is_used)
+			column->is_sortable = false;
+		/* A truncated text has another end. */
+		if (column->kind == REMOTE_TEXT && column->slack.is_used)
+			column->operators &= ~SUFFIX;
 	}
 	return column->is_id || column->operators != 0 || column->is_sortable
 			   ? column
 			   : NULL;
+}
+
+/* Removes the casts between texts and uuid around an expression of an id. */
+Node *
+condition_remove_casts(Node *expression)
+{
+	Node *inner = expression;
+
+	while (may_show_id(exprType(inner)))
+	{
+		expression = inner;
+		if (IsA(expression, RelabelType))
+			inner = (Node *) ((RelabelType *) expression)->arg;
+		else if (IsA(expression, CoerceViaIO))
+			inner = (Node *) ((CoerceViaIO *) expression)->arg;
+		else
+			break;
+	}
+	return expression;
 }
 
 /*
@@ -186,16 +228,7 @@ condition_column(const RelOptInfo *rel, RemoteColumn **columns,
 	const RemoteColumn *column;
 	Var				   *var;
 
-	while (by_id && may_show_id(exprType(expression)))
-	{
-		if (IsA(expression, RelabelType))
-			expression = (Node *) ((RelabelType *) expression)->arg;
-		else if (IsA(expression, CoerceViaIO))
-			expression = (Node *) ((CoerceViaIO *) expression)->arg;
-		else
-			break;
-	}
-	var = (Var *) expression;
+	var = (Var *) (by_id ? condition_remove_casts(expression) : expression);
 	if (!IsA(var, Var) || (Index) var->varno != rel->relid ||
 		var->varlevelsup != 0 || var->varattno <= 0)
 		return NULL;
@@ -216,11 +249,34 @@ typedef struct Search
 
 static List *find_condition(const Search *search, Node *clause);
 
-static const RemoteColumn *
-find_column(const Search *search, Node *expression)
+/* The side of a comparison that has the column. */
+typedef struct Operand
 {
-	return condition_column(search->rel, search->columns, expression,
-							search->by_id);
+	const RemoteColumn *column; /* NULL: the side has none */
+	Oid					type;	/* of the expression */
+	Slack				slack;
+} Operand;
+
+/*
+ * Returns the column of an expression.  A condition on the id needs the column
+ * itself, others may be on the value of certain functions.
+ */
+static Operand
+find_operand(const Search *search, Node *expression)
+{
+	Operand operand = {NULL, exprType(expression), {0}};
+
+	if (!search->by_id)
+		expression = slack_unwrap(expression, &operand.slack);
+	operand.column = condition_column(search->rel, search->columns, expression,
+									  search->by_id);
+	if (operand.column != NULL)
+	{
+		operand.slack.is_used |= operand.column->slack.is_used;
+		operand.slack.low += operand.column->slack.low;
+		operand.slack.high += operand.column->slack.high;
+	}
+	return operand;
 }
 
 /* Returns true if a collation considers only identical bytes as equal. */
@@ -231,15 +287,16 @@ is_deterministic(Oid collation)
 }
 
 /*
- * Returns the condition of a column, which may be NULL; or NIL if it restricts
- * no requests, or the expression is not known before rel's row is read.  The
- * expression is NULL for CONDITION_EXISTS.
+ * Returns the condition of an operand, which may have no column; or NIL if it
+ * restricts no requests, or the expression is not known before rel's row is
+ * read.  The expression is NULL for CONDITION_EXISTS.
  */
 static List *
-leaf(const Search *search, ConditionKind kind, const RemoteColumn *column,
+leaf(const Search *search, ConditionKind kind, const Operand *operand,
 	 Node *expression)
 {
-	int operators;
+	const RemoteColumn *column = operand->column;
+	int					operators;
 
 	if (column == NULL ||
 		(expression != NULL &&
@@ -253,36 +310,33 @@ leaf(const Search *search, ConditionKind kind, const RemoteColumn *column,
 					  : operators == 0)
 		return NIL;
 	/* in the order of LeafPosition */
-	return list_make5(makeInteger(kind), makeString(pstrdup(column->field)),
-					  makeInteger(column->kind), makeInteger(operators),
-					  expression);
+	return lappend(list_make5(makeInteger(kind),
+							  makeString(pstrdup(column->field)),
+							  makeInteger(column->kind), makeInteger(operators),
+							  expression),
+				   slack_to_list(&operand->slack));
 }
 
-/* Returns true if a column can be compared in the API with values of a type. */
+/* Returns true if an expression can be compared with values of a type. */
 static bool
 is_comparable(RemoteKind kind, Oid type)
 {
-	const RemoteType *other;
+	const RemoteType *other = find_remote_type(type);
 
-	type = getBaseType(type);
-	if (type == NAMEOID)
-		type = TEXTOID;
-	else if (type == TIMESTAMPOID)
-		type = TIMESTAMPTZOID;
-	other = find_remote_type(type);
-	return other != NULL && (other->kind == kind ||
-							 (kind == REMOTE_TIMESTAMP && type == DATEOID) ||
-							 (kind == REMOTE_DATE && type == TIMESTAMPTZOID));
+	return other != NULL &&
+		   (other->kind == kind ||
+			(kind == REMOTE_TIMESTAMP && other->kind == REMOTE_DATE) ||
+			(kind == REMOTE_DATE && other->kind == REMOTE_TIMESTAMP));
 }
 
 /*
- * Sets *kind to the comparison that an operator makes between a column of a
- * type on its left and a value of another.  Returns false if the API cannot
- * make it.
+ * Sets *kind to the comparison that an operator makes between an operand on its
+ * left and a value of another type, and adds its slack to the operand.  Returns
+ * false if the API cannot make it.
  */
 static bool
-comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
-				ConditionKind *kind)
+comparison_kind(Operand *operand, Oid operator_oid, Oid collation,
+				Oid other_type, ConditionKind *kind)
 {
 	static const ConditionKind kinds_of_strategies[] = {
 		[BTLessStrategyNumber] = CONDITION_LESS,
@@ -290,18 +344,21 @@ comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
 		[BTEqualStrategyNumber] = CONDITION_EQUAL,
 		[BTGreaterEqualStrategyNumber] = CONDITION_GREATER,
 		[BTGreaterStrategyNumber] = CONDITION_GREATER};
-	const RemoteType *remote_type = find_remote_type(type);
+	const RemoteType *remote_type = find_remote_type(operand->type);
 	Oid				  family;
 	int				  strategy;
 
+	other_type = getBaseType(other_type);
+	slack_add_comparison(&operand->slack, operand->type, other_type);
 	/* The semantics of user-defined operators are unknown. */
-	if (remote_type == NULL || !OidIsValid(operator_oid) ||
-		operator_oid >= FirstNormalObjectId ||
+	if (operand->column == NULL || remote_type == NULL ||
+		!OidIsValid(operator_oid) || operator_oid >= FirstNormalObjectId ||
 		!is_comparable(remote_type->kind, other_type) ||
 		(remote_type->kind == REMOTE_TEXT && !is_deterministic(collation)))
 		return false;
 
-	family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+	family =
+		lookup_type_cache(operand->type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
 	strategy = get_op_opfamily_strategy(operator_oid, family);
 	if (strategy != InvalidStrategy)
 		*kind = kinds_of_strategies[strategy];
@@ -317,27 +374,50 @@ comparison_kind(Oid type, Oid operator_oid, Oid collation, Oid other_type,
 	return true;
 }
 
-/* Returns the condition of an operator, with the column on any side; or NIL. */
+/*
+ * Returns the condition of an operator, with the column on any side; or NIL.
+ * is_exact: it is the whole clause.
+ */
 static List *
-comparison_condition(const Search *search, OpExpr *clause)
+comparison_condition(const Search *search, Oid operator_oid, Oid collation,
+					 List *args, bool is_exact)
 {
-	if (list_length(clause->args) != 2)
+	if (list_length(args) != 2)
 		return NIL;
 	for (int side = 0; side < 2; side++)
 	{
-		Node			   *operand = list_nth(clause->args, side);
-		Node			   *other = list_nth(clause->args, 1 - side);
-		const RemoteColumn *column = find_column(search, operand);
-		ConditionKind		kind;
+		Operand		  operand = find_operand(search, list_nth(args, side));
+		Node		 *other = list_nth(args, 1 - side);
+		ConditionKind kind;
 
-		if (column != NULL &&
-			comparison_kind(exprType(operand),
-							side == 0 ? clause->opno
-									  : get_commutator(clause->opno),
-							clause->inputcollid, exprType(other), &kind))
-			return leaf(search, kind, column, other);
+		operand.slack.is_used |= !is_exact;
+		if (comparison_kind(&operand,
+							side == 0 ? operator_oid
+									  : get_commutator(operator_oid),
+							collation, exprType(other), &kind))
+			return leaf(search, kind, &operand, other);
 	}
 	return NIL;
+}
+
+/* Returns the condition of an operator, as comparison_condition does. */
+static List *
+operator_condition(const Search *search, const OpExpr *clause)
+{
+	return comparison_condition(search, clause->opno, clause->inputcollid,
+								clause->args, true);
+}
+
+/*
+ * Returns the condition of a comparison of rows with <, <=, > or >=, or NIL.
+ * The first columns of both decide, unless they are equal.
+ */
+static List *
+row_condition(const Search *search, const RowCompareExpr *clause)
+{
+	return comparison_condition(
+		search, linitial_oid(clause->opnos), linitial_oid(clause->inputcollids),
+		list_make2(linitial(clause->largs), linitial(clause->rargs)), false);
 }
 
 /*
@@ -347,18 +427,26 @@ comparison_condition(const Search *search, OpExpr *clause)
 static List *
 array_condition(const Search *search, ScalarArrayOpExpr *clause)
 {
-	Node			   *operand = linitial(clause->args);
-	Node			   *array = lsecond(clause->args);
-	const RemoteColumn *column = find_column(search, operand);
-	ConditionKind		kind;
+	Operand		  operand = find_operand(search, linitial(clause->args));
+	Node		 *array = lsecond(clause->args);
+	ConditionKind kind;
 
-	if (column == NULL ||
-		!comparison_kind(exprType(operand), clause->opno, clause->inputcollid,
+	if (!comparison_kind(&operand, clause->opno, clause->inputcollid,
 						 get_base_element_type(exprType(array)), &kind) ||
 		kind != (clause->useOr ? CONDITION_EQUAL : CONDITION_NOT_EQUAL))
 		return NIL;
 	return leaf(search, clause->useOr ? CONDITION_ANY : CONDITION_NOT_ANY,
-				column, array);
+				&operand, array);
+}
+
+/* Returns the condition of a column with its own operand; or NIL. */
+static List *
+column_condition(const Search *search, ConditionKind kind, Node *column,
+				 Node *expression)
+{
+	Operand operand = find_operand(search, column);
+
+	return leaf(search, kind, &operand, expression);
 }
 
 /* Returns the conjunction of the conditions; NIL if there are none. */
@@ -385,11 +473,11 @@ boolean_condition(const Search *search, BoolExpr *clause)
 	/* An id is never NULL, so NOT (id IS DISTINCT FROM x) is equality. */
 	if (clause->boolop == NOT_EXPR && search->by_id)
 		return IsA(first, DistinctExpr)
-				   ? comparison_condition(search, (OpExpr *) first)
+				   ? operator_condition(search, (OpExpr *) first)
 				   : NIL;
 	if (clause->boolop == NOT_EXPR)
-		return leaf(search, CONDITION_EQUAL, find_column(search, first),
-					makeBoolConst(false, false));
+		return column_condition(search, CONDITION_EQUAL, first,
+								makeBoolConst(false, false));
 	if (is_or && !search->by_id &&
 		list_length(clause->args) > MAX_REMOTE_VALUES)
 		return NIL;
@@ -422,7 +510,9 @@ find_condition(const Search *search, Node *clause)
 			return find_condition(search,
 								  (Node *) ((RestrictInfo *) clause)->clause);
 		case T_OpExpr:
-			return comparison_condition(search, (OpExpr *) clause);
+			return operator_condition(search, (OpExpr *) clause);
+		case T_RowCompareExpr:
+			return row_condition(search, (RowCompareExpr *) clause);
 		case T_ScalarArrayOpExpr:
 			return array_condition(search, (ScalarArrayOpExpr *) clause);
 		case T_BoolExpr:
@@ -442,11 +532,17 @@ find_condition(const Search *search, Node *clause)
 			operand = (Node *) ((BooleanTest *) clause)->arg;
 			expression = makeBoolConst(type == IS_TRUE, false);
 			break;
-		case T_NullTest: /* column IS NOT NULL */
-			if (((NullTest *) clause)->nulltesttype != IS_NOT_NULL)
-				return NIL;
+		case T_NullTest: /* column IS NOT NULL; id IS NULL, which allows none */
 			kind = CONDITION_EXISTS;
 			operand = (Node *) ((NullTest *) clause)->arg;
+			if (((NullTest *) clause)->nulltesttype == IS_NOT_NULL)
+				break;
+			if (!search->by_id)
+				return NIL;
+			kind = CONDITION_ANY;
+			expression = (Node *) makeConst(
+				UUIDARRAYOID, -1, InvalidOid, -1,
+				PointerGetDatum(construct_empty_array(UUIDOID)), false, false);
 			break;
 		case T_Var:
 			expression = makeBoolConst(true, false);
@@ -454,7 +550,7 @@ find_condition(const Search *search, Node *clause)
 		default:
 			return NIL;
 	}
-	return leaf(search, kind, find_column(search, operand), expression);
+	return column_condition(search, kind, operand, expression);
 }
 
 /* Returns true if a condition may have several filters, joined by AND. */
@@ -525,6 +621,25 @@ condition_is_key(const List *condition)
 }
 
 /*
+ * Returns true if a condition allows no more than its clause, apart from the
+ * API's rounding and the parts that cannot be pushed down.
+ */
+bool
+condition_is_exact(const List *condition)
+{
+	ListCell *cell;
+
+	if (!condition_is_group(condition))
+		return list_nth(condition, LEAF_SLACK) == NULL;
+	for_each_from(cell, condition, 1)
+	{
+		if (!condition_is_exact(lfirst(cell)))
+			return false;
+	}
+	return true;
+}
+
+/*
  * Returns the form of a condition for a plan, with the numbers of its
  * expressions, which are appended to *expressions.
  */
@@ -550,6 +665,22 @@ condition_number_expressions(const List *condition, List **expressions)
 }
 
 /* --- The conditions of a plan --- */
+/* Returns the numbers of a condition's expressions in the plan's list. */
+Bitmapset *
+condition_numbers(const List *condition)
+{
+	Bitmapset *numbers = NULL;
+	ListCell  *cell;
+
+	if (!condition_is_group(condition))
+		return list_nth(condition, LEAF_EXPRESSION) == NULL
+				   ? NULL
+				   : bms_make_singleton(
+						 leaf_number(condition, LEAF_EXPRESSION));
+	for_each_from(cell, condition, 1) numbers =
+		bms_join(numbers, condition_numbers(lfirst(cell)));
+	return numbers;
+}
 
 /* Returns true if a condition on the id allows at most one id. */
 bool
@@ -612,6 +743,7 @@ condition_deparse(StringInfo target, const List *condition,
 	ConditionKind kind = condition_kind(condition);
 	const char	 *field;
 	const char	 *text = NULL;
+	const List	 *slack;
 	ListCell	 *cell;
 
 	if (condition_is_group(condition))
@@ -648,6 +780,12 @@ condition_deparse(StringInfo target, const List *condition,
 	appendStringInfo(target, "%s %s",
 					 pg_any_to_server(field, strlen(field), PG_UTF8),
 					 leaf_operator_text(condition));
-	if (text != NULL)
-		appendStringInfo(target, " %s", text);
+	if (text == NULL)
+		return;
+	slack = list_nth(condition, LEAF_SLACK);
+	appendStringInfo(target, slack_is_year(slack) ? " year %s" : " %s", text);
+	if (leaf_number(condition, LEAF_REMOTE_KIND) >= REMOTE_TIMESTAMP)
+		slack_deparse(
+			target, slack, kind != CONDITION_LESS, kind != CONDITION_GREATER,
+			leaf_number(condition, LEAF_REMOTE_KIND) != REMOTE_NUMBER);
 }

@@ -24,6 +24,7 @@
 
 #include "api/api.h"
 #include "api/api_facts.h"
+#include "condition/slack.h"
 
 struct PlannerInfo; /* the executor needs no headers of the planner */
 struct RelOptInfo;
@@ -47,6 +48,7 @@ typedef struct RemoteColumn
 	int		   operators; /* that may be pushed down, a set of OPERATOR_BIT */
 	bool	   is_sortable;
 	bool	   is_id; /* shows the id as a uuid or a text */
+	Slack	   slack; /* of the column's type */
 } RemoteColumn;
 
 /*
@@ -78,7 +80,8 @@ typedef enum LeafPosition
 	LEAF_FIELD,		  /* name of the API attribute, in UTF-8 */
 	LEAF_REMOTE_KIND, /* RemoteKind */
 	LEAF_OPERATORS,	  /* usable operators, a set of OPERATOR_BIT */
-	LEAF_EXPRESSION	  /* or its number in a plan; NULL: CONDITION_EXISTS */
+	LEAF_EXPRESSION,  /* or its number in a plan; NULL: CONDITION_EXISTS */
+	LEAF_SLACK		  /* of the column's side, by SlackPosition; NIL: none */
 } LeafPosition;
 
 /* The expressions of a plan's conditions, and how to show them. */
@@ -99,6 +102,18 @@ typedef struct KeySet
 /* The query may stop early, after an unknown number of rows. */
 #define UNKNOWN_LIMIT (-1)
 
+/*
+ * Positions of the bound of the rows that a node is likely to return, an IntList,
+ * as batch_lookup.c finds it.
+ */
+typedef enum BoundMember
+{
+	BOUND_ROWS,		/* 0: all; or UNKNOWN_LIMIT */
+	BOUND_BY_RUN,	/* no more rows than the executor runs for */
+	BOUND_IS_EXACT, /* further rows are never read */
+	BOUND_MAY_DROP	/* a node above may drop rows */
+} BoundMember;
+
 /* Positions of ForeignScan.fdw_private; fdw_exprs has the expressions. */
 typedef enum ScanPrivate
 {
@@ -108,7 +123,10 @@ typedef enum ScanPrivate
 	SCAN_PRIVATE_FILTERS, /* conditions to push down, if none is on the id */
 	SCAN_PRIVATE_SORT,	  /* promised order, by ScanSort; NIL: none */
 	SCAN_PRIVATE_FLAGS,	  /* an IntList by ScanFlag */
-	SCAN_PRIVATE_ROLES	  /* FilterRole of each filter, an IntList */
+	SCAN_PRIVATE_ROLES,	  /* FilterRole of each filter, an IntList, as
+							   * lookup_place.c sets them */
+	SCAN_PRIVATE_PARTS,	  /* limit of the queries for one list, an Integer */
+	SCAN_PRIVATE_BOUND	  /* of its rows, by BoundMember */
 } ScanPrivate;
 
 /* Positions of SCAN_PRIVATE_SORT. */
@@ -135,26 +153,35 @@ typedef enum ScanFlag
 	SCAN_FLAG_HAS_CREATED_AT /* the query excludes records without created_at */
 } ScanFlag;
 
-/* Dependence of a filter on other relations' rows, except an outer query's. */
+/* Use of a filter by a scan whose records a batch lookup fetches by a key. */
 typedef enum FilterRole
 {
-	FILTER_RESTRICTION, /* none: made of a restriction clause */
-	FILTER_KEY,			/* condition_is_key, with a key of another relation */
-	FILTER_JOIN			/* any other dependence, or a subplan */
+	FILTER_RESTRICTION, /* the lookup pushes it down with the keys */
+	FILTER_KEY,			/* supplies the key: see condition_is_key */
+	FILTER_JOIN			/* depends on the row that supplies the key, or is not
+						 * known to the lookup */
 } FilterRole;
 
-/*
- * Positions of the custom_private of a batch lookup's CustomScan; custom_exprs
- * has the expressions, which refer to the outer rows.
- */
+/* Positions of the custom_private of a batch lookup's CustomScan. */
 typedef enum LookupPrivate
 {
-	LOOKUP_PRIVATE_CONDITION, /* condition on the id, or on another key */
-	LOOKUP_PRIVATE_FILTERS,	  /* conditions to push down with the keys */
-	LOOKUP_PRIVATE_OIDS,	  /* foreign table, and the user whose privileges
-							   * apply or 0; an Oid list */
-	LOOKUP_PRIVATE_LIMIT	  /* like SCAN_PRIVATE_LIMIT */
+	LOOKUP_PRIVATE_BOUND,  /* of its rows, by BoundMember */
+	LOOKUP_PRIVATE_SOURCES /* what it looks up, lists by LookupSource */
 } LookupPrivate;
+
+
+/*
+ * Positions of a source of a batch lookup.  The expressions are a list in
+ * custom_exprs, and refer to the rows that the lookup reads.
+ */
+typedef enum LookupSource
+{
+	LOOKUP_SOURCE_CONDITION, /* on the id, or on another key */
+	LOOKUP_SOURCE_FILTERS,	 /* conditions to push down with the keys */
+	LOOKUP_SOURCE_USER,		 /* whose privileges apply, or 0; an Oid list */
+	LOOKUP_SOURCE_SCANS		 /* range table indexes of the scans that it serves,
+							  * an IntList */
+} LookupSource;
 
 static inline ConditionKind
 condition_kind(const List *condition)
@@ -178,6 +205,7 @@ leaf_number(const List *leaf, LeafPosition position)
 extern RemoteColumn		  *remote_column_read(const Settings	   *settings,
 											  Form_pg_attribute		attribute,
 											  const ColumnSettings *options);
+extern Node				  *condition_remove_casts(Node *expression);
 extern const RemoteColumn *condition_column(const struct RelOptInfo *rel,
 											RemoteColumn		   **columns,
 											Node *expression, bool by_id);
@@ -186,10 +214,12 @@ extern List				  *condition_find(struct PlannerInfo	  *root,
 										  RemoteColumn **columns, Node *clause, bool by_id);
 extern List				  *condition_conjunction(List *conditions);
 extern bool				   condition_is_key(const List *condition);
+extern bool				   condition_is_exact(const List *condition);
 extern List				  *condition_number_expressions(const List *condition,
 														List	  **expressions);
 
-/* for EXPLAIN and the executor, on the conditions of a plan */
+/* on the conditions of a plan */
+extern Bitmapset  *condition_numbers(const List *condition);
 extern bool		   condition_is_single(const List *condition);
 extern const char *condition_field(const List *condition);
 extern void		   condition_deparse(StringInfo target, const List *condition,
@@ -201,6 +231,6 @@ extern KeySet condition_evaluate_keys(const List *condition, const List *states,
 									  ExprContext *econtext);
 extern bool condition_evaluate_filter(const List *condition, const List *states,
 									  ExprContext *econtext, const Api *api,
-									  List **filters);
+									  int most, List **filters);
 
 #endif /* OPPORTUNITY_CONDITION_H */

@@ -19,6 +19,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "common/string.h"
 #include "executor/executor.h"
@@ -28,6 +29,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -35,6 +37,9 @@
 #include "base/id.h"
 #include "base/iso8601.h"
 #include "condition/condition.h"
+
+/* Last year that the API's format can express. */
+#define MAX_ISO_YEAR 9999
 
 /* Absolute value below which systems treat numbers differently, except zero. */
 #define SMALLEST_BOUND 1e-9
@@ -56,6 +61,8 @@ typedef struct Leaf
 	const char	 *field;
 	RemoteKind	  remote_kind;
 	int			  operators; /* usable, a set of OPERATOR_BIT */
+	int			  most;		 /* limit of the values of a list */
+	const List	 *slack;	 /* LEAF_SLACK */
 	Values		  values;
 	List		**filters; /* RemoteFilters, joined by AND */
 } Leaf;
@@ -63,9 +70,29 @@ typedef struct Leaf
 /* Value of an ordered kind; the member of the other kinds is 0. */
 typedef struct Bound
 {
-	int64  time; /* microseconds of a timestamp, or days of a date */
+	int64  time; /* microseconds of a timestamp, or days of a date; with a
+				  * slack always microseconds */
 	double number;
 } Bound;
+
+/* A set of texts. */
+typedef struct TextSetElement
+{
+	const char *text;
+	char		status; /* for simplehash.h */
+} TextSetElement;
+
+#define SH_PREFIX text_set
+#define SH_ELEMENT_TYPE TextSetElement
+#define SH_KEY_TYPE const char *
+#define SH_KEY text
+#define SH_HASH_KEY(table, key) \
+	hash_bytes((const unsigned char *) (key), (int) strlen(key))
+#define SH_EQUAL(table, a, b) (strcmp(a, b) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
 
 /* --- SQL values as JSON --- */
 
@@ -155,6 +182,18 @@ text_json(const char *text)
 	return utf8 != NULL && is_plain(utf8) ? json_quote(utf8) : NULL;
 }
 
+/* Returns the JSON of a value of an unordered kind; NULL: must not be sent. */
+static char *
+value_json(RemoteKind kind, Datum value, Oid type)
+{
+	if (kind == REMOTE_UUID)
+		return json_quote(id_text(DatumGetUUIDP(value)));
+	if (kind == REMOTE_BOOLEAN)
+		return DatumGetBool(value) ? "true" : "false";
+	Assert(kind == REMOTE_TEXT);
+	return text_json(value_text(value, type));
+}
+
 /*
  * Reads the point in time of a timestamp or a date, as PostgreSQL compares it.
  * Returns false if it is infinite or out of range.
@@ -189,18 +228,95 @@ read_date(Datum value, Oid type, int64 *days)
 	return !DATE_NOT_FINITE(DatumGetDateADT(value));
 }
 
+/* Returns the double that is nearest to a number, or an infinity or NaN. */
+static double
+read_number(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return (double) DatumGetInt64(value);
+		case FLOAT4OID:
+			return DatumGetFloat4(value);
+		case FLOAT8OID:
+			return DatumGetFloat8(value);
+		default:
+			return DatumGetFloat8(
+				DirectFunctionCall1(numeric_float8_no_overflow, value));
+	}
+}
+
+/*
+ * Reads a value that a column's slack applies to: a time, taken as UTC if it has
+ * no time zone, or the begin of a year.  Returns false as read_timestamp does.
+ */
+static bool
+read_nominal(const Leaf *leaf, Datum value, int64 *time)
+{
+	int	   overflow = 0;
+	double year;
+
+	if (slack_is_year(leaf->slack))
+	{
+		year = floor(read_number(value, leaf->values.type));
+		if (!(year >= 1 && year <= MAX_ISO_YEAR))
+			return false;
+		*time = (int64) (date2j((int) year, 1, 1) - POSTGRES_EPOCH_JDATE) *
+				USECS_PER_DAY;
+		return true;
+	}
+	*time = leaf->values.type == DATEOID
+				? date2timestamp_opt_overflow(DatumGetDateADT(value), &overflow)
+				: DatumGetTimestamp(value);
+	return overflow == 0 && !TIMESTAMP_NOT_FINITE(*time);
+}
+
 /* Reads a value of an ordered kind.  Returns false if it is not finite. */
 static bool
-read_bound(RemoteKind kind, Datum value, Oid type, Bound *bound)
+read_bound(const Leaf *leaf, Datum value, Bound *bound)
 {
+	Oid type = leaf->values.type;
+
 	*bound = (Bound){0};
-	if (kind == REMOTE_TIMESTAMP)
+	if (leaf->remote_kind == REMOTE_NUMBER)
+		bound->number = read_number(value, type);
+	else if (leaf->slack != NIL)
+		return read_nominal(leaf, value, &bound->time);
+	else if (leaf->remote_kind == REMOTE_TIMESTAMP)
 		return read_timestamp(value, type, &bound->time);
-	if (kind == REMOTE_DATE)
+	else
 		return read_date(value, type, &bound->time);
-	bound->number =
-		DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
 	return isfinite(bound->number);
+}
+
+/*
+ * Moves a bound by the slack of the column's side.  A time that the API's format
+ * cannot express remains one.
+ */
+static void
+move_bound(const Leaf *leaf, Bound *bound, bool is_lower)
+{
+	double slack;
+	double time;
+
+	if (leaf->slack == NIL)
+		return;
+	slack = slack_number(leaf->slack, is_lower ? SLACK_LOW : SLACK_HIGH);
+	if (leaf->remote_kind == REMOTE_NUMBER)
+	{
+		bound->number += slack;
+		return;
+	}
+	time = (double) bound->time + slack * USECS_PER_DAY;
+	time = Max(Min(time, (double) END_TIMESTAMP), (double) MIN_TIMESTAMP);
+	if (leaf->remote_kind == REMOTE_DATE)
+		time =
+			is_lower ? floor(time / USECS_PER_DAY) : ceil(time / USECS_PER_DAY);
+	bound->time = (int64) time;
 }
 
 /* Returns true if a bound is less than another one of the same kind. */
@@ -305,6 +421,16 @@ compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(pg_uuid_t));
 }
 
+/* Appends the keys of b to a, with duplicates and unsorted. */
+static KeySet
+unite(KeySet a, KeySet b)
+{
+	a.keys = repalloc(a.keys, (a.count + b.count) * sizeof(pg_uuid_t));
+	memcpy(a.keys + a.count, b.keys, b.count * sizeof(pg_uuid_t));
+	a.count += b.count;
+	return a;
+}
+
 /* Removes from a the keys that b, which is sorted, does not have. */
 static KeySet
 intersect(KeySet a, KeySet b)
@@ -341,16 +467,9 @@ condition_evaluate_keys(const List *condition, const List *states,
 			KeySet other =
 				condition_evaluate_keys(lfirst(cell), states, econtext);
 
-			if (condition_kind(condition) == CONDITION_OR)
-			{
-				set.keys = repalloc(set.keys, (set.count + other.count) *
-												  sizeof(pg_uuid_t));
-				memcpy(set.keys + set.count, other.keys,
-					   other.count * sizeof(pg_uuid_t));
-				set.count += other.count;
-			}
-			else
-				set = intersect(set, other);
+			set = condition_kind(condition) == CONDITION_OR
+					  ? unite(set, other)
+					  : intersect(set, other);
 		}
 	}
 	else
@@ -399,64 +518,50 @@ add_filter(const Leaf *leaf, RemoteOperator used, const char *value)
 	return true;
 }
 
-/* Returns a JSON array of Strings of JSON. */
-static char *
-list_json(const List *elements)
-{
-	StringInfoData json;
-	ListCell	  *cell;
-
-	initStringInfo(&json);
-	foreach(cell, elements)
-		appendStringInfo(&json, "%s%s",
-						 foreach_current_index(cell) > 0 ? "," : "[",
-						 strVal(lfirst(cell)));
-	appendStringInfoChar(&json, ']');
-	return json.data;
-}
-
 /*
  * Adds a filter that the column is one of the values, distinct Strings of JSON,
  * or none of them.  The operator one is for a single value, many for several.
  */
 static void
-add_equality(const Leaf *leaf, const List *json, RemoteOperator one,
+add_equality(const Leaf *leaf, List *json, RemoteOperator one,
 			 RemoteOperator many)
 {
-	if (list_length(json) != 1 ||
-		!add_filter(leaf, one, strVal(linitial(json))))
-		add_filter(leaf, many, list_json(json));
+	if (list_length(json) == 1 && add_filter(leaf, one, strVal(linitial(json))))
+		return;
+	if (add_filter(leaf, many, json_list(json, 0, list_length(json))) &&
+		many == OPERATOR_IN)
+		((RemoteFilter *) llast(*leaf->filters))->values = json;
 }
 
 /* Adds a filter for the leaf's values, unless they are too many or not exact. */
 static void
 add_values(const Leaf *leaf, RemoteOperator one, RemoteOperator many)
 {
+	text_set_hash *seen = text_set_create(
+		CurrentMemoryContext, Min(leaf->values.count, leaf->most), NULL);
 	List *json = NIL;
 
 	for (int i = 0; i < leaf->values.count; i++)
 	{
-		Datum value = leaf->values.values[i];
-		char *text;
+		char *text = value_json(leaf->remote_kind, leaf->values.values[i],
+								leaf->values.type);
+		bool  found;
 
-		if (leaf->remote_kind == REMOTE_UUID)
-			text = json_quote(id_text(DatumGetUUIDP(value)));
-		else if (leaf->remote_kind == REMOTE_BOOLEAN)
-			text = DatumGetBool(value) ? "true" : "false";
-		else
-			text = text_json(value_text(value, leaf->values.type));
 		if (text == NULL)
 			return;
-		json = list_append_unique(json, makeString(text));
-		if (list_length(json) > MAX_REMOTE_VALUES)
+		text_set_insert(seen, text, &found);
+		if (found)
+			continue;
+		json = lappend(json, makeString(text));
+		if (list_length(json) > leaf->most)
 			return;
 	}
 	add_equality(leaf, json, one, many);
 }
 
 /*
- * Adds a bound, moved outwards.  If the API has only the operator that excludes
- * the bound itself, it is moved by one step more.
+ * Adds a bound, moved outwards by the slack and a step.  If the API has only the
+ * operator that excludes the bound itself, it is moved by one step more.
  */
 static void
 add_bound(const Leaf *leaf, Bound bound, bool is_lower)
@@ -464,9 +569,10 @@ add_bound(const Leaf *leaf, Bound bound, bool is_lower)
 	RemoteOperator including = is_lower ? OPERATOR_GTE : OPERATOR_LTE;
 	RemoteOperator excluding = is_lower ? OPERATOR_GT : OPERATOR_LT;
 	int			   steps = is_allowed(leaf, including) ? 1 : 2;
-	char		  *json =
-		bound_json(leaf->remote_kind, bound, is_lower ? -steps : steps);
+	char		  *json;
 
+	move_bound(leaf, &bound, is_lower);
+	json = bound_json(leaf->remote_kind, bound, is_lower ? -steps : steps);
 	if (json != NULL && !add_filter(leaf, including, json))
 		add_filter(leaf, excluding, json);
 }
@@ -478,12 +584,15 @@ add_range(const Leaf *leaf)
 	Bound least = {0};
 	Bound greatest = {0};
 
+	/* The slack is that of usual time zones. */
+	if (leaf->slack != NIL && leaf->remote_kind != REMOTE_NUMBER &&
+		!slack_zone_is_usual(pg_get_timezone_name(session_timezone)))
+		return;
 	for (int i = 0; i < leaf->values.count; i++)
 	{
 		Bound bound;
 
-		if (!read_bound(leaf->remote_kind, leaf->values.values[i],
-						leaf->values.type, &bound))
+		if (!read_bound(leaf, leaf->values.values[i], &bound))
 			return;
 		if (i == 0 || bound_is_less(bound, least))
 			least = bound;
@@ -547,23 +656,44 @@ add_pattern(const Leaf *leaf, const char *pattern)
 					 OPERATOR_IN);
 }
 
+/* Returns true if the column may have truncated a text that equals a value. */
+static bool
+may_be_truncated(const Leaf *leaf)
+{
+	double length;
+
+	if (leaf->remote_kind != REMOTE_TEXT || leaf->slack == NIL)
+		return false;
+	length = slack_number(leaf->slack, SLACK_HIGH);
+	for (int i = 0; i < leaf->values.count; i++)
+	{
+		if (strlen(value_text(leaf->values.values[i], leaf->values.type)) >=
+			length)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Adds the filters of a condition on one column: none if every record may
- * match.  Returns false if no record can match.
+ * match, or if a list has more than this number of values.  Returns false if no
+ * record can match.
  */
 static bool
 evaluate_leaf(const List *condition, const List *states, ExprContext *econtext,
-			  const Api *api, List **filters)
+			  const Api *api, int most, List **filters)
 {
 	Leaf leaf = {.api = api,
 				 .kind = condition_kind(condition),
 				 .field = condition_field(condition),
 				 .remote_kind = leaf_number(condition, LEAF_REMOTE_KIND),
 				 .operators = leaf_number(condition, LEAF_OPERATORS),
+				 .slack = list_nth(condition, LEAF_SLACK),
 				 .filters = filters};
 	bool is_negative =
 		leaf.kind == CONDITION_NOT_EQUAL || leaf.kind == CONDITION_NOT_ANY;
 
+	leaf.most = is_negative ? MAX_REMOTE_VALUES : most;
 	if (leaf.kind != CONDITION_EXISTS)
 	{
 		/*
@@ -573,7 +703,7 @@ evaluate_leaf(const List *condition, const List *states, ExprContext *econtext,
 		leaf.values = read_values(condition, states, econtext);
 		if (is_negative ? leaf.values.has_null : leaf.values.count == 0)
 			return false;
-		if (leaf.values.count == 0)
+		if (leaf.values.count == 0 || may_be_truncated(&leaf))
 			return true;
 	}
 
@@ -622,14 +752,16 @@ group(const char *name, const List *filters)
 		json = lappend(json, makeString(filter->json));
 		result->uses = remote_uses_unite(result->uses, filter->uses);
 	}
-	result->json = psprintf("{\"%s\":%s}", name, list_json(json));
+	result->json = result->text =
+		psprintf("{\"%s\":%s}", name, json_list(json, 0, list_length(json)));
 	return result;
 }
 
 /* Adds the filters of a condition, like evaluate_leaf. */
 static bool
 evaluate_condition(const List *condition, const List *states,
-				   ExprContext *econtext, const Api *api, List **filters)
+				   ExprContext *econtext, const Api *api, int most,
+				   List **filters)
 {
 	List	 *arms = NIL;
 	ListCell *cell;
@@ -640,7 +772,7 @@ evaluate_condition(const List *condition, const List *states,
 			for_each_from(cell, condition, 1)
 			{
 				if (!evaluate_condition(lfirst(cell), states, econtext, api,
-										filters))
+										MAX_REMOTE_VALUES, filters))
 					return false;
 			}
 			return true;
@@ -650,7 +782,7 @@ evaluate_condition(const List *condition, const List *states,
 				List *arm = NIL;
 
 				if (!evaluate_condition(lfirst(cell), states, econtext, api,
-										&arm))
+										MAX_REMOTE_VALUES, &arm))
 					continue;
 				if (arm == NIL)
 					return true;
@@ -661,26 +793,30 @@ evaluate_condition(const List *condition, const List *states,
 			*filters = lappend(*filters, group("or", arms));
 			return true;
 		default:
-			return evaluate_leaf(condition, states, econtext, api, filters);
+			return evaluate_leaf(condition, states, econtext, api, most,
+								 filters);
 	}
 }
 
 /*
  * Adds the filter of a condition to push down to *filters, in the current
  * context, unless every record may match.  Returns false if no record can
- * match: then no request is needed.  states: ExprStates of the plan's
- * expressions.
+ * match: then no request is needed.
+ *
+ * states: ExprStates of the plan's expressions.  most: limit of the values, if
+ * the condition is a list.
  *
  * The filter does not use an operator that the API has rejected, but may use
  * another operator instead.
  */
 bool
 condition_evaluate_filter(const List *condition, const List *states,
-						  ExprContext *econtext, const Api *api, List **filters)
+						  ExprContext *econtext, const Api *api, int most,
+						  List **filters)
 {
 	List *joined = NIL;
 
-	if (!evaluate_condition(condition, states, econtext, api, &joined))
+	if (!evaluate_condition(condition, states, econtext, api, most, &joined))
 		return false;
 	if (joined != NIL)
 		*filters = lappend(*filters, group("and", joined));

@@ -27,21 +27,6 @@ in_server_encoding(const char *text)
 	return pg_any_to_server(text, strlen(text), PG_UTF8);
 }
 
-/* Returns true if a lookup may request the scan's records before the scan. */
-static bool
-may_be_prefetched(const ForeignScanState *node)
-{
-	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
-
-	if (!list_member_oid(statement_of(node->ss.ps.state)->lookup_tables,
-						 RelationGetRelid(node->ss.ss_currentRelation)))
-		return false;
-	if (list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION) != NIL)
-		return !bms_is_empty(plan->scan.plan.extParam);
-	return list_member_int(list_nth(plan->fdw_private, SCAN_PRIVATE_ROLES),
-						   FILTER_KEY);
-}
-
 /* Returns the request for the records of one id or of several. */
 static char *
 request_by_id(const Settings *settings, bool may_be_many)
@@ -87,6 +72,7 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 	List *sort = list_nth(plan->fdw_private, SCAN_PRIVATE_SORT);
 	List *flags = list_nth(plan->fdw_private, SCAN_PRIVATE_FLAGS);
 	int	  limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
+	List *bound = list_nth(plan->fdw_private, SCAN_PRIVATE_BOUND);
 	int	  page_size = settings->page_size;
 
 	if (limit > 0)
@@ -112,6 +98,8 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 			 settings->max_concurrency > 1)
 		ExplainPropertyInteger("Parallel Cursors", NULL,
 							   settings->max_concurrency, es);
+	if (limit == UNKNOWN_LIMIT && list_nth_int(bound, BOUND_BY_RUN))
+		ExplainPropertyText("Read Ahead", "as rows are fetched", es);
 }
 
 /* Adds the counters of pages, and with VERBOSE the filters of the last request. */
@@ -166,8 +154,9 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	List *condition = list_nth(plan->fdw_private, SCAN_PRIVATE_ID_CONDITION);
 	ConditionDeparse deparse = {plan->fdw_exprs, es->deparse_cxt,
 								list_length(es->rtable) > 1};
-	bool			 is_optional = may_be_prefetched(node);
-	const char		*suffix = is_optional ? " if not prefetched" : "";
+	bool			 is_optional = bms_is_member(
+					plan->scan.scanrelid, statement_of(node->ss.ps.state)->lookup_scans);
+	const char *suffix = is_optional ? " if not prefetched" : "";
 
 	if (condition != NIL)
 	{
@@ -200,32 +189,37 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	}
 }
 
-/* Adds the properties of a batch lookup. */
+/* Adds the properties of one source of a batch lookup, a list by LookupSource. */
 void
-explain_lookup(const CustomScanState *node, const LookupCounters *counters,
-			   List *ancestors, ExplainState *es)
+explain_lookup(const CustomScanState *node, List *source, List *expressions,
+			   const LookupCounters *counters, List *ancestors,
+			   ExplainState *es)
 {
-	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
-	List *condition = list_nth(plan->custom_private, LOOKUP_PRIVATE_CONDITION);
-	List *oids = list_nth(plan->custom_private, LOOKUP_PRIVATE_OIDS);
-	const Settings	*settings = settings_read(linitial_oid(oids));
+	List		   *condition = list_nth(source, LOOKUP_SOURCE_CONDITION);
+	List		   *scans = list_nth(source, LOOKUP_SOURCE_SCANS);
+	const Settings *settings = settings_read(
+		exec_rt_fetch(linitial_int(scans), node->ss.ps.state)->relid);
 	ConditionDeparse deparse = {
-		plan->custom_exprs,
-		set_deparse_context_plan(es->deparse_cxt, &plan->scan.plan, ancestors),
+		expressions,
+		set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors),
 		es->verbose || list_length(es->rtable) > 1};
-	char *request = request_by_id(settings, true);
+	char	 *request = request_by_id(settings, true);
+	List	 *names = NIL;
+	ListCell *cell;
 
+	foreach(cell, scans)
+		names =
+			lappend(names, list_nth(es->rtable_names, lfirst_int(cell) - 1));
 	if (strcmp(condition_field(condition), ID_FIELD) != 0)
 		request = psprintf("POST " API_QUERY_PATH " for up to %d keys of %s",
 						   settings->record_type,
 						   Min(settings->page_size, MAX_REMOTE_VALUES),
 						   in_server_encoding(condition_field(condition)));
+	ExplainPropertyList("Lookup For", names, es);
 	ExplainPropertyText("Lookup Key", deparse_text(condition, &deparse, true),
 						es);
 	ExplainPropertyText("Remote Request", request, es);
-	explain_filters(list_nth(plan->custom_private, LOOKUP_PRIVATE_FILTERS),
-					&deparse, es);
-
+	explain_filters(list_nth(source, LOOKUP_SOURCE_FILTERS), &deparse, es);
 	if (es->analyze)
 	{
 		ExplainPropertyInteger("Lookup Batches", NULL, counters->batches, es);

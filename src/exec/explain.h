@@ -20,7 +20,7 @@
 
 #include "http/http.h"
 
-/* Counters of one lookup, for EXPLAIN ANALYZE. */
+/* Counters of one source of a lookup, for EXPLAIN ANALYZE. */
 typedef struct LookupCounters
 {
 	HttpBudget budget;
@@ -30,8 +30,8 @@ typedef struct LookupCounters
 } LookupCounters;
 
 extern void explain_scan(ForeignScanState *node, ExplainState *es);
-extern void explain_lookup(const CustomScanState *node,
-						   const LookupCounters *counters, List *ancestors,
-						   ExplainState *es);
+extern void explain_lookup(const CustomScanState *node, List *source,
+						   List *expressions, const LookupCounters *counters,
+						   List *ancestors, ExplainState *es);
 
 #endif /* OPPORTUNITY_EXPLAIN_H */

@@ -18,12 +18,11 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
-#include "tcop/pquery.h"
 #include "utils/memutils.h"
-#include "utils/portal.h"
 #include "utils/rel.h"
 #include "utils/sortsupport.h"
 #include "utils/tuplesort.h"
+#include "utils/tuplestore.h"
 
 #include "base/compat.h"
 #include "condition/condition.h"
@@ -39,17 +38,28 @@ typedef struct OpportunityScan
 	RowReader	 *rows;
 	ScanCounters  counters;
 
-	MemoryContext scan_context;	  /* reset by a rescan */
+	MemoryContext scan_context;	  /* of one scan */
 	MemoryContext record_context; /* reset before the next row */
 
+	int	 bound_rows; /* as BoundMember, as the next one */
+	bool is_bound_by_run;
+
 	/* the fetch */
-	PageSpec page_spec;
-	List *own_filters; /* members of its filters that are FILTER_RESTRICTION */
-	bool  is_started;
+	PageSpec   page_spec;
+	bool	   is_started;
 	KeyFetch  *by_keys;	 /* NULL, as by_pages: not started, or no record can
 						  * match */
 	PageFetch *by_pages; /* if it is not by_keys */
 	bool	   is_prefetched; /* by_keys: a lookup fetched the records */
+
+	/*
+	 * Rows of by_pages.  A rescan with the same filters returns them before it
+	 * reads further ones.  They are kept from the second scan with the same
+	 * filters on, or if the API has rejected a lookup's key.
+	 */
+	Tuplestorestate *kept; /* NULL: none are kept */
+	TupleTableSlot	*kept_slot;
+	char			*last_filters; /* of the last scan by pages, or NULL */
 
 	/* the order that the plan promises, if page_spec.sort is not NULL */
 	Oid				sort_operator;
@@ -81,16 +91,7 @@ begin_pages(ForeignScanState *node, OpportunityScan *scan)
 
 	attribute_set_add(scan->records->wanted, "created_at");
 	scan->page_spec.limit = Max(limit, 0);
-	scan->page_spec.may_stop = limit == UNKNOWN_LIMIT;
-
-	/*
-	 * The reader of a cursor may stop at any time.  PostgreSQL sets this flag for
-	 * DECLARE CURSOR and for the explicit cursors of PL/pgSQL.  A client that
-	 * fetches in portions by the protocol is not recognized.
-	 */
-	scan->page_spec.is_on_demand =
-		ActivePortal != NULL &&
-		(ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
+	scan->page_spec.max_parts = intVal(plan_member(node, SCAN_PRIVATE_PARTS));
 	scan->page_spec.may_split = list_nth_int(flags, SCAN_FLAG_MAY_SPLIT);
 	scan->page_spec.is_dated = list_nth_int(flags, SCAN_FLAG_HAS_CREATED_AT);
 	if (sort == NIL)
@@ -139,6 +140,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	EState			*estate = node->ss.ps.state;
 	Relation		 relation = node->ss.ss_currentRelation;
 	OpportunityScan *scan;
+	List			*bound;
 	Oid				 userid;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -146,12 +148,14 @@ scan_begin(ForeignScanState *node, int eflags)
 
 	scan = palloc0(sizeof(OpportunityScan));
 	node->fdw_state = scan;
-	scan->scan_context = AllocSetContextCreate(
-		estate->es_query_cxt, "opportunity_fdw scan", ALLOCSET_SMALL_SIZES);
 	scan->record_context = AllocSetContextCreate(
 		estate->es_query_cxt, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
 
 	scan->expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
+	bound = plan_member(node, SCAN_PRIVATE_BOUND);
+	scan->bound_rows = list_nth_int(bound, BOUND_ROWS);
+	scan->is_bound_by_run = list_nth_int(bound, BOUND_BY_RUN);
+	scan->page_spec.enough = Max(scan->bound_rows, 0);
 
 	userid = scan_user(plan, estate);
 	scan->settings = settings_read(RelationGetRelid(relation));
@@ -167,31 +171,30 @@ scan_begin(ForeignScanState *node, int eflags)
 }
 
 /*
- * Evaluates the filters in the current context, which is the scan's.  Returns
- * false if no record can match.
+ * Evaluates the filters in the current context, or those that a lookup pushes
+ * down with the keys.  Returns false if no record can match.
  */
 static bool
-evaluate_filters(ForeignScanState *node)
+evaluate_filters(ForeignScanState *node, bool of_lookup, List **filters)
 {
 	OpportunityScan *scan = node->fdw_state;
-	Api				*api = scan->records->api;
+	const Api		*api = scan->records->api;
+	int				 max_parts = of_lookup ? 1 : scan->page_spec.max_parts;
 	ListCell		*cell;
-	ListCell		*role_cell;
+	ListCell		*role;
 
-	scan->page_spec.filters = NIL;
-	scan->own_filters = NIL;
-	forboth(cell, plan_member(node, SCAN_PRIVATE_FILTERS), role_cell,
+	forboth(cell, plan_member(node, SCAN_PRIVATE_FILTERS), role,
 			plan_member(node, SCAN_PRIVATE_ROLES))
 	{
-		List *added = NIL;
-
+		if (of_lookup && lfirst_int(role) != FILTER_RESTRICTION)
+			continue;
 		if (!condition_evaluate_filter(lfirst(cell), scan->expressions,
-									   node->ss.ps.ps_ExprContext, api, &added))
+									   node->ss.ps.ps_ExprContext, api,
+									   max_parts * MAX_REMOTE_VALUES, filters))
 			return false;
-		scan->page_spec.filters = list_concat(scan->page_spec.filters, added);
-		if (lfirst_int(role_cell) == FILTER_RESTRICTION)
-			scan->own_filters = list_concat(scan->own_filters, added);
 	}
+	if (!of_lookup)
+		*filters = part_choose(api, *filters, max_parts);
 	return true;
 }
 
@@ -204,26 +207,27 @@ static bool
 find_by_key(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
+	List			*filters = NIL;
 	ListCell		*cell;
-	ListCell		*role_cell;
+	ListCell		*role;
 
-	forboth(cell, plan_member(node, SCAN_PRIVATE_FILTERS), role_cell,
+	forboth(cell, plan_member(node, SCAN_PRIVATE_FILTERS), role,
 			plan_member(node, SCAN_PRIVATE_ROLES))
 	{
 		const List *condition = lfirst(cell);
 		KeySet		keys;
 
-		if (lfirst_int(role_cell) != FILTER_KEY)
+		if (lfirst_int(role) != FILTER_KEY)
 			continue;
 		keys = condition_evaluate_keys(condition, scan->expressions,
 									   node->ss.ps.ps_ExprContext);
-		if (keys.count == 0)
-			continue;
-		scan->by_keys = key_fetch_find(scan->records, scan->settings,
-									   condition_field(condition),
-									   scan->own_filters, keys.keys);
+		if (keys.count == 0 || !evaluate_filters(node, true, &filters))
+			return false;
+		scan->by_keys =
+			key_fetch_find(scan->records, scan->settings,
+						   condition_field(condition), filters, keys.keys);
 		if (scan->by_keys == NULL)
-			continue;
+			return false;
 		scan->is_prefetched = true;
 		scan->records->api->connection->stats->cache_hits++;
 		return true;
@@ -231,16 +235,91 @@ find_by_key(ForeignScanState *node)
 	return false;
 }
 
+/* Returns the filters as a text, palloc'd. */
+static char *
+filters_text(const List *filters)
+{
+	StringInfoData text;
+	ListCell	  *cell;
+
+	initStringInfo(&text);
+	foreach(cell, filters)
+		appendStringInfo(&text, "%s\n", ((RemoteFilter *) lfirst(cell))->text);
+	return text.data;
+}
+
+/* Releases the fetch and the rows of the last scan. */
+static void
+end_fetch(OpportunityScan *scan)
+{
+	if (scan->by_keys != NULL)
+		key_fetch_end(scan->by_keys);
+	if (scan->by_pages != NULL)
+		page_fetch_end(scan->by_pages);
+	scan->by_keys = NULL;
+	scan->by_pages = NULL;
+	if (scan->sort_slot != NULL)
+		ExecClearTuple(scan->sort_slot);
+	if (scan->sorted != NULL)
+		tuplesort_end(scan->sorted);
+	scan->sorted = NULL;
+	if (scan->kept != NULL)
+	{
+		ExecClearTuple(scan->kept_slot);
+		tuplestore_end(scan->kept);
+	}
+	scan->kept = NULL;
+	scan->is_prefetched = false;
+	if (scan->scan_context != NULL)
+		MemoryContextDelete(scan->scan_context);
+	scan->scan_context = NULL;
+}
+
+/* Returns true if a lookup fetches records of the scan by a key. */
+static bool
+has_lookup(const ForeignScanState *node)
+{
+	return list_member_int(plan_member(node, SCAN_PRIVATE_ROLES), FILTER_KEY);
+}
+
+/* Starts a fetch by pages, in the current context, and keeps its rows. */
+static void
+start_pages(ForeignScanState *node, bool keeps_rows)
+{
+	OpportunityScan *scan = node->fdw_state;
+	EState			*estate = node->ss.ps.state;
+
+	scan->by_pages =
+		page_fetch_create(scan->records, scan->settings, &scan->page_spec,
+						  &scan->counters.budget, &scan->counters.pages);
+	if (!keeps_rows)
+		return;
+	MemoryContextSwitchTo(estate->es_query_cxt);
+	if (scan->kept_slot == NULL)
+		scan->kept_slot = ExecInitExtraTupleSlot(
+			estate, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+			&TTSOpsMinimalTuple);
+	scan->kept = tuplestore_begin_heap(false, false, work_mem);
+	tuplestore_set_eflags(scan->kept, EXEC_FLAG_REWIND);
+}
+
 /*
- * Starts the fetch of the records that the conditions allow.  Raises an error if
- * the table can be read by ids alone and there is no condition on the id.
+ * Starts the fetch of the records that the conditions allow, or starts again
+ * with the rows that the last scan has kept.  Raises an error if the table can be
+ * read by ids alone and there is no condition on the id.
  */
 static void
 start_fetch(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 	List		 *id_condition = plan_member(node, SCAN_PRIVATE_ID_CONDITION);
+	int			  limit = intVal(plan_member(node, SCAN_PRIVATE_LIMIT));
+	List		 *filters = NIL;
+	bool		  is_possible = true;
+	bool		  is_same = false;
 	MemoryContext old_context;
+	MemoryContext context;
+	KeySet		  ids;
 
 	if (id_condition == NIL && !scan->settings->use_query)
 		ereport(
@@ -253,22 +332,37 @@ start_fetch(ForeignScanState *node)
 			 errhint("Add a condition such as WHERE id = '...', or join the "
 					 "table by the column of attribute \"id\".")));
 
-	old_context = MemoryContextSwitchTo(scan->scan_context);
+	scan->is_started = true;
+	context =
+		AllocSetContextCreate(node->ss.ps.state->es_query_cxt,
+							  "opportunity_fdw scan", ALLOCSET_SMALL_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+	if (id_condition == NIL)
+	{
+		is_possible = evaluate_filters(node, false, &filters);
+		is_same = is_possible && scan->last_filters != NULL &&
+				  strcmp(filters_text(filters), scan->last_filters) == 0;
+		if (is_same && scan->kept != NULL)
+		{
+			tuplestore_rescan(scan->kept);
+			MemoryContextSwitchTo(old_context);
+			MemoryContextDelete(context);
+			return;
+		}
+	}
+	end_fetch(scan);
+	scan->scan_context = context;
+	scan->page_spec.filters = filters;
 	if (id_condition != NIL)
 	{
-		int	   limit = intVal(plan_member(node, SCAN_PRIVATE_LIMIT));
-		KeySet ids = condition_evaluate_keys(id_condition, scan->expressions,
-											 node->ss.ps.ps_ExprContext);
-
+		ids = condition_evaluate_keys(id_condition, scan->expressions,
+									  node->ss.ps.ps_ExprContext);
 		scan->by_keys = key_fetch_ids(
 			scan->records, scan->settings, ids.keys, ids.count, Max(limit, 0),
 			&scan->counters.budget, &scan->counters.keys);
 	}
-	else if (evaluate_filters(node) && !find_by_key(node))
-		scan->by_pages =
-			page_fetch_create(scan->records, scan->settings, &scan->page_spec,
-							  &scan->counters.budget, &scan->counters.pages);
-	scan->is_started = true;
+	else if (is_possible && !find_by_key(node))
+		start_pages(node, is_same || has_lookup(node));
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -284,6 +378,8 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 	if (scan->by_keys == NULL && scan->by_pages == NULL)
 		return false;
 	old_context = MemoryContextSwitchTo(scan->record_context);
+	scan->page_spec.wanted = statement_rows_wanted(
+		scan->records->statement, scan->bound_rows, scan->is_bound_by_run);
 	do
 	{
 		MemoryContextReset(scan->record_context);
@@ -363,6 +459,33 @@ sort_rows(ForeignScanState *node)
 }
 
 /*
+ * Stores the next row that was not kept in the slot, in the promised order, or
+ * empties the slot.
+ */
+static void
+read_row(ForeignScanState *node, TupleTableSlot *slot)
+{
+	OpportunityScan *scan = node->fdw_state;
+
+	if (scan->sorted == NULL)
+	{
+		if (!next_row(scan, slot) || scan->page_spec.sort == NULL)
+			return;
+		if (scan->by_pages != NULL && scan->by_pages->is_sorted)
+		{
+			check_order(scan, slot);
+			return;
+		}
+		sort_rows(node);
+	}
+	if (tuplesort_gettupleslot(scan->sorted, true, false, scan->sort_slot,
+							   NULL))
+		ExecCopySlot(slot, scan->sort_slot);
+	else
+		ExecClearTuple(slot);
+}
+
+/*
  * FDW callback: returns the next row, or an empty slot at the end.  The slot
  * may also be empty while by_pages->is_waiting.
  */
@@ -374,27 +497,27 @@ scan_iterate(ForeignScanState *node)
 
 	if (!scan->is_started)
 		start_fetch(node);
-	if (scan->sorted == NULL)
+	if (scan->kept != NULL)
 	{
-		if (!next_row(scan, slot) || scan->page_spec.sort == NULL)
-			return slot;
-		if (scan->by_pages != NULL && scan->by_pages->is_sorted)
-		{
-			check_order(scan, slot);
-			return slot;
-		}
-		sort_rows(node);
+		/* A row that is read from a file must last until the slot frees it. */
+		MemoryContext old_context =
+			MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+		bool is_kept =
+			tuplestore_gettupleslot(scan->kept, true, false, scan->kept_slot);
+
+		MemoryContextSwitchTo(old_context);
+		if (is_kept)
+			return ExecCopySlot(slot, scan->kept_slot);
 	}
-	if (tuplesort_gettupleslot(scan->sorted, true, false, scan->sort_slot,
-							   NULL))
-		return ExecCopySlot(slot, scan->sort_slot);
-	return ExecClearTuple(slot);
+	read_row(node, slot);
+	if (scan->kept != NULL && !TupIsNull(slot))
+		tuplestore_puttupleslot(scan->kept, slot);
+	return slot;
 }
 
 /*
- * FDW callback for a rescan and for the end: returns the scan to the state
- * before its first row.  The statement's cache keeps the records that were read
- * by id.
+ * FDW callback: returns the scan to the state before its first row.  The
+ * statement's cache keeps the records that were read by id.
  */
 static void
 scan_rescan(ForeignScanState *node)
@@ -403,20 +526,27 @@ scan_rescan(ForeignScanState *node)
 
 	if (scan == NULL) /* EXPLAIN without ANALYZE */
 		return;
-	if (scan->by_keys != NULL)
-		key_fetch_end(scan->by_keys);
-	if (scan->by_pages != NULL)
-		page_fetch_end(scan->by_pages);
-	scan->by_keys = NULL;
-	scan->by_pages = NULL;
-	if (scan->sort_slot != NULL)
-		ExecClearTuple(scan->sort_slot);
-	if (scan->sorted != NULL)
-		tuplesort_end(scan->sorted);
-	scan->sorted = NULL;
 	scan->is_started = false;
-	scan->is_prefetched = false;
-	MemoryContextReset(scan->scan_context);
+	if (scan->by_pages != NULL)
+	{
+		MemoryContext old_context =
+			MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+
+		if (scan->last_filters != NULL)
+			pfree(scan->last_filters);
+		scan->last_filters = filters_text(scan->by_pages->filters);
+		MemoryContextSwitchTo(old_context);
+	}
+	if (scan->kept == NULL)
+		end_fetch(scan);
+}
+
+/* FDW callback: ends the scan. */
+static void
+scan_end(ForeignScanState *node)
+{
+	if (node->fdw_state != NULL) /* not EXPLAIN without ANALYZE */
+		end_fetch(node->fdw_state);
 }
 
 /* Returns the counters of a scan that has begun. */
@@ -573,7 +703,7 @@ scan_set_callbacks(FdwRoutine *routine)
 	routine->BeginForeignScan = scan_begin;
 	routine->IterateForeignScan = scan_iterate;
 	routine->ReScanForeignScan = scan_rescan;
-	routine->EndForeignScan = scan_rescan;
+	routine->EndForeignScan = scan_end;
 	routine->ForeignAsyncRequest = scan_request;
 	routine->ForeignAsyncConfigureWait = scan_configure_wait;
 	routine->ForeignAsyncNotify = scan_notify;

@@ -123,11 +123,11 @@ key_batch_add(KeyBatch *batch, const pg_uuid_t *key)
 	entry->is_ahead = batch->is_ahead;
 }
 
-/* Returns true if the keys to be requested fill one request. */
+/* Returns true if one request has no room for a number of further keys. */
 bool
-key_batch_is_full(const KeyBatch *batch)
+key_batch_is_full(const KeyBatch *batch, int further)
 {
-	return list_length(batch->new_entries) >= batch->size;
+	return list_length(batch->new_entries) + further > batch->size;
 }
 
 /* Makes the requests that a batch needs.  They are sent as limits allow. */
@@ -259,7 +259,7 @@ start_batch(KeyFetch *fetch)
 						 fetch->settings, fetch->budget, false);
 
 	fetch->batches = lappend(fetch->batches, batch);
-	while (fetch->added < fetch->count && !key_batch_is_full(batch))
+	while (fetch->added < fetch->count && !key_batch_is_full(batch, 1))
 		key_batch_add(batch, &fetch->ids[fetch->added++]);
 	key_batch_send(batch);
 	fetch->counters->cache_hits += batch->hits;

@@ -155,7 +155,7 @@ extern void key_request_need(KeyEntry *entry);
 extern KeyBatch *key_batch_create(KeyCache *cache, const Settings *settings,
 								  HttpBudget *budget, bool is_ahead);
 extern void		 key_batch_add(KeyBatch *batch, const pg_uuid_t *key);
-extern bool		 key_batch_is_full(const KeyBatch *batch);
+extern bool		 key_batch_is_full(const KeyBatch *batch, int further);
 extern void		 key_batch_send(KeyBatch *batch);
 extern void		 key_batch_release(KeyBatch *batch);
 

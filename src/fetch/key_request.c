@@ -186,13 +186,13 @@ finish_request(KeyRequest *request, KeyState state)
 		if (request->entries[i]->request == request)
 			key_entry_settle(request->entries[i], state);
 	}
-	request->source.statement->pending += request->is_set_aside;
+	*request->source.pending += request->is_set_aside;
 	if (request->pages != NULL)
 		page_reader_end(request->pages);
 	if (request->get != NULL)
 	{
 		http_end(request->get);
-		request->source.statement->pending--;
+		(*request->source.pending)--;
 	}
 	dlist_delete(&request->node);
 	MemoryContextDelete(request->context);
@@ -515,7 +515,7 @@ take_get(KeyRequest *request, bool is_needed)
 		session_cache_keep(field->records->session, id, NULL, 0);
 	field->store->response = request->get;
 	request->get = NULL;
-	request->source.statement->pending--;
+	(*request->source.pending)--;
 	finish_request(request, KEY_KNOWN);
 	return true;
 }
@@ -561,7 +561,6 @@ take_query(KeyRequest *request, bool is_needed)
 static void
 read_response(KeyRequest *request, bool is_needed)
 {
-	Statement	 *statement = request->source.statement;
 	KeyStore	 *store = request->field->store;
 	MemoryContext old_context = MemoryContextSwitchTo(store->page_context);
 
@@ -571,13 +570,13 @@ read_response(KeyRequest *request, bool is_needed)
 	store->response = NULL;
 	store->response_number++;
 	MemoryContextReset(store->page_context);
-	statement->pending += request->is_set_aside;
+	*request->source.pending += request->is_set_aside;
 	request->is_set_aside = false;
 	if (!(request->pages != NULL ? take_query(request, is_needed)
 								 : take_get(request, is_needed)))
 	{
 		request->is_set_aside = true;
-		statement->pending--;
+		(*request->source.pending)--;
 	}
 	MemoryContextSwitchTo(old_context);
 }
@@ -637,7 +636,7 @@ send_request(KeyRequest *request)
 		request->get =
 			api_get_record(request->source.api, &request->entries[0]->id.key,
 						   request->source.budget);
-		request->source.statement->pending++;
+		(*request->source.pending)++;
 	}
 	MemoryContextSwitchTo(old_context);
 }
@@ -731,7 +730,7 @@ static void
 wait_for_any(KeyField *field)
 {
 	HttpTransfer **transfers =
-		palloc(field->records->statement->pending * sizeof(HttpTransfer *));
+		palloc(*field->records->pending * sizeof(HttpTransfer *));
 	int		   count = 0;
 	dlist_iter iter;
 

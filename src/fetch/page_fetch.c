@@ -6,7 +6,8 @@
  *
  * From the second page on, the next one is requested before the records of the
  * current one are returned, unless the reader is likely to stop.  A long read
- * without a required order continues with parallel cursors: see range.c.
+ * without a required order continues with parallel cursors: see range.c.  A long
+ * list of values is sent in parts: see part.c.
  *
  * No record is returned twice.  A filter or a sort that the API rejects is
  * omitted for the rest of the session.  The caller rechecks the conditions and
@@ -24,35 +25,38 @@
 #include "api/api_facts.h"
 #include "fetch/page_fetch.h"
 
+/* Number of pages read for which another one may be requested without use. */
+#define PAGES_PER_PAGE_AHEAD 4
+
 /*
  * Starts or restarts the first reader, without a rejected sort or filter.  If the
- * sort is rejected, all records must be read before they can be sorted.
+ * sort is rejected, or for parts, all records must be read before they can be
+ * sorted.
  */
-static void
-begin_fetch(PageFetch *fetch)
+void
+page_fetch_begin(PageFetch *fetch)
 {
 	const PageSpec *spec = fetch->spec;
 	const Api	   *api = fetch->source.api;
 	const RemoteUse sort = {spec->sort, REMOTE_SORT, NULL};
 	RangeReader	   *reader = linitial(fetch->readers);
-	ApiQuery	   *query = &reader->pages->query;
-	bool			needs_all;
+	ApiQuery	   *query = &fetch->first_query;
+	bool			is_long;
 
-	fetch->is_sorted =
-		spec->sort != NULL && !fetch->is_capped && !api_refuses(api, &sort);
-	needs_all = spec->sort != NULL && !fetch->is_sorted;
-	fetch->limit = needs_all ? 0 : spec->limit;
-	fetch->is_on_demand = spec->is_on_demand && !needs_all;
-	fetch->range_state = !fetch->is_sorted && spec->may_split &&
-								 fetch->limit == 0 && !fetch->is_on_demand &&
+	fetch->is_sorted = spec->sort != NULL && fetch->list == NULL &&
+					   !fetch->is_capped && !api_refuses(api, &sort);
+	fetch->needs_all = spec->sort != NULL && !fetch->is_sorted;
+	is_long = fetch->needs_all || spec->limit == 0 ||
+			  spec->limit >= RANGE_REQUESTS * fetch->source.page_size;
+	fetch->splits = 0;
+	fetch->range_state = !fetch->is_sorted && spec->may_split && is_long &&
 								 fetch->settings->max_concurrency >= 2 &&
 								 !created_at_is_refused(api, !spec->is_dated)
 							 ? RANGES_NOT_YET
 							 : RANGES_NEVER;
 
 	/* A long read by created_at can be resumed anywhere. */
-	reader->is_by_time = !fetch->is_sorted &&
-						 (fetch->limit == 0 || fetch->is_capped) &&
+	reader->is_by_time = !fetch->is_sorted && (is_long || fetch->is_capped) &&
 						 spec->may_split && !created_at_is_refused(api, false);
 	query->filters = fetch->filters;
 	query->sort = fetch->is_sorted	   ? spec->sort
@@ -60,10 +64,12 @@ begin_fetch(PageFetch *fetch)
 									   : NULL;
 	query->is_descending = fetch->is_sorted && spec->is_descending;
 	query->limit = fetch->source.page_size;
-	if (fetch->limit > 0)
-		query->limit = Min(fetch->limit, query->limit);
-	reader->lower = reader->position = NO_TIME;
+	if (spec->limit > 0 && !fetch->needs_all)
+		query->limit = Min(spec->limit, query->limit);
+	reader->lower = reader->position = reader->no_split = NO_TIME;
+	reader->upper = END_OF_TIME;
 	reader->is_done = false;
+	reader->pages->query = *query;
 	page_reader_restart(reader->pages);
 }
 
@@ -97,8 +103,9 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 		if (!api_refuses(fetch->source.api, filter->uses))
 			fetch->filters = lappend(fetch->filters, filter);
 	}
+	part_begin(fetch);
 	range_add_reader(fetch, RANGE_ALL, NO_TIME);
-	begin_fetch(fetch);
+	page_fetch_begin(fetch);
 	return fetch;
 }
 
@@ -138,6 +145,7 @@ page_fetch_end(PageFetch *fetch)
 		http_end(fetch->response.transfer);
 	foreach(cell, fetch->readers)
 		page_reader_stop(((RangeReader *) lfirst(cell))->pages);
+	part_stop_ahead(fetch);
 }
 
 /* --- Results that the API limits --- */
@@ -190,7 +198,7 @@ read_by_time(PageFetch *fetch)
 {
 	fetch->is_capped = true;
 	fetch->progress.stale_allowed += fetch->pages;
-	begin_fetch(fetch);
+	page_fetch_begin(fetch);
 }
 
 /* Returns true if a query's first pages have a record that was not returned. */
@@ -369,6 +377,8 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter)
 
 	api_note_refusal(fetch->source.api, filter->uses, filter->refusal);
 	fetch->filters = list_delete_ptr(list_copy(fetch->filters), filter);
+	if (filter == fetch->list)
+		fetch->list = NULL;
 	MemoryContextSwitchTo(old_context);
 	ereport(WARNING,
 			(errcode(ERRCODE_FDW_ERROR),
@@ -385,32 +395,38 @@ drop_filter(PageFetch *fetch, RemoteFilter *filter)
 
 /*
  * Handles the rejection of a reader's query: omits the rejected filters or the
- * sort, reduces the page size, or raises an error.
+ * sort, reduces the size of parts or pages, or raises an error.
  */
 static void
 settle_refusal(PageFetch *fetch, RangeReader *reader,
 			   const PageResponse *response)
 {
+	QueryResult	  result = response->result;
 	List		 *refused;
 	RemoteFilter *last;
 	ListCell	 *cell;
 
 	if (reader->pages->cursor == NULL &&
-		range_note_refusal(fetch, reader, response->result))
+		range_note_refusal(fetch, reader, result))
 		return;
-	switch (
-		refusal_find(reader->pages, response->result, fetch->filters, &refused))
+	/* The page size and the sort were not the reason for a larger part. */
+	if (result == QUERY_REFUSED && fetch->accepted_parts >= 0)
+		result = QUERY_VALUE_REFUSED;
+	switch (refusal_find(reader->pages, result, fetch->filters, &refused))
 	{
 		case REFUSED_SIZE:
 			return;
 		case REFUSED_CURSOR:
-			settle_cursor(fetch, reader, response->result);
+			settle_cursor(fetch, reader, result);
 			return;
 		case REFUSED_SORT:
 			break;
 		case REFUSED_FILTERS:
 			foreach(cell, refused)
-				drop_filter(fetch, lfirst(cell));
+			{
+				if (!part_shrink(fetch, lfirst(cell)))
+					drop_filter(fetch, lfirst(cell));
+			}
 			break;
 		case REFUSED_ENDPOINT:
 			api_raise_refusal(fetch->source.api, response->transfer);
@@ -422,7 +438,10 @@ settle_refusal(PageFetch *fetch, RangeReader *reader,
 			last->refusal = QUERY_VALUE_REFUSED;
 			drop_filter(fetch, last);
 	}
-	begin_fetch(fetch);
+	part_stop_ahead(fetch);
+	/* Records of earlier parts may come again. */
+	fetch->progress.stale_allowed += fetch->pages;
+	page_fetch_begin(fetch);
 }
 
 /* --- Pages --- */
@@ -436,29 +455,60 @@ raise_endless(const char *detail)
 }
 
 /*
- * Requests the next page of each reader that has no request in flight, within
- * the statement's concurrency.  Requests at least one if none is in flight, so
- * that a fetch never waits for another scan, unless is_ahead: the current page
- * has unread records then.
+ * Returns the number of requests that may be in flight.  The records that are
+ * certainly read need some of them.  Beyond these, there may be one request more
+ * than needed for every four pages of records that were returned, but one from
+ * the second page on.  None is made before the first page is used up, nor beyond
+ * a LIMIT before its records are.
+ */
+int
+page_fetch_window(const PageFetch *fetch)
+{
+	const PageSpec	 *spec = fetch->spec;
+	const RecordPage *page = fetch->response.page;
+	int				  size = fetch->source.page_size;
+	int				  unread = page == NULL ? 0 : page->count - fetch->next;
+	int64			  missing = spec->wanted - fetch->found - unread;
+	int64 used = fetch->found / size + 1; /* with the current or next page */
+	int64 likely = used - fetch->pages;
+
+	if (unread > 0 && used == 1)
+		return 0;
+	if (fetch->needs_all || spec->wanted == PG_INT64_MAX)
+		return fetch->settings->max_concurrency;
+	if (used > 1 && fetch->found >= spec->enough)
+		likely += Max(used / PAGES_PER_PAGE_AHEAD, 1);
+	return (int) Min(Max(likely, (missing + size - 1) / size),
+					 fetch->settings->max_concurrency);
+}
+
+/* Returns the number of requests in flight or unread. */
+int
+page_fetch_in_flight(const PageFetch *fetch)
+{
+	int		  count = list_length(fetch->ahead);
+	ListCell *cell;
+
+	foreach(cell, fetch->readers)
+		count += ((RangeReader *) lfirst(cell))->pages->transfer != NULL;
+	return count;
+}
+
+/*
+ * Requests the next pages of readers that have no request in flight, within the
+ * fetch's window and the statement's concurrency.  Requests at least one if none
+ * is in flight, so that a fetch never waits for another scan, unless is_ahead: the
+ * current page has unread records then.
  */
 static void
 send_wanted(PageFetch *fetch, bool is_ahead)
 {
 	const PageSource *source = &fetch->source;
-	bool			  is_needed = !is_ahead;
-	ListCell		 *cell;
+	int				  in_flight = page_fetch_in_flight(fetch);
+	int				  window = page_fetch_window(fetch);
+	bool	  is_needed = !is_ahead && in_flight == list_length(fetch->ahead);
+	ListCell *cell;
 
-	/* Another page must be likely to be needed after the current one. */
-	if (is_ahead && (fetch->is_on_demand || fetch->pages < 2 ||
-					 (fetch->found < fetch->limit &&
-					  fetch->limit - fetch->found <=
-						  fetch->response.page->count - fetch->next)))
-		return;
-	foreach(cell, fetch->readers)
-	{
-		if (((RangeReader *) lfirst(cell))->pages->transfer != NULL)
-			is_needed = false;
-	}
 	foreach(cell, fetch->readers)
 	{
 		RangeReader *reader = lfirst(cell);
@@ -466,11 +516,13 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 		if (reader->is_done || reader->pages->transfer != NULL)
 			continue;
 		if (!is_needed &&
-			(source->statement->pending >= fetch->settings->max_concurrency ||
+			(in_flight >= window ||
+			 *source->pending >= fetch->settings->max_concurrency ||
 			 !http_allows(source->budget)))
 			return;
 		page_reader_send(reader->pages);
 		is_needed = false;
+		in_flight++;
 	}
 }
 
@@ -538,6 +590,7 @@ read_page(PageFetch *fetch, RangeReader *reader)
 	if (reader->pages->doubt != DOUBT_NONE)
 		note_end(fetch, reader);
 	send_wanted(fetch, true);
+	part_send_ahead(fetch);
 	return true;
 }
 
@@ -558,7 +611,7 @@ next_page(PageFetch *fetch)
 			return false;
 		}
 		reader = wait_for_page(fetch);
-		if (reader == NULL && !verify_end(fetch))
+		if (reader == NULL && !verify_end(fetch) && !part_next(fetch))
 			return false;
 	} while (reader == NULL || !read_page(fetch, reader));
 	return true;
@@ -575,9 +628,6 @@ release_page(PageFetch *fetch)
 	{
 		int64 fresh = fetch->found - fetch->found_before;
 
-		if (fetch->range_state == RANGES_OPEN &&
-			2 * fresh <= fetch->response.page->count)
-			fetch->sparse_pages++;
 		if (!page_progress_note(&fetch->progress, fresh > 0))
 			raise_endless(
 				psprintf("The last %d pages contained no new records.",

@@ -15,20 +15,25 @@
 #include "base/id.h"
 #include "fetch/page_reader.h"
 
+/* Number of requests that may be in flight when a fetch opens ranges. */
+#define RANGE_REQUESTS 4
+
 /* The records to read; must live as long as the fetch. */
 typedef struct PageSpec
 {
-	List	   *filters; /* RemoteFilters, joined by AND */
-	const char *sort;	 /* attribute to sort by, in UTF-8; NULL: any order */
+	List *filters;	  /* RemoteFilters, joined by AND; see part_choose */
+	int	  max_parts;  /* limit of the queries for one list; 1 with a sort and a
+					   * limit */
+	const char *sort; /* attribute to sort by, in UTF-8; NULL: any order */
 	bool		is_descending;
-	int			limit;		  /* number of records that are likely to be read;
-							   * 0: all */
-	bool		is_on_demand; /* a cursor's reader: no page may be read ahead */
-	bool		may_stop;	  /* the reader may stop early, after an unknown
-							   * number of records */
-	bool		may_split;	  /* the API can filter and sort by created_at */
-	bool		is_dated;	  /* records without created_at are not needed */
-	bool		nowait;		  /* page_fetch_next must not wait; may change */
+	int			limit;	   /* maximum size of a page; 0: none */
+	int64		wanted;	   /* records that are certainly read, at least, or
+							   * PG_INT64_MAX: all; may grow */
+	int64		enough;	   /* records that suffice, unless the query drops
+							   * some; 0: unknown */
+	bool		may_split; /* the API can filter and sort by created_at */
+	bool		is_dated;  /* records without created_at are not needed */
+	bool		nowait;	   /* page_fetch_next must not wait; may change */
 } PageSpec;
 
 /* Counters of a fetch, for EXPLAIN ANALYZE. */
@@ -54,9 +59,8 @@ typedef struct PageFetch
 	MemoryContext	page_context; /* context of the current page */
 	const Settings *settings;
 	const PageSpec *spec;
-	List		   *filters; /* of the spec, without the rejected ones */
-	int				limit;	 /* of the spec; 0 if all records must be read */
-	bool			is_on_demand;
+	List		   *filters;   /* of the spec, without the rejected ones */
+	bool			needs_all; /* to sort them */
 	PageCounters   *counters;
 	PageSource		source;
 	int				created_at; /* index among the wanted attributes */
@@ -66,9 +70,8 @@ typedef struct PageFetch
 	List *readers; /* RangeReaders; the first is RANGE_ALL and never dropped */
 	RangeState	 range_state;
 	PageProgress progress;
-	int			 pages;			/* number of pages read by all readers */
-	int			 sparse_pages;	/* number of range pages with at most half of
-								 * their records new */
+	int			 pages;	 /* number of pages read by all readers */
+	int			 splits; /* number of ranges opened after the first one */
 	int64		 most_received; /* most records that a query returned: a lower
 								 * bound of the API's limit */
 	bool		 has_undated;	/* a RANGE_UNDATED was opened */
@@ -77,6 +80,14 @@ typedef struct PageFetch
 					  * to read on */
 	bool  is_sorted; /* as the spec requests; valid from the first record on */
 	int64 found;	 /* number of records returned */
+
+	/* see part.c */
+	RemoteFilter *list;			  /* among filters, sent in parts; NULL: none */
+	int			  part_size;	  /* number of values in a part */
+	int			  part_start;	  /* index of the current part's first value */
+	int			  accepted_parts; /* since the last refusal; -1: none was */
+	ApiQuery	  first_query;	  /* for the first page of the current part */
+	List *ahead; /* PageReaders of the next parts, on their first page */
 
 	bool is_waiting; /* it returned false because of nowait, not at the end */
 
@@ -129,9 +140,20 @@ extern PageFetch *page_fetch_create(RecordSource   *records,
 									const Settings *settings,
 									const PageSpec *spec, HttpBudget *budget,
 									PageCounters *counters);
+extern int		  page_fetch_window(const PageFetch *fetch);
+extern int		  page_fetch_in_flight(const PageFetch *fetch);
 extern bool		  page_fetch_next(PageFetch *fetch, Record **record);
 extern bool		  page_fetch_is_ready(const PageFetch *fetch);
 extern void		  page_fetch_end(PageFetch *fetch);
+extern void		  page_fetch_begin(PageFetch *fetch);
+
+/* part.c */
+extern List *part_choose(const Api *api, const List *filters, int max_parts);
+extern void	 part_begin(PageFetch *fetch);
+extern bool	 part_next(PageFetch *fetch);
+extern void	 part_send_ahead(PageFetch *fetch);
+extern void	 part_stop_ahead(PageFetch *fetch);
+extern bool	 part_shrink(PageFetch *fetch, RemoteFilter *list);
 
 /* range.c */
 extern RangeReader *range_add_reader(PageFetch *fetch, RangeKind kind,

@@ -35,7 +35,7 @@ page_source_init(PageSource *source, const RecordSource *records,
 	int limit = api_values_at_once(records->api, PAGE_FIELD);
 
 	source->api = records->api;
-	source->statement = records->statement;
+	source->pending = records->pending;
 	source->wanted = records->wanted;
 	source->budget = budget;
 	source->page_size =
@@ -67,7 +67,7 @@ page_reader_send(PageReader *reader)
 
 	reader->transfer = api_start_query(source->api, &reader->query,
 									   reader->cursor, source->budget);
-	source->statement->pending++;
+	(*source->pending)++;
 }
 
 /*
@@ -85,7 +85,7 @@ take_response(PageReader *reader, PageResponse *response)
 
 	response->transfer = reader->transfer;
 	reader->transfer = NULL;
-	source->statement->pending--;
+	(*source->pending)--;
 	if (response->result != QUERY_PAGE)
 	{
 		response->page = NULL;
@@ -172,7 +172,7 @@ page_reader_stop(PageReader *reader)
 		return;
 	http_end(reader->transfer);
 	reader->transfer = NULL;
-	reader->source->statement->pending--;
+	(*reader->source->pending)--;
 }
 
 void

@@ -19,7 +19,7 @@
 typedef struct PageSource
 {
 	Api				   *api;
-	Statement		   *statement;
+	int				   *pending; /* as in RecordSource */
 	const AttributeSet *wanted;
 	HttpBudget		   *budget;
 	int					page_size;

@@ -8,9 +8,9 @@
  * The first reader reads all records in the order of created_at, and suffices
  * alone.  If its first page is not the last one, a second reader reads one
  * page in the opposite order, which shows where the first may stop.  A third
- * one reads the records without created_at.  From then on, whenever another
- * request may be in flight, a new reader takes over the upper half of the
- * range that probably has the most unread records.
+ * one reads the records without created_at.  Then the time in between is divided
+ * into max_concurrency ranges.  A reader that reaches the end of its range takes
+ * over the upper half of the one that probably has the most unread records.
  *
  * The bounds of ranges are whole seconds, so that an API which truncates
  * timestamps sorts the records on either side in the same way.  A range's query
@@ -30,16 +30,10 @@
 #include "fetch/page_fetch.h"
 
 /* Number of unread pages from which a range is split. */
-#define MIN_PAGES 2.0
+#define MIN_PAGES 3.0
 
 /* Number of remaining requests, of a limited budget, per additional reader. */
 #define BUDGET_PER_READER 20
-
-/* One page among this number may have few new records because of new readers. */
-#define PAGES_PER_SPARSE_PAGE 8
-
-/* Number of pages before further readers start, if the scan may stop. */
-#define PAGES_BEFORE_STOP 3
 
 /*
  * Returns the filters of the fetch and of a range, which begins at a second or
@@ -152,18 +146,20 @@ records_left(const RangeReader *reader)
 }
 
 /*
- * Gives the upper half of the range with the most unread records to a new
- * reader.  Returns false if it is not large enough.  The estimate fails for
- * records in clusters: then many pages have few new records, and no range is
- * split.
+ * Divides the range with the most unread records into equal times, one more than
+ * there are new readers for it.  Returns false if it is not large enough, or if
+ * too many ranges were opened: each may cost one request more, and the estimate
+ * fails for records in clusters.
  */
 static bool
-split_largest(PageFetch *fetch)
+split_largest(PageFetch *fetch, int new_readers)
 {
 	RangeReader *largest = linitial(fetch->readers);
-	RangeReader *half;
 	double		 left = 0;
-	int64		 middle;
+	double		 pages;
+	int64		 from;
+	int64		 upper;
+	int			 parts;
 	ListCell	*cell;
 
 	foreach(cell, fetch->readers)
@@ -172,20 +168,45 @@ split_largest(PageFetch *fetch)
 		if (records_left(lfirst(cell)) > records_left(largest))
 			largest = lfirst(cell);
 	}
-	if (fetch->sparse_pages > fetch->settings->max_concurrency +
-								  fetch->pages / PAGES_PER_SPARSE_PAGE ||
-		records_left(largest) < MIN_PAGES * fetch->source.page_size ||
-		!budget_allows(fetch, 1, left / fetch->source.page_size))
+	pages = records_left(largest) / fetch->source.page_size;
+	from = split_from(largest);
+	upper = largest->upper;
+	new_readers = Min(new_readers, 2 * (fetch->settings->max_concurrency - 1) -
+									   fetch->splits);
+	parts = (int) Min(new_readers + 1, 2 * pages / MIN_PAGES);
+	if (pages < MIN_PAGES || parts < 2 || upper - from < parts ||
+		!budget_allows(fetch, parts - 1, left / fetch->source.page_size))
 		return false;
 
-	middle = split_from(largest);
-	middle += (largest->upper - middle) / 2;
-	half = range_add_reader(fetch, RANGE_PART, middle);
-	half->upper = largest->upper;
-	half->density = largest->density;
-	largest->upper = middle;
-	fetch->counters->ranges++;
+	for (int i = parts - 1; i > 0; i--)
+	{
+		RangeReader *part = range_add_reader(fetch, RANGE_PART,
+											 from + (upper - from) / parts * i);
+
+		part->upper = largest->upper;
+		part->density = largest->density;
+		largest->upper = part->lower;
+	}
+	fetch->splits += parts - 1;
+	fetch->counters->ranges += parts - 1;
 	return true;
+}
+
+/* Returns the number of readers of ranges that there may be in addition. */
+static int
+free_readers(const PageFetch *fetch)
+{
+	int		  count = fetch->settings->max_concurrency;
+	ListCell *cell;
+
+	foreach(cell, fetch->readers)
+	{
+		const RangeReader *reader = lfirst(cell);
+
+		count -= !reader->is_done &&
+				 (reader->kind == RANGE_ALL || reader->kind == RANGE_PART);
+	}
+	return count;
 }
 
 /* Replaces the readers that are done.  The current page must be used up. */
@@ -197,16 +218,16 @@ range_open(PageFetch *fetch)
 	drop_readers(fetch, true);
 	if (fetch->range_state == RANGES_NOT_YET && first->position != NO_TIME &&
 		!first->is_done && budget_allows(fetch, 2, 0) &&
-		(!fetch->spec->may_stop || fetch->pages >= PAGES_BEFORE_STOP))
+		page_fetch_window(fetch) >=
+			Min(RANGE_REQUESTS, fetch->settings->max_concurrency))
 	{
 		range_add_reader(fetch, RANGE_NEWEST, first->position);
 		read_undated(fetch);
 		fetch->counters->ranges += list_length(fetch->readers);
 		fetch->range_state = RANGES_OPEN;
 	}
-	while (fetch->range_state == RANGES_OPEN &&
-		   list_length(fetch->readers) < fetch->settings->max_concurrency &&
-		   split_largest(fetch))
+	while (fetch->range_state == RANGES_OPEN && free_readers(fetch) > 0 &&
+		   split_largest(fetch, free_readers(fetch)))
 		;
 }
 

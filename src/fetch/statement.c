@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "common/int.h"
 #include "datatype/timestamp.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -67,21 +68,31 @@ send_notice(HttpWatch *watch, int64 now)
 							(now - statement->started) / SECOND)));
 }
 
+/* Returns the statement of an executor state, or NULL. */
+static Statement *
+find_statement(const EState *estate)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &statements)
+	{
+		Statement *statement = dlist_container(Statement, node, iter.cur);
+
+		if (statement->estate == estate)
+			return statement;
+	}
+	return NULL;
+}
+
 /* Returns the statement of an executor state, which lives as long. */
 Statement *
 statement_of(EState *estate)
 {
+	Statement	 *statement = find_statement(estate);
 	MemoryContext context;
-	Statement	 *statement;
-	dlist_iter	  iter;
 
-	dlist_foreach(iter, &statements)
-	{
-		statement = dlist_container(Statement, node, iter.cur);
-		if (statement->estate == estate)
-			return statement;
-	}
-
+	if (statement != NULL)
+		return statement;
 	context =
 		AllocSetContextCreate(estate->es_query_cxt, "opportunity_fdw statement",
 							  ALLOCSET_SMALL_SIZES);
@@ -99,14 +110,46 @@ statement_of(EState *estate)
 	return statement;
 }
 
-/* Notes that a lookup prefetches records of a table, which EXPLAIN reports. */
+/*
+ * Notes that the executor runs for a number of rows, or for all if it is 0, and
+ * whether it may run again.  Does nothing if an executor state has no statement.
+ */
 void
-statement_note_lookup(Statement *statement, Oid relid)
+statement_note_run(EState *estate, uint64 count, bool may_run_again)
+{
+	Statement *statement = find_statement(estate);
+
+	if (statement == NULL)
+		return;
+	statement->may_run_again = may_run_again;
+	if (count == 0 || pg_add_s64_overflow(statement->rows_wanted, count,
+										  &statement->rows_wanted))
+		statement->rows_wanted = PG_INT64_MAX;
+}
+
+/*
+ * Returns the least number of rows that a node is certain to return, or
+ * PG_INT64_MAX for all.  rows is the limit of the nodes above; 0: none; negative:
+ * unknown.  If is_by_run, the rows that the executor runs for limit it, too.
+ */
+int64
+statement_rows_wanted(const Statement *statement, int rows, bool is_by_run)
+{
+	int64 wanted = rows == 0 ? PG_INT64_MAX : Max(rows, 0);
+
+	return is_by_run ? Min(wanted, statement->rows_wanted) : wanted;
+}
+
+/*
+ * Notes that a lookup prefetches the records of a scan, which has a range table
+ * index.  EXPLAIN reports it.
+ */
+void
+statement_note_lookup(Statement *statement, Index scan)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(statement->context);
 
-	statement->lookup_tables =
-		list_append_unique_oid(statement->lookup_tables, relid);
+	statement->lookup_scans = bms_add_member(statement->lookup_scans, scan);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -132,15 +175,18 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 	Credentials	 *credentials = credentials_read(settings, userid);
 	Statement	 *statement = statement_of(estate);
 	RecordSource *source;
+	int			 *pending = NULL;
 	ListCell	 *cell;
 
 	foreach(cell, statement->sources)
 	{
 		source = lfirst(cell);
-		if (source->session.umid == credentials->umid &&
-			strcmp(source->api->settings->record_type, settings->record_type) ==
-				0)
+		if (source->session.umid != credentials->umid)
+			continue;
+		if (strcmp(source->api->settings->record_type, settings->record_type) ==
+			0)
 			return source;
+		pending = source->pending;
 	}
 
 	/* Holds the transfers, too. */
@@ -153,6 +199,7 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 	source->session =
 		session_cache_scope(credentials->umid, settings->record_type);
 	MemoryContextSwitchTo(statement->context);
+	source->pending = pending != NULL ? pending : palloc0(sizeof(int));
 	statement->sources = lappend(statement->sources, source);
 	MemoryContextSwitchTo(old_context);
 	return source;
@@ -165,7 +212,7 @@ statement_source(EState *estate, const Settings *settings, Oid userid)
 bool
 statement_is_busy(const RecordSource *source, const Settings *settings)
 {
-	return source->statement->pending -
+	return *source->pending -
 			   http_pool_delayed(source->api->connection->pool) >=
 		   settings->max_concurrency;
 }

@@ -35,16 +35,19 @@ typedef struct Statement
 	MemoryContextCallback callback;
 	MemoryContext		  context;
 	EState				 *estate;
-	int64				  request_total;
-	int64				  record_total; /* number of records received */
-	int					  pending; /* requests that are sent but not read */
-	List				 *sources; /* RecordSources */
-	struct KeyStore *store; /* see key_cache.c; NULL: no record cached yet */
-	List *lookup_tables;	/* OIDs of tables whose records lookups prefetch */
-	List *async_requests;	/* pending: see exec/scan.c */
-	int64 started;			/* time of http_now */
-	int64 noticed_at;		/* time of the last NOTICE */
-	int64 noticed_records;
+	int64 rows_wanted;	 /* number of rows that the executor has run for so far,
+					   * or PG_INT64_MAX */
+	bool  may_run_again; /* the executor, for further rows */
+	int64 request_total;
+	int64 record_total;		   /* number of records received */
+	List *sources;			   /* RecordSources */
+	struct KeyStore *store;	   /* see key_cache.c; NULL: no record cached yet */
+	Bitmapset *lookup_scans;   /* range table indexes of the scans whose records
+							  * lookups prefetch */
+	List	  *async_requests; /* pending: see exec/scan.c */
+	int64	   started;		   /* time of http_now */
+	int64	   noticed_at;	   /* time of the last NOTICE */
+	int64	   noticed_records;
 	List *warned_columns; /* columns that have warned of an invalid value; the
 							  * callers define its elements */
 } Statement;
@@ -58,12 +61,17 @@ typedef struct RecordSource
 	Statement	 *statement;
 	Api			 *api;
 	AttributeSet *wanted;
-	SessionScope  session; /* made before any record is requested */
+	int *pending; /* requests of the user mapping that are sent but not read */
+	SessionScope session; /* made before any record is requested */
 } RecordSource;
 
 extern void			 statement_initialize(void);
 extern Statement	*statement_of(EState *estate);
-extern void			 statement_note_lookup(Statement *statement, Oid relid);
+extern int64		 statement_rows_wanted(const Statement *statement, int rows,
+										   bool is_by_run);
+extern void			 statement_note_run(EState *estate, uint64 count,
+										bool may_run_again);
+extern void			 statement_note_lookup(Statement *statement, Index scan);
 extern RecordSource *statement_source(EState *estate, const Settings *settings,
 									  Oid userid);
 extern bool			 statement_is_busy(const RecordSource *source,

@@ -169,6 +169,22 @@ release_connection(void *arg)
 	close_if_unused(connection);
 }
 
+/* Returns the session's connection for a user mapping, or NULL. */
+Connection *
+connection_find(Oid umid)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &connections)
+	{
+		Connection *connection = dlist_container(Connection, node, iter.cur);
+
+		if (connection->umid == umid && !is_stale(connection))
+			return connection;
+	}
+	return NULL;
+}
+
 /*
  * Returns the session's connection for a user mapping, creating it if
  * necessary.  The current memory context holds a reference until it is reset or
@@ -179,17 +195,10 @@ Connection *
 connection_acquire(Oid umid, Oid serverid)
 {
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
-	Connection			  *connection = NULL;
-	dlist_iter			   iter;
+	Connection			  *connection;
 
 	close_stale();
-	dlist_foreach(iter, &connections)
-	{
-		connection = dlist_container(Connection, node, iter.cur);
-		if (connection->umid == umid && !is_stale(connection))
-			break;
-		connection = NULL;
-	}
+	connection = connection_find(umid);
 	if (connection == NULL)
 		connection = create_connection(umid, serverid);
 	else if (connection->users == 0 &&

@@ -61,6 +61,7 @@ typedef struct Connection
 	bool	   is_changed;	 /* its mapping or server has changed */
 } Connection;
 
+extern Connection *connection_find(Oid umid);
 extern Connection *connection_acquire(Oid umid, Oid serverid);
 
 #endif /* OPPORTUNITY_CONNECTION_H */

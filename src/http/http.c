@@ -55,6 +55,18 @@ copy_part(CURLU *handle, CURLUPart what, unsigned int flags, char *target)
 	return code;
 }
 
+/* Returns true if a host name always denotes this machine. */
+static bool
+host_is_loopback(const char *host)
+{
+	struct in_addr address;
+
+	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+		return true;
+	return inet_pton(AF_INET, host, &address) == 1 &&
+		   (ntohl(address.s_addr) >> 24) == 127;
+}
+
 /*
  * Parses a URL with its scheme, as libcurl will do for a request.  Returns
  * false if libcurl rejects it, the scheme or the host is missing or too long,
@@ -63,9 +75,8 @@ copy_part(CURLU *handle, CURLUPart what, unsigned int flags, char *target)
 bool
 url_parse(const char *url, UrlParts *parts)
 {
-	struct in_addr address;
-	CURLU		  *handle;
-	CURLUcode	   code = CURLUE_OUT_OF_MEMORY;
+	CURLU	 *handle;
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
 
 	/* libcurl would escape some of these bytes instead of rejecting them. */
 	if (!url_is_plain(url))
@@ -93,10 +104,7 @@ url_parse(const char *url, UrlParts *parts)
 		!url_is_plain(parts->host) || strchr(parts->host, '%') != NULL)
 		return false;
 
-	parts->is_loopback = pg_strcasecmp(parts->host, "localhost") == 0 ||
-						 strcmp(parts->host, "[::1]") == 0 ||
-						 (inet_pton(AF_INET, parts->host, &address) == 1 &&
-						  (ntohl(address.s_addr) >> 24) == 127);
+	parts->is_loopback = host_is_loopback(parts->host);
 	return true;
 }
 

@@ -104,6 +104,18 @@ pace_turn_second(HttpPace *pace, int64 now)
 	pace->second = second;
 }
 
+/*
+ * Returns the number of responses during the last second.  The responses of the
+ * clock's previous second count in part, as if they had been evenly spread.
+ */
+static double
+pace_responses(HttpPace *pace, int64 now)
+{
+	pace_turn_second(pace, now);
+	return pace->count +
+		   pace->last_count * (1 - now % SECOND / (double) SECOND);
+}
+
 /* Postpones requests to a time, from which on the rate grows again. */
 static void
 pace_wait_until(HttpPace *pace, int64 time, bool is_asked_for)
@@ -214,10 +226,7 @@ http_pace_refused(HttpPace *pace, const HttpRefusal *refusal, int64 now)
 		return refusal->is_asked_for;
 	}
 
-	/* The responses of the clock's previous second count in part. */
-	pace_turn_second(pace, now);
-	responses =
-		pace->count + pace->last_count * (1 - now % SECOND / (double) SECOND);
+	responses = pace_responses(pace, now);
 	if (!pace->is_probing)
 		pace_estimate(pace, refusal, responses);
 	pace->is_probing = pace->refused_at > 0 && pace->responded == 0;

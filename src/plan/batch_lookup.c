@@ -2,373 +2,537 @@
 /*-------------------------------------------------------------------------
  *
  * batch_lookup.c
- *	  Joins that look records up in batches: the planner's part.
+ *	  Batch lookups: one pass over a finished plan.
  *
- * If a foreign table is joined by its id or another key, a nested loop reads
- * the records of one key per outer row.  This file puts a custom scan below
- * the outer side of the loop.  The custom scan reads outer rows ahead,
- * collects their ids or keys, and fetches the records in batches into the
- * statement's cache.  The join itself stays PostgreSQL's own, with any join
- * type and any further conditions.
+ * A foreign scan with a condition such as o.id = t.id makes a request for each
+ * row of t.  PostgreSQL passes the row's value to the scan as a parameter: of a
+ * nested loop, for joins, or of a subplan, for correlated subqueries.  This pass
+ * finds the node that supplies the parameter, and inserts a custom scan above
+ * the rows that the parameter is computed from.  The custom scan reads these
+ * rows ahead, collects their keys, and fetches the records in batches into the
+ * statement's cache (exec/lookup_scan.c).
  *
- * PostgreSQL calls the hook for each pair of relations.  Before 17 it does not
- * do so for a join that has a condition without variables: there the plain
- * nested loop remains.
+ * A lookup only prefetches.  PostgreSQL's own plan computes the result, so a
+ * wrong guess costs a request, but never changes a row.
+ *
+ * The pass changes a copy of the plan when the executor starts.  At that time
+ * the module is loaded, which it is not when the first query of a session
+ * reaches the planner's hook.  The values of LIMIT are known, too.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include <math.h>
+#include <limits.h>
 
+#include "access/parallel.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "foreign/fdwapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/cost.h"
-#include "optimizer/paths.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planmain.h"
 #include "parser/parsetree.h"
+#include "tcop/pquery.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
 
+#include "condition/condition.h"
+#include "fetch/statement.h"
 #include "plan/batch_lookup.h"
+#include "plan/lookup_place.h"
 #include "plan/plan.h"
 #include "plan/plan_compat.h"
 #include "plan/plan_table.h"
 
-/* Lookup of the inner table's records. */
-typedef struct Lookup
+/* Arguments of the search for subplans in the expressions of a node. */
+typedef struct ExpressionWalk
 {
-	List *condition;	/* on the id, or on another key */
-	List *filters;		/* further conditions to push down with the keys */
-	List *expressions;	/* expressions of the condition and the filters */
-	Cost  saved;		/* cost of the requests that the plain loop makes in
-						 * addition */
-	Cost  before_first; /* cost until the first row, in addition to a single
-						 * probe */
-} Lookup;
+	Pass  *pass;
+	List  *bindings;
+	Place *place; /* of the expression's columns, if they are not INNER_VAR;
+					 * NULL: none */
+	Place *inner; /* of INNER_VAR; NULL: as place */
+	Place *input; /* of the columns within an aggregate; NULL: none */
+	bool   is_guarded;
+} ExpressionWalk;
 
-static bool						   enable_batch_lookup = true;
-static set_join_pathlist_hook_type next_hook = NULL;
-static const CustomScanMethods	  *scan_methods;
+static ExecutorStart_hook_type	next_start = NULL;
+static ExecutorRun_hook_type	next_run = NULL;
+static const CustomScanMethods *scan_methods;
 
-/*
- * Finds a lookup by id: the condition on the id that the clauses and the table's
- * own conditions imply.  Returns false if the clauses alone do not restrict the
- * id.
- *
- * The plain loop makes a lookup by id per probe.  A batch fetches each distinct
- * id once, page_size ids per request.
- */
-static bool
-find_id_lookup(PlannerInfo *root, RelOptInfo *rel, List *clauses, double probes,
-			   Lookup *lookup)
+static bool walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound,
+					  bool is_marked);
+
+/* Visits a subplan, whose parameters the columns of a place supply. */
+static void
+visit_subplan(Pass *pass, const SubPlan *subplan, List *bindings, Place *place,
+			  Place *inner, bool is_guarded)
 {
-	const Settings *settings = ((TableInfo *) rel->fdw_private)->settings;
-	List *condition = plan_clause_uses(root, rel, clauses).id_condition;
-	List *own = plan_clause_uses(root, rel, rel->baserestrictinfo).id_condition;
-	List *variable = NIL;
-	double	  ids;
-	double	  distinct;
+	Plan **link = (Plan **) &list_nth_cell(pass->statement->subplans,
+										   subplan->plan_id - 1)
+					  ->ptr_value;
+	bool	  was_repeated = pass->is_repeated;
+	Bound	  bound = {0};
+	ListCell *id_cell;
 	ListCell *cell;
 
-	if (condition == NIL)
-		return false;
-	if (own != NIL)
-		condition = condition_conjunction(list_make2(condition, own));
-	lookup->condition =
-		condition_number_expressions(condition, &lookup->expressions);
-	foreach(cell, lookup->expressions)
-	{
-		if (contain_var_clause(lfirst(cell)))
-			variable = lappend(variable, lfirst(cell));
-	}
-	ids = plan_estimate_ids(root, condition);
-	distinct = estimate_num_groups(root, variable, probes, NULL, NULL);
-	lookup->saved = settings->fdw_startup_cost *
-					(probes * plan_id_requests(settings, ids) -
-					 plan_id_requests(settings, Min(distinct, probes) * ids));
-	return !contain_subplans((Node *) lookup->expressions);
+	forboth(id_cell, subplan->parParam, cell, subplan->args)
+		bindings = lookup_bind(pass, bindings, lfirst_int(id_cell),
+							   lfirst(cell), place, inner, is_guarded);
+	if (subplan->subLinkType != EXPR_SUBLINK &&
+		subplan->subLinkType != ARRAY_SUBLINK && !subplan->useHashTable)
+		bound.rows = UNKNOWN_LIMIT;
+	pass->is_repeated |= bms_is_member(subplan->plan_id, pass->visited);
+	pass->visited = bms_add_member(pass->visited, subplan->plan_id);
+	(void) walk_plan(pass, link, bindings, bound, false);
+	pass->is_repeated = was_repeated;
 }
 
-/*
- * Finds a lookup by a key that a clause compares with a value of other
- * relations.  Returns false without a key, if the table is read by ids, or if
- * batches save no requests.
- *
- * The plain loop makes a query per probe.  A batch queries each distinct key
- * once, several keys per query, and reads all pages.
- */
+/* Visits the subplans in an expression. */
 static bool
-find_key_lookup(PlannerInfo *root, RelOptInfo *rel, List *clauses,
-				double probes, Lookup *lookup)
+walk_expression(Node *node, void *argument)
 {
-	TableInfo	   *table = rel->fdw_private;
-	const Settings *settings = table->settings;
-	double	   keys_per_query = Min(settings->page_size, MAX_REMOTE_VALUES);
-	double	   distinct = 0;
-	double	   pages_of_batch;
-	double	   pages_of_probe;
-	List	  *used = NIL; /* clauses of the condition and the filters */
-	ClauseUses uses = plan_clause_uses(
-		root, rel, list_concat_copy(rel->baserestrictinfo, clauses));
-
-	if (!plan_may_scan_pages(table) || uses.id_condition != NIL)
-		return false;
-	for (int i = 0; i < list_length(uses.filters); i++)
-	{
-		FilterRole role = list_nth_int(uses.roles, i);
-		List	  *condition;
-
-		if (role == FILTER_JOIN ||
-			(role == FILTER_KEY && lookup->condition != NIL))
-			continue;
-		condition = condition_number_expressions(list_nth(uses.filters, i),
-												 &lookup->expressions);
-		if (role == FILTER_RESTRICTION)
-			lookup->filters = lappend(lookup->filters, condition);
-		else
-		{
-			lookup->condition = condition;
-			distinct = estimate_num_groups(
-				root, list_make1(llast(lookup->expressions)), probes, NULL,
-				NULL);
-			distinct = Min(distinct, probes);
-		}
-		used = lappend(used, list_nth(uses.filter_clauses, i));
-	}
-	if (lookup->condition == NIL)
-		return false;
-
-	pages_of_batch =
-		rel->tuples *
-		clauselist_selectivity(root, used, rel->relid, JOIN_INNER, NULL);
-	pages_of_batch =
-		ceil(Max(pages_of_batch * Min(keys_per_query, distinct), 1) /
-			 settings->page_size);
-	pages_of_probe =
-		ceil(plan_estimate_records(root, rel, uses.filter_clauses) /
-			 settings->page_size);
-	lookup->before_first =
-		settings->fdw_startup_cost * Max(pages_of_batch - 1, 0);
-	lookup->saved = settings->fdw_startup_cost *
-					(probes * pages_of_probe -
-					 ceil(distinct / keys_per_query) * pages_of_batch);
-	return lookup->saved > 0;
-}
-
-/*
- * Returns an expression over the outer rows, with each variable as it occurs in
- * the outer plan's target list (tlist, a List).  From 16 on a variable names
- * the outer joins that may have made it NULL.  A clause's variable may name
- * fewer of them than the target list's.
- */
-static Node *
-as_in_tlist(Node *node, void *tlist)
-{
-	ListCell *cell;
+	ExpressionWalk *walk = argument;
+	ExpressionWalk	part = *walk;
 
 	if (node == NULL)
-		return NULL;
-	if (!IsA(node, Var) && !IsA(node, PlaceHolderVar))
-		return expression_tree_mutator(node, as_in_tlist, tlist);
+		return false;
+	if (IsA(node, Aggref) || IsA(node, WindowFunc))
+		part.place = walk->input;
+	else if (IsA(node, CaseExpr) || IsA(node, CoalesceExpr) ||
+			 IsA(node, BoolExpr))
+		part.is_guarded = true;
+	else if (IsA(node, SubPlan))
+		visit_subplan(walk->pass, (SubPlan *) node, walk->bindings, walk->place,
+					  walk->inner, walk->is_guarded);
+	return expression_tree_walker(node, walk_expression, &part);
+}
 
-	foreach(cell, (List *) tlist)
+/*
+ * Returns the value of LIMIT's or OFFSET's expression, or -1 if it is unknown.
+ * Evaluates only a constant or a parameter, which may be cast to bigint, since
+ * nothing else is certain to raise no error.
+ */
+static int64
+limit_value(const Pass *pass, Node *expression, int64 missing)
+{
+	const Node	*inner = expression;
+	ExprContext *econtext;
+	Datum		 value;
+	bool		 is_null;
+
+	if (expression == NULL)
+		return missing;
+	if (IsA(inner, FuncExpr) &&
+		((const FuncExpr *) inner)->funcformat == COERCE_IMPLICIT_CAST)
+		inner = linitial(((const FuncExpr *) inner)->args);
+	if (!IsA(inner, Const) &&
+		(!IsA(inner, Param) || lookup_is_param(inner) || pass->params == NULL))
+		return -1;
+	econtext = CreateStandaloneExprContext();
+	econtext->ecxt_param_list_info = pass->params;
+	value = ExecEvalExprSwitchContext(
+		ExecInitExprWithParams((Expr *) expression, pass->params), econtext,
+		&is_null);
+	FreeExprContext(econtext, true);
+	return is_null ? missing : DatumGetInt64(value);
+}
+
+/* Returns the bound of the rows of a node's outer child. */
+static Bound
+child_bound(const Pass *pass, const Plan *plan, Bound bound)
+{
+	Bound all = {0};
+	int64 count;
+	int64 offset;
+
+	switch (nodeTag(plan))
 	{
-		Node *expr = (Node *) lfirst_node(TargetEntry, cell)->expr;
-
-		if (nodeTag(expr) != nodeTag(node))
-			continue;
-		if (IsA(node, Var)
-				? ((Var *) expr)->varno == ((Var *) node)->varno &&
-					  ((Var *) expr)->varattno == ((Var *) node)->varattno
-				: ((PlaceHolderVar *) expr)->phid ==
-					  ((PlaceHolderVar *) node)->phid)
-			return copyObject(expr);
-	}
-	return IsA(node, Var)
-			   ? copyObject(node)
-			   : as_in_tlist((Node *) ((PlaceHolderVar *) node)->phexpr, tlist);
-}
-
-/* Custom path callback: returns the plan node. */
-static Plan *
-plan_lookup(PlannerInfo *root, RelOptInfo *rel, CustomPath *best_path,
-			List *tlist, List *clauses, List *custom_plans)
-{
-	CustomScan *plan = makeNode(CustomScan);
-	Plan	   *outer_plan = linitial(custom_plans);
-
-	(void) root;
-	(void) rel;
-	(void) clauses; /* the outer plan checks them */
-
-	plan->scan.plan.targetlist = tlist;
-	plan->scan.scanrelid = 0;
-	plan->flags = best_path->flags;
-	plan->custom_plans = custom_plans;
-	plan->custom_scan_tlist = copyObject(outer_plan->targetlist);
-	plan->custom_private = linitial(best_path->custom_private);
-	plan->custom_exprs = (List *) as_in_tlist(
-		lsecond(best_path->custom_private), outer_plan->targetlist);
-	plan->methods = scan_methods;
-	return &plan->scan.plan;
-}
-
-static const CustomPathMethods path_methods = {.CustomName = "Batch Lookup",
-											   .PlanCustomPath = plan_lookup};
-
-/*
- * Returns the path that returns the outer path's rows, and fetches the records
- * for the inner table.  The limit counts the join's rows.
- */
-static CustomPath *
-create_lookup_path(PlannerInfo *root, Path *outer_path, RelOptInfo *innerrel,
-				   const Lookup *lookup, int limit)
-{
-	CustomPath	  *path = makeNode(CustomPath);
-	RangeTblEntry *rte = planner_rt_fetch(innerrel->relid, root);
-	List		  *plan_private;
-
-	path->path.pathtype = T_CustomScan;
-	path->path.parent = outer_path->parent;
-	path->path.pathtarget = outer_path->pathtarget;
-	path->path.param_info = outer_path->param_info;
-	path->path.rows = outer_path->rows;
-	path->path.startup_cost = outer_path->startup_cost;
-	path->path.total_cost = outer_path->total_cost;
-	path->path.pathkeys = outer_path->pathkeys;
-	path->custom_paths = list_make1(outer_path);
-	path->methods = &path_methods;
-	compat_copy_disabled_nodes(&path->path, outer_path);
-
-	/* in the order of LookupPrivate */
-	plan_private = list_make4(lookup->condition, lookup->filters,
-							  list_make2_oid(rte->relid, innerrel->userid),
-							  makeInteger(limit));
-	path->custom_private = list_make2(plan_private, lookup->expressions);
-	return path;
-}
-
-/*
- * Adds the nested loop over a pair of paths, with a lookup on the outer path,
- * if the inner path allows one.
- */
-static void
-add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
-				Path *inner_path, JoinType jointype, JoinPathExtraData *extra)
-{
-	RelOptInfo		 *outerrel = outer_path->parent;
-	RelOptInfo		 *innerrel = inner_path->parent;
-	List			 *clauses = inner_path->param_info->ppi_clauses;
-	Lookup			  lookup = {0};
-	CustomPath		 *path;
-	JoinCostWorkspace workspace;
-	Path			 *join;
-	List			 *pathkeys;
-	Relids			  required_outer;
-
-	if (bms_overlap(PATH_REQ_OUTER(outer_path), innerrel->relids))
-		return;
-
-	/*
-	 * PostgreSQL makes a parameterized join only of relations that can supply
-	 * its parameters (param_source_rels).  Placeholders would need further
-	 * checks, so a query with placeholders gets no parameterized lookup.
-	 */
-	required_outer = calc_nestloop_required_outer(
-		outerrel->relids, PATH_REQ_OUTER(outer_path), innerrel->relids,
-		PATH_REQ_OUTER(inner_path));
-	if (required_outer != NULL &&
-		(!bms_overlap(required_outer, extra->param_source_rels) ||
-		 root->placeholder_list != NIL))
-		return;
-
-	if (!find_id_lookup(root, innerrel, clauses, outer_path->rows, &lookup) &&
-		!find_key_lookup(root, innerrel, clauses, outer_path->rows, &lookup))
-		return;
-	pathkeys =
-		build_join_pathkeys(root, joinrel, jointype, outer_path->pathkeys);
-	path = create_lookup_path(
-		root, outer_path, innerrel, &lookup,
-		plan_likely_limit(root, joinrel, pathkeys, root->limit_tuples));
-	initial_cost_nestloop(root, &workspace, jointype, &path->path, inner_path,
-						  extra);
-	join = (Path *) create_nestloop_path(
-		root, joinrel, jointype, &workspace, extra, &path->path, inner_path,
-		extra->restrictlist, pathkeys, required_outer);
-
-	/*
-	 * The cost of the loop assumes one probe per row.  No function of
-	 * PostgreSQL returns the cost of a batched loop, so the costs of the
-	 * finished path are corrected here.
-	 */
-	join->startup_cost += lookup.before_first;
-	join->total_cost = Max(join->total_cost - lookup.saved,
-						   Max(join->startup_cost, outer_path->total_cost));
-	add_path(joinrel, join);
-}
-
-/*
- * Planner hook: adds the joins that look the inner table's records up by ids or
- * keys of the outer side.  These are joins that read the outer side row by row.
- */
-static void
-add_lookup_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
-				 RelOptInfo *innerrel, JoinType jointype,
-				 JoinPathExtraData *extra)
-{
-	List	 *outer_paths = outerrel->pathlist;
-	ListCell *inner_cell;
-	ListCell *outer_cell;
-
-	if (next_hook != NULL)
-		next_hook(root, joinrel, outerrel, innerrel, jointype, extra);
-	if (!enable_batch_lookup || !plan_is_foreign_table(innerrel))
-		return;
-	switch (jointype)
-	{
-		case JOIN_INNER:
-		case JOIN_LEFT:
-		case JOIN_SEMI:
-		case JOIN_ANTI:
+		case T_Limit:
+			count = limit_value(pass, ((const Limit *) plan)->limitCount, 0);
+			offset = limit_value(pass, ((const Limit *) plan)->limitOffset, 0);
+			if (count == 0 && offset == 0)
+				return bound;
+			bound.rows = UNKNOWN_LIMIT;
+			bound.is_by_run &= offset == 0;
+			bound.is_exact = bound.may_drop = false;
+			if (count > 0 && offset >= 0 && count < INT_MAX / 2 &&
+				offset < INT_MAX / 2)
+			{
+				bound.rows = (int) (count + offset);
+				bound.is_exact =
+					((const Limit *) plan)->limitOption == LIMIT_OPTION_COUNT;
+			}
+			return bound;
+		case T_Sort:
+		case T_Hash:
+		case T_SetOp:
+		case T_ModifyTable:
+			return all;
+		case T_Agg:
+			if (((const Agg *) plan)->aggstrategy != AGG_SORTED)
+				return all;
+			/* FALLTHROUGH */
+		case T_IncrementalSort:
+		case T_Group:
+		case T_Unique:
+		case T_WindowAgg:
+			bound.rows = bound.rows == 0 ? 0 : UNKNOWN_LIMIT;
+			bound.may_drop = true;
 			break;
-		case JOIN_UNIQUE_OUTER:
-			outer_paths = list_make1(create_unique_path(
-				root, outerrel, outerrel->cheapest_total_path, extra->sjinfo));
-			if (linitial(outer_paths) == NULL)
-				return;
-			jointype = JOIN_INNER;
+		case T_Result:
+		case T_SubqueryScan:
+			if (plan->qual == NIL)
+				return bound;
+			bound.may_drop = true;
+			break;
+		case T_NestLoop:
+		case T_HashJoin:
+		case T_MergeJoin:
+			bound.may_drop |= ((const Join *) plan)->jointype != JOIN_LEFT ||
+							  plan->qual != NIL;
+			break;
+		case T_Append:
+		case T_MergeAppend:
+		case T_Material:
+			break;
+		default:
+			bound.may_drop = true;
+			break;
+	}
+	bound.is_exact = false;
+	return bound;
+}
+
+/* Walks over a list of plans. */
+static bool
+walk_plans(Pass *pass, List *plans, List *bindings, Bound bound)
+{
+	bool	  has_locks = false;
+	ListCell *cell;
+
+	foreach(cell, plans)
+		has_locks |=
+			walk_plan(pass, (Plan **) &lfirst(cell), bindings, bound, false);
+	return has_locks;
+}
+
+/*
+ * Walks over the children of a node.  The parameters of a nested loop are
+ * supplied by its outer rows, at a place.  Returns true if the rows of a child
+ * are locked as they are read.
+ */
+static bool
+walk_children(Pass *pass, Plan *plan, List *bindings, Place *outer, Bound bound,
+			  bool is_marked)
+{
+	Bound	  inner_bound = {0};
+	bool	  has_locks;
+	ListCell *cell;
+
+	bound = child_bound(pass, plan, bound);
+	has_locks = walk_plan(pass, &plan->lefttree, bindings, bound, is_marked);
+	switch (nodeTag(plan))
+	{
+		case T_Append:
+			return walk_plans(pass, ((Append *) plan)->appendplans, bindings,
+							  bound);
+		case T_MergeAppend:
+			return walk_plans(pass, ((MergeAppend *) plan)->mergeplans,
+							  bindings, bound);
+		case T_CustomScan:
+			return walk_plans(pass, ((CustomScan *) plan)->custom_plans,
+							  bindings, bound) ||
+				   has_locks;
+		case T_SubqueryScan:
+			return walk_plan(pass, &((SubqueryScan *) plan)->subplan, bindings,
+							 bound, false);
+		case T_NestLoop:
+			foreach(cell, ((NestLoop *) plan)->nestParams)
+			{
+				NestLoopParam *param = lfirst(cell);
+
+				bindings =
+					lookup_bind(pass, bindings, param->paramno,
+								(Node *) param->paramval, outer, NULL, false);
+			}
+			if (((NestLoop *) plan)->join.jointype == JOIN_SEMI ||
+				((NestLoop *) plan)->join.jointype == JOIN_ANTI)
+				inner_bound.rows = UNKNOWN_LIMIT;
+			break;
+		default:
+			break;
+	}
+	has_locks |= walk_plan(pass, &plan->righttree, bindings, inner_bound,
+						   IsA(plan, MergeJoin));
+	return has_locks || IsA(plan, LockRows) || IsA(plan, ModifyTable);
+}
+
+/* Visits the subplans in the clauses of a join, a hash, or a scan of values. */
+static void
+walk_other_expressions(const Plan *plan, ExpressionWalk *walk)
+{
+	List *clauses = NIL;
+
+	switch (nodeTag(plan))
+	{
+		case T_MergeJoin:
+			clauses = ((const MergeJoin *) plan)->mergeclauses;
+			break;
+		case T_HashJoin:
+			clauses = list_concat_copy(((const HashJoin *) plan)->hashclauses,
+									   ((const HashJoin *) plan)->hashkeys);
+			break;
+		case T_NestLoop:
+			break;
+		case T_Hash:
+			clauses = ((const Hash *) plan)->hashkeys;
+			break;
+		case T_FunctionScan:
+			clauses = ((const FunctionScan *) plan)->functions;
+			break;
+		case T_ValuesScan:
+			clauses = ((const ValuesScan *) plan)->values_lists;
+			break;
+		case T_ForeignScan:
+			clauses = ((const ForeignScan *) plan)->fdw_exprs;
 			break;
 		default:
 			return;
 	}
-
-	foreach(inner_cell, innerrel->pathlist)
-	{
-		Path *inner_path = lfirst(inner_cell);
-
-		if (!IsA(inner_path, ForeignPath) || inner_path->param_info == NULL ||
-			!bms_is_subset(PATH_REQ_OUTER(inner_path), outerrel->relids))
-			continue;
-		foreach(outer_cell, outer_paths)
-			add_lookup_path(root, joinrel, lfirst(outer_cell), inner_path,
-							jointype, extra);
-	}
+	(void) walk_expression((Node *) clauses, walk);
+	if (IsA(plan, NestLoop) || IsA(plan, HashJoin) || IsA(plan, MergeJoin))
+		(void) walk_expression((Node *) ((const Join *) plan)->joinqual, walk);
 }
 
 /*
- * Defines the setting, and registers the hook and the methods of the custom
+ * Walks over a plan, and inserts lookups into it.  The link is the pointer to
+ * the plan, which changes if a lookup is inserted above it.  The bindings are
+ * the parameters that the nodes above supply.  If is_marked, the node above
+ * restores positions in the rows, which a lookup cannot do.  Returns true if
+ * the plan's rows are locked as they are read.
+ */
+static bool
+walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
+{
+	Plan	 *plan = *link;
+	int		  depth = pass->depth + 1;
+	Place	  own = {depth, 0, NIL, NIL};
+	Place	  outer = {depth, OUTER_VAR, NIL, NIL};
+	Place	  inner = {depth, INNER_VAR, NIL, NIL};
+	bool	  projects_input; /* each row of the child is a row of the node */
+	bool	  may_split;
+	bool	  has_locks;
+	int		  first_qual = -1;
+	ListCell *cell;
+
+	if (plan == NULL)
+		return false;
+	check_stack_depth();
+	pass->depth = depth;
+	foreach(cell, plan->initPlan)
+	{
+		SubPlan	   *subplan = lfirst(cell);
+		const Plan *initplan =
+			list_nth(pass->statement->subplans, subplan->plan_id - 1);
+		bool	  is_constant = bms_is_empty(initplan->extParam);
+		ListCell *param;
+
+		visit_subplan(pass, subplan, bindings, NULL, NULL, false);
+		foreach(param, subplan->setParam)
+			bindings = lookup_bind_initplan(pass, bindings, lfirst_int(param),
+											is_constant);
+	}
+
+	projects_input =
+		(IsA(plan, Result) && plan->qual == NIL) || IsA(plan, ProjectSet);
+	may_split = !projects_input && !is_marked && !IsA(plan, ModifyTable) &&
+				!IsA(plan, CustomScan) &&
+				!(IsA(plan, ForeignScan) &&
+				  ((ForeignScan *) plan)->operation != CMD_SELECT);
+	has_locks = walk_children(pass, plan, bindings, &outer, bound,
+							  is_marked && IsA(plan, Result));
+	if (plan_is_own_scan(plan))
+	{
+		lfirst(list_nth_cell(((ForeignScan *) plan)->fdw_private,
+							 SCAN_PRIVATE_BOUND)) = lookup_bound_list(bound);
+		if (plan_enable_batch_lookup)
+			lookup_serve_scan(pass, (ForeignScan *) plan, bindings);
+	}
+
+	{
+		ExpressionWalk walk = {pass, bindings, NULL, NULL, &outer, false};
+
+		if (projects_input && plan->lefttree != NULL)
+			walk.place = &outer;
+		else if (may_split)
+			walk.place = &own;
+		for (int i = 0; i < list_length(plan->qual); i++)
+		{
+			int sources = list_length(own.sources);
+
+			walk.is_guarded = i > 0;
+			(void) walk_expression(list_nth(plan->qual, i), &walk);
+			if (first_qual < 0 && list_length(own.sources) > sources)
+				first_qual = i;
+		}
+		/*
+		 * After the conditions, since it may share their sources.  Conditions
+		 * that move to the lookup are checked after its keys.
+		 */
+		walk.is_guarded = first_qual >= 0;
+		(void) walk_expression((Node *) plan->targetlist, &walk);
+		walk.place = IsA(plan, FunctionScan) || IsA(plan, ValuesScan) ||
+							 IsA(plan, ForeignScan)
+						 ? NULL
+						 : &outer;
+		walk.inner = IsA(plan, HashJoin) || IsA(plan, NestLoop) ? &inner : NULL;
+		walk.is_guarded = true;
+		walk_other_expressions(plan, &walk);
+	}
+	pass->depth--;
+
+	if (pass->is_repeated ||
+		(has_locks && (bound.rows != 0 || bound.is_by_run)))
+		return has_locks;
+	if (outer.sources != NIL)
+		lookup_insert(pass, &outer, &plan->lefttree,
+					  child_bound(pass, plan, bound));
+	if (inner.sources != NIL)
+		lookup_insert(pass, &inner,
+					  IsA(plan, HashJoin) ? &plan->righttree->lefttree
+										  : &plan->righttree,
+					  (Bound){0});
+	if (own.sources != NIL)
+		lookup_split_node(pass, &own, link,
+						  first_qual < 0 ? list_length(plan->qual) : first_qual,
+						  bound);
+	return has_locks;
+}
+
+/*
+ * Returns a copy of a statement's plan with lookups, in the current memory
+ * context.
+ */
+static PlannedStmt *
+add_lookups(const QueryDesc *query)
+{
+	Pass	  pass = {0};
+	Bound	  bound = {.is_by_run = true};
+	Bound	  unknown = {.rows = UNKNOWN_LIMIT};
+	int		  plan_id = 0;
+	ListCell *cell;
+
+	pass.methods = scan_methods;
+	pass.statement = copyObject(query->plannedstmt);
+	pass.params = query->params;
+	/* The ids of nodes must be unique. */
+	pass.last_node_id = INT_MAX / 2;
+	(void) walk_plan(&pass, &pass.statement->planTree, NIL, bound, false);
+
+	/* the subplans of expressions that the pass does not know */
+	foreach(cell, pass.statement->subplans)
+	{
+		if (!bms_is_member(++plan_id, pass.visited))
+			(void) walk_plan(&pass, (Plan **) &lfirst(cell), NIL, unknown,
+							 false);
+	}
+	return pass.statement;
+}
+
+/* Returns true if a statement reads a foreign table of this extension. */
+static bool
+reads_own_table(const PlannedStmt *statement)
+{
+	ListCell *cell;
+
+	if (IsParallelWorker())
+		return false;
+	foreach(cell, statement->rtable)
+	{
+		RangeTblEntry *rte = lfirst(cell);
+
+		if (rte->rtekind == RTE_RELATION &&
+			rte->relkind == RELKIND_FOREIGN_TABLE &&
+			plan_is_own_routine(GetFdwRoutineByRelId(rte->relid)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Executor hook: adds lookups to the plan of the statement, and sets the bounds of
+ * its scans.
+ */
+static void
+start_executor(QueryDesc *query, int eflags)
+{
+	MemoryContext context = NULL;
+
+	if (reads_own_table(query->plannedstmt))
+	{
+		MemoryContext old_context;
+
+		context =
+			AllocSetContextCreate(CurrentMemoryContext, "opportunity_fdw plan",
+								  ALLOCSET_DEFAULT_SIZES);
+		old_context = MemoryContextSwitchTo(context);
+		query->plannedstmt = add_lookups(query);
+		MemoryContextSwitchTo(old_context);
+	}
+	if (next_start != NULL)
+		next_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+	if (context != NULL)
+		MemoryContextSetParent(context, query->estate->es_query_cxt);
+}
+
+/*
+ * Executor hook: notes how many rows the caller requests.  PL/pgSQL's loops and
+ * clients that fetch in portions by the protocol usually read all rows, unlike
+ * the readers of cursors.
+ */
+static void
+run_executor(QueryDesc *query, ScanDirection direction,
+			 uint64 count COMPAT_RUN_ONCE_PARAM)
+{
+	bool is_portal = ActivePortal != NULL && ActivePortal->queryDesc == query;
+	bool is_cursor =
+		is_portal && (ActivePortal->cursorOptions & CURSOR_OPT_FAST_PLAN) != 0;
+
+	/* With this setting, a cursor's query is planned to read all rows. */
+	bool reads_all = is_portal && (!is_cursor || cursor_tuple_fraction >= 1.0);
+
+	statement_note_run(query->estate, reads_all ? 0 : count, is_portal);
+	if (next_run != NULL)
+		next_run(query, direction, count COMPAT_RUN_ONCE_ARG);
+	else
+		standard_ExecutorRun(query, direction, count COMPAT_RUN_ONCE_ARG);
+}
+
+/*
+ * Defines the setting, and registers the hooks and the methods of the custom
  * scan.  Called once, when the module is loaded.
  */
 void
 batch_lookup_initialize(const CustomScanMethods *methods)
 {
 	DefineCustomBoolVariable(
-		"opportunity_fdw.enable_batch_lookup",
-		"Enables the planner's use of batch lookups.",
-		"Without them, a join by a record's id or by one of its references "
-		"makes a request for each row.",
-		&enable_batch_lookup, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+		"opportunity_fdw.enable_batch_lookup", "Enables batch lookups.",
+		"Without them, a query that reads a record by another row's id or "
+		"reference makes a request for each row.",
+		&plan_enable_batch_lookup, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL,
+		NULL);
 	scan_methods = methods;
 	RegisterCustomScanMethods(methods);
-	next_hook = set_join_pathlist_hook;
-	set_join_pathlist_hook = add_lookup_paths;
+	next_start = ExecutorStart_hook;
+	ExecutorStart_hook = start_executor;
+	next_run = ExecutorRun_hook;
+	ExecutorRun_hook = run_executor;
 }

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * batch_lookup.h
- *	  The planner's part of joins that look records up in batches.
+ *	  Batch lookups in plans.
  *
  *-------------------------------------------------------------------------
  */

@@ -14,27 +14,34 @@
 #include <math.h>
 
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/paths.h"
+#include "optimizer/plancat.h"
 #include "optimizer/planmain.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "plan/plan.h"
 #include "plan/plan_compat.h"
 #include "plan/plan_table.h"
 
 /*
- * Cost of a scan that the table's options forbid.  It exceeds disable_cost, so
- * that any other path wins.  From PostgreSQL 18 on, the number of disabled
- * nodes exceeds the number that settings can cause.
+ * Cost of a scan that would change the result, or that the table's options
+ * forbid, in addition to its own cost.  It exceeds the disable_cost of ten
+ * nodes, so that any other path wins.  From PostgreSQL 18 on, the number of
+ * disabled nodes exceeds the number that settings can cause.
  */
-#define DISABLED_COST 1.0e30
+#define DISABLED_COST 1.0e11
 #define DISABLED_NODES 1000
 
 /*
  * Cost factor of reading with one cursor where several could read in parallel.
  */
 #define ONE_CURSOR_PENALTY 1.2
+
+static get_relation_info_hook_type next_info_hook = NULL;
 
 /*
  * Returns the number of rows that pass clauses with a condition on the id.  Sets
@@ -61,7 +68,9 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 	ClauseUses uses;
 	double	   ids;
 
-	baserel->fdw_private = plan_table_create(relid);
+	if (baserel->fdw_private == NULL)
+		baserel->fdw_private = plan_table_create(relid, baserel->userid);
+	((TableInfo *) baserel->fdw_private)->is_analyzed = baserel->tuples > 0;
 	if (baserel->tuples <= 0)
 		baserel->tuples = PLAN_DEFAULT_RECORDS;
 	set_baserel_size_estimates(root, baserel);
@@ -72,33 +81,96 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *baserel, Oid relid)
 
 /*
  * Adds a path that makes this number of requests and reads this number of
- * records, or a disabled path.  A path by pages reads pages instead of ids.
+ * records, or a disabled path.  A path by pages reads pages instead of ids.  A
+ * path that would raise an error is disabled twice, so that it loses to one that
+ * would change the result.
  */
 static void
 add_foreign_path(PlannerInfo *root, RelOptInfo *baserel, double rows,
 				 double requests, double records, List *pathkeys,
-				 Relids required_outer, bool by_pages, bool is_disabled)
+				 Relids required_outer, bool by_pages, int disabled)
 {
 	TableInfo	   *table = baserel->fdw_private;
 	const Settings *settings = table->settings;
 	QualCost		qual_cost = baserel->baserestrictcost;
 	/* The first request returns the first row. */
-	Cost startup_cost = settings->fdw_startup_cost + qual_cost.startup;
+	Cost startup_cost =
+		settings->fdw_startup_cost * Min(requests, 1) + qual_cost.startup;
 	Cost total_cost =
 		settings->fdw_startup_cost * requests +
 		(settings->fdw_tuple_cost + cpu_tuple_cost + qual_cost.per_tuple) *
 			records +
 		qual_cost.startup;
 
-	if (is_disabled)
-		startup_cost = total_cost = DISABLED_COST;
-	else if (pathkeys != NIL && table->may_split &&
-			 settings->max_concurrency > 1)
+	if (pathkeys != NIL && table->may_split && settings->max_concurrency > 1)
 		total_cost *= ONE_CURSOR_PENALTY;
+	startup_cost += DISABLED_COST * disabled;
+	total_cost += DISABLED_COST * disabled;
 	add_path(baserel, (Path *) compat_create_foreignscan_path(
-						  root, baserel, rows, is_disabled ? DISABLED_NODES : 0,
+						  root, baserel, rows, DISABLED_NODES * disabled,
 						  startup_cost, total_cost, pathkeys, required_outer,
-						  list_make1_int(by_pages)));
+						  list_make2(makeInteger(by_pages),
+									 makeFloat(psprintf("%g", requests)))));
+}
+
+/*
+ * Returns true if a scan reads all ids for the hashed form of an EXISTS whose
+ * other form looks each id up.  PostgreSQL plans both, and chooses by cost.
+ * The names of its target list's columns distinguish its subquery from a user's.
+ */
+static bool
+is_hashed_exists(const PlannerInfo *root, const RelOptInfo *baserel)
+{
+	const TableInfo *table = baserel->fdw_private;
+	ListCell		*cell;
+
+	if (root->parent_root == NULL)
+		return false;
+	foreach(cell, root->parse->targetList)
+	{
+		TargetEntry *target = lfirst(cell);
+
+		if (target->resname == NULL &&
+			condition_column(baserel, table->columns, (Node *) target->expr,
+							 true) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Returns true if a lookup is likely to fetch a scan's records by a key. */
+static bool
+has_batch_key(const ClauseUses *uses)
+{
+	ListCell *cell;
+
+	foreach(cell, uses->filters)
+	{
+		if (condition_is_key(lfirst(cell)) && plan_is_batched(lfirst(cell)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns the number of requests of a scan by pages, and sets *records to the
+ * number of records that it reads.  A sorted path is for a limit, so its scan
+ * sends no list in parts.
+ */
+static double
+estimate_pages(PlannerInfo *root, RelOptInfo *baserel, const ClauseUses *uses,
+			   bool is_sorted, double *records)
+{
+	const TableInfo *table = baserel->fdw_private;
+	double			 parts = plan_estimate_parts(root, uses);
+
+	*records = plan_estimate_records(root, baserel, uses->filter_clauses);
+	if (parts > (is_sorted ? 1 : plan_max_parts(root, baserel, uses)))
+	{
+		*records = plan_estimate_records(root, baserel, plan_unlisted(uses));
+		parts = 1;
+	}
+	return Max(ceil(*records / table->settings->page_size), parts);
 }
 
 /*
@@ -106,6 +178,9 @@ add_foreign_path(PlannerInfo *root, RelOptInfo *baserel, double rows,
  * NULL.  With a condition on the id, this is one path by ids.  Otherwise it is
  * a path that reads pages in any order.  If the API can sort by the query's
  * first sort key, another path reads them in that order.
+ *
+ * A batch lookup shares the requests of a path that takes its key from the rows
+ * of another node.  So each scan of these costs a part of a request.
  */
 static void
 add_scan_paths(PlannerInfo *root, RelOptInfo *baserel,
@@ -113,13 +188,16 @@ add_scan_paths(PlannerInfo *root, RelOptInfo *baserel,
 {
 	TableInfo	   *table = baserel->fdw_private;
 	const Settings *settings = table->settings;
-	bool			is_disabled = !plan_may_scan_pages(table);
-	Relids			outer = baserel->lateral_relids;
-	List		   *clauses = baserel->baserestrictinfo;
-	double			rows = baserel->rows;
-	double			records;
-	double			requests;
-	ClauseUses		uses;
+	bool			is_disabled =
+		!plan_may_scan_pages(table) ||
+		(!settings_trust_query(settings) && is_hashed_exists(root, baserel));
+	Relids	   outer = baserel->lateral_relids;
+	List	  *clauses = baserel->baserestrictinfo;
+	double	   rows = baserel->rows;
+	double	   records;
+	double	   requests;
+	double	   keys;
+	ClauseUses uses;
 
 	if (param_info != NULL)
 	{
@@ -135,20 +213,30 @@ add_scan_paths(PlannerInfo *root, RelOptInfo *baserel,
 		rows = estimate_rows(root, baserel, &uses, &ids);
 		if (param_info != NULL)
 			param_info->ppi_rows = rows;
-		add_foreign_path(root, baserel, rows, plan_id_requests(settings, ids),
-						 ids, NIL, outer, false, false);
+		requests = plan_id_requests(settings, ids);
+		keys = settings->use_query ? settings->page_size / ids
+								   : settings->max_concurrency;
+		if (plan_is_batched(uses.id_condition))
+			requests /= Max(keys, 1);
+		add_foreign_path(root, baserel, rows, requests, ids, NIL, outer, false,
+						 false);
 		return;
 	}
 
-	records = plan_estimate_records(root, baserel, uses.filter_clauses);
-	requests = ceil(records / settings->page_size);
+	requests = estimate_pages(root, baserel, &uses, false, &records);
+	if (has_batch_key(&uses))
+		requests = Max(records / settings->page_size,
+					   1.0 / Min(settings->page_size, MAX_REMOTE_VALUES));
 	add_foreign_path(root, baserel, rows, requests, records, NIL, outer, true,
-					 is_disabled);
+					 !settings->use_query ? 2 : is_disabled);
 	if (!is_disabled && param_info == NULL && root->query_pathkeys != NIL &&
 		plan_sort_of_pathkey(baserel, linitial(root->query_pathkeys)) != NIL)
+	{
+		requests = estimate_pages(root, baserel, &uses, true, &records);
 		add_foreign_path(root, baserel, rows, requests, records,
 						 list_make1(linitial(root->query_pathkeys)), outer,
 						 true, false);
+	}
 }
 
 /*
@@ -186,16 +274,31 @@ plan_is_async_capable(ForeignPath *path)
 {
 	int version = atoi(GetConfigOption("server_version_num", false, false));
 
-	return linitial_int(path->fdw_private) && version != 150006 &&
+	return intVal(linitial(path->fdw_private)) && version != 150006 &&
 		   version != 160002;
 }
 
-/* Returns true if rel is a foreign table of this extension, without a join. */
-bool
-plan_is_foreign_table(const RelOptInfo *rel)
+/* Returns the number of requests of one scan by a path. */
+double
+plan_path_requests(const ForeignPath *path)
 {
-	return rel->reloptkind == RELOPT_BASEREL && rel->fdwroutine != NULL &&
-		   rel->fdwroutine->GetForeignRelSize == plan_rel_size;
+	return floatVal(lsecond(path->fdw_private));
+}
+
+/* Returns true for the callbacks of this extension. */
+bool
+plan_is_own_routine(const FdwRoutine *routine)
+{
+	return routine->GetForeignRelSize == plan_rel_size;
+}
+
+/* Returns true if a plan node is a scan of this extension's. */
+bool
+plan_is_own_scan(const Plan *plan)
+{
+	return IsA(plan, ForeignScan) &&
+		   plan_is_own_routine(GetFdwRoutineByServerId(
+			   ((const ForeignScan *) plan)->fs_server));
 }
 
 /*
@@ -258,18 +361,23 @@ scan_limit(PlannerInfo *root, RelOptInfo *baserel, const ForeignPath *path,
 }
 
 /*
- * Returns true if every record that a scan by ids reads satisfies the clause: it
- * is id = ANY (array) without a conversion of the id.
+ * Returns true if it is better not to check a clause again that each record of a
+ * scan by ids satisfies.  Searching a list of ids for each row would be slow, and
+ * a subquery would run twice.  The id must not be converted.
  */
 static bool
-is_list_of_uuids(const Node *clause)
+needs_no_recheck(const Node *clause)
 {
-	const Node *id;
+	const List *args;
 
-	if (!IsA(clause, ScalarArrayOpExpr))
+	if (IsA(clause, ScalarArrayOpExpr))
+		args = ((const ScalarArrayOpExpr *) clause)->args;
+	else if (IsA(clause, OpExpr) && contain_subplans((Node *) clause))
+		args = ((const OpExpr *) clause)->args;
+	else
 		return false;
-	id = linitial(((const ScalarArrayOpExpr *) clause)->args);
-	return IsA(id, Var) && ((const Var *) id)->vartype == UUIDOID;
+	return (IsA(linitial(args), Var) && exprType(linitial(args)) == UUIDOID) ||
+		   (IsA(lsecond(args), Var) && exprType(lsecond(args)) == UUIDOID);
 }
 
 /* FDW callback: returns the plan node of a path. */
@@ -283,34 +391,33 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 	List	  *condition = NIL;
 	List	  *filters = NIL;
 	List	  *sort = NIL;
+	List	  *roles = NIL;
 	List	  *unchecked = NIL;
 	List	  *local_quals = NIL;
 	List	  *recheck_quals = NIL;
 	List	  *expressions = NIL;
 	List	  *fdw_private;
+	int		   limit;
 	ListCell  *cell;
 
 	(void) relid;
 	if (uses.id_condition != NIL)
-	{
 		condition =
 			condition_number_expressions(uses.id_condition, &expressions);
-		uses.roles = NIL;
-	}
 	else
 	{
 		foreach(cell, uses.filters)
+		{
 			filters = lappend(filters, condition_number_expressions(
 										   lfirst(cell), &expressions));
-		unchecked = list_difference_ptr(scan_clauses, uses.filter_clauses);
+			roles = lappend_int(roles, FILTER_JOIN);
+		}
+		unchecked = list_difference_ptr(scan_clauses, uses.exact_clauses);
 	}
 	if (best_path->path.pathkeys != NIL)
 		sort =
 			plan_sort_of_pathkey(baserel, linitial(best_path->path.pathkeys));
-	/*
-	 * Searching a list of ids for each row would be slow.  It is checked only
-	 * when a locked row is checked again.
-	 */
+	/* All conditions are checked when a locked row is checked again. */
 	foreach(cell, scan_clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
@@ -318,22 +425,90 @@ plan_scan(PlannerInfo *root, RelOptInfo *baserel, Oid relid,
 		if (clause->pseudoconstant)
 			continue;
 		if (plan_clause_use(root, baserel, clause)->id_condition != NIL &&
-			is_list_of_uuids((Node *) clause->clause))
+			needs_no_recheck((Node *) clause->clause))
 			recheck_quals = lappend(recheck_quals, clause->clause);
 		else
 			local_quals = lappend(local_quals, clause->clause);
 	}
 
 	/* in the order of ScanPrivate */
-	fdw_private = list_make3(
-		used_columns(baserel, scan_clauses), condition,
-		makeInteger(scan_limit(root, baserel, best_path, unchecked)));
+	limit = scan_limit(root, baserel, best_path, unchecked);
+	fdw_private = list_make3(used_columns(baserel, scan_clauses), condition,
+							 makeInteger(limit));
 	fdw_private = lappend(fdw_private, filters);
 	fdw_private = lappend(fdw_private, sort);
 	fdw_private = lappend(
 		fdw_private, list_make2_int(table->may_split,
 									plan_excludes_null_created_at(baserel)));
-	fdw_private = lappend(fdw_private, uses.roles);
+	fdw_private = lappend(fdw_private, roles);
+	fdw_private = lappend(
+		fdw_private, makeInteger(sort != NIL && limit != 0
+									 ? 1
+									 : plan_max_parts(root, baserel, &uses)));
+	fdw_private = lappend(fdw_private, list_make4_int(0, false, false, false));
 	return make_foreignscan(tlist, local_quals, baserel->relid, expressions,
 							fdw_private, NIL, recheck_quals, outer_plan);
+}
+
+/* Returns an index that states that a column's values are unique. */
+static IndexOptInfo *
+unique_index(RelOptInfo *rel, Oid relid, AttrNumber column)
+{
+	IndexOptInfo   *index = makeNode(IndexOptInfo);
+	Oid				type;
+	int32			typmod;
+	Oid				collation;
+	TypeCacheEntry *entry;
+
+	get_atttypetypmodcoll(relid, column, &type, &typmod, &collation);
+	entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
+	index->rel = rel;
+	index->ncolumns = index->nkeycolumns = 1;
+	index->indexkeys = palloc(sizeof(int));
+	index->indexkeys[0] = column;
+	index->indexcollations = palloc(sizeof(Oid));
+	index->indexcollations[0] = collation;
+	index->opfamily = palloc(sizeof(Oid));
+	index->opfamily[0] = entry->btree_opf;
+	index->opcintype = palloc(sizeof(Oid));
+	index->opcintype[0] = entry->btree_opintype;
+	index->indextlist = list_make1(makeTargetEntry(
+		(Expr *) makeVar(rel->relid, column, type, typmod, collation, 0), 1,
+		NULL, false));
+	index->unique = true;
+	index->immediate = true;
+	index->hypothetical = true;
+	return index;
+}
+
+/*
+ * Planner hook: shows PostgreSQL that the ids of a foreign table are unique, by
+ * indexes that no scan can use.  Then an unused left join by id is removed.
+ */
+static void
+add_relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+{
+	const TableInfo *table;
+
+	if (next_info_hook != NULL)
+		next_info_hook(root, relid, inhparent, rel);
+	if (rel->fdwroutine == NULL || !plan_is_own_routine(rel->fdwroutine))
+		return;
+	rel->fdw_private = plan_table_create(relid, rel->userid);
+	table = rel->fdw_private;
+	for (int i = 0; i < table->column_count; i++)
+	{
+		if (table->columns[i] != NULL && table->columns[i]->is_id)
+			rel->indexlist =
+				lappend(rel->indexlist, unique_index(rel, relid, i + 1));
+	}
+}
+
+/* Registers the hook.  Called once, when the module is loaded. */
+void
+plan_initialize(void)
+{
+	next_info_hook = get_relation_info_hook;
+	get_relation_info_hook = add_relation_info;
+	plan_join_initialize();
 }

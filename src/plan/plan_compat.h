@@ -13,9 +13,11 @@
 
 #include "access/stratnum.h"
 #include "access/sysattr.h"
+#include "nodes/plannodes.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "utils/selfuncs.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/multibitmapset.h"
@@ -43,17 +45,27 @@ compat_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
 								   fdw_private);
 }
 
-/* Copies the number of disabled nodes.  Before PostgreSQL 18 it was a cost. */
+/* Copies the estimates of a plan node.  PostgreSQL 18 added disabled_nodes. */
 static inline void
-compat_copy_disabled_nodes(Path *target, const Path *source)
+compat_copy_plan_costs(Plan *target, const Plan *source)
 {
+	target->startup_cost = source->startup_cost;
+	target->total_cost = source->total_cost;
+	target->plan_rows = source->plan_rows;
+	target->plan_width = source->plan_width;
 #if PG_VERSION_NUM >= 180000
 	target->disabled_nodes = source->disabled_nodes;
-#else
-	(void) target;
-	(void) source;
 #endif
 }
+
+/* The last parameter of ExecutorRun, before PostgreSQL 18. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_RUN_ONCE_PARAM
+#define COMPAT_RUN_ONCE_ARG
+#else
+#define COMPAT_RUN_ONCE_PARAM , bool once
+#define COMPAT_RUN_ONCE_ARG , once
+#endif
 
 /* Returns true for DESC.  PostgreSQL 18 has a comparison, not a btree strategy. */
 static inline bool
@@ -89,6 +101,28 @@ compat_forces_not_null(Node *clauses, Index varno, AttrNumber attnum)
 			return true;
 	}
 	return false;
+#endif
+}
+
+/*
+ * Returns the members of an equivalence class, including members for a child
+ * relation.  PostgreSQL 18 stores these in separate lists.
+ */
+static inline List *
+compat_class_members(EquivalenceClass *ec, const RelOptInfo *rel)
+{
+#if PG_VERSION_NUM >= 180000
+	List					 *members = NIL;
+	EquivalenceMemberIterator iterator;
+	EquivalenceMember		 *member;
+
+	setup_eclass_member_iterator(&iterator, ec, rel->relids);
+	while ((member = eclass_member_iterator_next(&iterator)) != NULL)
+		members = lappend(members, member);
+	return members;
+#else
+	(void) rel;
+	return ec->ec_members;
 #endif
 }
 

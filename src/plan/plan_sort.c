@@ -28,7 +28,7 @@ sort_column(const RelOptInfo *baserel, const PathKey *pathkey)
 
 	if (pathkey->pk_eclass->ec_has_volatile)
 		return NULL;
-	foreach(cell, pathkey->pk_eclass->ec_members)
+	foreach(cell, compat_class_members(pathkey->pk_eclass, baserel))
 	{
 		Node *expr = (Node *) lfirst_node(EquivalenceMember, cell)->em_expr;
 		const RemoteColumn *column =

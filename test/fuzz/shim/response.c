@@ -112,12 +112,12 @@ void
 question_query(Question *question)
 {
 	question->first_result = RESPONSE_NO_RESULT;
-	question->statement.pending = 0;
+	question->pending = 0;
 	if (question->budget.limit == 0)
 		question->budget.limit = MOST_REQUESTS;
 	ask_and_check(question, query);
 	FUZZ_CHECK(question->requests <= question->budget.limit);
-	FUZZ_CHECK(question->error != NULL || question->statement.pending == 0);
+	FUZZ_CHECK(question->error != NULL || question->pending == 0);
 }
 
 static void
@@ -173,7 +173,7 @@ query(void *argument)
 	Question *question = argument;
 	Api		 *api = api_open(&question->settings, &question->credentials, NULL);
 	PageSource	 source = {.api = api,
-						   .statement = &question->statement,
+						   .pending = &question->pending,
 						   .wanted = question->wanted,
 						   .budget = &question->budget,
 						   .page_size = 2};
@@ -221,14 +221,14 @@ read_page(Question *question, PageReader *reader)
 	int			 attempts;
 
 	page_reader_send(reader);
-	FUZZ_CHECK(question->statement.pending == 1);
+	FUZZ_CHECK(question->pending == 1);
 	http_wait_any(&reader->transfer, 1);
 	check_transfer(reader->transfer);
 	is_page = api_try_page(reader->source->api, reader->transfer,
 						   question->wanted, &tried);
 	attempts = reader->transfer->attempts;
 	response = page_reader_read(reader);
-	FUZZ_CHECK(question->statement.pending == 0 && reader->transfer == NULL);
+	FUZZ_CHECK(question->pending == 0 && reader->transfer == NULL);
 	FUZZ_CHECK((response.result == QUERY_PAGE) == is_page ||
 			   response.transfer->attempts > attempts);
 	FUZZ_CHECK((response.result == QUERY_PAGE) == (response.page != NULL));

@@ -35,9 +35,9 @@ typedef struct Question
 	HttpTransfer *transfer;
 	Record		 *record;
 	bool		  found;
-	bool		  is_denied;  /* see api_is_denial */
-	bool		  is_refused; /* a rejection of the query has been noted */
-	Statement	  statement;
+	bool		  is_denied;	/* see api_is_denial */
+	bool		  is_refused;	/* a rejection of the query has been noted */
+	int			  pending;		/* requests that are sent but not read */
 	int			  first_result; /* of the first page: a QueryResult, or
 								 * RESPONSE_NO_RESULT */
 	ErrorData	 *error;
