@@ -155,7 +155,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	bound = plan_member(node, SCAN_PRIVATE_BOUND);
 	scan->bound_rows = list_nth_int(bound, BOUND_ROWS);
 	scan->is_bound_by_run = list_nth_int(bound, BOUND_BY_RUN);
-	scan->page_spec.enough = Max(scan->bound_rows, 0);
+	scan->page_spec.wanted.enough = Max(scan->bound_rows, 0);
 
 	userid = scan_user(plan, estate);
 	scan->settings = settings_read(RelationGetRelid(relation));
@@ -313,7 +313,6 @@ start_fetch(ForeignScanState *node)
 {
 	OpportunityScan *scan = node->fdw_state;
 	List		 *id_condition = plan_member(node, SCAN_PRIVATE_ID_CONDITION);
-	int			  limit = intVal(plan_member(node, SCAN_PRIVATE_LIMIT));
 	List		 *filters = NIL;
 	bool		  is_possible = true;
 	bool		  is_same = false;
@@ -357,9 +356,10 @@ start_fetch(ForeignScanState *node)
 	{
 		ids = condition_evaluate_keys(id_condition, scan->expressions,
 									  node->ss.ps.ps_ExprContext);
-		scan->by_keys = key_fetch_ids(
-			scan->records, scan->settings, ids.keys, ids.count, Max(limit, 0),
-			&scan->counters.budget, &scan->counters.keys);
+		scan->by_keys =
+			key_fetch_ids(scan->records, scan->settings, ids.keys, ids.count,
+						  &scan->page_spec.wanted, &scan->counters.budget,
+						  &scan->counters.keys);
 	}
 	else if (is_possible && !find_by_key(node))
 		start_pages(node, is_same || has_lookup(node));
@@ -378,7 +378,7 @@ next_row(OpportunityScan *scan, TupleTableSlot *slot)
 	if (scan->by_keys == NULL && scan->by_pages == NULL)
 		return false;
 	old_context = MemoryContextSwitchTo(scan->record_context);
-	scan->page_spec.wanted = statement_rows_wanted(
+	scan->page_spec.wanted.least = statement_rows_wanted(
 		scan->records->statement, scan->bound_rows, scan->is_bound_by_run);
 	do
 	{

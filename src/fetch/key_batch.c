@@ -23,17 +23,18 @@
 
 struct KeyFetch
 {
-	MemoryContext	 context; /* of the batches */
-	RecordSource	*records;
-	const Settings	*settings;
-	HttpBudget		*budget;
-	FetchCounters	*counters;
-	const pg_uuid_t *ids;
-	int				 count;
-	int	  limit;   /* number of records that are likely to be read; 0: all */
+	MemoryContext	  context; /* of the batches */
+	RecordSource	 *records;
+	const Settings	 *settings;
+	HttpBudget		 *budget;
+	FetchCounters	 *counters;
+	const pg_uuid_t	 *ids;
+	int				  count;
+	const RowsWanted *wanted; /* NULL: a lookup fetched the records */
 	int	  added;   /* number of ids in all batches, including ended ones */
 	int	  ended;   /* number of ids in the batches that ended */
-	int	  found;   /* number of records returned */
+	int	  used;	   /* number of batches that ended */
+	int64 found;   /* number of records returned */
 	List *batches; /* KeyBatches, the oldest first */
 };
 
@@ -162,15 +163,15 @@ key_batch_release(KeyBatch *batch)
 
 /*
  * Returns a fetch of the records with the given ids, which must be distinct, in
- * their order.  The limit is the number of records that are likely to be read; 0
- * for all.  Charges requests to the budget, and adds the number of records that
- * needed none to *counters.  The fetch lives in the current context; all
- * arguments must live as long, settings and budget as long as the statement.
+ * their order.  *wanted may grow.  Charges requests to the budget, and adds the
+ * number of records that needed none to *counters.  The fetch lives in the current
+ * context; all arguments must live as long, settings and budget as long as the
+ * statement.
  */
 KeyFetch *
 key_fetch_ids(RecordSource *records, const Settings *settings,
-			  const pg_uuid_t *ids, int count, int limit, HttpBudget *budget,
-			  FetchCounters *counters)
+			  const pg_uuid_t *ids, int count, const RowsWanted *wanted,
+			  HttpBudget *budget, FetchCounters *counters)
 {
 	KeyFetch *fetch = palloc0(sizeof(KeyFetch));
 
@@ -179,7 +180,7 @@ key_fetch_ids(RecordSource *records, const Settings *settings,
 	fetch->settings = settings;
 	fetch->ids = ids;
 	fetch->count = count;
-	fetch->limit = limit;
+	fetch->wanted = wanted;
 	fetch->budget = budget;
 	fetch->counters = counters;
 	return fetch;
@@ -222,23 +223,27 @@ key_fetch_find(RecordSource *records, const Settings *settings,
 }
 
 /*
- * Returns true if another batch may be started.  Until the limit is reached, the
- * ids in flight do not exceed it.  Afterwards all ids may be needed, because some
- * records before the limit did not exist or did not match.
+ * Returns true if another batch may be started.  If the caller may stop, there
+ * are ids in flight for the records that it certainly reads.  Beyond these, there
+ * are batches ahead as there are pages ahead of page_fetch_window.
  */
 static bool
 may_start_batch(const KeyFetch *fetch)
 {
-	int passed = fetch->ended;
-	int most;
+	int64 ahead;
+	int	  unread = fetch->added - fetch->ended;
+	int	  most;
 
 	if (fetch->added == fetch->count)
 		return false;
 	if (fetch->batches == NIL)
 		return true;
-	passed += ((KeyBatch *) linitial(fetch->batches))->position;
-	if (fetch->found < fetch->limit &&
-		fetch->added - passed >= fetch->limit - fetch->found)
+	unread -= ((KeyBatch *) linitial(fetch->batches))->position;
+	ahead = fetch->wanted->least - fetch->found;
+	if (fetch->found >= fetch->wanted->enough)
+		ahead += statement_read_ahead(fetch->used + 1) *
+				 ((KeyBatch *) linitial(fetch->batches))->size;
+	if (fetch->wanted->least != PG_INT64_MAX && unread >= ahead)
 		return false;
 
 	/* While a batch waits before its next attempt, others may be started. */
@@ -249,18 +254,25 @@ may_start_batch(const KeyFetch *fetch)
 		   !statement_is_busy(fetch->records, fetch->settings);
 }
 
-/* Starts a batch with the next ids, as many as one request can have. */
+/*
+ * Starts a batch with the next ids, as many as one request can have.  If the
+ * caller may stop, these are as many as it certainly reads, or as many again as
+ * before: each id that a query does not return needs a GET.
+ */
 static void
 start_batch(KeyFetch *fetch)
 {
+	int64		  most = Max(fetch->wanted->least - fetch->found, fetch->added);
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 	KeyBatch	 *batch =
 		key_batch_create(key_cache_open(fetch->records, ID_FIELD, NIL, true),
 						 fetch->settings, fetch->budget, false);
 
 	fetch->batches = lappend(fetch->batches, batch);
-	while (fetch->added < fetch->count && !key_batch_is_full(batch, 1))
+	do
 		key_batch_add(batch, &fetch->ids[fetch->added++]);
+	while (fetch->added < fetch->count && --most != 0 &&
+		   !key_batch_is_full(batch, 1));
 	key_batch_send(batch);
 	fetch->counters->cache_hits += batch->hits;
 	fetch->counters->prefetched += batch->prefetched;
@@ -273,6 +285,7 @@ end_batch(KeyFetch *fetch)
 	KeyBatch *batch = linitial(fetch->batches);
 
 	fetch->ended += list_length(batch->entries);
+	fetch->used++;
 	fetch->batches = list_delete_first(fetch->batches);
 	key_batch_release(batch);
 }

@@ -160,8 +160,9 @@ extern void		 key_batch_send(KeyBatch *batch);
 extern void		 key_batch_release(KeyBatch *batch);
 
 extern KeyFetch *key_fetch_ids(RecordSource *records, const Settings *settings,
-							   const pg_uuid_t *ids, int count, int limit,
-							   HttpBudget *budget, FetchCounters *counters);
+							   const pg_uuid_t *ids, int count,
+							   const RowsWanted *wanted, HttpBudget *budget,
+							   FetchCounters *counters);
 extern KeyFetch *key_fetch_find(RecordSource *records, const Settings *settings,
 								const char *field, List *filters,
 								const pg_uuid_t *key);

@@ -25,9 +25,6 @@
 #include "api/api_facts.h"
 #include "fetch/page_fetch.h"
 
-/* Number of pages read for which another one may be requested without use. */
-#define PAGES_PER_PAGE_AHEAD 4
-
 /*
  * Starts or restarts the first reader, without a rejected sort or filter.  If the
  * sort is rejected, or for parts, all records must be read before they can be
@@ -456,10 +453,9 @@ raise_endless(const char *detail)
 
 /*
  * Returns the number of requests that may be in flight.  The records that are
- * certainly read need some of them.  Beyond these, there may be one request more
- * than needed for every four pages of records that were returned, but one from
- * the second page on.  None is made before the first page is used up, nor beyond
- * a LIMIT before its records are.
+ * certainly read need some of them.  Beyond these, there may be as many as
+ * statement_read_ahead allows.  None is made before the first page is used up,
+ * nor beyond a LIMIT before its records are.
  */
 int
 page_fetch_window(const PageFetch *fetch)
@@ -468,16 +464,16 @@ page_fetch_window(const PageFetch *fetch)
 	const RecordPage *page = fetch->response.page;
 	int				  size = fetch->source.page_size;
 	int				  unread = page == NULL ? 0 : page->count - fetch->next;
-	int64			  missing = spec->wanted - fetch->found - unread;
+	int64			  missing = spec->wanted.least - fetch->found - unread;
 	int64 used = fetch->found / size + 1; /* with the current or next page */
 	int64 likely = used - fetch->pages;
 
 	if (unread > 0 && used == 1)
 		return 0;
-	if (fetch->needs_all || spec->wanted == PG_INT64_MAX)
+	if (fetch->needs_all || spec->wanted.least == PG_INT64_MAX)
 		return fetch->settings->max_concurrency;
-	if (used > 1 && fetch->found >= spec->enough)
-		likely += Max(used / PAGES_PER_PAGE_AHEAD, 1);
+	if (fetch->found >= spec->wanted.enough)
+		likely += statement_read_ahead(used);
 	return (int) Min(Max(likely, (missing + size - 1) / size),
 					 fetch->settings->max_concurrency);
 }

@@ -26,11 +26,8 @@ typedef struct PageSpec
 					   * limit */
 	const char *sort; /* attribute to sort by, in UTF-8; NULL: any order */
 	bool		is_descending;
-	int			limit;	   /* maximum size of a page; 0: none */
-	int64		wanted;	   /* records that are certainly read, at least, or
-							   * PG_INT64_MAX: all; may grow */
-	int64		enough;	   /* records that suffice, unless the query drops
-							   * some; 0: unknown */
+	int			limit; /* maximum size of a page; 0: none */
+	RowsWanted	wanted;
 	bool		may_split; /* the API can filter and sort by created_at */
 	bool		is_dated;  /* records without created_at are not needed */
 	bool		nowait;	   /* page_fetch_next must not wait; may change */

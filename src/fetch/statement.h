@@ -65,6 +65,24 @@ typedef struct RecordSource
 	SessionScope session; /* made before any record is requested */
 } RecordSource;
 
+/* Numbers of records that a reader needs, so that it requests few others. */
+typedef struct RowsWanted
+{
+	int64 least;  /* certainly read, or PG_INT64_MAX: all; may grow */
+	int64 enough; /* suffice, unless the query drops some; 0: unknown */
+} RowsWanted;
+
+/*
+ * Returns the number of requests ahead that may be made in vain, by a reader that
+ * may stop and that has used a number of requests, with the current one.  It is
+ * a quarter of these, but one from the second request on.
+ */
+static inline int64
+statement_read_ahead(int64 used)
+{
+	return used > 1 ? Max(used / 4, 1) : 0;
+}
+
 extern void			 statement_initialize(void);
 extern Statement	*statement_of(EState *estate);
 extern int64		 statement_rows_wanted(const Statement *statement, int rows,
