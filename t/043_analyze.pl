@@ -72,7 +72,10 @@ like($session->query('EXPLAIN SELECT FROM never_analyzed')->{out}, qr/ rows=1000
 
 # --- An even distribution over two years ---
 
+$api->behave('{"delay_ms": 30}');
 analyze('an even distribution');
+is($api->ctl('max_in_flight'), 8, 'ANALYZE reads pages in parallel');
+$api->behave('{"delay_ms": 0}');
 cmp_ok(abs(share_from('2024-07-01T00:00Z') - 25), '<', 6, 'the planner estimates the last quarter of the time range') or diag(share_from('2024-07-01T00:00Z'));
 cmp_ok(abs(share_from('2023-07-02T00:00Z') - 75), '<', 6, 'the planner estimates all but the first quarter') or diag(share_from('2023-07-02T00:00Z'));
 my $stats = $session->query(q(SELECT attname, null_frac, n_distinct FROM pg_stats WHERE tablename = 'opportunity'

@@ -10,7 +10,8 @@
  * last one.  A page covers a stretch of time, and a gap between two stretches
  * has unread records, whose number follows from the density on both sides.  If
  * the remaining requests suffice for all gaps, the sample reads them in order.
- * Otherwise it reads a page from the middle of the largest gap.
+ * Otherwise it reads pages from the middle of the largest gaps.  It reads one
+ * page of each of several gaps in parallel.
  *
  * If created_at cannot be used, or a page does not fit its query, the sample
  * continues with the first query alone.
@@ -25,6 +26,7 @@
 #include "common/pg_prng.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -38,8 +40,14 @@
 /* Limit of the requests, and so of the pages, of a sample. */
 #define MAX_SAMPLE_REQUESTS 50
 
-/* Divisor of the requests: the share that reads the first pages. */
-#define FIRST_PART 5
+/* Number of pages that are read before the last one. */
+#define FIRST_PAGES 2
+
+/*
+ * A gap of more pages is divided even if all of it is read, because one cursor
+ * returns one page after the other.
+ */
+#define UNDIVIDED_PAGES 8
 
 /* A time later than any record's. */
 #define AFTER_ALL PG_INT64_MAX
@@ -52,7 +60,15 @@ typedef struct Stretch
 	int64		from;
 	int64		to;		 /* the last second, which may have unread records */
 	double		density; /* records per second */
+	int			chosen;	 /* number of pages in flight of the gap after it */
 } Stretch;
+
+/* A request for a page of records from a time on. */
+typedef struct Probe
+{
+	PageReader *reader;
+	int64		from;
+} Probe;
 
 typedef enum SamplePhase
 {
@@ -84,6 +100,8 @@ typedef struct Sample
 	int			  page_length; /* most records of a page */
 	Stretch		  stretches[MAX_SAMPLE_REQUESTS]; /* in order of time */
 	int			  stretch_count;
+	Probe		  probes[MAX_SAMPLE_REQUESTS]; /* requests in flight */
+	int			  probe_count;
 
 	HeapTuple *rows;
 	int		  *row_pages;					   /* index of each row's page */
@@ -154,20 +172,24 @@ begin_sample(Sample *sample, Relation relation, RecordSource *records,
 }
 
 /*
- * Inserts the stretch that the current page covers, as the stretch with the
- * number at.  The page has records from a time on, and may overlap the stretches
- * after it.  If it is not in order or does not fit its query, the sample no
- * longer uses created_at.
+ * Inserts the stretch that the current page covers.  The page has records from a
+ * time on, and may overlap the stretches after it.  If it is not in order or does
+ * not fit its query, the sample no longer uses created_at.
  */
 static void
-insert_stretch(Sample *sample, PageReader *reader, int at, int64 from)
+insert_stretch(Sample *sample, PageReader *reader, int64 from)
 {
 	const RecordPage *page = sample->response.page;
 	bool			  is_descending = reader->query.is_descending;
-	Stretch			 *stretch = &sample->stretches[at];
+	Stretch			 *stretch;
+	int				  at = 0;
 	int64			  first = AFTER_ALL;
 	int64			  last = PG_INT64_MIN;
 	int64			  seconds;
+
+	while (at < sample->stretch_count && sample->stretches[at].from <= from)
+		at++;
+	stretch = &sample->stretches[at];
 
 	for (int i = 0; i < page->count; i++)
 	{
@@ -192,6 +214,7 @@ insert_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 			(sample->stretch_count - at) * sizeof(Stretch));
 	sample->stretch_count++;
 	stretch->page = sample->pages;
+	stretch->chosen = 0;
 	stretch->reader = reader->is_at_end ? NULL : reader;
 	stretch->from = at == 0 ? first : from;
 	if (is_descending)
@@ -210,12 +233,12 @@ insert_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 }
 
 /*
- * Reads a reader's next page, from a time on, as the stretch with the number at.
- * Returns true if it became the current page.  If the API rejects a query by
+ * Reads a reader's next page, which has records from a time on.  Requests it,
+ * unless it is in flight.  Returns true if it became the current page.  If the API rejects a query by
  * created_at, the sample no longer uses it.
  */
 static bool
-read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
+read_stretch(Sample *sample, PageReader *reader, int64 from)
 {
 	PageResponse *response = &sample->response;
 	RefusedPart	  part;
@@ -229,7 +252,8 @@ read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 			http_end(response->transfer);
 		response->transfer = NULL;
 		MemoryContextReset(sample->page_context);
-		page_reader_send(reader);
+		if (reader->transfer == NULL)
+			page_reader_send(reader);
 		old_context = MemoryContextSwitchTo(sample->page_context);
 		*response = page_reader_read(reader);
 		MemoryContextSwitchTo(old_context);
@@ -240,7 +264,7 @@ read_stretch(Sample *sample, PageReader *reader, int at, int64 from)
 	{
 		sample->page_length = Max(sample->page_length, response->page->count);
 		if (sample->phase != SAMPLE_PLAIN)
-			insert_stretch(sample, reader, at, from);
+			insert_stretch(sample, reader, from);
 		if (reader == sample->first && reader->is_at_end)
 		{
 			sample->is_whole = reader->doubt == DOUBT_NONE;
@@ -297,66 +321,140 @@ unread_after(const Stretch *stretch, bool is_high)
 }
 
 /*
- * Chooses a page of the gap that may have the most records.  It is the gap's
- * first page if the remaining requests suffice for all gaps, or if the gap
- * cannot be divided.  Otherwise it is a page from the middle.
+ * Returns true if another page from the middle of a gap can be read.  least: the
+ * number of unread records from which on a part of a gap is divided.
  */
-static PageReader *
-choose_gap(Sample *sample, int *at, int64 *from)
+static bool
+is_divided(const Stretch *before, double least)
 {
-	int64		requests = sample->limit - sample->budget.requests;
-	double		sum = 0;
-	double		most = 0;
-	Stretch	   *before = NULL;
-	PageReader *reader;
-	int64		width;
-
-	for (int i = 1; i < sample->stretch_count; i++)
-	{
-		double unread = unread_after(&sample->stretches[i - 1], true);
-
-		sum += unread;
-		if (unread > most)
-		{
-			most = unread;
-			before = &sample->stretches[i - 1];
-			*at = i;
-		}
-	}
-	if (before == NULL)
-	{
-		sample->is_whole = true;
-		return NULL;
-	}
-	*from = before->to;
-	width = before[1].from - *from;
-	if (width > 1 && sum > (double) requests * sample->page_length)
-	{
-		*from += width / 2;
-		return reader_from(sample, *from, false);
-	}
-	reader = before->reader;
-	before->reader = NULL;
-	return reader != NULL ? reader : reader_from(sample, *from, false);
+	return before[1].from - before->to > before->chosen + 1 &&
+		   unread_after(before, true) / (before->chosen + 1) > least;
 }
 
 /*
- * Returns the reader of the next page, from the time *from on, or NULL if no
- * further page is worth a request.  *at: the number of the stretch.
+ * Returns the stretch before the gap that has the largest part without a page in
+ * flight, or NULL if no gap can have another page.
  */
-static PageReader *
-choose_page(Sample *sample, int *at, int64 *from)
+static Stretch *
+find_largest_gap(Sample *sample, double least)
 {
+	Stretch *largest = NULL;
+	double	 most = 0;
+
+	for (int i = 1; i < sample->stretch_count; i++)
+	{
+		Stretch *before = &sample->stretches[i - 1];
+		double	 unread = unread_after(before, true) / (before->chosen + 1);
+
+		if (unread <= most ||
+			(before->chosen > 0 && !is_divided(before, least)))
+			continue;
+		most = unread;
+		largest = before;
+	}
+	return largest;
+}
+
+/*
+ * Adds the probes for the chosen pages of a gap: pages that divide it evenly, or
+ * its first page.  The reader of the page before the gap continues with that.
+ */
+static void
+add_probes(Sample *sample, Stretch *before, double least)
+{
+	int64 width = before[1].from - before->to;
+	int	  parts = before->chosen + 1;
+
+	before->chosen--;
+	if (is_divided(before, least))
+	{
+		for (int i = 1; i < parts; i++)
+		{
+			Probe *probe = &sample->probes[sample->probe_count++];
+
+			probe->from = before->to + width * i / parts;
+			probe->reader = reader_from(sample, probe->from, false);
+		}
+	}
+	else
+	{
+		Probe *probe = &sample->probes[sample->probe_count++];
+
+		probe->from = before->to;
+		probe->reader = before->reader != NULL
+							? before->reader
+							: reader_from(sample, probe->from, false);
+		before->reader = NULL;
+	}
+	before->chosen = 0;
+}
+
+/*
+ * Adds probes for pages of the largest gaps, as many as max_concurrency allows.
+ * Gaps are divided if the remaining requests do not suffice for all of them.  If
+ * they suffice even if all large gaps are divided, these are.
+ */
+static void
+choose_gaps(Sample *sample)
+{
+	int64  requests = sample->limit - sample->budget.requests;
+	int	   most = sample->source.api->settings->max_concurrency;
+	double pages = 0; /* in all gaps */
+	double least = UNDIVIDED_PAGES * sample->page_length;
+
+	for (int i = 1; i < sample->stretch_count; i++)
+		pages += unread_after(&sample->stretches[i - 1], true) /
+				 Max(sample->page_length, 1);
+	if (pages > requests)
+		least = 0;
+	else if (pages + most >= requests)
+		least = get_float8_infinity();
+	for (most = Min(most, requests); most > 0; most--)
+	{
+		Stretch *before = find_largest_gap(sample, least);
+
+		if (before == NULL)
+			break;
+		before->chosen++;
+	}
+	for (int i = 1; i < sample->stretch_count; i++)
+	{
+		if (sample->stretches[i - 1].chosen > 0)
+			add_probes(sample, &sample->stretches[i - 1], least);
+	}
+	sample->is_whole = sample->probe_count == 0;
+}
+
+/*
+ * Chooses the next pages to read, and requests them.  There are none if no
+ * further page is worth a request.
+ */
+static void
+send_probes(Sample *sample)
+{
+	int	   count = sample->stretch_count;
+	Probe *probe = sample->probes;
+
+	sample->probe_count = 0;
 	if (sample->phase == SAMPLE_GAPS)
-		return choose_gap(sample, at, from);
-	*at = sample->stretch_count;
-	*from = *at > 0 ? sample->stretches[*at - 1].to : PG_INT64_MIN;
-	if (*at > 0 && sample->phase == SAMPLE_FIRST &&
-		(sample->first == NULL || sample->pages * FIRST_PART >= sample->limit))
-		return reader_from(sample, *from, true);
-	if (*at > 0)
-		sample->stretches[*at - 1].reader = NULL;
-	return sample->first;
+		choose_gaps(sample);
+	else
+	{
+		probe->from =
+			count > 0 ? sample->stretches[count - 1].to : PG_INT64_MIN;
+		probe->reader = sample->first;
+		if (count > 0 && sample->phase == SAMPLE_FIRST &&
+			(sample->first == NULL || sample->pages >= FIRST_PAGES))
+			probe->reader = reader_from(sample, probe->from, true);
+		else if (count > 0)
+			sample->stretches[count - 1].reader = NULL;
+		sample->probe_count = probe->reader != NULL;
+	}
+	for (int i = 0; i < sample->probe_count; i++)
+	{
+		if (sample->probes[i].reader->transfer == NULL)
+			page_reader_send(sample->probes[i].reader);
+	}
 }
 
 /*
@@ -463,6 +561,35 @@ weigh_rows(Sample *sample)
 }
 
 /*
+ * Reads the pages of the sample.  If it no longer uses created_at, the requests
+ * in flight are of no use, except the one of the first reader.
+ */
+static void
+read_sample(Sample *sample)
+{
+	while (!sample->is_whole && sample->budget.requests < sample->limit)
+	{
+		bool uses_time = sample->phase != SAMPLE_PLAIN;
+
+		send_probes(sample);
+		if (sample->probe_count == 0)
+			return;
+		for (int i = 0; i < sample->probe_count; i++)
+		{
+			Probe *probe = &sample->probes[i];
+
+			if (uses_time && sample->phase == SAMPLE_PLAIN)
+			{
+				if (probe->reader != sample->first)
+					page_reader_end(probe->reader);
+			}
+			else if (read_stretch(sample, probe->reader, probe->from))
+				add_page(sample);
+		}
+	}
+}
+
+/*
  * ANALYZE callback: stores at most wanted sample rows, in ANALYZE's memory
  * context.  Sets *total_rows to the estimated number of rows, and returns the
  * number of rows stored.  If the last record was not reached, the table's last
@@ -483,9 +610,6 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 		MemoryContextAllocZero(estate->es_query_cxt, sizeof(Sample));
 	MemoryContext old_context;
 	RecordSource *records;
-	PageReader	 *reader;
-	int			  at;
-	int64		  from;
 	int			  requests;
 	int			  count;
 
@@ -495,12 +619,7 @@ acquire_rows(Relation relation, int elevel, HeapTuple *rows, int wanted,
 	old_context = MemoryContextSwitchTo(estate->es_query_cxt);
 	records = statement_source(estate, settings, GetUserId());
 	begin_sample(sample, relation, records, settings);
-	while (!sample->is_whole && sample->budget.requests < sample->limit &&
-		   (reader = choose_page(sample, &at, &from)) != NULL)
-	{
-		if (read_stretch(sample, reader, at, from))
-			add_page(sample);
-	}
+	read_sample(sample);
 	*total_rows = rint(weigh_rows(sample));
 	*dead_rows = 0;
 
