@@ -209,6 +209,25 @@ free_readers(const PageFetch *fetch)
 	return count;
 }
 
+/*
+ * Returns true if the first page of the records without created_at has not
+ * arrived.  The API may reject its query, and the ranges then have no use.
+ */
+static bool
+awaits_undated(const PageFetch *fetch)
+{
+	ListCell *cell;
+
+	foreach(cell, fetch->readers)
+	{
+		const RangeReader *reader = lfirst(cell);
+
+		if (reader->kind == RANGE_UNDATED && reader->pages->pages == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Replaces the readers that are done.  The current page must be used up. */
 void
 range_open(PageFetch *fetch)
@@ -226,8 +245,8 @@ range_open(PageFetch *fetch)
 		fetch->counters->ranges += list_length(fetch->readers);
 		fetch->range_state = RANGES_OPEN;
 	}
-	while (fetch->range_state == RANGES_OPEN && free_readers(fetch) > 0 &&
-		   split_largest(fetch, free_readers(fetch)))
+	while (fetch->range_state == RANGES_OPEN && !awaits_undated(fetch) &&
+		   free_readers(fetch) > 0 && split_largest(fetch, free_readers(fetch)))
 		;
 }
 
@@ -394,21 +413,43 @@ range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 }
 
 /*
- * Handles the rejection of a range's query: the first reader continues alone.
+ * Handles the rejection of a range's query: the first reader continues alone, with
+ * a warning.  Notes the rejection, so that the session's next scans open no range.
  * Returns false if the query has no range.
  */
 bool
 range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
+	Api				*api = fetch->source.api;
+	const RemoteUse *use = &created_at_from;
+
 	if ((reader->kind == RANGE_ALL && reader->lower == NO_TIME) ||
 		result == QUERY_NOT_SUPPORTED)
 		return false;
-	api_note_refusal(fetch->source.api,
-					 result == QUERY_SORT_REFUSED	 ? &created_at_sort
-					 : reader->kind == RANGE_UNDATED ? &created_at_absence
-													 : &created_at_from,
-					 result == QUERY_VALUE_REFUSED ? QUERY_REFUSED : result);
+	if (result == QUERY_SORT_REFUSED)
+		use = &created_at_sort;
+	else if (reader->kind == RANGE_UNDATED)
+	{
+		/* The filter has no value that could be the reason. */
+		use = &created_at_absence;
+		result = QUERY_FILTER_REFUSED;
+	}
+	else if (result == QUERY_VALUE_REFUSED)
+		result = QUERY_REFUSED;
+	api_note_refusal(api, use, result);
 	fall_back(fetch);
+	if (api_refuses(api, use))
+		ereport(
+			WARNING,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("API rejected a query for a part of record type "
+					"\"%s\": %s",
+					fetch->settings->record_type, remote_uses_text(use)),
+			 errdetail("Scans in this session read one page after another."),
+			 use == &created_at_absence
+				 ? errhint("With a condition on attribute \"created_at\", a "
+						   "scan reads in parallel.")
+				 : 0));
 	return true;
 }
 
