@@ -41,9 +41,9 @@ def created(record):
     return values.timestamp(envelope["value"] if envelope else record["created_at"])
 
 
-def render_records(path):
+def render_records(path, count=RECORDS):
     """Writes the records for the server, indented like the example of the API documentation."""
-    made = [records.make_record("opportunity", number, RECORDS) for number in range(RECORDS)]
+    made = [records.make_record("opportunity", number, count) for number in range(count)]
     made.sort(key=created)
     with open(path, "wb") as file, open(path + ".times", "w") as times:
         for record in made:

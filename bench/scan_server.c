@@ -12,7 +12,8 @@
  * the number of its port, and ends when its standard input ends.
  *
  * Serves queries that filter and sort by created_at, page by page, and rejects all
- * others.  The records of an ascending page are one piece of memory, which the
+ * others.  GET /requests returns the number of queries so far, rejected ones
+ * included.  The records of an ascending page are one piece of memory, which the
  * server sends as it is.  Only for the measurements of this folder.
  *
  *-------------------------------------------------------------------------
@@ -31,6 +32,7 @@
 
 #define DEFAULT_LIMIT 100
 #define QUERY "POST /api/v2/opportunity/_query "
+#define COUNT "GET /requests "
 
 /* The records that a query has not returned yet: from first to before end. */
 typedef struct Query
@@ -44,6 +46,7 @@ typedef struct Query
 static Record	 *records;
 static long long *times;
 static long		  record_count;
+static long		  query_count;
 
 /*
  * Reads the records and their times.  Writes commas between the records, in place
@@ -237,9 +240,18 @@ add_page(Response *response, Query *query)
 static void
 make_response(const char *request, const char *body, Response *response)
 {
-	json_t *wanted = json_loads(body, 0, NULL);
+	json_t *wanted;
 	Query	query;
 
+	if (strncmp(request, COUNT, strlen(COUNT)) == 0)
+	{
+		snprintf(response->scratch, sizeof(response->scratch), "%ld",
+				 query_count);
+		add_text(response, response->scratch);
+		return;
+	}
+	query_count++;
+	wanted = json_loads(body, 0, NULL);
 	if (strncmp(request, QUERY, strlen(QUERY)) != 0 ||
 		!read_query(&query, wanted))
 	{
