@@ -25,8 +25,10 @@ our $EXAMPLE = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 # Longer than any successful statement, even on a busy machine
 our $TIMEOUT = 60;
 
+# The system's, which has the packages
+our $PYTHON = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
+
 my $test = abs_path(dirname(__FILE__) . '/../test');
-my $python = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
 
 my @simulators;
 
@@ -63,7 +65,7 @@ sub start_relay
 sub run_beside
 {
 	my ($program, @arguments) = @_;
-	my @command = ($python, '-B', "$test/$program", '--parent-pid', $$, @arguments);
+	my @command = ($PYTHON, '-B', "$test/$program", '--parent-pid', $$, @arguments);
 
 	my $pid = open(my $output, '-|');
 	die "cannot fork: $!" unless defined $pid;
