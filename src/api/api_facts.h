@@ -78,6 +78,7 @@ typedef struct ApiFacts
 	bool	 has_record_path;  /* the API has returned a record for an id, or
 								* reported that it does not exist */
 	bool	 takes_ids;		   /* a query by ids was accepted */
+	bool	 takes_absence;	   /* one for records without created_at was */
 	bool	 has_false_counts; /* the API has announced further records where
 								* there were none, so counts are no evidence */
 	bool	 has_warned;	   /* of an end that cannot be verified */

@@ -44,7 +44,7 @@ page_fetch_begin(PageFetch *fetch)
 					   !fetch->is_capped && !api_refuses(api, &sort);
 	fetch->needs_all = spec->sort != NULL && !fetch->is_sorted;
 	is_long = fetch->needs_all || spec->limit == 0 ||
-			  spec->limit >= RANGE_REQUESTS * fetch->source.page_size;
+			  spec->limit >= LONG_FETCH_REQUESTS * fetch->source.page_size;
 	fetch->splits = 0;
 	fetch->range_state = !fetch->is_sorted && spec->may_split && is_long &&
 								 fetch->settings->max_concurrency >= 2 &&
@@ -502,15 +502,11 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 	const PageSource *source = &fetch->source;
 	int				  in_flight = page_fetch_in_flight(fetch);
 	int				  window = page_fetch_window(fetch);
-	bool	  is_needed = !is_ahead && in_flight == list_length(fetch->ahead);
-	ListCell *cell;
+	bool is_needed = !is_ahead && in_flight == list_length(fetch->ahead);
+	RangeReader *reader;
 
-	foreach(cell, fetch->readers)
+	while ((reader = range_next(fetch)) != NULL)
 	{
-		RangeReader *reader = lfirst(cell);
-
-		if (reader->is_done || reader->pages->transfer != NULL)
-			continue;
 		if (!is_needed &&
 			(in_flight >= window ||
 			 *source->pending >= fetch->settings->max_concurrency ||
@@ -607,7 +603,8 @@ next_page(PageFetch *fetch)
 			return false;
 		}
 		reader = wait_for_page(fetch);
-		if (reader == NULL && !verify_end(fetch) && !part_next(fetch))
+		if (reader == NULL && !range_finish(fetch) && !verify_end(fetch) &&
+			!part_next(fetch))
 			return false;
 	} while (reader == NULL || !read_page(fetch, reader));
 	return true;

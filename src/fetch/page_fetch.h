@@ -15,8 +15,8 @@
 #include "base/id.h"
 #include "fetch/page_reader.h"
 
-/* Number of requests that may be in flight when a fetch opens ranges. */
-#define RANGE_REQUESTS 4
+/* Number of requests that may be in flight when a fetch is long. */
+#define LONG_FETCH_REQUESTS 4
 
 /* The records to read; must live as long as the fetch. */
 typedef struct PageSpec
@@ -156,6 +156,8 @@ extern bool	 part_shrink(PageFetch *fetch, RemoteFilter *list);
 extern RangeReader *range_add_reader(PageFetch *fetch, RangeKind kind,
 									 int64 lower);
 extern void			range_open(PageFetch *fetch);
+extern RangeReader *range_next(const PageFetch *fetch);
+extern bool			range_finish(PageFetch *fetch);
 extern RangeReader *range_note_page(PageFetch *fetch, RangeReader *reader,
 									const RecordPage *page);
 extern bool			range_note_refusal(PageFetch *fetch, RangeReader *reader,

@@ -7,9 +7,9 @@
  *
  * The first reader reads all records in the order of created_at, and suffices
  * alone.  If its first page is not the last one, a second reader reads one
- * page in the opposite order, which shows where the first may stop.  A third
- * one reads the records without created_at.  Then the time in between is divided
- * into max_concurrency ranges.  A reader that reaches the end of its range takes
+ * page in the opposite order, which shows where the first may stop.  Then the time
+ * in between is divided into max_concurrency ranges.  Another reader reads the
+ * records without created_at.  A reader that reaches the end of its range takes
  * over the upper half of the one that probably has the most unread records.
  *
  * The bounds of ranges are whole seconds, so that an API which truncates
@@ -102,13 +102,18 @@ drop_readers(PageFetch *fetch, bool only_done)
 	}
 }
 
-/* Opens a reader of the records without created_at, if they are needed. */
-static void
+/*
+ * Opens a reader of the records without created_at, if they are needed and it was
+ * not opened before.  Returns false otherwise.
+ */
+static bool
 read_undated(PageFetch *fetch)
 {
-	if (!fetch->spec->is_dated && !fetch->has_undated)
-		range_add_reader(fetch, RANGE_UNDATED, NO_TIME);
+	if (fetch->spec->is_dated || fetch->has_undated)
+		return false;
+	range_add_reader(fetch, RANGE_UNDATED, NO_TIME);
 	fetch->has_undated = true;
+	return true;
 }
 
 /*
@@ -228,7 +233,11 @@ awaits_undated(const PageFetch *fetch)
 	return false;
 }
 
-/* Replaces the readers that are done.  The current page must be used up. */
+/*
+ * Replaces the readers that are done.  The current page must be used up.  A page
+ * of records without created_at is probably empty.  So its request waits until
+ * as many as possible may be in flight, unless the API might reject it.
+ */
 void
 range_open(PageFetch *fetch)
 {
@@ -237,17 +246,60 @@ range_open(PageFetch *fetch)
 	drop_readers(fetch, true);
 	if (fetch->range_state == RANGES_NOT_YET && first->position != NO_TIME &&
 		!first->is_done && budget_allows(fetch, 2, 0) &&
-		page_fetch_window(fetch) >=
-			Min(RANGE_REQUESTS, fetch->settings->max_concurrency))
+		page_fetch_window(fetch) >= 2)
 	{
 		range_add_reader(fetch, RANGE_NEWEST, first->position);
-		read_undated(fetch);
-		fetch->counters->ranges += list_length(fetch->readers);
+		fetch->counters->ranges += 2;
 		fetch->range_state = RANGES_OPEN;
 	}
+	if (fetch->range_state == RANGES_OPEN &&
+		(!api_facts(fetch->source.api)->takes_absence ||
+		 page_fetch_window(fetch) >= fetch->settings->max_concurrency))
+		fetch->counters->ranges += read_undated(fetch);
 	while (fetch->range_state == RANGES_OPEN && !awaits_undated(fetch) &&
 		   free_readers(fetch) > 0 && split_largest(fetch, free_readers(fetch)))
 		;
+}
+
+/*
+ * Returns the next reader to send a request, or NULL if none can.  It is the one
+ * that probably has the most unread records, so that all end at the same time.
+ * The page from the opposite end comes first, because it allows for ranges.
+ */
+RangeReader *
+range_next(const PageFetch *fetch)
+{
+	RangeReader *next = NULL;
+	ListCell	*cell;
+
+	foreach(cell, fetch->readers)
+	{
+		RangeReader *reader = lfirst(cell);
+
+		if (reader->is_done || reader->pages->transfer != NULL)
+			continue;
+		if (reader->kind == RANGE_NEWEST)
+			return reader;
+		if (next == NULL || records_left(reader) > records_left(next))
+			next = reader;
+	}
+	return next;
+}
+
+/*
+ * Opens a reader of the records without created_at after the ranges, unless it
+ * was opened before, or the first reader has read all records.  Returns true if
+ * there is a new reader.
+ */
+bool
+range_finish(PageFetch *fetch)
+{
+	const RangeReader *first = linitial(fetch->readers);
+	bool			   is_new = fetch->range_state == RANGES_OPEN &&
+				  !first->pages->is_at_end && read_undated(fetch);
+
+	fetch->counters->ranges += is_new;
+	return is_new;
 }
 
 /* Drops all other readers.  The first one reads all records. */
@@ -382,10 +434,14 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	return true;
 }
 
-/* Returns true if no record on a page has a created_at. */
+/*
+ * Notes that the API accepts the query for records without created_at.  Returns
+ * false if a record on its page has one.
+ */
 static bool
-is_undated(const PageFetch *fetch, const RecordPage *page)
+note_undated(const PageFetch *fetch, const RecordPage *page)
 {
+	api_facts(fetch->source.api)->takes_absence = true;
 	for (int i = 0; i < page->count; i++)
 	{
 		int64 seconds;
@@ -405,7 +461,7 @@ range_note_page(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
 	if (reader->kind == RANGE_NEWEST ? note_newest(fetch, reader, page)
 		: reader->kind == RANGE_UNDATED
-			? is_undated(fetch, page)
+			? note_undated(fetch, page)
 			: !reader->is_by_time || note_part(fetch, reader, page))
 		return reader;
 	fall_back(fetch);
@@ -422,6 +478,7 @@ range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 {
 	Api				*api = fetch->source.api;
 	const RemoteUse *use = &created_at_from;
+	bool			 was_known;
 
 	if ((reader->kind == RANGE_ALL && reader->lower == NO_TIME) ||
 		result == QUERY_NOT_SUPPORTED)
@@ -436,9 +493,10 @@ range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 	}
 	else if (result == QUERY_VALUE_REFUSED)
 		result = QUERY_REFUSED;
+	was_known = api_refuses(api, use);
 	api_note_refusal(api, use, result);
 	fall_back(fetch);
-	if (api_refuses(api, use))
+	if (!was_known && api_refuses(api, use))
 		ereport(
 			WARNING,
 			(errcode(ERRCODE_FDW_ERROR),
