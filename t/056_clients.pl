@@ -117,6 +117,18 @@ for my $name (sort keys %client)
 	}
 }
 
+# A client that ends without a cancel ends its query only with this setting.
+{
+	my $before = $api->requests;
+	$api->behave('{"fail_after": 5, "fail_how": "stall"}');
+	local $ENV{PGOPTIONS} = '-c client_connection_check_interval=100ms';
+	my $psql = IPC::Run::start([ 'psql', '-XAtqc', $QUERY, '-d', $node->connstr('postgres') ], '>', \my $out, '2>', \my $err);
+	ok(Reevo::wait_until(sub { $api->requests > $before + 5 }), 'killed client: the query waits for the API');
+	$psql->kill_kill(grace => 0);
+	ok($api->becomes('in_flight', 0), 'killed client: its requests end');
+	$api->behave('{"fail_after": null, "fail_how": null}');
+}
+
 $node->stop('fast');
 done_testing();
 

@@ -73,9 +73,9 @@ typedef struct RowsWanted
 } RowsWanted;
 
 /*
- * Returns the number of requests ahead that may be made in vain, by a reader that
- * may stop and that has used a number of requests, with the current one.  It is
- * a quarter of these, but one from the second request on.
+ * Returns the number of requests ahead that may turn out useless, because the
+ * reader may stop.  used: the number of requests that it has used, with the
+ * current one.  It is a quarter of these, but one from the second request on.
  */
 static inline int64
 statement_read_ahead(int64 used)
