@@ -163,6 +163,9 @@ my %statement = (
 	'FOR SHARE of a left join' => 'SELECT d.n, d.note, o.id, o.stage FROM deal d LEFT JOIN SOURCE o ON o.id = d.opportunity_id FOR SHARE OF d',
 	'FOR UPDATE, without a match' => q(SELECT d.n, d.note FROM deal d WHERE NOT EXISTS (SELECT FROM SOURCE o WHERE o.id = d.opportunity_id AND o.status <> 'open') FOR UPDATE OF d),
 	'FOR UPDATE with whole rows' => 'SELECT d.n, o.id, o IS NULL FROM deal d LEFT JOIN SOURCE o ON o.id = d.opportunity_id LEFT JOIN SOURCE p ON p.id = o.id FOR UPDATE OF d',
+	'FOR UPDATE with a subquery' => 'SELECT d.n, (SELECT o.stage FROM SOURCE o WHERE o.id = d.opportunity_id) FROM deal d FOR UPDATE',
+	'UPDATE with a subquery' => 'UPDATE deal d SET note = (SELECT o.stage FROM SOURCE o WHERE o.id = d.opportunity_id)',
+	'UPDATE with two subqueries' => 'UPDATE deal d SET note = (SELECT o.stage FROM SOURCE o WHERE o.id = d.opportunity_id) WHERE EXISTS (SELECT FROM SOURCE o WHERE o.id = d.opportunity_id) OR d.n = 3',
 	'UPDATE' => q(UPDATE deal d SET note = d.note || ': ' || o.stage FROM SOURCE o WHERE o.id = d.opportunity_id),
 	'DELETE' => q(DELETE FROM deal d USING SOURCE o WHERE o.id = d.opportunity_id AND o.status = 'open'));
 my %change = (

@@ -140,29 +140,31 @@ scan_begin(ForeignScanState *node, int eflags)
 	EState			*estate = node->ss.ps.state;
 	Relation		 relation = node->ss.ss_currentRelation;
 	OpportunityScan *scan;
+	MemoryContext	 old_context;
 	List			*bound;
 	Oid				 userid;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
+	/* Requests refer to it, and the statement may need these for longer. */
+	old_context = MemoryContextSwitchTo(statement_of(estate)->context);
 	scan = palloc0(sizeof(OpportunityScan));
 	node->fdw_state = scan;
-	scan->record_context = AllocSetContextCreate(
-		estate->es_query_cxt, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
-
-	scan->expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
-	bound = plan_member(node, SCAN_PRIVATE_BOUND);
-	scan->bound_rows = list_nth_int(bound, BOUND_ROWS);
-	scan->is_bound_by_run = list_nth_int(bound, BOUND_BY_RUN);
-	scan->page_spec.wanted.enough = Max(scan->bound_rows, 0);
-
 	userid = scan_user(plan, estate);
 	scan->settings = settings_read(RelationGetRelid(relation));
 	scan->records = statement_source(estate, scan->settings, userid);
 	scan->counters.budget = statement_budget(scan->records->statement,
 											 scan->settings->max_requests);
+	MemoryContextSwitchTo(old_context);
 
+	scan->record_context = AllocSetContextCreate(
+		estate->es_query_cxt, "opportunity_fdw record", ALLOCSET_DEFAULT_SIZES);
+	scan->expressions = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
+	bound = plan_member(node, SCAN_PRIVATE_BOUND);
+	scan->bound_rows = list_nth_int(bound, BOUND_ROWS);
+	scan->is_bound_by_run = list_nth_int(bound, BOUND_BY_RUN);
+	scan->page_spec.wanted.enough = Max(scan->bound_rows, 0);
 	scan->rows = row_reader_create(scan->settings, relation,
 								   plan_member(node, SCAN_PRIVATE_COLUMNS),
 								   scan->records);

@@ -84,13 +84,20 @@ find_statement(const EState *estate)
 	return NULL;
 }
 
-/* Returns the statement of an executor state, which lives as long. */
+/*
+ * Returns the statement of an executor state, which lives as long.  PostgreSQL
+ * checks a changed row again with an executor state of its own, which belongs to
+ * the same statement and ends before it.
+ */
 Statement *
 statement_of(EState *estate)
 {
-	Statement	 *statement = find_statement(estate);
+	Statement	 *statement;
 	MemoryContext context;
 
+	while (estate->es_epq_active != NULL)
+		estate = estate->es_epq_active->parentestate;
+	statement = find_statement(estate);
 	if (statement != NULL)
 		return statement;
 	context =
@@ -165,7 +172,7 @@ statement_budget(Statement *statement, int max_requests)
 
 /*
  * Returns the source of a table's records for a user, which lives as long as the
- * executor state.  Its query context must be the current one.  Raises an error if
+ * statement.  The current memory context must live as long.  Raises an error if
  * the user may not use the table's server.  Makes no request.
  */
 RecordSource *
