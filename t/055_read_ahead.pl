@@ -72,6 +72,17 @@ $missing{'00000000'} =~ s/4000/3000/;
 is(spent("SELECT id FROM opportunity WHERE id = ANY ($ten || $missing{ffffffff}) LIMIT 10"), 1, 'LIMIT requests no id beyond it');
 is(spent("SELECT id FROM opportunity WHERE id = ANY ($ten || $missing{'00000000'}) LIMIT 10"), 10, 'if records before it are missing, it requests more ids');
 
+# EXPLAIN shows the cursors, and how a query is read.
+for my $plan ([ 'SELECT id FROM opportunity', 8, 0 ], [ 'SELECT id FROM opportunity LIMIT 1000', 8, 0 ], [ 'SELECT id FROM opportunity LIMIT 41', 5, 0 ],
+	[ 'SELECT id FROM opportunity LIMIT 39', 0, 0 ], [ 'DECLARE c CURSOR FOR SELECT id FROM opportunity', 8, 1 ],
+	[ 'DECLARE c CURSOR FOR SELECT count(*) FROM opportunity', 8, 0 ])
+{
+	my ($statement, $cursors, $ahead) = @$plan;
+	my $explained = $session->query("EXPLAIN $statement")->{out};
+	is($explained =~ /Parallel Cursors: (\d+)/ ? $1 : 0, $cursors, "EXPLAIN shows the cursors of $statement");
+	is($explained =~ /Read Ahead: as rows are fetched/ ? 1 : 0, $ahead, 'and how it is read');
+}
+
 # Readers of all rows need the requests of a plain SELECT, up to the ends of their ranges.
 my $plain = spent('SELECT id FROM opportunity');
 cmp_ok($plain, '<=', $PAGES + 8 + 2, "a scan of $PAGES pages makes $plain requests");
@@ -90,6 +101,24 @@ for my $way (
 	cmp_ok($made, '<=', $PAGES + 2 * 8 + 2, "a complete read makes few requests: $way");
 	is($peak, 8, 'it reads in parallel');
 	$api->reset;
+}
+
+# An API that rejects the query for records without created_at: one request finds that out,
+# and one page is read twice. Another request verifies the end, since the count is round.
+$api->behave('{"refuse_operators": ["not_exists"]}');
+for my $statement ('SELECT id FROM opportunity', 'BEGIN; DECLARE c CURSOR FOR SELECT id FROM opportunity; ' . "MOVE $PAGE FROM c; " x $PAGES . 'COMMIT')
+{
+	my $new = Reevo::Session->new($node);
+	for my $expected ([ $PAGES + 3, 1 ], [ $PAGES + 1, 0 ])
+	{
+		my ($most, $warnings) = @$expected;
+		my $result;
+		my $made = $api->requests_of(sub { $result = $new->query($statement); });
+		is(() = $result->{err} =~ /WARNING:.*rejected a query for a part of record type "opportunity": created_at not_exists/g, $warnings, "$warnings warnings")
+		  or diag($result->{err});
+		cmp_ok($made, '<=', $most, "$made requests for $PAGES pages if not_exists is rejected");
+	}
+	$new->quit;
 }
 
 $session->quit;

@@ -74,9 +74,15 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 	int	  limit = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_LIMIT));
 	List *bound = list_nth(plan->fdw_private, SCAN_PRIVATE_BOUND);
 	int	  page_size = settings->page_size;
+	int	  cursors = settings->max_concurrency;
 
 	if (limit > 0)
+	{
+		cursors = limit < LONG_FETCH_REQUESTS * page_size
+					  ? 1
+					  : Min(cursors, (limit + page_size - 1) / page_size);
 		page_size = Min(page_size, limit);
+	}
 	ExplainPropertyText("Remote Request",
 						psprintf("POST " API_QUERY_PATH " for pages of %d%s",
 								 settings->record_type, page_size, suffix),
@@ -94,10 +100,8 @@ explain_pages(const ForeignScan *plan, const Settings *settings,
 					? "desc"
 					: "asc"),
 			es);
-	else if (limit <= 0 && list_nth_int(flags, SCAN_FLAG_MAY_SPLIT) &&
-			 settings->max_concurrency > 1)
-		ExplainPropertyInteger("Parallel Cursors", NULL,
-							   settings->max_concurrency, es);
+	else if (cursors > 1 && list_nth_int(flags, SCAN_FLAG_MAY_SPLIT))
+		ExplainPropertyInteger("Parallel Cursors", NULL, cursors, es);
 	if (limit == UNKNOWN_LIMIT && list_nth_int(bound, BOUND_BY_RUN))
 		ExplainPropertyText("Read Ahead", "as rows are fetched", es);
 }
