@@ -518,7 +518,10 @@ send_wanted(PageFetch *fetch, bool is_ahead)
 	}
 }
 
-/* Returns the reader of the first page to arrive, or NULL if there is none. */
+/*
+ * Returns the reader of the first page to arrive, or NULL if there is none.  If
+ * several have arrived, it is the one that was opened last.
+ */
 static RangeReader *
 wait_for_page(PageFetch *fetch)
 {
@@ -529,10 +532,11 @@ wait_for_page(PageFetch *fetch)
 	int			  count = 0;
 	ListCell	 *cell;
 
-	foreach(cell, readers)
+	/* The first reader always has a response if the caller is slow. */
+	for (int i = list_length(readers) - 1; i >= 0; i--)
 	{
 		HttpTransfer *transfer =
-			((RangeReader *) lfirst(cell))->pages->transfer;
+			((RangeReader *) list_nth(readers, i))->pages->transfer;
 
 		if (transfer != NULL)
 			transfers[count++] = transfer;

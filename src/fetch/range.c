@@ -29,8 +29,12 @@
 #include "base/iso8601.h"
 #include "fetch/page_fetch.h"
 
-/* Number of unread pages from which a range is split. */
+/*
+ * Number of unread pages from which a range is split, and from which it is split
+ * more often than an even table needs.
+ */
 #define MIN_PAGES 3.0
+#define UNEVEN_PAGES 8.0
 
 /* Number of remaining requests, of a limited budget, per additional reader. */
 #define BUDGET_PER_READER 20
@@ -164,6 +168,7 @@ split_largest(PageFetch *fetch, int new_readers)
 	double		 pages;
 	int64		 from;
 	int64		 upper;
+	int			 most;
 	int			 parts;
 	ListCell	*cell;
 
@@ -176,8 +181,9 @@ split_largest(PageFetch *fetch, int new_readers)
 	pages = records_left(largest) / fetch->source.page_size;
 	from = split_from(largest);
 	upper = largest->upper;
-	new_readers = Min(new_readers, 2 * (fetch->settings->max_concurrency - 1) -
-									   fetch->splits);
+	most = pages < UNEVEN_PAGES ? fetch->settings->max_concurrency
+								: 2 * (fetch->settings->max_concurrency - 1);
+	new_readers = Min(new_readers, most - fetch->splits);
 	parts = (int) Min(new_readers + 1, 2 * pages / MIN_PAGES);
 	if (pages < MIN_PAGES || parts < 2 || upper - from < parts ||
 		!budget_allows(fetch, parts - 1, left / fetch->source.page_size))
