@@ -304,18 +304,19 @@ run_regress() {
 }
 
 # as_tester OUT COMMAND...: runs it as the server's user, in the environment that
-# PGXS's prove_installcheck sets. PostgreSQL 15 reads TESTDIR, and 16 reads TESTDATADIR
-# and TESTLOGDIR instead.
+# PGXS's prove_installcheck sets, with the settings of the tests. PostgreSQL 15 reads
+# TESTDIR, and 16 reads TESTDATADIR and TESTLOGDIR instead.
 as_tester() {
-    local out=$1
+    local out=$1 name settings=()
     shift
+    for name in REEVO_READS REEVO_WITHOUT_NGINX REEVO_SEED REEVO_QUERIES REEVO_VARIANT REEVO_FORM; do
+        [ -z "${!name:-}" ] || settings+=("$name=${!name}")
+    done
     as_server mkdir -p "$out/tmp_check/log"
     as_server TESTDIR="$out" TESTDATADIR="$out/tmp_check" TESTLOGDIR="$out/tmp_check/log" \
         PG_TEST_PORT_DIR="$out" TEMP_CONFIG="$work/server.conf" PGPORT="$(free_port)" \
         PG_REGRESS="$pgxs_root/src/test/regress/pg_regress" \
-        PERL5LIB="$pgxs_root/src/test/perl" ${REEVO_READS:+REEVO_READS="$REEVO_READS"} \
-        ${REEVO_WITHOUT_NGINX:+REEVO_WITHOUT_NGINX="$REEVO_WITHOUT_NGINX"} \
-        "$@"
+        PERL5LIB="$pgxs_root/src/test/perl" "${settings[@]}" "$@"
 }
 
 # run_prove TREE OUT FILE...: runs TAP tests.
