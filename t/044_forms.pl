@@ -40,6 +40,9 @@ my $result = $session->query("\\set url '" . $api->url . "'\n" . q(
 	CREATE TABLE local_side.p AS SELECT * FROM local_side.o;
 	CREATE TABLE local_side.g AS SELECT id, stage, amount FROM local_side.o;
 	CREATE TABLE local_side.parted AS SELECT id, stage, amount FROM local_side.o UNION ALL SELECT id, stage, amount FROM local_side.o;
+	CREATE INDEX ON local_side.o (id); CREATE INDEX ON local_side.p (id); CREATE INDEX ON local_side.g (id); CREATE INDEX ON local_side.parted (id);
+	CREATE INDEX ON local_side.o (account_id);
+	ANALYZE local_side.p; ANALYZE local_side.g; ANALYZE local_side.parted;
 	CREATE SCHEMA easy;
 	CREATE SCHEMA difficult;
 	CREATE TABLE easy.t AS SELECT n, id(n * 7) AS id, id(n * 7)::text AS txt, n % 3 AS grp, now() - n * interval '1 hour' AS at, 'label ' || n AS label
@@ -151,10 +154,12 @@ sub rows
 # compare(NAME, KEYS, QUERY, REQUESTS, FOREIGN): compares the rows of a query on both
 # sides, and the number of requests unless it is undefined. FOREIGN is the query for the
 # foreign side, by default the same.
+my %local_rows;
+
 sub compare
 {
 	my ($name, $keys, $query, $requests, $foreign) = @_;
-	my $wanted = rows('local_side', $keys, $query);
+	my $wanted = $local_rows{"$keys $query"} //= rows('local_side', $keys, $query);
 	my $found;
 	$session->query('SELECT opportunity_fdw_disconnect()');
 	my $made = $api->requests_of(sub { $found = rows('foreign_side', $keys, $foreign || $query); });
