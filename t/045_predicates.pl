@@ -16,7 +16,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $seed = $ENV{REEVO_SEED} || 4545;
-my $count = $ENV{REEVO_QUERIES} || 4000;
+my $count = $ENV{REEVO_QUERIES} || 2500;
 srand($seed);
 
 sub one_of { return $_[ int(rand(@_)) ]; }
