@@ -60,8 +60,8 @@ run_bench() {
     save_result "$name" "$*" as_tester "$work/bench" sh -c 'cd "$0" && exec perl "$@"' "$work/tree" "bench/$name.pl" "$@"
 }
 
-# start_postgres [ADDRESS]: starts a server with the build, which ends with the
-# measurement. It listens on a Unix socket, and on ADDRESS. The array psql is then the
+# start_postgres: starts a server with the build, which ends with the
+# measurement. It listens on a Unix socket, and on listen_address. The array psql is then the
 # command that starts psql.
 start_postgres() {
     local port
@@ -73,7 +73,7 @@ start_postgres() {
     }
     {
         cat "$work/server.conf"
-        printf "%s = '%s'\n" listen_addresses "${1:-}" port "$port" unix_socket_directories "$work/tmp" fsync off
+        printf "%s = '%s'\n" listen_addresses "${listen_address:-}" port "$port" unix_socket_directories "$work/tmp" fsync off
     } >"$work/bench.conf"
     # shellcheck disable=SC2016 # expanded by the inner shell
     as_server sh -c 'cat "$0" >>"$1"' "$work/bench.conf" "$data/postgresql.conf"
