@@ -311,30 +311,14 @@ walk_other_expressions(const Plan *plan, ExpressionWalk *walk)
 }
 
 /*
- * Walks over a plan, and inserts lookups into it.  The link is the pointer to
- * the plan, which changes if a lookup is inserted above it.  The bindings are
- * the parameters that the nodes above supply.  If is_marked, the node above
- * restores positions in the rows, which a lookup cannot do.  Returns true if
- * the plan's rows are locked as they are read.
+ * Walks over the init plans of a node.  Returns the bindings with the parameters
+ * that they set.
  */
-static bool
-walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
+static List *
+walk_initplans(Pass *pass, const Plan *plan, List *bindings)
 {
-	Plan	 *plan = *link;
-	int		  depth = pass->depth + 1;
-	Place	  own = {depth, 0, NIL, NIL};
-	Place	  outer = {depth, OUTER_VAR, NIL, NIL};
-	Place	  inner = {depth, INNER_VAR, NIL, NIL};
-	bool	  projects_input; /* each row of the child is a row of the node */
-	bool	  may_split;
-	bool	  has_locks;
-	int		  first_qual = -1;
 	ListCell *cell;
 
-	if (plan == NULL)
-		return false;
-	check_stack_depth();
-	pass->depth = depth;
 	foreach(cell, plan->initPlan)
 	{
 		SubPlan	   *subplan = lfirst(cell);
@@ -348,7 +332,74 @@ walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
 			bindings = lookup_bind_initplan(pass, bindings, lfirst_int(param),
 											is_constant);
 	}
+	return bindings;
+}
 
+/*
+ * Walks over the expressions of a node.  place: of the rows that its conditions
+ * and target list see, or NULL if these can have no lookup.  Returns the position
+ * of the first condition that needs one, or the number of conditions.
+ */
+static int
+walk_node_expressions(Pass *pass, const Plan *plan, List *bindings,
+					  Place *place, Place *outer, Place *inner)
+{
+	ExpressionWalk walk = {pass, bindings, place, NULL, outer, false};
+	int			   count = list_length(plan->qual);
+	int			   first = count;
+
+	for (int i = 0; i < count; i++)
+	{
+		int sources = place != NULL ? list_length(place->sources) : 0;
+
+		walk.is_guarded = i > 0;
+		(void) walk_expression(list_nth(plan->qual, i), &walk);
+		if (first == count && place != NULL &&
+			list_length(place->sources) > sources)
+			first = i;
+	}
+
+	/*
+	 * After the conditions, since it may share their sources.  Conditions that
+	 * move to the lookup are checked after its keys.
+	 */
+	walk.is_guarded = first < count;
+	(void) walk_expression((Node *) plan->targetlist, &walk);
+	walk.place = IsA(plan, FunctionScan) || IsA(plan, ValuesScan) ||
+						 IsA(plan, ForeignScan)
+					 ? NULL
+					 : outer;
+	walk.inner = IsA(plan, HashJoin) || IsA(plan, NestLoop) ? inner : NULL;
+	walk.is_guarded = true;
+	walk_other_expressions(plan, &walk);
+	return first;
+}
+
+/*
+ * Walks over a plan, and inserts lookups into it.  The link is the pointer to
+ * the plan, which changes if a lookup is inserted above it.  The bindings are
+ * the parameters that the nodes above supply.  If is_marked, the node above
+ * restores positions in the rows, which a lookup cannot do.  Returns true if
+ * the plan's rows are locked as they are read.
+ */
+static bool
+walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
+{
+	Plan *plan = *link;
+	int	  depth = pass->depth + 1;
+	Place own = {depth, 0, NIL, NIL};
+	Place outer = {depth, OUTER_VAR, NIL, NIL};
+	Place inner = {depth, INNER_VAR, NIL, NIL};
+	bool  projects_input; /* each row of the child is a row of the node */
+	bool  may_split;
+	bool  has_locks;
+	int	  first_qual;
+
+	if (plan == NULL)
+		return false;
+	check_stack_depth();
+	pass->depth = depth;
+	bindings = walk_initplans(pass, plan, bindings);
 	projects_input =
 		(IsA(plan, Result) && plan->qual == NIL) || IsA(plan, ProjectSet);
 	may_split = !projects_input && !is_marked && !IsA(plan, ModifyTable) &&
@@ -365,36 +416,12 @@ walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
 			lookup_serve_scan(pass, (ForeignScan *) plan, bindings);
 	}
 
-	{
-		ExpressionWalk walk = {pass, bindings, NULL, NULL, &outer, false};
-
-		if (projects_input && plan->lefttree != NULL)
-			walk.place = &outer;
-		else if (may_split)
-			walk.place = &own;
-		for (int i = 0; i < list_length(plan->qual); i++)
-		{
-			int sources = list_length(own.sources);
-
-			walk.is_guarded = i > 0;
-			(void) walk_expression(list_nth(plan->qual, i), &walk);
-			if (first_qual < 0 && list_length(own.sources) > sources)
-				first_qual = i;
-		}
-		/*
-		 * After the conditions, since it may share their sources.  Conditions
-		 * that move to the lookup are checked after its keys.
-		 */
-		walk.is_guarded = first_qual >= 0;
-		(void) walk_expression((Node *) plan->targetlist, &walk);
-		walk.place = IsA(plan, FunctionScan) || IsA(plan, ValuesScan) ||
-							 IsA(plan, ForeignScan)
-						 ? NULL
-						 : &outer;
-		walk.inner = IsA(plan, HashJoin) || IsA(plan, NestLoop) ? &inner : NULL;
-		walk.is_guarded = true;
-		walk_other_expressions(plan, &walk);
-	}
+	first_qual =
+		walk_node_expressions(pass, plan, bindings,
+							  projects_input && plan->lefttree != NULL ? &outer
+							  : may_split							   ? &own
+																	   : NULL,
+							  &outer, &inner);
 	pass->depth--;
 
 	if (pass->is_repeated ||
@@ -409,9 +436,7 @@ walk_plan(Pass *pass, Plan **link, List *bindings, Bound bound, bool is_marked)
 										  : &plan->righttree,
 					  (Bound){0});
 	if (own.sources != NIL)
-		lookup_split_node(pass, &own, link,
-						  first_qual < 0 ? list_length(plan->qual) : first_qual,
-						  bound);
+		lookup_split_node(pass, &own, link, first_qual, bound);
 	return has_locks;
 }
 
