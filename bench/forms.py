@@ -31,7 +31,9 @@ FORMS = [
      " (SELECT o.stage FROM opportunity o WHERE o.id = t.id LIMIT 1) x ON true", 10),
     ("`LATERAL` with `json_agg`", "SELECT x.j FROM wanted t LEFT JOIN LATERAL (SELECT json_agg(row_to_json(o)) AS j"
      " FROM (SELECT o.stage FROM opportunity o WHERE o.id = t.id) o) x ON true", 10),
-    ("`UNION ALL` view", "SELECT w.stage FROM wanted t JOIN workspaces w ON w.id = t.id", 20),
+    # Each id has a row in both workspaces.
+    ("`UNION ALL` view, 500 ids", "SELECT w.stage FROM (SELECT id FROM wanted WHERE n <= 500) t JOIN workspaces w ON w.id = t.id", 10),
+    ("`UNION ALL` view, 2,000 rows", "SELECT w.stage FROM wanted t JOIN workspaces w ON w.id = t.id", 20),
     ("join on the nullable side", "SELECT a.stage, b.amount FROM wanted t LEFT JOIN"
      " (opportunity a JOIN opportunity b ON b.id = a.id) ON a.id = t.id", 10),
     ("`ORDER BY ... LIMIT 50`", "SELECT o.stage FROM wanted t LEFT JOIN opportunity o ON o.id = t.id ORDER BY t.n LIMIT 50", 1),

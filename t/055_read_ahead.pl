@@ -114,7 +114,7 @@ for my $statement ('SELECT id FROM opportunity', 'BEGIN; DECLARE c CURSOR FOR SE
 		my ($most, $warnings) = @$expected;
 		my $result;
 		my $made = $api->requests_of(sub { $result = $new->query($statement); });
-		is(() = $result->{err} =~ /WARNING:.*rejected a query for a part of record type "opportunity": created_at not_exists/g, $warnings, "$warnings warnings")
+		is(() = $result->{err} =~ /WARNING:.*rejected a query of a parallel scan on record type "opportunity": created_at not_exists/g, $warnings, "$warnings warnings")
 		  or diag($result->{err});
 		cmp_ok($made, '<=', $most, "$made requests for $PAGES pages if not_exists is rejected");
 	}

@@ -163,7 +163,7 @@ my @provoked = (
 	'permission denied to set option "..."' => stranger(server("allow_http 'true'")),
 	'permission denied to set option "base_url" to an http URL' => stranger(server("base_url 'http://127.0.0.1:1'")),
 	'invalid values in column "..." of foreign table "..." are replaced by NULL' => says(one('n', 'lenient')),
-	'API rejected a query for a part of record type "...": ...' => 
+	'API rejected a query of a parallel scan on record type "...": ...' => 
 	  behaves('{"refuse_operators": ["not_exists"]}', q(BEGIN; ALTER FOREIGN TABLE paged OPTIONS (SET max_concurrency '2'); SELECT id FROM paged)),
 	'API rejected a filter on record type "...": ...' =>
 	  behaves('{"refuse_operators": ["created_at.gte"]}', q(SELECT id FROM paged WHERE created_at > '2000-01-01')),

@@ -506,10 +506,11 @@ range_note_refusal(PageFetch *fetch, RangeReader *reader, QueryResult result)
 		ereport(
 			WARNING,
 			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("API rejected a query for a part of record type "
+			 errmsg("API rejected a query of a parallel scan on record type "
 					"\"%s\": %s",
 					fetch->settings->record_type, remote_uses_text(use)),
-			 errdetail("Scans in this session read one page after another."),
+			 errdetail("Scans of this record type read one page after another "
+					   "in this session."),
 			 use == &created_at_absence
 				 ? errhint("With a condition on attribute \"created_at\", a "
 						   "scan reads in parallel.")
