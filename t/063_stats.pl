@@ -78,8 +78,10 @@ $api->reset;
 is($session->query('RESET statement_timeout; SELECT wait_seconds BETWEEN 0.1 AND 30, throttled_seconds FROM opportunity_fdw_stats')->{out},
 	't|0', 'wait_seconds counts the cancelled request');
 
-# Reset the counters during a scan, while pages are in flight.
+# Reset the counters during a scan of 50 pages, while pages are in flight and others
+# are still to be requested.
 $api->reset;
+$session->query("ALTER SERVER reevo OPTIONS (ADD page_size '20')");
 $api->behave('{"delay_ms": 50}');
 my $half_way = "CASE WHEN id = '" . Reevo::id(150) . "' THEN";
 is( $session->query(
@@ -88,6 +90,7 @@ is( $session->query(
 	't|1|1000', 'requests are in flight during the reset');
 is($session->query('SELECT requests > 0, in_flight >= 0 FROM opportunity_fdw_stats')->{out},
 	't|t', 'a response to an earlier request does not make in_flight negative');
+$session->query('ALTER SERVER reevo OPTIONS (DROP page_size)');
 
 # --- Log ---
 
