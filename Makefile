@@ -22,7 +22,7 @@ PGFILEDESC = "opportunity_fdw - opportunities of the Reevo CRM as a foreign tabl
 
 # The folders of src/, the lowest first. A file includes files of its own folder and
 # of lower folders: see CONTRIBUTING.md.
-FOLDERS = base http option api fetch condition plan exec admin
+FOLDERS = base json http option api fetch condition plan exec admin
 
 SOURCES = opportunity_fdw.c $(foreach folder,$(FOLDERS),$(sort $(wildcard src/$(folder)/*.c)))
 OBJS = $(SOURCES:.c=.o)

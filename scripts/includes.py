@@ -16,7 +16,7 @@ import sys
 ONLY_IN = {
     "curl/": {"http"},
     "jansson": {"api"},
-    "common/jsonapi": {"api"},
+    "common/jsonapi": set(),
     "optimizer/": {"condition", "plan"},
     "nodes/pathnodes": {"condition", "plan"},
     "commands/explain": {"exec"},

@@ -21,9 +21,10 @@ my $seconds = 3;
 # The minimal outcomes of the corpus. A target that does not reach its parser would
 # find nothing.
 my %outcomes = (
-	record => [qw(record cut failure malformed untranslatable 08P01 value null 22P02 22P05 22007 HV004)],
-	page => [qw(page cut failure malformed untranslatable cursor last total more 08P01)],
-	refusal => [qw(record none 08006 08P01 22P05 28000 42501 53400 HV000 HV00N HV00R
+	json => [qw(json cut unexpected control escape utf8 deep)],
+	record => [qw(record cut failure malformed value null 22P02 22P05 22007 HV004)],
+	page => [qw(page cut failure malformed cursor last total more)],
+	refusal => [qw(record none 08006 08P01 28000 42501 53400 HV000 HV00N HV00R
 		  page cursor_gone refused filter_refused value_refused sort_refused not_supported)],
 	http => [qw(record none 08006 08P01 28000 42501 53400 54000 57014 HV000 HV00N HV00R
 		  page cursor_gone filter_refused not_supported)],

@@ -195,8 +195,7 @@ insert_stretch(Sample *sample, PageReader *reader, int64 from)
 	{
 		int number = is_descending ? page->count - 1 - i : i;
 
-		if (!created_at_read(page->records[number], sample->created_at,
-							 &seconds))
+		if (!created_at_read(&page->records[number], &seconds))
 			continue;
 		if (seconds < last)
 			sample->phase = SAMPLE_PLAIN;
@@ -493,17 +492,21 @@ add_page(Sample *sample)
 
 	for (int i = 0; i < page->count; i++)
 	{
-		const Record *record = page->records[i];
+		const Record *record;
 		MemoryContext old_context;
 		HeapTuple	  row;
 
-		if (!seen_set_add(sample->seen, &record->id))
+		if (!seen_set_add(sample->seen, &page->records[i].id))
 			continue;
 		sample->records++;
-		if (row_reader_leaves_out(sample->row_reader, record))
-			continue;
 		MemoryContextReset(sample->record_context);
 		old_context = MemoryContextSwitchTo(sample->record_context);
+		record = record_read(page, i);
+		if (row_reader_leaves_out(sample->row_reader, record))
+		{
+			MemoryContextSwitchTo(old_context);
+			continue;
+		}
 		row_reader_read(sample->row_reader, record, sample->values,
 						sample->isnull);
 		MemoryContextSwitchTo(sample->rows_context);

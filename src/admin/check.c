@@ -139,7 +139,7 @@ record_response(Check *check)
 	if (check->record != NULL)
 		return check->record;
 	if (expects_record(check))
-		check->record_id = check->page->records[0]->id;
+		check->record_id = check->page->records[0].id;
 	check->record =
 		api_get_record(check->api, &check->record_id, &check->budget);
 	await(check, check->record);
@@ -418,13 +418,13 @@ step_archived(Check *check, CheckResult *result)
 		result->detail = "The query returned no archived record. Either "
 						 "none exists, or queries hide them.";
 	else if (!record_has_value(
-				 &page->records[0]->attributes[check->archived_at]))
+				 &record_read(page, 0)->attributes[check->archived_at]))
 		result->detail = "The API ignores a filter on \"archived_at\".";
 	else
 	{
 		pass(result, result->took,
 			 psprintf("A query returned the archived record %s.",
-					  id_text(&page->records[0]->id)));
+					  id_text(&page->records[0].id)));
 		if (!settings_trust_query(check->settings))
 			result->hint =
 				"Consider setting the server option "

@@ -37,6 +37,9 @@
 /* Maximum size of a response's excerpt in a message, in bytes. */
 #define API_EXCERPT 200
 
+/* White space of JSON. */
+#define API_SPACES " \t\r\n"
+
 /* --- Requests --- */
 
 /* Memory context callback: wipes the statement's copies of the secrets. */
@@ -129,21 +132,6 @@ api_wait(HttpTransfer *transfer)
 		http_raise(transfer);
 }
 
-/* Returns a response's body for a parser: a copy if the parser modifies it. */
-char *
-api_body(const HttpTransfer *transfer)
-{
-	char *copy;
-
-	if (GetDatabaseEncoding() == PG_UTF8 && transfer->body != NULL)
-		return transfer->body;
-	copy = palloc(transfer->length + 1);
-	if (transfer->body != NULL)
-		memcpy(copy, transfer->body, transfer->length);
-	copy[transfer->length] = '\0';
-	return copy;
-}
-
 /* --- Descriptions of errors --- */
 
 /*
@@ -166,7 +154,7 @@ api_load_json(const HttpTransfer *transfer, bool *is_cut)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	*is_cut = root == NULL && transfer->length > 0 &&
-			  strspn(transfer->body, JSON_SPACES) < transfer->length &&
+			  strspn(transfer->body, API_SPACES) < transfer->length &&
 			  json_error_code(&error) == json_error_premature_end_of_input;
 	return root;
 }
@@ -396,7 +384,7 @@ api_read_problem(const Api *api, HttpTransfer *transfer)
 	/* The API sends JSON, and a gateway in front of it any other text. */
 	problem.is_gateway =
 		transfer->length > 0 &&
-		strchr("{[", transfer->body[strspn(transfer->body, JSON_SPACES)]) ==
+		strchr("{[", transfer->body[strspn(transfer->body, API_SPACES)]) ==
 			NULL;
 	if (transfer->body == NULL || transfer->length > API_MAX_ERROR_BODY)
 		return problem;
@@ -616,22 +604,14 @@ api_raise_problem(const ApiProblem *problem)
  *
  * Returns true for RECORD_OK.  Returns false if the response reports a failure
  * or is truncated, and describes that in *problem.  Raises an error for any
- * other response.  where: the place of a character that cannot be stored, for
- * its message.  reason: the parser's description of a malformed response.
+ * other response.  reason: the parser's description of a malformed response.
  */
 bool
 api_check_response(const Api *api, HttpTransfer *transfer, const char *what,
-				   const char *where, RecordStatus status, const char *reason,
-				   ApiProblem *problem)
+				   RecordStatus status, const char *reason, ApiProblem *problem)
 {
 	if (status == RECORD_OK)
 		return true;
-	if (status == RECORD_UNTRANSLATABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-				 errmsg("API response contains a character that PostgreSQL "
-						"cannot store"),
-				 errdetail("A string in %s contains \"\\u0000\".", where)));
 	*problem = api_read_problem(api, transfer);
 	if (status == RECORD_CUT)
 		problem->is_cut = true;

@@ -66,13 +66,11 @@ extern Api *api_open(const Settings *settings, Credentials *credentials,
 extern HttpTransfer *api_start(Api *api, ApiEndpoint endpoint, const char *path,
 							   const char *json, HttpBudget *budget);
 extern void			 api_wait(HttpTransfer *transfer);
-extern char			*api_body(const HttpTransfer *transfer);
 
 /* for the endpoints: responses that are not as expected */
 extern bool		  api_check_response(const Api *api, HttpTransfer *transfer,
-									 const char *what, const char *where,
-									 RecordStatus status, const char *reason,
-									 ApiProblem *problem);
+									 const char *what, RecordStatus status,
+									 const char *reason, ApiProblem *problem);
 extern ApiProblem api_read_problem(const Api *api, HttpTransfer *transfer);
 extern bool		  api_retry(const ApiProblem *problem);
 pg_noreturn extern void api_raise(const ApiProblem *problem, int sqlstate,

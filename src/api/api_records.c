@@ -145,14 +145,14 @@ static RecordStatus
 parse_page(const HttpTransfer *transfer, const AttributeSet *wanted,
 		   RecordPage **page, char **reason)
 {
-	static const char empty[] = "{\"data\":[]}";
+	static const char empty[sizeof("{\"data\":[]}") + JSON_PADDING] =
+		"{\"data\":[]}";
 
 	if (transfer->status == 204)
-		return record_parse_page(wanted, pstrdup(empty), strlen(empty), page,
-								 reason);
+		return record_parse_page(wanted, empty, strlen(empty), page, reason);
 	if (transfer->status != 200)
 		return RECORD_FAILURE;
-	return record_parse_page(wanted, api_body(transfer), transfer->length, page,
+	return record_parse_page(wanted, transfer->body, transfer->length, page,
 							 reason);
 }
 
@@ -175,8 +175,8 @@ api_finish_query(Api *api, HttpTransfer *transfer, const AttributeSet *wanted,
 	{
 		api_wait(transfer);
 		status = parse_page(transfer, wanted, page, &reason);
-		if (api_check_response(api, transfer, "page of records", "a record",
-							   status, reason, &problem))
+		if (api_check_response(api, transfer, "page of records", status, reason,
+							   &problem))
 		{
 			Assert(*page != NULL);
 			count_records(api, (*page)->count);
@@ -215,7 +215,7 @@ api_is_unusable_page(const HttpTransfer *transfer, const AttributeSet *wanted)
 	if (transfer->outcome != HTTP_RESPONDED)
 		return transfer->outcome == HTTP_TOO_LARGE;
 	status = parse_page(transfer, wanted, &page, &ignored);
-	return status == RECORD_MALFORMED || status == RECORD_UNTRANSLATABLE;
+	return status == RECORD_MALFORMED;
 }
 
 /*
@@ -394,7 +394,7 @@ is_missing_for_query(Api *api, const pg_uuid_t *id, HttpBudget *budget)
 		Assert(page != NULL);
 		for (int i = 0; i < page->count; i++)
 			is_missing = is_missing &&
-						 memcmp(&page->records[i]->id, id, sizeof(*id)) != 0;
+						 memcmp(&page->records[i].id, id, sizeof(*id)) != 0;
 		if (is_missing)
 			api_facts(api)->has_record_path = true;
 	}
@@ -411,8 +411,8 @@ parse_record_response(const HttpTransfer *transfer, const AttributeSet *wanted,
 					  Record **record, char **reason)
 {
 	return transfer->status == 200
-			   ? record_parse(wanted, api_body(transfer), transfer->length,
-							  record, reason)
+			   ? record_parse(wanted, transfer->body, transfer->length, record,
+							  reason)
 			   : RECORD_FAILURE;
 }
 
@@ -468,9 +468,8 @@ api_finish_record(Api *api, HttpTransfer *transfer, const pg_uuid_t *id,
 		if (api_try_record(api, transfer, id, wanted, record))
 			return *record != NULL;
 		status = parse_record_response(transfer, wanted, record, &reason);
-		if (api_check_response(api, transfer, "record",
-							   psprintf("record %s", id_text(id)), status,
-							   reason, &problem))
+		if (api_check_response(api, transfer, "record", status, reason,
+							   &problem))
 		{
 			Assert(*record != NULL);
 			api_facts(api)->has_record_path = true;
@@ -534,7 +533,7 @@ reports_failure(const HttpTransfer *transfer, const json_t *root,
 
 	if (!json_is_array(json_object_get(root, "attributes")))
 		return problem->code[0] != '\0' || problem->message[0] != '\0';
-	return record_parse_page(attribute_set_create(), api_body(transfer),
+	return record_parse_page(attribute_set_create(), transfer->body,
 							 transfer->length, &page,
 							 &ignored) == RECORD_FAILURE;
 }

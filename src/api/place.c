@@ -16,10 +16,11 @@
 #include "api/place.h"
 
 /* Kinds of JSON that a place allows. */
-#define OBJECT (1 << JSON_TOKEN_OBJECT_START)
-#define ARRAY (1 << JSON_TOKEN_ARRAY_START)
-#define STRING (1 << JSON_TOKEN_STRING)
-#define NULLS (1 << JSON_TOKEN_NULL)
+#define OBJECT (1 << JSON_KIND_OBJECT)
+#define ARRAY (1 << JSON_KIND_ARRAY)
+#define STRING (1 << JSON_KIND_STRING)
+#define NULLS (1 << JSON_KIND_NULL)
+#define ABSENT (1 << JSON_KIND_NONE)
 
 /* Documented kinds of JSON at some places, and the message for any other. */
 static const struct
@@ -39,12 +40,13 @@ static const struct
 	[PLACE_ATTRIBUTE] = {OBJECT | ARRAY | NULLS,
 						 "value must be an object or an array"},
 	[PLACE_ELEMENT] = {OBJECT | NULLS, "array element must be an object"},
-	[PLACE_VALUE_TYPE] = {STRING | NULLS, "\"value_type\" must be a string"},
+	[PLACE_VALUE_TYPE] = {STRING | NULLS | ABSENT,
+						  "\"value_type\" must be a string"},
 };
 
 /* Returns the message about a value of an undocumented kind, or NULL. */
 const char *
-place_mismatch(Place place, JsonTokenType kind)
+place_mismatch(Place place, JsonKind kind)
 {
 	int allowed = place_rules[place].allowed;
 
@@ -100,11 +102,13 @@ copy_letters(const char *text, char *letters, size_t size)
 
 /* Returns the role of a key by response_keys, or PLACE_IGNORED. */
 Place
-place_of_response_key(const char *name)
+place_of_response_key(const JsonSlice *name)
 {
+	char start[64];
 	char letters[64];
 
-	copy_letters(name, letters, sizeof(letters));
+	slice_start(name, start, sizeof(start));
+	copy_letters(start, letters, sizeof(letters));
 	for (size_t i = 0; i < lengthof(response_keys); i++)
 	{
 		if (fnmatch(response_keys[i].pattern, letters, 0) == 0)
@@ -140,30 +144,34 @@ is_one_of(const char *text, const char *const *words, size_t count)
 }
 
 /*
- * Returns true if a value reports a failure.  text: of a scalar, or NULL.  In
- * PLACE_ERROR, any scalar that is not empty does, at any depth.  The text "no"
+ * Returns true if a value reports a failure.  In PLACE_ERROR, any scalar that is
+ * not empty does, at any depth.  The text "no"
  * denies an error as the value of the error's own key, but within an error it
  * is a message.  container: the role of the value around it.
  */
 bool
-place_reports_failure(Place container, Place place, JsonTokenType kind,
-					  const char *text)
+place_reports_failure(Place container, Place place, const JsonSlice *value)
 {
 	static const char *const nothings[] = {"",	   "0",	   "ok",   "success",
 										   "none", "null", "false"};
 	static const char *const statuses[] = {
 		"error",	 "errored", "fail",		 "failed",	"failure",
 		"throttled", "timeout", "timed_out", "partial", "unavailable"};
-	bool   is_text = kind == JSON_TOKEN_STRING;
-	double number =
-		is_text || kind == JSON_TOKEN_NUMBER ? strtod(text, NULL) : 0;
-	bool is_status = number >= 400 && number < 600;
+	JsonKind kind = value->kind;
+	bool	 is_text = kind == JSON_KIND_STRING;
+	char	 text[64];
+	double	 number;
+	bool	 is_status;
+
+	slice_start(value, text, sizeof(text));
+	number = is_text || kind == JSON_KIND_NUMBER ? strtod(text, NULL) : 0;
+	is_status = number >= 400 && number < 600;
 
 	switch (place)
 	{
 		case PLACE_ERROR:
-			return kind == JSON_TOKEN_TRUE ||
-				   (kind == JSON_TOKEN_NUMBER && number != 0) ||
+			return kind == JSON_KIND_TRUE ||
+				   (kind == JSON_KIND_NUMBER && number != 0) ||
 				   (is_text && !is_one_of(text, nothings, lengthof(nothings)) &&
 					(container == PLACE_ERROR ||
 					 pg_strcasecmp(text, "no") != 0));
@@ -172,10 +180,10 @@ place_reports_failure(Place container, Place place, JsonTokenType kind,
 				   (is_text && number == 0 &&
 					!is_one_of(text, nothings, lengthof(nothings)));
 		case PLACE_STATUS:
-			return is_status || kind == JSON_TOKEN_FALSE ||
+			return is_status || kind == JSON_KIND_FALSE ||
 				   (is_text && is_one_of(text, statuses, lengthof(statuses)));
 		case PLACE_FLAG:
-			return kind == JSON_TOKEN_TRUE;
+			return kind == JSON_KIND_TRUE;
 		default:
 			return false;
 	}
@@ -183,13 +191,16 @@ place_reports_failure(Place container, Place place, JsonTokenType kind,
 
 /* Returns true if a message without records explains a failure. */
 bool
-place_explains_failure(const char *message)
+place_explains_failure(const JsonSlice *message)
 {
+	char text[1024];
+
 	static const char *const words[] = {
 		"error",		"fail",	   "limit",		"toomany", "throttl",
 		"exceed",		"exhaust", "timeout",	"denied",  "timedout",
 		"unavailable",	"quota",   "forbidden", "invalid", "expired",
 		"unauthorized", "tryagain"};
 
-	return place_letters_contain(message, words, lengthof(words));
+	slice_start(message, text, sizeof(text));
+	return place_letters_contain(text, words, lengthof(words));
 }

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "common/jsonapi.h"
+#include "json/json_slice.h"
 
 /* Role of a JSON value in the response. */
 typedef enum Place
@@ -35,20 +35,18 @@ typedef enum Place
 	PLACE_ATTRIBUTES,
 	PLACE_ATTRIBUTE,  /* wanted attribute */
 	PLACE_ELEMENT,	  /* element of an attribute that is a list */
-	PLACE_VALUE,	  /* "value" of an envelope */
 	PLACE_VALUE_TYPE, /* "value_type" of an envelope */
-	PLACE_MEMBER,	  /* key of a value that is an object */
 	PLACE_IGNORED
 } Place;
 
 #define PLACE_COUNT (PLACE_IGNORED + 1)
 
-extern const char *place_mismatch(Place place, JsonTokenType kind);
-extern Place	   place_of_response_key(const char *name);
+extern const char *place_mismatch(Place place, JsonKind kind);
+extern Place	   place_of_response_key(const JsonSlice *name);
 extern bool		   place_reports_failure(Place container, Place place,
-										 JsonTokenType kind, const char *text);
+										 const JsonSlice *value);
 extern bool place_letters_contain(const char *text, const char *const *words,
 								  size_t count);
-extern bool place_explains_failure(const char *message);
+extern bool place_explains_failure(const JsonSlice *message);
 
 #endif /* OPPORTUNITY_PLACE_H */

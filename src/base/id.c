@@ -10,10 +10,9 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "utils/builtins.h"
 
+#include "base/hexadecimal.h"
 #include "base/id.h"
 
 /* Bytes of a UUID's canonical form (RFC 9562, section 4). */
@@ -31,18 +30,16 @@ id_parse(const char *text, pg_uuid_t *id)
 		return false;
 	for (int i = 0; i < UUID_LEN; i++)
 	{
-		int value = 0;
+		int value;
 
 		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
 			return false;
-		for (int j = 0; j < 2; j++, text++)
-		{
-			if (!isxdigit((unsigned char) *text))
-				return false;
-			value = value * 16 +
-					(*text <= '9' ? *text - '0' : (*text | 0x20) - 'a' + 10);
-		}
+		/* One digit of -1 makes the value negative. */
+		value = hexadecimal_digit(text[0]) * 16 | hexadecimal_digit(text[1]);
+		if (value < 0)
+			return false;
 		id->data[i] = (unsigned char) value;
+		text += 2;
 	}
 	return true;
 }

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * remote_text.c
- *	  Removes the API key from remote texts, and rewrites the escapes of JSON.
+ *	  Removes the API key from remote texts.
  *
  * Messages, DETAILs and log lines can quote a response, and a server can echo
  * the request in it.  So each quoted text goes through this file first.
@@ -12,8 +12,6 @@
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include "mb/pg_wchar.h"
 
 #include "base/remote_text.h"
 
@@ -74,61 +72,4 @@ redact_text(const char *key, const char *text)
 
 	redact_copy(key, text, length, copy, length + 1);
 	return copy;
-}
-
-/* Returns the UTF-16 code of the \uXXXX at text, or -1 if there is none. */
-static int
-unicode_escape(const char *text, const char *end)
-{
-	char digits[5] = "";
-
-	if (end - text < 6 || text[0] != '\\' || text[1] != 'u')
-		return -1;
-	memcpy(digits, text + 2, 4);
-	/* strtol would also accept a sign and spaces. */
-	return strspn(digits, "0123456789abcdefABCDEF") == 4
-			   ? (int) strtol(digits, NULL, 16)
-			   : -1;
-}
-
-/*
- * Replaces \u escapes of characters beyond ASCII with UTF-8, in place, which
- * shortens the text.  *length is its size before and after; it need not end
- * with a NUL.  The server's lexer would convert such an escape to the server
- * encoding, within a text that is UTF-8.  Invalid escapes (lone surrogates) stay,
- * and the lexer rejects them.
- */
-void
-json_rewrite_escapes(char *body, int *length)
-{
-	const char *end = body + *length;
-	const char *from = body;
-	char	   *to = body;
-
-	while (from < end)
-	{
-		int code = unicode_escape(from, end);
-		int second =
-			is_utf16_surrogate_first(code) ? unicode_escape(from + 6, end) : -1;
-		int width = 6;
-
-		if (is_utf16_surrogate_second(second))
-		{
-			code = surrogate_pair_to_codepoint(code, second);
-			width = 12;
-		}
-		if (code >= 0x80 && !is_utf16_surrogate_first(code) &&
-			!is_utf16_surrogate_second(code))
-		{
-			unicode_to_utf8(code, (unsigned char *) to);
-			to += pg_utf_mblen((unsigned char *) to);
-			from += width;
-			continue;
-		}
-		/* Copy both bytes, so that the second one of \\ starts no escape. */
-		if (*from == '\\' && from + 1 < end)
-			*to++ = *from++;
-		*to++ = *from++;
-	}
-	*length = to - body;
 }

@@ -2,7 +2,7 @@
 /*-------------------------------------------------------------------------
  *
  * remote_text.h
- *	  Removes the API key from remote texts, and rewrites the escapes of JSON.
+ *	  Removes the API key from remote texts.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +14,5 @@
 extern char	 *redact_text(const char *key, const char *text);
 extern size_t redact_copy(const char *key, const char *text, size_t length,
 						  char *target, size_t size);
-extern void	  json_rewrite_escapes(char *body, int *length);
 
 #endif /* OPPORTUNITY_REMOTE_TEXT_H */

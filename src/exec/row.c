@@ -14,7 +14,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/string.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -26,15 +28,20 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/id.h"
 #include "base/iso8601.h"
 #include "base/remote_text.h"
 #include "exec/row.h"
+#include "json/json_slice.h"
 
 #define SPACES " \t\n\v\f\r"
 #define DIGITS "0123456789"
+
+/* Bytes of a scalar, with a NUL, that needs no memory of its own. */
+#define SCALAR_BUFFER 128
 
 /* Largest number of digits in an integer type. */
 #define MAX_INTEGER_DIGITS 19
@@ -376,6 +383,39 @@ normalize_time(ColumnReader *column, const char *text)
 }
 
 /*
+ * Returns a UTF-8 text in the server encoding, palloc'd if it differs.  Returns
+ * NULL after a rejection, if a character has no equivalent there.
+ */
+static const char *
+text_to_server(ColumnReader *column, const char *text)
+{
+	int	  encoding = GetDatabaseEncoding();
+	Oid	  conversion;
+	int	  length = strlen(text);
+	int	  size;
+	char *converted;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || pg_is_ascii(text))
+		return text;
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	if (column->is_strict || !OidIsValid(conversion))
+		return pg_any_to_server(text, length, PG_UTF8);
+	size = length * MAX_CONVERSION_GROWTH + 1;
+	converted = palloc(size);
+	if (pg_do_encoding_conversion_buf(
+			conversion, PG_UTF8, encoding,
+			(unsigned char *) unconstify(char *, text), length,
+			(unsigned char *) converted, size, true) == length)
+		return converted;
+	reject(column, ERRCODE_UNTRANSLATABLE_CHARACTER,
+		   psprintf("value contains a character without equivalent in "
+					"encoding \"%s\"",
+					GetDatabaseEncodingName()),
+		   NULL);
+	return NULL;
+}
+
+/*
  * Converts UTF-8 text with the type's input function.  Returns false if the value
  * is invalid and becomes NULL.
  */
@@ -402,28 +442,82 @@ input_text(ColumnReader *column, const char *text, Datum *value)
 			text = normalize_time(column, text);
 			break;
 	}
+	if (text != NULL)
+		text = text_to_server(column, text);
 	return text != NULL &&
-		   call_input(column, &column->input,
-					  pg_any_to_server(text, strlen(text), PG_UTF8),
-					  column->typmod, value);
+		   call_input(column, &column->input, text, column->typmod, value);
 }
 
-/* Converts JSON as it is in the response, so that numbers stay exact. */
+/*
+ * Converts JSON as it is in the response, so that numbers stay exact.  The text is
+ * palloc'd.  Outside of UTF-8, PostgreSQL's input functions do not accept every
+ * escape, so a character takes its place.
+ */
 static bool
-input_json(ColumnReader *column, JsonSlice json, Datum *value)
+input_json(ColumnReader *column, char *text, int length, Datum *value)
 {
-	return input_text(column, pnstrdup(json.start, json.length), value);
+	if (GetDatabaseEncoding() != PG_UTF8)
+		length = json_unescape_in_place(text, length);
+	text[length] = '\0';
+	return input_text(column, text, value);
 }
 
-/* Returns the value of an envelope that the column shows, or NULL. */
-static const JsonValue *
-find_value(const ColumnReader *column, const Envelope *envelope)
+/* Converts a part of a response. */
+static bool
+input_slice(ColumnReader *column, const JsonSlice *json, Datum *value)
 {
-	if (!envelope->has_value)
-		return NULL;
-	return column->options->key == NULL
-			   ? &envelope->value
-			   : envelope_member(envelope, column->options->key);
+	JsonSlice raw = slice_raw(json);
+
+	return input_json(column, pnstrdup(raw.start, raw.length), raw.length,
+					  value);
+}
+
+/* Converts a scalar. */
+static bool
+input_scalar(ColumnReader *column, const JsonSlice *scalar, Datum *value)
+{
+	char	  buffer[SCALAR_BUFFER];
+	JsonError error;
+	char	 *text = slice_text(scalar, buffer, sizeof(buffer), &error);
+
+	if (text != NULL)
+		return input_text(column, text, value);
+	reject(column, ERRCODE_UNTRANSLATABLE_CHARACTER,
+		   error == JSON_NUL
+			   ? "value contains \"\\u0000\", which PostgreSQL cannot store"
+			   : "value contains half of a surrogate pair, which PostgreSQL "
+				 "cannot store",
+		   NULL);
+	return false;
+}
+
+/*
+ * Finds the member of an object.  Returns false if there is none, and after a
+ * rejection if there are several.
+ */
+static bool
+find_member(ColumnReader *column, const JsonSlice *object, const char *name,
+			JsonSlice *member)
+{
+	int count = slice_member(object, name, member);
+
+	if (count > 1)
+		reject(column, ERRCODE_PROTOCOL_VIOLATION,
+			   psprintf("value has duplicate key \"%s\"", name), NULL);
+	return count == 1;
+}
+
+/*
+ * Finds the value of an envelope that the column shows.  Returns false if there
+ * is none, perhaps after a rejection.
+ */
+static bool
+find_value(ColumnReader *column, const Envelope *envelope, JsonSlice *value)
+{
+	*value = envelope->value;
+	return value->kind != JSON_KIND_NONE &&
+		   (column->options->key == NULL ||
+			find_member(column, &envelope->value, column->options->key, value));
 }
 
 /* Returns the key of the scalar that the column takes; NULL: the value itself. */
@@ -436,40 +530,41 @@ scalar_key(const ColumnReader *column, const Envelope *envelope)
 }
 
 static bool
-is_structured(const JsonValue *value)
+is_structured(const JsonSlice *value)
 {
-	return value->kind == JSON_TOKEN_OBJECT_START ||
-		   value->kind == JSON_TOKEN_ARRAY_START;
+	return value->kind == JSON_KIND_OBJECT || value->kind == JSON_KIND_ARRAY;
 }
 
 /* Reads an envelope into *value.  Returns false if the value becomes NULL. */
 static bool
 read_envelope(ColumnReader *column, const Envelope *envelope, Datum *value)
 {
-	const JsonValue *json = find_value(column, envelope);
-	const char		*key = scalar_key(column, envelope);
+	const char *key = scalar_key(column, envelope);
+	JsonSlice	json;
 
-	if (json == NULL || json->kind == JSON_TOKEN_NULL)
+	if (!find_value(column, envelope, &json) || json.kind == JSON_KIND_NULL)
 		return false;
 	if (column->is_json)
-		return input_json(column, json->raw, value);
-	if (key != NULL)
-		json = envelope_member(envelope, key);
-	if (json == NULL)
-		reject(column, ERRCODE_PROTOCOL_VIOLATION,
-			   psprintf("value of type \"%s\" has no key \"%s\"",
-						envelope->value_type, key),
-			   NULL);
-	else if (is_structured(json))
+		return input_slice(column, &json, value);
+	if (key != NULL && !find_member(column, &envelope->value, key, &json))
+	{
+		if (!column->is_invalid)
+			reject(column, ERRCODE_PROTOCOL_VIOLATION,
+				   psprintf("value of type \"%.*s\" has no key \"%s\"",
+							envelope->value_type.length,
+							envelope->value_type.start, key),
+				   NULL);
+	}
+	else if (is_structured(&json))
 		reject(column, ERRCODE_FDW_INVALID_DATA_TYPE,
 			   psprintf("cannot convert structured value to type %s",
 						format_type_be(column->type)),
 			   "Declare the column as jsonb, or select a key of the "
 			   "value with the column option \"attribute\", as in "
 			   "\"stage.color\".");
-	else if (column->is_text ? json->kind != JSON_TOKEN_NULL
-							 : !json_value_is_empty(json))
-		return input_text(column, json->text, value);
+	else if (column->is_text ? json.kind != JSON_KIND_NULL
+							 : !slice_is_empty(&json))
+		return input_scalar(column, &json, value);
 	return false;
 }
 
@@ -496,6 +591,14 @@ check_array(ColumnReader *column, Datum array)
 					  OidOutputFunctionCall(function, array), -1, &array);
 }
 
+/* Begins to read the envelopes of a list. */
+static void
+begin_list(const RecordAttribute *attribute, JsonReader *list)
+{
+	json_begin_again(list, attribute->list.start);
+	json_enter(list);
+}
+
 /*
  * Rejects a list in a column for one value, or the reverse.  The hint names the
  * type that could take each value of the attribute, with or without brackets.
@@ -504,16 +607,20 @@ static bool
 reject_form(ColumnReader *column, const RecordAttribute *attribute,
 			const char *message, const char *brackets)
 {
-	bool has_scalars = !column->is_json;
+	bool	   has_scalars = !column->is_json;
+	Envelope   envelope = attribute->envelope;
+	JsonReader list;
+	JsonSlice  value;
 
-	for (int i = 0; i < attribute->count; i++)
+	if (attribute->count > 0)
+		begin_list(attribute, &list);
+	while (attribute->count == 0 || envelope_next(&list, &envelope))
 	{
-		const Envelope	*envelope = &attribute->envelopes[i];
-		const JsonValue *value = find_value(column, envelope);
-
-		if (value != NULL && is_structured(value) &&
-			scalar_key(column, envelope) == NULL)
+		if (find_value(column, &envelope, &value) && is_structured(&value) &&
+			scalar_key(column, &envelope) == NULL)
 			has_scalars = false;
+		if (attribute->count == 0)
+			break;
 	}
 	reject(column, ERRCODE_FDW_INVALID_DATA_TYPE, message,
 		   has_scalars ? psprintf("Declare the column as %s%s or as jsonb.",
@@ -526,26 +633,34 @@ reject_form(ColumnReader *column, const RecordAttribute *attribute,
 static bool
 read_array(ColumnReader *column, const RecordAttribute *attribute, Datum *value)
 {
-	Datum *elements = palloc(attribute->count * sizeof(Datum));
-	bool  *nulls = palloc(attribute->count * sizeof(bool));
-	int	   lower_bound = 1;
+	int		   count = attribute->count;
+	Datum	  *elements;
+	bool	  *nulls;
+	int		   lower_bound = 1;
+	JsonReader list;
+	Envelope   envelope;
+	JsonSlice  only;
 
-	if (!attribute->is_list)
-	{
-		const JsonValue *only = find_value(column, &attribute->envelopes[0]);
-
-		return only != NULL && !json_value_is_empty(only) &&
+	if (attribute->list.kind == JSON_KIND_NONE)
+		return find_value(column, &attribute->envelope, &only) &&
+			   !slice_is_empty(&only) &&
 			   reject_form(
 				   column, attribute,
 				   psprintf("cannot convert non-array value to type %s[]",
 							format_type_be(column->type)),
 				   "");
-	}
 
-	for (int i = 0; i < attribute->count; i++)
+	if ((size_t) count > MaxArraySize)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("array size exceeds the maximum allowed (%d)",
+							   (int) MaxArraySize)));
+	elements = palloc(count * sizeof(Datum));
+	nulls = palloc(count * sizeof(bool));
+	begin_list(attribute, &list);
+	for (int i = 0; envelope_next(&list, &envelope); i++)
 	{
-		nulls[i] =
-			!read_envelope(column, &attribute->envelopes[i], &elements[i]);
+		CHECK_FOR_INTERRUPTS();
+		nulls[i] = !read_envelope(column, &envelope, &elements[i]);
 		/* A domain may forbid NULL. */
 		if (column->is_invalid ||
 			(nulls[i] && !call_input(column, &column->input, NULL,
@@ -554,10 +669,41 @@ read_array(ColumnReader *column, const RecordAttribute *attribute, Datum *value)
 	}
 
 	*value = PointerGetDatum(construct_md_array(
-		elements, nulls, 1, unconstify(int *, &attribute->count), &lower_bound,
-		column->type, column->element_length, column->element_byval,
-		column->element_align));
+		elements, nulls, 1, &count, &lower_bound, column->type,
+		column->element_length, column->element_byval, column->element_align));
 	return !OidIsValid(column->array_domain) || check_array(column, *value);
+}
+
+/* Reads a list into a JSON column.  Returns false if it becomes NULL. */
+static bool
+read_json_list(ColumnReader *column, const RecordAttribute *attribute,
+			   Datum *value)
+{
+	StringInfoData json;
+	const char	  *separator = "";
+	JsonReader	   list;
+	Envelope	   envelope;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	begin_list(attribute, &list);
+	while (envelope_next(&list, &envelope))
+	{
+		JsonSlice element;
+
+		appendStringInfoString(&json, separator);
+		separator = ",";
+		if (find_value(column, &envelope, &element))
+		{
+			element = slice_raw(&element);
+			appendBinaryStringInfo(&json, element.start, element.length);
+		}
+		else
+			appendStringInfoString(&json, "null");
+	}
+	appendStringInfoChar(&json, ']');
+	return !column->is_invalid &&
+		   input_json(column, json.data, json.len, value);
 }
 
 /* Reads a column's value from a record.  Returns false if it becomes NULL. */
@@ -565,38 +711,21 @@ static bool
 read_column(ColumnReader *column, const Record *record, Datum *value)
 {
 	const RecordAttribute *attribute;
-	StringInfoData		   json;
 
 	if (column->options->is_record)
-		return input_json(column, record->whole, value);
+		return input_slice(column, &record->whole, value);
 
 	attribute = &record->attributes[column->attribute];
-	if (!attribute->is_list && attribute->count == 0)
-		return false;
 	if (column->is_array)
 		return read_array(column, attribute, value);
-	if (!attribute->is_list)
-		return read_envelope(column, &attribute->envelopes[0], value);
-	if (!column->is_json)
-		return reject_form(column, attribute,
-						   psprintf("cannot convert array value to type %s",
-									format_type_be(column->type)),
-						   "[]");
-
-	initStringInfo(&json);
-	for (int i = 0; i < attribute->count; i++)
-	{
-		const JsonValue *element = find_value(column, &attribute->envelopes[i]);
-
-		appendStringInfoString(&json, i > 0 ? "," : "[");
-		if (element == NULL)
-			appendStringInfoString(&json, "null");
-		else
-			appendBinaryStringInfo(&json, element->raw.start,
-								   element->raw.length);
-	}
-	appendStringInfoString(&json, attribute->count > 0 ? "]" : "[]");
-	return input_text(column, json.data, value);
+	if (attribute->list.kind == JSON_KIND_NONE)
+		return read_envelope(column, &attribute->envelope, value);
+	if (column->is_json)
+		return read_json_list(column, attribute, value);
+	return reject_form(column, attribute,
+					   psprintf("cannot convert array value to type %s",
+								format_type_be(column->type)),
+					   "[]");
 }
 
 /* Error context callback: names the value.  Makes no catalog lookup. */

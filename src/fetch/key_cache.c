@@ -250,19 +250,22 @@ key_entry_release(KeyEntry *entry)
 		key_entry_remove(entry);
 }
 
-/* Adds a copy of a record.  parsed: it in the store's response, or NULL. */
+/*
+ * Adds a copy of a record's text, which record_write_cut or record_write_whole has
+ * written.  parsed: the record in the store's response, or NULL.
+ */
 void
 key_entry_add(KeyEntry *entry, const char *text, int length, Record *parsed)
 {
 	KeyStore	 *store = entry->id.cache->field->store;
 	MemoryContext old_context = MemoryContextSwitchTo(store->context);
-	KeptRecord	 *kept = palloc(offsetof(KeptRecord, text) + length + 1);
+	KeptRecord	 *kept =
+		palloc(offsetof(KeptRecord, text) + length + JSON_PADDING);
 
 	kept->parsed = parsed;
 	kept->response_number = parsed != NULL ? store->response_number : 0;
 	kept->length = length;
-	memcpy(kept->text, text, length);
-	kept->text[length] = '\0';
+	memcpy(kept->text, text, length + JSON_PADDING);
 	entry->records = lappend(entry->records, kept);
 	entry->size += GetMemoryChunkSpace(kept);
 	store->size += GetMemoryChunkSpace(kept);

@@ -312,29 +312,38 @@ keep_record(KeyRequest *request, KeyEntry *entry, Record *record)
 }
 
 /*
- * Keeps a record that has one of the keys.  Sets *has_new to true if the query
+ * Keeps a record of a page if it has one of the keys.  Sets *has_new to true if the query
  * progresses by it.  Returns false if the key cannot be read as a uuid: then a
  * scan might raise an error for it, and needs a query of its own.
  */
 static bool
-take_record(KeyRequest *request, Record *record, bool *has_new)
+take_record(KeyRequest *request, const RecordPage *page, int number,
+			bool *has_new)
 {
 	bool	  is_id = request->field->is_id;
-	pg_uuid_t key = record->id;
-	RecordKey found =
-		is_id ? RECORD_KEY_FOUND
-			  : record_key_read(record, request->field->number, &key);
-	KeyEntry *entry = found == RECORD_KEY_FOUND
-						  ? key_entry_find(request->cache, &key, false)
-						  : NULL;
-	bool	  is_mine = entry != NULL && entry->request == request;
+	pg_uuid_t id = page->records[number].id;
+	pg_uuid_t key = id;
+	RecordKey found = RECORD_KEY_FOUND;
+	Record	 *record = NULL;
+	KeyEntry *entry = NULL;
+	bool	  is_mine;
+
+	if (!is_id)
+	{
+		record = record_read(page, number);
+		found = record_key_read(record, request->field->number, &key);
+	}
+	if (found == RECORD_KEY_FOUND)
+		entry = key_entry_find(request->cache, &key, false);
+	is_mine = entry != NULL && entry->request == request;
 
 	request->known += entry != NULL;
-	if (is_id ? !is_mine : !seen_set_add(request->seen, &record->id))
+	if (is_id ? !is_mine : !seen_set_add(request->seen, &id))
 		return true;
 	*has_new = true;
 	if (is_mine)
-		keep_record(request, entry, record);
+		keep_record(request, entry,
+					record != NULL ? record : record_read(page, number));
 	if (is_id)
 		key_entry_settle(entry, KEY_KNOWN);
 	return found != RECORD_KEY_ODD;
@@ -366,7 +375,7 @@ take_page(KeyRequest *request, const PageResponse *response)
 
 	for (int i = 0; i < response->page->count; i++)
 	{
-		if (!take_record(request, response->page->records[i], &has_new))
+		if (!take_record(request, response->page, i, &has_new))
 		{
 			field->at_once = 0;
 			give_up_query(request);

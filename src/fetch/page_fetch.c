@@ -91,7 +91,7 @@ page_fetch_create(RecordSource *records, const Settings *settings,
 	fetch->counters = counters;
 	fetch->found_at_cap = -1;
 	page_source_init(&fetch->source, records, settings, budget);
-	fetch->created_at = attribute_set_add(records->wanted, "created_at");
+	attribute_set_add(records->wanted, "created_at");
 	fetch->seen = seen_set_create();
 	foreach(cell, spec->filters)
 	{
@@ -636,8 +636,8 @@ release_page(PageFetch *fetch)
 }
 
 /*
- * Sets *record to the next record.  It is in the page's memory and valid until
- * the next call.  Returns false at the end, and also if the spec says nowait and
+ * Sets *record to the next record, in the current memory context.  It is valid
+ * until the next call.  Returns false at the end, and also if the spec says nowait and
  * it would have to wait: then is_waiting is true.  Raises the errors of
  * api_finish_query, and an error for pages that do not end.
  */
@@ -650,10 +650,12 @@ page_fetch_next(PageFetch *fetch, Record **record)
 
 		while (page != NULL && fetch->next < page->count)
 		{
-			*record = page->records[fetch->next++];
-			if (seen_set_add(fetch->seen, &(*record)->id))
+			int number = fetch->next++;
+
+			if (seen_set_add(fetch->seen, &page->records[number].id))
 			{
 				fetch->found++;
+				*record = record_read(page, number);
 				return true;
 			}
 		}

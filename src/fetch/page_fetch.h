@@ -60,8 +60,7 @@ typedef struct PageFetch
 	bool			needs_all; /* to sort them */
 	PageCounters   *counters;
 	PageSource		source;
-	int				created_at; /* index among the wanted attributes */
-	SeenSet		   *seen;		/* ids of the records that were returned */
+	SeenSet		   *seen; /* ids of the records that were returned */
 
 	/* the readers */
 	List *readers; /* RangeReaders; the first is RANGE_ALL and never dropped */

@@ -341,8 +341,8 @@ note_newest(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 	{
 		int64 seconds;
 
-		if (!created_at_read(page->records[i], fetch->created_at, &seconds) ||
-			seconds > last || seconds < reader->lower - CREATED_AT_MARGIN - 1)
+		if (!created_at_read(&page->records[i], &seconds) || seconds > last ||
+			seconds < reader->lower - CREATED_AT_MARGIN - 1)
 			return false;
 		last = seconds;
 	}
@@ -388,19 +388,20 @@ give_back(PageFetch *fetch, RangeReader *reader)
 static bool
 note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 {
-	int64		first = NO_TIME;
-	const char *text = NULL;
+	int64 first = NO_TIME;
+	bool  has_time = false;
+	char  text[RECORD_TIME_SIZE];
 
 	if (reader->position == NO_TIME)
 		reader->is_exact = true;
 	for (int i = 0; i < page->count; i++)
 	{
-		const char *next = created_at_text(page->records[i], fetch->created_at);
-		Iso8601		parts;
-		int64		seconds;
-		int			nanoseconds;
+		char	next[RECORD_TIME_SIZE];
+		Iso8601 parts;
+		int64	seconds;
+		int		nanoseconds;
 
-		if (next == NULL ||
+		if (!created_at_text(&page->records[i], next) ||
 			!iso8601_instant(next, &parts, &seconds, &nanoseconds))
 		{
 			if (reader->kind == RANGE_PART)
@@ -417,11 +418,12 @@ note_part(PageFetch *fetch, RangeReader *reader, const RecordPage *page)
 			reader->is_exact = false;
 		if (first == NO_TIME)
 			first = seconds;
-		text = next;
+		has_time = true;
+		strlcpy(text, next, sizeof(text));
 		reader->position = seconds;
 		reader->position_nanoseconds = nanoseconds;
 	}
-	if (text == NULL)
+	if (!has_time)
 		return true;
 	if (reader->position_text != NULL)
 		pfree(reader->position_text);
@@ -452,7 +454,7 @@ note_undated(const PageFetch *fetch, const RecordPage *page)
 	{
 		int64 seconds;
 
-		if (created_at_read(page->records[i], fetch->created_at, &seconds))
+		if (created_at_read(&page->records[i], &seconds))
 			return false;
 	}
 	return true;
@@ -568,7 +570,7 @@ range_is_new(const PageFetch *fetch, const RecordPage *page)
 {
 	for (int i = 0; i < page->count; i++)
 	{
-		if (!seen_set_has(fetch->seen, &page->records[i]->id))
+		if (!seen_set_has(fetch->seen, &page->records[i].id))
 			return true;
 	}
 	return false;

@@ -177,7 +177,10 @@ session_cache_find(SessionScope scope, const pg_uuid_t *id, int ttl,
 	return true;
 }
 
-/* Keeps a copy, unless options have changed; text NULL: there is no record. */
+/*
+ * Keeps a copy of a text that record_write_whole has written, unless options have
+ * changed; text NULL: there is no record.
+ */
 void
 session_cache_keep(SessionScope scope, const pg_uuid_t *id, const char *text,
 				   int length)
@@ -197,8 +200,8 @@ session_cache_keep(SessionScope scope, const pg_uuid_t *id, const char *text,
 
 	/* Allocate first, because that can fail. */
 	if (text != NULL)
-		copy =
-			memcpy(MemoryContextAlloc(context, length + 1), text, length + 1);
+		copy = memcpy(MemoryContextAlloc(context, length + JSON_PADDING), text,
+					  length + JSON_PADDING);
 	record = hash_search(records, &key, HASH_ENTER, NULL);
 	record->since = GetCurrentTimestamp();
 	record->text = copy;

@@ -29,6 +29,9 @@
 #define HTTP_ERROR_SIZE 256
 #define HTTP_HEADER_SIZE 256
 
+/* Bytes behind a body, all NUL, so that a parser can read several at a time. */
+#define HTTP_BODY_PADDING 16
+
 /* The start of a buffer for a body that no transfer uses. */
 typedef struct HttpSpare
 {
@@ -184,7 +187,7 @@ typedef struct HttpTransfer
 
 	/* response, if outcome is HTTP_RESPONDED */
 	long   status;
-	char  *body; /* with a NUL after it; may be NULL if empty */
+	char  *body; /* with HTTP_BODY_PADDING; may be NULL if empty */
 	size_t length;
 	char  *content_type; /* libcurl's copy; NULL: absent */
 	long   retry_after;	 /* requested wait in milliseconds, or -1 */

@@ -119,7 +119,8 @@ value_type_find(const char *name)
 {
 	for (size_t i = 0; i < lengthof(value_types); i++)
 	{
-		if (strcmp(value_types[i].name, name) == 0)
+		if (value_types[i].name[0] == name[0] &&
+			strcmp(value_types[i].name, name) == 0)
 			return &value_types[i];
 	}
 	return NULL;

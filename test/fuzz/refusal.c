@@ -247,9 +247,8 @@ take_response(HttpTransfer *transfer)
 		transfer->length = 0;
 		return;
 	}
-	transfer->body = palloc(transfer->length + 1);
+	transfer->body = palloc0(transfer->length + HTTP_BODY_PADDING);
 	memcpy(transfer->body, body, transfer->length);
-	transfer->body[transfer->length] = '\0';
 }
 
 /* --- Replacements for http.c --- */

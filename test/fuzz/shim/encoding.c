@@ -14,6 +14,8 @@
 
 #include <sanitizer/asan_interface.h>
 
+#include "access/transam.h"
+#include "catalog/namespace.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/json.h"
@@ -76,6 +78,43 @@ pg_any_to_server(const char *text, int length, int encoding)
 		appendStringInfoChar(&result, (char) c);
 	}
 	return result.data;
+}
+
+const char *
+GetDatabaseEncodingName(void)
+{
+	return pg_enc2name_tbl[database_encoding].name;
+}
+
+Oid
+FindDefaultConversionProc(int32 for_encoding, int32 to_encoding)
+{
+	FUZZ_CHECK(for_encoding == PG_UTF8 && to_encoding == PG_LATIN1);
+	return FirstNormalObjectId;
+}
+
+/* Converts UTF-8 to LATIN1, up to the first character without an equivalent. */
+int
+pg_do_encoding_conversion_buf(Oid proc, int from, int to, unsigned char *text,
+							  int length, unsigned char *target, int size,
+							  bool no_error)
+{
+	int at = 0;
+
+	FUZZ_CHECK(proc == FirstNormalObjectId && from == PG_UTF8 &&
+			   to == PG_LATIN1 && no_error);
+	check_utf8((char *) text, length);
+	for (; at < length; at += pg_utf_mblen(text + at))
+	{
+		pg_wchar c = utf8_to_unicode(text + at);
+
+		if (c > 0xff)
+			break;
+		FUZZ_CHECK(--size > 0);
+		*target++ = (unsigned char) c;
+	}
+	*target = '\0';
+	return at;
 }
 
 char *
