@@ -398,7 +398,8 @@ text_to_server(ColumnReader *column, const char *text)
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || pg_is_ascii(text))
 		return text;
 	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
-	if (column->is_strict || !OidIsValid(conversion))
+	if (column->is_strict || !OidIsValid(conversion) ||
+		(Size) length >= MaxAllocSize / MAX_CONVERSION_GROWTH)
 		return pg_any_to_server(text, length, PG_UTF8);
 	size = length * MAX_CONVERSION_GROWTH + 1;
 	converted = palloc(size);
@@ -477,11 +478,28 @@ static bool
 input_scalar(ColumnReader *column, const JsonSlice *scalar, Datum *value)
 {
 	char	  buffer[SCALAR_BUFFER];
+	char	 *target = buffer;
+	size_t	  size = sizeof(buffer);
+	text	 *datum = NULL;
 	JsonError error;
-	char	 *text = slice_text(scalar, buffer, sizeof(buffer), &error);
+	char	 *characters;
 
-	if (text != NULL)
-		return input_text(column, text, value);
+	/* A text needs no input function, which would copy it. */
+	if (column->type == TEXTOID && GetDatabaseEncoding() == PG_UTF8)
+	{
+		size = scalar->length + 1;
+		datum = palloc(VARHDRSZ + size);
+		target = VARDATA(datum);
+	}
+	characters = slice_text(scalar, target, size, &error);
+	if (characters != NULL && datum != NULL)
+	{
+		SET_VARSIZE(datum, VARHDRSZ + strlen(characters));
+		*value = PointerGetDatum(datum);
+		return true;
+	}
+	if (characters != NULL)
+		return input_text(column, characters, value);
 	reject(column, ERRCODE_UNTRANSLATABLE_CHARACTER,
 		   error == JSON_NUL
 			   ? "value contains \"\\u0000\", which PostgreSQL cannot store"

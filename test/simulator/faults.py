@@ -163,7 +163,8 @@ class Delivery:
     def _encode(self, answer):
         behaviours = self.behaviours
         if behaviours.gzip_bomb:
-            return _bomb(behaviours.gzip_bomb), [("Content-Encoding", "gzip")]
+            bomb = behaviours.gzip_bomb
+            return _bomb(*(bomb if isinstance(bomb, list) else [bomb])), [("Content-Encoding", "gzip")]
         if behaviours.gzip and "gzip" in self.request.headers.get("accept-encoding", ""):
             return gzip.compress(answer.body, 6, mtime=0) if answer.body else b"", [
                 ("Content-Encoding", "gzip")]
@@ -262,11 +263,12 @@ def _chunks(body):
     return b"".join(made) + b"0\r\n\r\n"
 
 
-def _bomb(megabytes):
-    """Returns a small gzip that unpacks to JSON of that number of megabytes."""
+def _bomb(megabytes, head='{"data":"', unit="x", tail='"}'):
+    """Returns a small gzip that unpacks to that number of megabytes: units between a head and a tail."""
+    block = unit.encode() * (1048576 // len(unit.encode()))
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    made = [packer.compress(b'{"data":"')]
+    made = [packer.compress(head.encode())]
     for _ in range(int(megabytes)):
-        made.append(packer.compress(b"x" * 1048576))
-    made.append(packer.compress(b'"}') + packer.flush())
+        made.append(packer.compress(block))
+    made.append(packer.compress(tail.encode()) + packer.flush())
     return b"".join(made)
