@@ -9,7 +9,7 @@
 #ifndef OPPORTUNITY_HEXADECIMAL_H
 #define OPPORTUNITY_HEXADECIMAL_H
 
-#include "c.h"
+#include "postgres.h"
 
 /* Returns the value of a hexadecimal digit, or -1 for any other character. */
 static inline int

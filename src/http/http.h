@@ -168,6 +168,7 @@ typedef enum HttpHeader
 	HTTP_RATELIMIT_RESET,
 	HTTP_RATELIMIT,
 	HTTP_DATE,
+	HTTP_CONTENT_LENGTH,
 	HTTP_HEADER_COUNT
 } HttpHeader;
 
@@ -286,11 +287,12 @@ extern void http_attempt_end(HttpTransfer *transfer);
 extern bool http_attempt_was_sent(const HttpTransfer *transfer);
 
 /* http_header.c, for http_attempt.c */
-extern void http_header_keep(HttpHeaders *headers, const char *line,
-							 size_t length);
-extern bool http_header_is_retry_after(const HttpHeaders *headers);
-extern long http_header_wait(const HttpHeaders *headers, bool throttles,
-							 const char **line);
+extern size_t http_header_body_size(const HttpHeaders *headers, size_t most);
+extern void	  http_header_keep(HttpHeaders *headers, const char *line,
+							   size_t length);
+extern bool	  http_header_is_retry_after(const HttpHeaders *headers);
+extern long	  http_header_wait(const HttpHeaders *headers, bool throttles,
+							   const char **line);
 
 /* http_pool.c */
 extern HttpPool *http_pool_create(void);

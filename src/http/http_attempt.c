@@ -205,22 +205,6 @@ http_attempt_release_body(HttpTransfer *transfer)
 }
 
 /*
- * Returns the size of a buffer for the body that Content-Length announces, in
- * bytes, or 0.  A compressed body needs more.
- */
-static size_t
-announced_size(const HttpTransfer *transfer)
-{
-	curl_off_t length = 0;
-
-	if (curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
-						  &length) != CURLE_OK ||
-		length <= 0 || (uint64) length > transfer->target->max_response_size)
-		return 0;
-	return (size_t) length + HTTP_BODY_PADDING;
-}
-
-/*
  * CURLOPT_WRITEFUNCTION: appends a decompressed piece of the body.  Any result
  * but the piece's size ends the attempt.  Must not raise an error.
  */
@@ -242,7 +226,11 @@ on_body(char *data, size_t size, size_t count, void *arg)
 		(double) needed * 1000000 / elapsed < HTTP_MIN_BODY_SPEED)
 		return fail_callback(transfer, HTTP_BROKEN, "the response is too slow");
 	if (transfer->length == 0)
-		needed = Max(needed, announced_size(transfer));
+		needed =
+			Max(needed,
+				HTTP_BODY_PADDING +
+					http_header_body_size(&transfer->kept,
+										  transfer->target->max_response_size));
 	if (needed > transfer->capacity && !grow_body(transfer, needed))
 		return fail_callback(transfer, HTTP_OUT_OF_MEMORY, NULL);
 	memcpy(transfer->body + transfer->length, data, added);

@@ -25,7 +25,8 @@
 #define LONGEST_WAIT 1e15
 
 static const char *const names[HTTP_HEADER_COUNT] = {
-	"Retry-After", "X-RateLimit-Reset", "RateLimit-Reset", "RateLimit", "Date"};
+	"Retry-After", "X-RateLimit-Reset", "RateLimit-Reset", "RateLimit",
+	"Date",		   "Content-Length"};
 
 /*
  * Keeps a line of length bytes if it is one of the headers of HttpHeader, and
@@ -90,6 +91,21 @@ header_read_date(const char *text, double *seconds)
 	time = curl_getdate(text, NULL);
 	*seconds = (double) time;
 	return time != -1;
+}
+
+/*
+ * Returns the size of the body that the response announces, in bytes, or 0 if it
+ * announces none, or more than most.  A compressed body becomes larger.
+ */
+size_t
+http_header_body_size(const HttpHeaders *headers, size_t most)
+{
+	double size;
+
+	return read_number(value_of(headers, HTTP_CONTENT_LENGTH), &size) &&
+				   size <= most
+			   ? (size_t) size
+			   : 0;
 }
 
 /*

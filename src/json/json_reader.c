@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "c.h"
+#include "postgres.h"
 
 #include "base/hexadecimal.h"
 #include "json/json_reader.h"

@@ -16,7 +16,7 @@
 #ifndef OPPORTUNITY_JSON_READER_H
 #define OPPORTUNITY_JSON_READER_H
 
-#include "c.h"
+#include "postgres.h"
 
 /* Maximum depth of objects and arrays, one of which is a bit. */
 #define JSON_MAX_DEPTH 64
